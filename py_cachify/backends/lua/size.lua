@@ -1,0 +1,5 @@
+-- Counts the live slots.
+--
+--   returns  their number
+
+return redis.call('ZCARD', KEYS[1])

@@ -1,0 +1,56 @@
+"""Any client that keeps the plain contract of :mod:`py_cachify.clients`: one name for each slot."""
+
+from typing import Any, ClassVar
+
+from py_cachify.clients import AsyncClient, SyncClient
+from py_cachify.commands import Command, DeleteName, GetValue, SetIfAbsent
+from py_cachify.protocols import INDEXED, SlotProtocol
+
+
+class PlainBackend:
+    """Performs commands on a synchronous client."""
+
+    protocol: ClassVar[SlotProtocol] = INDEXED
+
+    def __init__(self, client: SyncClient) -> None:
+        self._client = client
+
+    def perform(self, command: Command[Any]) -> Any:
+        match command:
+            case SetIfAbsent(name, value, ex):
+                return bool(self._client.set(name, value, ex=ex, nx=True))
+            case GetValue(name):
+                return _text(self._client.get(name))
+            case DeleteName(name):
+                self._client.delete(name)
+                return None
+            case _:
+                raise TypeError(f'the plain backend cannot perform {command!r}')
+
+
+class AsyncPlainBackend:
+    """Performs commands on an asynchronous client."""
+
+    protocol: ClassVar[SlotProtocol] = INDEXED
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def aperform(self, command: Command[Any]) -> Any:
+        match command:
+            case SetIfAbsent(name, value, ex):
+                return bool(await self._client.set(name, value, ex=ex, nx=True))
+            case GetValue(name):
+                return _text(await self._client.get(name))
+            case DeleteName(name):
+                await self._client.delete(name)
+                return None
+            case _:
+                raise TypeError(f'the plain backend cannot perform {command!r}')
+
+
+def _text(value: Any) -> str | None:
+    """A client may give back the bytes of what was set; whatever else it gives is nobody's token."""
+    if value is None or isinstance(value, str):
+        return value
+    return value.decode(errors='replace') if isinstance(value, bytes) else repr(value)

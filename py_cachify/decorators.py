@@ -1,0 +1,220 @@
+"""What ``@pooled`` makes of a function: one whose every call runs in a slot of a pool."""
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
+from types import MethodType
+from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, overload
+
+from py_cachify import slots
+from py_cachify.arguments import UnsetType, check_flag
+from py_cachify.errors import CachifyPoolFullError
+from py_cachify.settings import Settings
+
+
+P = ParamSpec('P')
+Q = ParamSpec('Q')
+R = TypeVar('R')
+S = TypeVar('S')
+T = TypeVar('T')
+F_co = TypeVar('F_co', covariant=True)
+
+KeyOf = Callable[[tuple[Any, ...], Mapping[str, Any]], str]
+"""The key of the pool for a call with these positional and keyword arguments."""
+
+
+class Terms(NamedTuple):
+    """Under what terms a function runs: the pool of each call, and what a refusal does."""
+
+    settings: Callable[[], Settings]
+    key: KeyOf
+    max_size: int
+    slot_exp: float | UnsetType | None
+    on_full: Callable[..., Any] | None
+    raise_on_full: bool
+
+    def refuse(self, key: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """What comes of a call with these arguments that found the pool ``key`` full."""
+        if self.raise_on_full:
+            raise CachifyPoolFullError(key, self.max_size)
+        return None if self.on_full is None else self.on_full(*args, **kwargs)
+
+
+class WrappedFunctionPool(Generic[P, R, S]):
+    """A function, or a method, whose calls each take a slot.
+
+    It is called like the function that it wraps and results in the same, or in what ``on_full`` returned.
+    In a class it binds as that function would.  ``P`` are its parameters, ``R`` what a call returns, ``S``
+    what ``size()`` returns: ``int``, or a coroutine of one for an ``async`` function.
+    """
+
+    __wrapped__: Callable[..., Any]
+    __name__: str
+    __qualname__: str
+
+    def __init__(self, function: Callable[..., Any], terms: Terms) -> None:
+        functools.update_wrapper(self, function)
+        self._function: Any = function
+        self._call: Callable[..., Any] = _callable(function)
+        self._terms = terms
+        self._first: tuple[Any, ...] = ()
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function in a slot of its pool."""
+        raise NotImplementedError
+
+    def size(self, *args: P.args, **kwargs: P.kwargs) -> S:
+        """How many slots are taken in the pool of a call with these arguments.
+
+        Only those arguments are needed that the key names.
+        """
+        raise NotImplementedError
+
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> 'WrappedFunctionPool[P, R, S]': ...
+    @overload
+    def __get__(
+        self: 'WrappedFunctionPool[Concatenate[T, Q], R, S]', instance: T, owner: type | None = None
+    ) -> 'WrappedFunctionPool[Q, R, S]': ...
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        get = getattr(type(self._function), '__get__', None)
+        method = None if get is None else get(self._function, instance, owner)
+        if not isinstance(method, MethodType):
+            return self
+        # A copy of this object about the bound method; making one anew for each access costs ten times that.
+        bound = object.__new__(type(self))
+        bound.__dict__ = self.__dict__ | {
+            '__wrapped__': method,
+            '__self__': method.__self__,
+            '_function': method,
+            '_call': method,
+            '_first': (method.__self__,),
+        }
+        return bound
+
+    def __repr__(self) -> str:
+        return f'<pooled {self._call!r}>'
+
+    def __reduce__(self) -> Any:
+        # As functions are: by name, and a method as its owner's attribute.
+        return (getattr, (self._first[0], self.__name__)) if self._first else self.__qualname__
+
+
+class _PooledFunction(WrappedFunctionPool[P, R, int]):
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        terms = self._terms
+        settings = terms.settings()
+        key = terms.key(self._first + args, kwargs)
+        taken = slots.take(settings.sync_backend(), settings.wanted(key, terms.max_size, terms.slot_exp))
+        if taken is None:
+            return terms.refuse(key, self._first + args, kwargs)  # type: ignore[no-any-return]
+        try:
+            result = self._call(*args, **kwargs)
+        except BaseException:
+            slots.give_back(taken, body_failed=True)
+            raise
+        slots.give_back(taken, body_failed=False)
+        return result  # type: ignore[no-any-return]
+
+    def size(self, *args: P.args, **kwargs: P.kwargs) -> int:
+        terms = self._terms
+        settings = terms.settings()
+        key = settings.prefix + terms.key(self._first + args, kwargs)
+        return slots.size(settings.sync_backend(), key, terms.max_size)
+
+
+class _PooledCoroutineFunction(WrappedFunctionPool[P, Coroutine[Any, Any, R], Coroutine[Any, Any, int]]):
+    def __init__(self, function: Callable[..., Any], terms: Terms) -> None:
+        super().__init__(function, terms)
+        if not hasattr(inspect, 'markcoroutinefunction'):
+            # Python 3.11 takes an object for a coroutine function if it looks like a function with that flag.
+            for name in ('__code__', '__defaults__', '__kwdefaults__', '__annotations__'):
+                setattr(self, name, getattr(self._call, name, None))
+
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:  # type: ignore[override]
+        terms = self._terms
+        settings = terms.settings()
+        key = terms.key(self._first + args, kwargs)
+        taken = await slots.atake(settings.async_backend(), settings.wanted(key, terms.max_size, terms.slot_exp))
+        if taken is None:
+            instead = terms.refuse(key, self._first + args, kwargs)
+            if inspect.isawaitable(instead):
+                instead = await instead
+            return instead  # type: ignore[no-any-return]
+        try:
+            result = await self._call(*args, **kwargs)
+        except BaseException:
+            await slots.agive_back(taken, body_failed=True)
+            raise
+        await slots.agive_back(taken, body_failed=False)
+        return result  # type: ignore[no-any-return]
+
+    async def size(self, *args: P.args, **kwargs: P.kwargs) -> int:  # type: ignore[override]
+        terms = self._terms
+        settings = terms.settings()
+        key = settings.prefix + terms.key(self._first + args, kwargs)
+        return await slots.asize(settings.async_backend(), key, terms.max_size)
+
+
+if hasattr(inspect, 'markcoroutinefunction'):
+    inspect.markcoroutinefunction(_PooledCoroutineFunction)
+
+
+class Decorator(Protocol[F_co]):
+    """Decorates a function; a call that was refused results in an ``F_co`` instead."""
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # a coroutine is also "any result": the first that fits is meant
+        self, function: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> WrappedFunctionPool[P, Coroutine[Any, Any, R | F_co], Coroutine[Any, Any, int]]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> WrappedFunctionPool[P, R | F_co, int]: ...
+
+
+class AsyncDecorator(Protocol[F_co]):
+    """Decorates an ``async`` function only, as its ``on_full`` has to be awaited."""
+
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> WrappedFunctionPool[P, Coroutine[Any, Any, R | F_co], Coroutine[Any, Any, int]]: ...
+
+
+def make_decorator(
+    key_for: Callable[[Callable[..., Any]], KeyOf],
+    settings: Callable[[], Settings],
+    max_size: int,
+    slot_exp: float | UnsetType | None,
+    on_full: Callable[..., Any] | None,
+    raise_on_full: bool,
+) -> Any:
+    """What all forms of ``pooled`` share; ``key_for(function)`` makes the function that makes the keys."""
+    if on_full is not None and not callable(on_full):
+        raise TypeError(f'on_full must be a function, or None, not {on_full!r}')
+    check_flag('raise_on_full', raise_on_full)
+
+    def decorate(function: Any) -> Any:
+        call = _callable(function)
+        if not callable(call):
+            raise TypeError(f'a function was expected to be decorated, not {function!r}')
+        if inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call):
+            raise TypeError(
+                f'{call.__qualname__} is a generator function, whose body runs only after the call:'
+                ' write `with pool(...)` inside it instead'
+            )
+        terms = Terms(settings, key_for(call), max_size, slot_exp, on_full, raise_on_full)
+        if _is_async(call):
+            return _PooledCoroutineFunction(function, terms)
+        if _is_async(on_full):
+            raise TypeError(f'on_full {on_full!r} is async, but {call!r} is not and could not await it')
+        return _PooledFunction(function, terms)
+
+    return decorate
+
+
+def _callable(function: Any) -> Any:
+    """What to call: the function itself, also within ``classmethod`` and ``staticmethod``."""
+    return function.__func__ if isinstance(function, classmethod | staticmethod) else function
+
+
+def _is_async(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, '__call__', None))  # noqa: B004

@@ -1,0 +1,43 @@
+"""Run the steps of a protocol to their result: ``run`` for threads, ``arun`` for asyncio.
+
+A driver performs each command and hands its reply, or the error that it raised, back to the protocol.
+The simulation has a third one, in which other clients' commands fall in between.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from py_cachify.commands import Command, Steps
+
+
+R = TypeVar('R')
+
+
+def run(steps: Steps[R], perform: Callable[[Command[Any]], Any]) -> R:
+    """Drive ``steps`` to their result; ``perform(command)`` returns the reply or raises."""
+    try:
+        command = next(steps)
+        while True:
+            try:
+                reply = perform(command)
+            except BaseException as error:
+                command = steps.throw(error)
+            else:
+                command = steps.send(reply)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]  # StopIteration.value is untyped
+
+
+async def arun(steps: Steps[R], perform: Callable[[Command[Any]], Awaitable[Any]]) -> R:
+    """Drive ``steps`` to their result; ``await perform(command)`` returns the reply or raises."""
+    try:
+        command = next(steps)
+        while True:
+            try:
+                reply = await perform(command)
+            except BaseException as error:
+                command = steps.throw(error)
+            else:
+                command = steps.send(reply)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]

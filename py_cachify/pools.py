@@ -1,0 +1,136 @@
+"""``pool``: at most so many holders at a time, across all processes that share the store."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from types import FrameType, TracebackType
+from typing import Any, Literal, Never, TypeVar, overload
+
+from py_cachify import slots
+from py_cachify.arguments import UNSET, UnsetType, check_key, check_max_size, check_slot_exp
+from py_cachify.decorators import AsyncDecorator, Decorator, make_decorator
+from py_cachify.entries import Entries
+from py_cachify.errors import CachifyPoolFullError
+from py_cachify.settings import Settings, global_settings
+from py_cachify.slots import AsyncHeld, SyncHeld
+
+
+F = TypeVar('F')
+
+
+class pool:  # noqa: N801 - the reference names the class so
+    """A pool of execution slots, for ``with`` and ``async with``.
+
+    On entry it takes one of ``max_size`` slots, or raises ``CachifyPoolFullError`` at once where all are
+    taken: it never waits.  On exit it gives the slot back.  A slot whose holder crashed comes back by itself
+    ``slot_exp`` seconds after it was taken.
+
+    An expiry does not stop the body that runs under it: the slot becomes free for others while the body
+    goes on, so more than ``max_size`` bodies can run at once.  Such an overrun is logged as a warning when
+    the body ends; choose ``slot_exp`` longer than any body takes.
+
+    The object holds no connection and looks nothing up until it is entered, so it can be made at module
+    level, before ``init_cachify()``.  It may be entered many times at once, by any threads and tasks; each
+    entry has a slot of its own.
+
+    Args:
+        key: names the pool in the store.  Everyone who uses the same key (and prefix) shares its slots.
+        max_size: how many slots there are, at least 1.  Each acquire judges by its own ``max_size``, so
+            use one number for one key.
+        slot_exp: the life of a slot in seconds, more than 0; ``None`` for ever (then a crashed holder's slot
+            never comes back); by default what ``init_cachify(default_pool_slot_expiration=...)`` says,
+            600 seconds if that says nothing.
+
+    Raises:
+        TypeError, ValueError: an argument is wrong; here, not at entry.
+        CachifyPoolFullError: at entry, every slot was taken.
+        CachifyInitError: at entry or ``size()``, ``init_cachify()`` was not called.
+
+    Example::
+
+        with pool('reports', max_size=3, slot_exp=120):
+            make_report()
+    """
+
+    def __init__(self, key: str, max_size: int, slot_exp: float | UnsetType | None = UNSET) -> None:
+        check_key(key)
+        check_max_size(max_size)
+        check_slot_exp(slot_exp)
+        self._key = key
+        self._max_size = max_size
+        self._slot_exp = slot_exp
+        self._settings: Callable[[], Settings] = global_settings
+        self._entries: Entries[SyncHeld] = Entries()
+        self._async_entries: Entries[AsyncHeld] = Entries()
+
+    def __repr__(self) -> str:
+        return f'pool(key={self._key!r}, max_size={self._max_size}, slot_exp={self._slot_exp!r})'
+
+    # --- the context managers
+
+    def __enter__(self) -> 'pool':
+        settings = self._settings()
+        taken = slots.take(settings.sync_backend(), settings.wanted(self._key, self._max_size, self._slot_exp))
+        if taken is None:
+            raise CachifyPoolFullError(self._key, self._max_size)
+        self._entries.add(sys._getframe(1), taken)  # noqa: SLF001 - see entries.py
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        slots.give_back(self._entries.pop(sys._getframe(1)), body_failed=error is not None)  # noqa: SLF001
+
+    def __aenter__(self) -> 'Awaitable[pool]':
+        # Not a coroutine function: the frame that executes the `async with` is the caller only here.
+        return self._enter(sys._getframe(1))  # noqa: SLF001
+
+    async def _enter(self, frame: FrameType) -> 'pool':
+        settings = self._settings()
+        taken = await slots.atake(settings.async_backend(), settings.wanted(self._key, self._max_size, self._slot_exp))
+        if taken is None:
+            raise CachifyPoolFullError(self._key, self._max_size)
+        self._async_entries.add(frame, taken)
+        return self
+
+    def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> Awaitable[None]:
+        return slots.agive_back(self._async_entries.pop(sys._getframe(1)), body_failed=error is not None)  # noqa: SLF001
+
+    # --- occupancy
+
+    def size(self) -> int:
+        """How many slots are taken and have not expired, in all processes together."""
+        settings = self._settings()
+        return slots.size(settings.sync_backend(), settings.prefix + self._key, self._max_size)
+
+    async def asize(self) -> int:
+        """The same, awaited."""
+        settings = self._settings()
+        return await slots.asize(settings.async_backend(), settings.prefix + self._key, self._max_size)
+
+    # --- the decorator
+
+    @overload
+    def pooled(self, on_full: Any = ..., *, raise_on_full: Literal[True]) -> Decorator[Never]: ...
+    @overload
+    def pooled(self, on_full: None = ..., raise_on_full: bool = ...) -> Decorator[None]: ...
+    @overload
+    def pooled(  # type: ignore[overload-overlap]  # the first that fits is meant
+        self, on_full: Callable[..., Awaitable[F]], raise_on_full: bool = ...
+    ) -> AsyncDecorator[F]: ...
+    @overload
+    def pooled(self, on_full: Callable[..., F], raise_on_full: bool = ...) -> Decorator[F]: ...
+    def pooled(self, on_full: Callable[..., Any] | None = None, raise_on_full: bool = False) -> Any:
+        """Make a decorator whose functions each run in a slot of this very pool, whatever their arguments.
+
+        ``on_full`` and ``raise_on_full`` are those of :func:`py_cachify.pooled`.
+        """
+        return make_decorator(
+            lambda _function: lambda _args, _kwargs: self._key,
+            lambda: self._settings(),
+            self._max_size,
+            self._slot_exp,
+            on_full,
+            raise_on_full,
+        )

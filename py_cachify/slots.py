@@ -1,0 +1,152 @@
+"""Take a slot and give it back: the bracket that ``pool`` and ``@pooled`` put around a body.
+
+A slot is given back on the backend and in the process that took it, whatever ``init_cachify()`` or
+``fork()`` did in between.  An error while it is given back never hides the body's own: it is logged, as the
+slot's expiry heals it.  Only a slot without expiry would stay for ever, so there it is raised.
+"""
+
+import logging
+import os
+import time
+from typing import NamedTuple
+
+from py_cachify.backends.base import AsyncBackend, Backend
+from py_cachify.backends.memory import MemoryBackend
+from py_cachify.cancellation import to_its_end
+from py_cachify.drivers import arun, run
+from py_cachify.process import new_token
+from py_cachify.protocols import Lease
+
+
+logger = logging.getLogger('py_cachify')
+
+
+class Wanted(NamedTuple):
+    """A slot of a pool, as the store is asked for it: the key with its prefix, sizes, seconds."""
+
+    key: str
+    max_size: int
+    slot_exp: float | None
+
+
+class Held(NamedTuple):
+    """A slot that this process holds."""
+
+    lease: Lease
+    wanted: Wanted
+    since: float
+    pid: int
+
+
+class SyncHeld(NamedTuple):
+    """The same, with where to give it back."""
+
+    held: Held
+    backend: Backend
+
+
+class AsyncHeld(NamedTuple):
+    """The same, with where to give it back."""
+
+    held: Held
+    backend: AsyncBackend | MemoryBackend
+
+
+def take(backend: Backend, wanted: Wanted) -> SyncHeld | None:
+    """A slot, or ``None`` where the pool is full."""
+    lease = run(backend.protocol.acquire(wanted.key, new_token(), wanted.max_size, wanted.slot_exp), backend.perform)
+    return None if lease is None else SyncHeld(_held(lease, wanted), backend)
+
+
+async def atake(backend: AsyncBackend | MemoryBackend, wanted: Wanted) -> AsyncHeld | None:
+    """The same, awaited; a task that is cancelled meanwhile is left with no slot."""
+    steps = backend.protocol.acquire(wanted.key, new_token(), wanted.max_size, wanted.slot_exp)
+    if isinstance(backend, MemoryBackend):
+        lease = run(steps, backend.perform)
+        return None if lease is None else AsyncHeld(_held(lease, wanted), backend)
+    asked, cancelled = await to_its_end(arun(steps, backend.aperform))
+    if cancelled is None:
+        lease = asked.result()
+        return None if lease is None else AsyncHeld(_held(lease, wanted), backend)
+    if not asked.cancelled() and asked.exception() is None and (lease := asked.result()) is not None:
+        await agive_back(AsyncHeld(_held(lease, wanted), backend), body_failed=True)
+    raise cancelled
+
+
+def give_back(taken: SyncHeld, *, body_failed: bool) -> None:
+    """End the holding; ``body_failed`` says that an error of the body is on its way to the caller."""
+    held, backend = taken
+    if held.pid != os.getpid():
+        return
+    try:
+        in_time = run(backend.protocol.release(held.lease), backend.perform)
+    except Exception as error:
+        if held.wanted.slot_exp is None and not body_failed:
+            raise
+        _log_failed_release(held, error)
+    else:
+        if not in_time:
+            _log_overrun(held)
+
+
+async def agive_back(taken: AsyncHeld, *, body_failed: bool) -> None:
+    """The same, awaited, and to its end: a task that is cancelled meanwhile still gives its slot back."""
+    held, backend = taken
+    if held.pid != os.getpid():
+        return
+    if isinstance(backend, MemoryBackend):
+        give_back(SyncHeld(held, backend), body_failed=body_failed)
+        return
+    asked, cancelled = await to_its_end(arun(backend.protocol.release(held.lease), backend.aperform))
+    try:
+        in_time = asked.result()
+    except Exception as error:
+        if held.wanted.slot_exp is None and not body_failed and cancelled is None:
+            raise
+        _log_failed_release(held, error)
+    else:
+        if not in_time:
+            _log_overrun(held)
+    if cancelled is not None:
+        raise cancelled
+
+
+def size(backend: Backend, key: str, max_size: int) -> int:
+    """The live slots of a pool."""
+    return run(backend.protocol.size(key, max_size), backend.perform)
+
+
+async def asize(backend: AsyncBackend | MemoryBackend, key: str, max_size: int) -> int:
+    """The same, awaited."""
+    steps = backend.protocol.size(key, max_size)
+    if isinstance(backend, MemoryBackend):
+        return run(steps, backend.perform)
+    return await arun(steps, backend.aperform)
+
+
+def _held(lease: Lease, wanted: Wanted) -> Held:
+    return Held(lease, wanted, time.monotonic(), os.getpid())
+
+
+def _log_overrun(held: Held) -> None:
+    seconds = time.monotonic() - held.since
+    logger.warning(
+        'pool %r: the slot of a body that ran for %.3f s was gone when it ended (slot_exp=%s s), so more than'
+        ' %d may have run at once. Give slot_exp more than the longest body takes. [token %s]',
+        held.wanted.key,
+        seconds,
+        held.wanted.slot_exp,
+        held.wanted.max_size,
+        held.lease.token,
+    )
+
+
+def _log_failed_release(held: Held, error: Exception) -> None:
+    until = 'for ever' if held.wanted.slot_exp is None else f'until it expires, within {held.wanted.slot_exp} s'
+    logger.warning(
+        'pool %r: a slot could not be given back (%r) and may stay taken %s. [token %s]',
+        held.wanted.key,
+        error,
+        until,
+        held.lease.token,
+    )
