@@ -131,7 +131,7 @@ class _PooledCoroutineFunction(WrappedFunctionPool[P, Coroutine[Any, Any, R], Co
             for name in ('__code__', '__defaults__', '__kwdefaults__', '__annotations__'):
                 setattr(self, name, getattr(self._call, name, None))
 
-    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:  # type: ignore[override]
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         terms = self._terms
         settings = terms.settings()
         key = terms.key(self._first + args, kwargs)
@@ -149,7 +149,7 @@ class _PooledCoroutineFunction(WrappedFunctionPool[P, Coroutine[Any, Any, R], Co
         await slots.agive_back(taken, body_failed=False)
         return result  # type: ignore[no-any-return]
 
-    async def size(self, *args: P.args, **kwargs: P.kwargs) -> int:  # type: ignore[override]
+    async def size(self, *args: P.args, **kwargs: P.kwargs) -> int:
         terms = self._terms
         settings = terms.settings()
         key = settings.prefix + terms.key(self._first + args, kwargs)
