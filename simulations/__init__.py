@@ -1,0 +1,55 @@
+"""A workbench for pools: put a workload through one in virtual time, check every event, see it.
+
+::
+
+    from simulations import Poisson, parse_holding, replay
+
+    result = replay(Poisson(rate=6, holding=parse_holding('exp:1'), jobs=2000), max_size=5, slot_exp=0.5)
+    print(result)
+    result.plot_occupancy()
+"""
+
+from simulations.bundled import bundled_trace
+from simulations.checks import InvariantError, Violation
+from simulations.engine import replay
+from simulations.figures import Figures
+from simulations.history import Event, History
+from simulations.holding import Constant, Exponential, Holding, Lognormal, Uniform, parse_holding
+from simulations.intervals import Interval, mean_interval
+from simulations.results import Result
+from simulations.stores import Store, StoreError, open_store
+from simulations.swf import TraceError, read_swf
+from simulations.theory import LossSystem, erlang_b, loss_system
+from simulations.workloads import Job, Poisson, Trace, Workload
+
+
+__all__ = [
+    'Constant',
+    'Event',
+    'Exponential',
+    'Figures',
+    'History',
+    'Holding',
+    'Interval',
+    'InvariantError',
+    'Job',
+    'Lognormal',
+    'LossSystem',
+    'Poisson',
+    'Result',
+    'Store',
+    'StoreError',
+    'Trace',
+    'TraceError',
+    'Uniform',
+    'Violation',
+    'Workload',
+    'bundled_trace',
+    'erlang_b',
+    'loss_system',
+    'mean_interval',
+    'open_store',
+    'parse_holding',
+    'read_swf',
+    'replay',
+]

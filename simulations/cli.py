@@ -1,0 +1,201 @@
+"""``pool-sim``: put a workload through a pool from the command line.
+
+Exit status: 0 if every promise was kept, 1 if one was broken, 2 if what was asked for cannot be done,
+130 if the run was interrupted.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
+
+from py_cachify.arguments import check_expiration, check_max_size
+from simulations.bundled import BUNDLED_MAX_SIZE, BUNDLED_SLOT_EXP, BUNDLED_TRACE
+from simulations.checks import InvariantError
+from simulations.engine import replay
+from simulations.holding import Holding, number, parse_holding
+from simulations.results import Result
+from simulations.stores import STORES, StoreError, default_store, without_password
+from simulations.swf import read_swf
+from simulations.workloads import Poisson, Workload
+
+
+KEPT, BROKEN, IMPOSSIBLE, INTERRUPTED = 0, 1, 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(IMPOSSIBLE, f'pool-sim: {message}\n')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``pool-sim`` with these arguments, by default those of the process; returns the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # Without a word it shows what it is for.
+    options = _parser().parse_args(given or ['replay'])
+    try:
+        return _run(options)
+    except (StoreError, ValueError, OSError) as error:
+        print(f'pool-sim: {error}', file=sys.stderr)
+        return IMPOSSIBLE
+    except KeyboardInterrupt:
+        print('pool-sim: interrupted', file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog='pool-sim',
+        description='Put a workload through a shared pool of slots in virtual time, and check every event.'
+        ' Without arguments: `pool-sim replay`.',
+    )
+    commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', parser_class=_Parser)
+
+    recorded = commands.add_parser('replay', help='a recorded trace (by default the bundled one, a real cluster)')
+    recorded.add_argument(
+        'trace', nargs='?', type=Path, help='a file in the Standard Workload Format, plain or gzip', metavar='TRACE'
+    )
+    recorded.add_argument('--key', choices=['user', 'queue'], help='a pool for each user or queue of the trace')
+    _add_common(recorded, max_size=BUNDLED_MAX_SIZE, slot_exp=BUNDLED_SLOT_EXP)
+
+    synthetic = commands.add_parser('run', help='Poisson arrivals')
+    synthetic.add_argument('--rate', type=float, default=6.0, help='arrivals a second (default %(default)s)')
+    synthetic.add_argument(
+        '--holding',
+        type=_reads(parse_holding),
+        default=parse_holding('exp:1'),
+        help='holding time in seconds: exp:MEAN, const:X, uniform:A:B or lognormal:MU:SIGMA (default %(default)s)',
+    )
+    until = synthetic.add_mutually_exclusive_group()
+    until.add_argument('--jobs', type=int, help='how many jobs (default 10000)')
+    until.add_argument('--horizon', type=float, help='let jobs arrive for so many seconds instead')
+    _add_common(synthetic, max_size=5, slot_exp=600.0)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, max_size: int, slot_exp: float) -> None:
+    parser.add_argument(
+        '--max-size', type=_reads(_max_size), default=max_size, help='slots of the pool (default %(default)s)'
+    )
+    parser.add_argument(
+        '--slot-exp',
+        type=_reads(_slot_exp),
+        default=slot_exp,
+        metavar='SECONDS',
+        help=f'life of a slot in seconds, or none (default {number(slot_exp)})',
+    )
+    parser.add_argument('--store', default=default_store(), help=f'{STORES} (default %(default)s)')
+    parser.add_argument('--seed', type=int, default=0, help='of all that is random (default %(default)s)')
+    parser.add_argument('--audit', action='store_true', help='ask the store for its size after every event as well')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('pool-sim-results'),
+        metavar='FOLDER',
+        help='where the pictures go (default %(default)s)',
+    )
+    parser.add_argument('--csv', type=Path, metavar='FILE', help='write the history, event by event')
+    parser.add_argument('--json', metavar='FILE', help='write the figures; - for standard output')
+
+
+def _reads(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """``read``, with its complaint as the message instead of "invalid value"."""
+
+    def convert(text: str) -> Any:
+        try:
+            return read(text)
+        except (TypeError, ValueError) as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+def _max_size(text: str) -> int:
+    try:
+        size = int(text)
+    except ValueError:
+        raise ValueError(f'max_size must be a whole number, not {text!r}') from None
+    check_max_size(size)
+    return size
+
+
+def _slot_exp(text: str) -> float | None:
+    if text.lower() == 'none':
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise ValueError(f'slot_exp must be a number of seconds, or none, not {text!r}') from None
+    check_expiration('slot_exp', seconds)
+    return seconds
+
+
+def _run(options: argparse.Namespace) -> int:
+    # With figures on standard output, nothing else may stand there.
+    out = sys.stderr if options.json == '-' else sys.stdout
+    workload, words = _workload(options)
+    repeat = shlex.join(['pool-sim', *words, *_common_words(options)])
+    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        result = replay(
+            workload,
+            max_size=options.max_size,
+            slot_exp=options.slot_exp,
+            store=options.store,
+            audit=options.audit,
+            progress=True,
+        )
+    except InvariantError as violated:
+        result = violated.result
+        print(violated, file=sys.stderr)
+    print(result, file=out)
+    print(f'  repeat it with: {repeat}', file=out)
+    _write(result, options, out)
+    return BROKEN if result.violations else KEPT
+
+
+def _workload(options: argparse.Namespace) -> tuple[Workload, list[str]]:
+    """The workload that was asked for, and the words that ask for it again."""
+    if options.command == 'replay':
+        words = ['replay', *([] if options.trace is None else [str(options.trace)])]
+        words += [] if options.key is None else ['--key', options.key]
+        return read_swf(options.trace or BUNDLED_TRACE, options.key), words
+    jobs = 10_000 if options.jobs is None and options.horizon is None else options.jobs
+    holding: Holding = options.holding
+    workload = Poisson(options.rate, holding, jobs=jobs, horizon=options.horizon, seed=options.seed)
+    words = ['run', '--rate', number(options.rate), '--holding', str(holding)]
+    words += ['--horizon', number(options.horizon)] if jobs is None else ['--jobs', str(jobs)]
+    return workload, words
+
+
+def _common_words(options: argparse.Namespace) -> list[str]:
+    words = ['--max-size', str(options.max_size)]
+    words += ['--slot-exp', 'none' if options.slot_exp is None else number(options.slot_exp)]
+    words += ['--store', without_password(options.store), '--seed', str(options.seed)]
+    return words + (['--audit'] if options.audit else [])
+
+
+def _write(result: Result, options: argparse.Namespace, out: TextIO) -> None:
+    from matplotlib.figure import Figure
+
+    for name, draw, size in (
+        ('occupancy.png', result.plot_occupancy, (10, 4.5)),
+        ('slots.png', result.plot_slots, (10, 6)),
+    ):
+        figure = Figure(figsize=size, layout='constrained')
+        draw(figure.add_subplot())
+        figure.savefig(options.out / name, dpi=150)
+        print(f'  wrote {options.out / name}', file=out)
+    if options.csv is not None:
+        result.history.to_csv(options.csv)
+        print(f'  wrote {options.csv}', file=out)
+    if options.json is not None:
+        text = json.dumps({'seed': options.seed, **result.to_json()}, indent=2)
+        if options.json == '-':
+            print(text)
+        else:
+            Path(options.json).write_text(text + '\n', encoding='utf-8')
+            print(f'  wrote {options.json}', file=out)

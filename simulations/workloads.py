@@ -1,0 +1,137 @@
+"""What arrives, when, and how long it holds a slot.
+
+A workload is any sequence of jobs in order of arrival; it can be gone through again and again, and each
+time it gives the same jobs.  All times are in seconds.
+"""
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from simulations.holding import Holding
+from simulations.theory import LossSystem, loss_system
+
+
+class Job(NamedTuple):
+    """One arrival: its instant, its holding time, and which pool it asks, where there are many."""
+
+    arrival: float
+    holding: float
+    key: str | None = None
+
+
+class Workload(Protocol):
+    """Jobs in order of arrival."""
+
+    @property
+    def name(self) -> str:
+        """What it is, for reports and pictures."""
+        ...
+
+    @property
+    def expected_jobs(self) -> int | None:
+        """How many there will be, where that is known beforehand."""
+        ...
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """How many records of the source could not be used, by reason."""
+        ...
+
+    def theory(self, max_size: int, slot_exp: float | None) -> LossSystem | None:
+        """What is to be expected of a pool under this workload, where theory knows."""
+        ...
+
+    def __iter__(self) -> Iterator[Job]: ...
+
+
+class Trace:
+    """Recorded jobs, or any that were listed.
+
+    They are put in order of arrival; jobs of one instant stay in the order given.
+
+    Example::
+
+        Trace([(0, 5), (1, 5), (2, 5)], name='three jobs of five seconds')
+    """
+
+    def __init__(
+        self,
+        jobs: Sequence[Job] | Sequence[tuple[float, float]] | Sequence[tuple[float, float, str | None]],
+        name: str = 'a list of jobs',
+        skipped: dict[str, int] | None = None,
+    ) -> None:
+        """Raises ``ValueError`` for a job with an arrival or a holding time that cannot be."""
+        self.name = name
+        self.skipped = skipped or {}
+        self._jobs = sorted((Job(*job) for job in jobs), key=lambda job: job.arrival)
+        for job in self._jobs:
+            if not abs(job.arrival) < float('inf') or not 0 <= job.holding < float('inf'):
+                raise ValueError(f'a job needs a finite arrival and a holding time of at least 0 seconds, got {job}')
+
+    @property
+    def expected_jobs(self) -> int:
+        return len(self._jobs)
+
+    def theory(self, max_size: int, slot_exp: float | None) -> None:
+        """None: recorded arrivals follow no law."""
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self._jobs)
+
+
+class Poisson:
+    """Arrivals at random with a constant rate, each with a holding time drawn anew.
+
+    Arrivals and holding times have a random stream of their own, so that changing the one does not
+    shift the other.
+
+    Args:
+        rate: mean number of arrivals a second, more than 0.
+        holding: the distribution of the holding time.
+        jobs: how many jobs; or
+        horizon: until which second jobs arrive; at least one of the two.
+        seed: the same seed gives the same jobs.
+
+    Example::
+
+        Poisson(rate=6, holding=parse_holding('exp:1'), jobs=10_000, seed=1)
+    """
+
+    skipped: dict[str, int]
+
+    def __init__(
+        self, rate: float, holding: Holding, *, jobs: int | None = None, horizon: float | None = None, seed: int = 0
+    ) -> None:
+        if not 0 < rate < float('inf'):
+            raise ValueError(f'rate must be more than 0 arrivals a second, got {rate!r}')
+        if jobs is None and horizon is None:
+            raise ValueError('say when to stop: jobs=..., or horizon=... in seconds')
+        if jobs is not None and jobs < 1:
+            raise ValueError(f'jobs must be at least 1, got {jobs!r}')
+        if horizon is not None and not 0 < horizon < float('inf'):
+            raise ValueError(f'horizon must be more than 0 seconds, got {horizon!r}')
+        self.rate = rate
+        self.holding = holding
+        self.seed = seed
+        self.expected_jobs = jobs
+        self.horizon = horizon
+        self.skipped = {}
+
+    @property
+    def name(self) -> str:
+        return f'Poisson arrivals, {self.rate:g} a second, holding {self.holding}'
+
+    def theory(self, max_size: int, slot_exp: float | None) -> LossSystem:
+        return loss_system(self.rate, self.holding, max_size, slot_exp)
+
+    def __iter__(self) -> Iterator[Job]:
+        arrivals = random.Random(f'{self.seed} arrivals')
+        holdings = random.Random(f'{self.seed} holdings')
+        now = 0.0
+        for _ in itertools.repeat(None) if self.expected_jobs is None else range(self.expected_jobs):
+            now += arrivals.expovariate(self.rate)
+            if self.horizon is not None and now > self.horizon:
+                return
+            yield Job(now, self.holding.draw(holdings))

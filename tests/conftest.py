@@ -1,0 +1,79 @@
+"""A real server for the whole session, emptied between tests, and the clients of every store."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from hypothesis import settings
+
+from py_cachify import Cachify, init_cachify
+from simulations.embedded import EmbeddedServerError, embedded_server
+from tests.stores import STORES, AsyncDriver, Clients, Driver, SyncDriver, make_clients
+
+
+# The same examples at every run, and no verdict on how fast a machine is.
+settings.register_profile('suite', derandomize=True, deadline=None, print_blob=True)
+settings.load_profile('suite')
+
+
+@pytest.fixture(scope='session')
+def running_server() -> Iterator[Path]:
+    """The unix socket of an embedded Valkey server that this session started."""
+    try:
+        with embedded_server() as socket:
+            yield socket
+    except EmbeddedServerError as error:
+        if os.environ.get('CI'):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def socket(running_server: Path) -> str:
+    """The unix socket of the real server, which is empty."""
+    with redis.Redis(unix_socket_path=str(running_server)) as client:
+        client.flushall()
+        client.config_resetstat()
+    return str(running_server)
+
+
+@pytest.fixture
+def server(socket: str) -> 'Iterator[redis.Redis]':
+    """A client of the real server for looking at what is in it."""
+    with redis.Redis(unix_socket_path=socket) as client:
+        yield client
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest) -> str:
+    """Every store in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def clients(store: str, request: pytest.FixtureRequest) -> Iterator[Clients]:
+    """New clients of an empty store, for both sides."""
+    made = make_clients(store, request.getfixturevalue('socket') if store == 'valkey' else '')
+    yield made
+    if hasattr(made.sync, 'close'):
+        made.sync.close()
+
+
+@pytest.fixture
+def cachify(clients: Clients) -> Cachify:
+    """``init_cachify()`` with those clients, for the global functions as well."""
+    return init_cachify(clients.sync, clients.asynchronous)
+
+
+@pytest.fixture(params=['sync', 'async'])
+def driver(request: pytest.FixtureRequest, clients: Clients) -> Driver:
+    """Threads and asyncio in turn."""
+    return SyncDriver() if request.param == 'sync' else AsyncDriver(clients)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test begins as a program does: without ``init_cachify()``."""
+    monkeypatch.setattr('py_cachify.settings._global_settings', None)
