@@ -1,7 +1,7 @@
 """``pool``: at most so many holders at a time, across all processes that share the store."""
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from types import FrameType, TracebackType
 from typing import Any, Literal, Never, TypeVar, overload
 
@@ -80,7 +80,7 @@ class pool:  # noqa: N801 - the reference names the class so
     ) -> None:
         slots.give_back(self._entries.pop(sys._getframe(1)), body_failed=error is not None)  # noqa: SLF001
 
-    def __aenter__(self) -> 'Awaitable[pool]':
+    def __aenter__(self) -> 'Coroutine[Any, Any, pool]':
         # Not a coroutine function: the frame that executes the `async with` is the caller only here.
         return self._enter(sys._getframe(1))  # noqa: SLF001
 
@@ -94,7 +94,7 @@ class pool:  # noqa: N801 - the reference names the class so
 
     def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> Awaitable[None]:
+    ) -> Coroutine[Any, Any, None]:
         return slots.agive_back(self._async_entries.pop(sys._getframe(1)), body_failed=error is not None)  # noqa: SLF001
 
     # --- occupancy

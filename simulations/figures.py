@@ -1,6 +1,5 @@
 """The figures of a run, kept up to date event by event."""
 
-import math
 from typing import NamedTuple
 
 from simulations.history import EXPIRED, GRANTED, OCCUPANCY, OVERRUN, REFUSED, RUNNING, WHATS, Event
@@ -21,7 +20,7 @@ class Figures(NamedTuple):
         overrun_mean: bodies that run beyond their slot.
         overrun_peak: the most of them at once.
         pools: how many keys were asked.
-        first: the instant of the first arrival, in seconds.
+        first: the instant of the first arrival, in seconds; 0 if none came.
         last: the instant of the last event, in seconds.
     """
 
@@ -66,8 +65,8 @@ class Tally:
 
     def __init__(self) -> None:
         self._counts = dict.fromkeys(WHATS, 0)
-        self._first = math.nan
-        self._last = math.nan
+        self._first: float | None = None
+        self._last = 0.0
         self._occupancy = _Level()
         self._overrun = _Level()
         self._running = _Level()
@@ -75,7 +74,7 @@ class Tally:
 
     def add(self, event: Event) -> None:
         """Count one more event; they come in order of time."""
-        if math.isnan(self._first):
+        if self._first is None:
             self._first = event.time
         self._last = event.time
         self._counts[event.what] += 1
@@ -91,18 +90,19 @@ class Tally:
     def figures(self, pools: int) -> Figures:
         """What it comes to so far."""
         granted, refused = self._counts[GRANTED], self._counts[REFUSED]
+        first = 0.0 if self._first is None else self._first
         return Figures(
             jobs=granted + refused,
             granted=granted,
             refused=refused,
             refusal_share=refused / (granted + refused) if granted + refused else 0.0,
-            occupancy_mean=self._occupancy.mean(self._first, self._last),
+            occupancy_mean=self._occupancy.mean(first, self._last),
             occupancy_peak=self._occupancy_peak,
             running_peak=self._running.peak,
             expired_while_running=self._counts[EXPIRED],
-            overrun_mean=self._overrun.mean(self._first, self._last),
+            overrun_mean=self._overrun.mean(first, self._last),
             overrun_peak=self._overrun.peak,
             pools=pools,
-            first=self._first,
+            first=first,
             last=self._last,
         )

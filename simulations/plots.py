@@ -23,13 +23,16 @@ HELD = '#56B4E9'
 OCCUPANCY = '#0072B2'
 RUNNING = '#D55E00'
 LIMIT = '#000000'
+# Not transparent: where two such overlap, a third colour would mean nothing.
+OCCUPANCY_BAND = '#B5DCF3'
+RUNNING_BAND = '#F2C9AA'
 
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 Counts = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 HOLDERS_SHOWN = 30
-STEPS_DRAWN = 3000
-ENVELOPE_BINS = 400
+STEPS_DRAWN = 2000
+ENVELOPE_BINS = 600
 
 
 def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
@@ -45,8 +48,8 @@ def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
     unit, length = time_unit(figures.last - figures.first if len(times) else 0.0)
     elapsed = (times - times[0]) / length if len(times) else times
     if figures.expired_while_running:
-        _draw_level(ax, elapsed, _level(whats, history.RUNNING), RUNNING, RUNNING, 'running (bodies)')
-    _draw_level(ax, elapsed, _level(whats, history.OCCUPANCY), HELD, OCCUPANCY, 'occupancy (live slots)')
+        _draw_level(ax, elapsed, _level(whats, history.RUNNING), RUNNING_BAND, RUNNING, 'running (bodies)')
+    _draw_level(ax, elapsed, _level(whats, history.OCCUPANCY), OCCUPANCY_BAND, OCCUPANCY, 'occupancy (live slots)')
     if figures.pools <= 1:
         limit = f'max_size = {result.max_size:,}'
         ax.axhline(result.max_size, color=LIMIT, linestyle='--', linewidth=1.2, label=limit)
@@ -61,13 +64,13 @@ def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
 
 def _draw_level(ax: Axes, elapsed: Floats, level: Counts, fill: str, line: str, label: str) -> None:
     if len(elapsed) <= STEPS_DRAWN:
-        ax.fill_between(elapsed, level, step='post', color=fill, alpha=0.45, linewidth=0)
+        ax.fill_between(elapsed, level, step='post', color=fill, linewidth=0)
         ax.step(elapsed, level, where='post', color=line, linewidth=1.0, label=label)
         return
     edges = np.linspace(elapsed[0], elapsed[-1], ENVELOPE_BINS + 1)
     least, mean, most = _envelope(elapsed, level, edges)
-    ax.fill_between(edges[:-1], least, most, step='post', color=fill, alpha=0.45, linewidth=0)
-    ax.step(edges[:-1], most, where='post', color=line, linewidth=0.5, alpha=0.7)
+    ax.fill_between(edges[:-1], least, most, step='post', color=fill, linewidth=0)
+    ax.step(edges[:-1], most, where='post', color=line, linewidth=0.4)
     ax.step(edges[:-1], mean, where='post', color=line, linewidth=1.2, label=f'{label}: mean, least to most')
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import math
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -89,10 +88,7 @@ class Result:
         if self.theory is not None:
             numbers['refusal_share_theory'] = self.theory.refusal_share
             numbers['overrun_theory'] = self.theory.overrun_mean
-        # A run without a job has no first instant, and JSON has no word for that.
-        return {
-            name: None if isinstance(value, float) and math.isnan(value) else value for name, value in numbers.items()
-        }
+        return numbers
 
     def _repr_html_(self) -> str:
         from matplotlib.figure import Figure

@@ -14,7 +14,7 @@ from tests.stores import STORES, AsyncDriver, Clients, Driver, SyncDriver, make_
 
 
 # The same examples at every run, and no verdict on how fast a machine is.
-settings.register_profile('suite', derandomize=True, deadline=None, print_blob=True)
+settings.register_profile('suite', derandomize=True, deadline=None, database=None, print_blob=True)
 settings.load_profile('suite')
 
 
@@ -23,6 +23,10 @@ def running_server() -> Iterator[Path]:
     """The unix socket of an embedded Valkey server that this session started."""
     try:
         with embedded_server() as socket:
+            with redis.Redis(unix_socket_path=str(socket)) as client:
+                process_id = int(client.info('server')['process_id'])
+            # Raises if that is no child of ours, and is (0, 0) if it runs.
+            assert os.waitpid(process_id, os.WNOHANG) == (0, 0)
             yield socket
     except EmbeddedServerError as error:
         if os.environ.get('CI'):
@@ -35,7 +39,6 @@ def socket(running_server: Path) -> str:
     """The unix socket of the real server, which is empty."""
     with redis.Redis(unix_socket_path=str(running_server)) as client:
         client.flushall()
-        client.config_resetstat()
     return str(running_server)
 
 

@@ -1,11 +1,13 @@
 """The stores that every promise is tested on, and the two ways to drive a pool, as one interface."""
 
 import asyncio
+import functools
+import inspect
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import fakeredis
@@ -13,6 +15,9 @@ import redis
 import redis.asyncio
 
 from py_cachify import MemoryClient, pool
+from py_cachify.backends.base import Backend
+from py_cachify.backends.memory import MemoryBackend
+from py_cachify.backends.redis import RedisBackend
 
 
 R = TypeVar('R')
@@ -20,28 +25,63 @@ R = TypeVar('R')
 STORES = ('memory', 'fakeredis', 'valkey', 'plain')
 SERVERS = ('fakeredis', 'valkey')
 
+SHORT = 0.05
+"""The life in seconds of a slot that is to expire; a plain client makes a whole second of it."""
+
+CENTURY = 100 * 365 * 24 * 3600.0
+
+
+class Clock:
+    """Real time, which a test may put forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+class VirtualClock:
+    """Time that stands still unless a test lets it pass."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
 
 class Clients(NamedTuple):
     """What to give ``init_cachify()`` for both sides of one store."""
 
     sync: Any
     asynchronous: Any
+    clock: Clock | None
+    """The store's clock, or ``None`` where the store is a server with one of its own."""
+
+    def outlive(self, seconds: float) -> None:
+        """Let so much time pass that a slot with this life is gone."""
+        if self.clock is None:
+            time.sleep(seconds + 0.02)
+        else:
+            self.clock.ahead += math.ceil(seconds)
 
 
 def make_clients(store: str, socket: str) -> Clients:
     """New clients of an empty store; ``socket`` is that of the real server."""
+    clock = Clock()
     match store:
         case 'memory':
-            client = MemoryClient()
-            return Clients(client, client)
+            client = MemoryClient(clock)
+            return Clients(client, client, clock)
         case 'fakeredis':
             server = fakeredis.FakeServer()
-            return Clients(fakeredis.FakeRedis(server=server), fakeredis.FakeAsyncRedis(server=server))
+            return Clients(fakeredis.FakeRedis(server=server), fakeredis.FakeAsyncRedis(server=server), None)
         case 'valkey':
-            return Clients(redis.Redis(unix_socket_path=socket), redis.asyncio.Redis(unix_socket_path=socket))
+            return Clients(redis.Redis(unix_socket_path=socket), redis.asyncio.Redis(unix_socket_path=socket), None)
         case 'plain':
-            plain = DictClient()
-            return Clients(plain, AsyncDictClient(plain))
+            plain = DictClient(clock)
+            return Clients(plain, AsyncDictClient(plain), clock)
         case _:
             raise ValueError(store)
 
@@ -49,19 +89,20 @@ def make_clients(store: str, socket: str) -> Clients:
 class DictClient:
     """The client over a dictionary that the documentation of the plain contract gives as its example."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.values: dict[str, tuple[Any, float]] = {}
         self.lock = threading.Lock()
+        self.clock = clock
 
     def get(self, name: str) -> Any:
-        value, until = self.values.get(name, (None, 0.0))
-        return value if time.monotonic() < until else None
+        value, until = self.values.get(name, (None, -math.inf))
+        return value if self.clock() < until else None
 
     def set(self, name: str, value: Any, ex: int | None = None, nx: bool = False) -> bool:
         with self.lock:
             if nx and self.get(name) is not None:
                 return False
-            self.values[name] = value, time.monotonic() + (math.inf if ex is None else ex)
+            self.values[name] = value, self.clock() + (math.inf if ex is None else ex)
             return True
 
     def delete(self, *names: str) -> None:
@@ -105,6 +146,14 @@ class Driver(Protocol):
         """``p.size()`` or ``await p.asize()``."""
         ...
 
+    def function(self, plain: Callable[..., Any]) -> Any:
+        """A function to decorate, with the signature of ``plain``: itself, or an ``async`` one."""
+        ...
+
+    async def result(self, of: Any) -> Any:
+        """The result of a call of such a function, or of its ``size``: itself, or awaited."""
+        ...
+
 
 class SyncDriver:
     """Drives a pool as a plain thread does: no event loop runs."""
@@ -125,6 +174,13 @@ class SyncDriver:
 
     async def size(self, of: pool) -> int:
         return of.size()
+
+    def function(self, plain: Callable[..., Any]) -> Any:
+        return plain
+
+    async def result(self, of: Any) -> Any:
+        assert not inspect.isawaitable(of)
+        return of
 
 
 class AsyncDriver:
@@ -153,3 +209,30 @@ class AsyncDriver:
 
     async def size(self, of: pool) -> int:
         return await of.asize()
+
+    def function(self, plain: Callable[..., Any]) -> Any:
+        @functools.wraps(plain)
+        async def function(*args: Any, **kwargs: Any) -> Any:
+            # An async function that returns must have given others a turn, as real ones do.
+            await asyncio.sleep(0)
+            result = plain(*args, **kwargs)
+            return await result if inspect.isawaitable(result) else result
+
+        return function
+
+    async def result(self, of: Any) -> Any:
+        return await of
+
+
+@contextmanager
+def backend_in_virtual_time(store: str, socket: str, clock: VirtualClock) -> Iterator[Backend]:
+    """A new backend of an empty store that decides by itself (any but ``plain``), in the time of ``clock``."""
+    if store == 'memory':
+        yield MemoryBackend(MemoryClient(clock))
+        return
+    client = make_clients(store, socket).sync
+    try:
+        client.flushall()
+        yield RedisBackend(client, clock)
+    finally:
+        client.close()
