@@ -1,0 +1,225 @@
+"""The command ``pool-sim``, run as a user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from simulations import Poisson, parse_holding, replay
+
+
+SHORT = ['run', '--jobs', '300', '--max-size', '5', '--slot-exp', '0.5']
+
+
+def pool_sim(folder: Path, *words: str) -> 'subprocess.CompletedProcess[str]':
+    command = Path(sys.executable).with_name('pool-sim')
+    return subprocess.run([str(command), *words], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+
+
+def figures(folder: Path, *words: str) -> dict[str, Any]:
+    done = pool_sim(folder, *words, '--json', '-')
+    assert done.returncode == 0, done.stderr
+    loaded: dict[str, Any] = json.loads(done.stdout)
+    return loaded
+
+
+def test_without_arguments_it_replays_the_real_trace_on_a_real_server(tmp_path: Path, running_server: Path) -> None:
+    """A progress bar, a report with the verdict, the line that repeats it, and two pictures."""
+    done = pool_sim(tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert '19996/19996' in done.stderr
+    assert 'store                  valkey' in done.stdout
+    assert 'occupancy never exceeded max_size 200' in done.stdout
+    assert '0 violations' in done.stdout
+    assert '4 run time missing' in done.stdout
+    assert 'pool-sim replay --max-size 200 --slot-exp 259200 --store valkey --seed 0' in done.stdout
+    for picture in ('occupancy.png', 'slots.png'):
+        assert (tmp_path / 'pool-sim-results' / picture).read_bytes().startswith(b'\x89PNG')
+
+
+def test_the_figures_as_json_are_alone_on_standard_output(tmp_path: Path) -> None:
+    """Everything else goes to standard error; the keys are those that scripts rely on."""
+    shown = figures(tmp_path, *SHORT, '--store', 'memory', '--seed', '7')
+
+    assert (
+        shown
+        | {
+            'seed': 7,
+            'store': 'memory',
+            'jobs': 300,
+            'max_size': 5,
+            'slot_exp': 0.5,
+            'violations': 0,
+        }
+        == shown
+    )
+    assert {
+        'granted',
+        'refused',
+        'refusal_share',
+        'occupancy_mean',
+        'occupancy_peak',
+        'expired_while_running',
+        'overrun_mean',
+        'overrun_peak',
+        'history_hash',
+        'refusal_share_theory',
+        'overrun_theory',
+    } <= shown.keys()
+    assert shown['granted'] + shown['refused'] == 300
+
+
+def test_the_command_gives_what_the_library_gives(tmp_path: Path, socket: str) -> None:
+    """The same seed, the same history: from Python, and from the command on a server by its URL."""
+    here = replay(Poisson(6, parse_holding('exp:1'), jobs=300, seed=7), max_size=5, slot_exp=0.5)
+    there = figures(tmp_path, *SHORT, '--seed', '7', '--store', f'unix://{socket}')
+
+    assert there['history_hash'] == here.history.hash()
+
+
+def test_the_line_that_repeats_a_run_repeats_it(tmp_path: Path) -> None:
+    """Copied from the report, it gives the same history."""
+    words = ['run', '--horizon', '40', '--rate', '3.3', '--holding', 'lognormal:-0.123456789:1', '--slot-exp', 'none']
+    first = pool_sim(tmp_path, *words, '--store', 'memory', '--seed', '5', '--csv', 'first.csv')
+    line = next(line for line in first.stdout.splitlines() if 'repeat it with: pool-sim ' in line)
+    again = pool_sim(tmp_path, *line.split('repeat it with: pool-sim ')[1].split(), '--csv', 'again.csv')
+
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / 'first.csv').read_bytes() == (tmp_path / 'again.csv').read_bytes()
+    assert (tmp_path / 'first.csv').read_text().startswith('time,what,job,key,occupancy,running\n')
+
+
+def test_it_is_a_module_as_well(tmp_path: Path) -> None:
+    """``python -m simulations`` is the same command."""
+    done = subprocess.run(
+        [sys.executable, '-m', 'simulations', *SHORT, '--store', 'memory', '--json', 'figures.json'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / 'figures.json').read_text())['jobs'] == 300
+
+
+@pytest.mark.parametrize(
+    ('words', 'complaint'),
+    [
+        (['replay', 'nowhere.swf'], 'cannot read the trace nowhere.swf'),
+        (['replay', 'README.txt'], 'README.txt is not in the Standard Workload Format'),
+        (['replay', '--max-size', '-3'], 'max_size must be at least 1, got -3'),
+        (['replay', '--max-size', 'many'], "max_size must be a whole number, not 'many'"),
+        (['run', '--slot-exp', '0'], 'slot_exp must be more than 0'),
+        (['run', '--slot-exp', 'soon'], "slot_exp must be a number of seconds, or none, not 'soon'"),
+        (['run', '--rate', '-1'], 'rate must be more than 0 arrivals a second, got -1.0'),
+        (['run', '--jobs', '0'], 'jobs must be at least 1, got 0'),
+        (['run', '--jobs', '5', '--horizon', '5'], 'not allowed with argument'),
+        (['run', '--holding', 'gamma:1'], "holding 'gamma:1': write exp:MEAN"),
+        (['run', '--store', 'disk'], "there is no store 'disk': choose memory"),
+        (['run', '--store', 'redis://127.0.0.1:1/0'], 'redis://127.0.0.1:1/0 does not answer'),
+        (['run', '--store', 'redis://127.0.0.1:x/0'], 'the store redis://127.0.0.1:x/0'),
+        (['run', '--store', 'memory', '--out', 'README.txt'], 'README.txt'),
+        (['fly'], "invalid choice: 'fly'"),
+    ],
+)
+def test_what_cannot_be_done_gets_one_clear_line_and_status_2(tmp_path: Path, words: list[str], complaint: str) -> None:
+    """Never a traceback."""
+    (tmp_path / 'README.txt').write_text('no trace\n')
+    done = pool_sim(tmp_path, *words)
+
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert done.stderr.startswith('pool-sim: ')
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ''
+
+
+def test_a_broken_promise_ends_with_status_1(tmp_path: Path) -> None:
+    """The report, the figures as far as they go, and the events before it."""
+    program = (
+        'import sys\n'
+        'from py_cachify import MemoryClient\n'
+        'from simulations.cli import main\n'
+        'take = MemoryClient.take_slot\n'
+        'MemoryClient.take_slot = lambda self, key, token, size, life: take(self, key, token, size + 1, life)\n'
+        f'sys.exit(main({[*SHORT, "--store", "memory", "--json", "-"]!r}))\n'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', program], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+
+    assert done.returncode == 1
+    assert json.loads(done.stdout)['violations'] == 1
+    assert 'occupancy violated at' in done.stderr
+    assert 'the events before it:' in done.stderr
+    assert 'Traceback' not in done.stderr
+
+
+def test_a_server_that_goes_away_in_the_middle_gets_one_clear_line(tmp_path: Path, server: 'redis.Redis') -> None:
+    """As one that never answered."""
+    socket = server.connection_pool.connection_kwargs['path']
+    program = (
+        'import redis, sys\n'
+        'from simulations.cli import main\n'
+        'from simulations.workloads import Poisson\n'
+        'jobs = Poisson.__iter__\n'
+        'def dying(self):\n'
+        '    for number, job in enumerate(jobs(self)):\n'
+        '        if number == 50: redis.Redis.evalsha = redis.Redis.delete = gone\n'
+        '        yield job\n'
+        'def gone(*args): raise redis.ConnectionError("Connection closed by server.")\n'
+        'Poisson.__iter__ = dying\n'
+        f'sys.exit(main({[*SHORT, "--store", f"unix://{socket}"]!r}))\n'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', program], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith('does not answer: Connection closed by server.')
+    assert 'Traceback' not in done.stderr
+
+
+def test_the_embedded_server_is_gone_also_when_the_command_is_killed(tmp_path: Path, running_server: Path) -> None:
+    """A server without its user would stay for ever."""
+    program = (
+        'import os, signal\n'
+        'from redis import Redis\n'
+        'from simulations.embedded import embedded_server\n'
+        'with embedded_server() as socket:\n'
+        '    with Redis(unix_socket_path=str(socket)) as client:\n'
+        '        print(client.info("server")["process_id"], socket, flush=True)\n'
+        '    os.kill(os.getpid(), signal.SIGKILL)\n'
+    )
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, timeout=60, check=False)
+    process, socket = done.stdout.split()
+
+    for _ in range(200):
+        if not _is_alive(int(process)) and not Path(socket).parent.exists():
+            return
+        _wait()
+    raise AssertionError(f'the server {process} or its folder {Path(socket).parent} is still there')
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    # A zombie is dead, but for its name.
+    status = Path(f'/proc/{process}/stat')
+    return not status.exists() or status.read_text().rsplit(')', 1)[1].split()[0] != 'Z'
+
+
+def _wait() -> None:
+    import time
+
+    time.sleep(0.05)
