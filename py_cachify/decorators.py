@@ -59,11 +59,11 @@ class WrappedFunctionPool(Generic[P, R, S]):
         self._terms = terms
         self._first: tuple[Any, ...] = ()
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function in a slot of its pool."""
         raise NotImplementedError
 
-    def size(self, *args: P.args, **kwargs: P.kwargs) -> S:
+    def size(self, /, *args: P.args, **kwargs: P.kwargs) -> S:
         """How many slots are taken in the pool of a call with these arguments.
 
         Only those arguments are needed that the key names.
@@ -101,7 +101,7 @@ class WrappedFunctionPool(Generic[P, R, S]):
 
 
 class _PooledFunction(WrappedFunctionPool[P, R, int]):
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         terms = self._terms
         settings = terms.settings()
         key = terms.key(self._first + args, kwargs)
@@ -116,7 +116,7 @@ class _PooledFunction(WrappedFunctionPool[P, R, int]):
         slots.give_back(taken, body_failed=False)
         return result  # type: ignore[no-any-return]
 
-    def size(self, *args: P.args, **kwargs: P.kwargs) -> int:
+    def size(self, /, *args: P.args, **kwargs: P.kwargs) -> int:
         terms = self._terms
         settings = terms.settings()
         key = settings.prefix + terms.key(self._first + args, kwargs)
@@ -131,7 +131,7 @@ class _PooledCoroutineFunction(WrappedFunctionPool[P, Coroutine[Any, Any, R], Co
             for name in ('__code__', '__defaults__', '__kwdefaults__', '__annotations__'):
                 setattr(self, name, getattr(self._call, name, None))
 
-    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         terms = self._terms
         settings = terms.settings()
         key = terms.key(self._first + args, kwargs)
@@ -149,7 +149,7 @@ class _PooledCoroutineFunction(WrappedFunctionPool[P, Coroutine[Any, Any, R], Co
         await slots.agive_back(taken, body_failed=False)
         return result  # type: ignore[no-any-return]
 
-    async def size(self, *args: P.args, **kwargs: P.kwargs) -> int:
+    async def size(self, /, *args: P.args, **kwargs: P.kwargs) -> int:
         terms = self._terms
         settings = terms.settings()
         key = settings.prefix + terms.key(self._first + args, kwargs)

@@ -51,11 +51,10 @@ class KeyTemplate:
                 case _:
                     # *args and **kwargs as a whole: bound anew at each call.
                     return None, False, parameter.empty
-        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        if name.isidentifier() and any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             return None, True, inspect.Parameter.empty
-        shown = f'{{{name}}}' if name else '{}'
         raise ValueError(
-            f'key {self._template!r} has the field {shown}, which no parameter of {self._signature} supplies'
+            f'key {self._template!r} has the field {{{name}}}, which no parameter of {self._signature} supplies'
         )
 
     def key(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
@@ -87,7 +86,9 @@ class KeyTemplate:
 
 def _names(template: str) -> Iterator[str]:
     """The first name of each field, those nested in a format specification included."""
-    for _, field, specification, _ in string.Formatter().parse(template):
+    for _, field, specification, conversion in string.Formatter().parse(template):
+        if conversion not in (None, 'a', 'r', 's'):
+            raise ValueError(f'unknown conversion !{conversion} of the field {{{field}}}')
         if field is not None:
             yield re.split(r'[.\[]', field, maxsplit=1)[0]
         if specification:

@@ -130,13 +130,19 @@ def _held(lease: Lease, wanted: Wanted) -> Held:
 
 def _log_overrun(held: Held) -> None:
     seconds = time.monotonic() - held.since
+    slot_exp = held.wanted.slot_exp
+    if slot_exp is None or seconds < slot_exp:
+        why = 'before its time by the clock of this process: the store lost it, or its clock ran ahead'
+    else:
+        why = 'for it had expired: give slot_exp more than the longest body takes'
     logger.warning(
-        'pool %r: the slot of a body that ran for %.3f s was gone when it ended (slot_exp=%s s), so more than'
-        ' %d may have run at once. Give slot_exp more than the longest body takes. [token %s]',
+        'pool %r: a body ended after %.3f s and its slot was gone, %s. More than %d may have run at once.'
+        ' [slot_exp=%s s, token %s]',
         held.wanted.key,
         seconds,
-        held.wanted.slot_exp,
+        why,
         held.wanted.max_size,
+        slot_exp,
         held.lease.token,
     )
 

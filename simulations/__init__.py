@@ -2,9 +2,9 @@
 
 ::
 
-    from simulations import Poisson, parse_holding, replay
+    from simulations import Poisson, replay
 
-    result = replay(Poisson(rate=6, holding=parse_holding('exp:1'), jobs=2000), max_size=5, slot_exp=0.5)
+    result = replay(Poisson(rate=6, holding='exp:1', jobs=2000), max_size=5, slot_exp=0.5)
     print(result)
     result.plot_occupancy()
 """

@@ -34,8 +34,10 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``pool-sim`` with these arguments, by default those of the process; returns the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    # Without a word it shows what it is for.
-    options = _parser().parse_args(given or ['replay'])
+    # Without a command it shows what it is for.
+    if not given or (given[0].startswith('-') and given[0] not in ('-h', '--help')):
+        given.insert(0, 'replay')
+    options = _parser().parse_args(given)
     try:
         return _run(options)
     except (StoreError, ValueError, OSError) as error:
@@ -50,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog='pool-sim',
         description='Put a workload through a shared pool of slots in virtual time, and check every event.'
-        ' Without arguments: `pool-sim replay`.',
+        ' Without a command: `pool-sim replay`.',
     )
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', parser_class=_Parser)
 

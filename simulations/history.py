@@ -7,8 +7,10 @@ and the body, which nobody stopped, ends later: it *overran*.
 import csv
 import hashlib
 import io
+import itertools
 from array import array
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +21,9 @@ GRANTED, REFUSED, RELEASED, EXPIRED, OVERRAN = WHATS = ('granted', 'refused', 'r
 OCCUPANCY = {GRANTED: 1, RELEASED: -1, EXPIRED: -1}
 RUNNING = {GRANTED: 1, RELEASED: -1, OVERRAN: -1}
 OVERRUN = {EXPIRED: 1, OVERRAN: -1}
+
+
+ROWS_SHOWN = 20
 
 
 class Event(NamedTuple):
@@ -84,6 +89,18 @@ class History:
         if path is not None:
             Path(path).write_text(text.getvalue(), encoding='utf-8')
         return text.getvalue()
+
+    def _repr_html_(self) -> str:
+        shown = list(itertools.islice(self, ROWS_SHOWN))
+        head = ''.join(f'<th>{name}</th>' for name in Event._fields)
+        rows = ''.join(
+            '<tr>'
+            + ''.join(f'<td>{escape(f"{value:g}" if isinstance(value, float) else str(value))}</td>' for value in event)
+            + '</tr>'
+            for event in shown
+        )
+        more = '' if len(self) == len(shown) else f'<p>… and {len(self) - len(shown):,} more events</p>'
+        return f'<table><tr>{head}</tr>{rows}</table>{more}'
 
     def hash(self) -> str:
         """The SHA-256 of the CSV: equal for two runs in which just the same happened."""

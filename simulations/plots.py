@@ -58,7 +58,7 @@ def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
     ax.set_ylim(bottom=0)
     ax.margins(x=0.01)
     ax.set_title(f'{result.workload}\n{figures.refusal_share:.2%} of {figures.jobs:,} jobs refused')
-    _legend_above(ax)
+    _legend_below(ax)
     return ax
 
 
@@ -100,13 +100,11 @@ def plot_slots(
     result: 'Result', ax: Axes | None = None, window: tuple[float, float] | None = None, most: int = HOLDERS_SHOWN
 ) -> Axes:
     """Who held a slot when: a bar for each holder, hatched from the expiry of its slot to the end of its body."""
-    ax = _axes(ax, (9, 5.5))
     holders = _holders(result)
     first, last = _telling_window(result, holders) if window is None else window
-    within = [
-        holder for holder in holders if holder.granted <= last and (holder.ended is None or holder.ended >= first)
-    ]
+    within = [holder for holder in holders if holder.granted < last and (holder.ended is None or holder.ended >= first)]
     shown = _sample(within, (first + last) / 2, most)
+    ax = _axes(ax, (9, 2 + 0.12 * max(4, len(shown))))
     unit, length = time_unit(last - first)
     origin = result.figures.first
 
@@ -132,7 +130,7 @@ def plot_slots(
     ax.set_ylabel('holders, in order of their grants')
     which = f'{len(shown)} holders' if len(shown) == len(within) else f'{len(shown)} of {len(within):,} holders'
     ax.set_title(f'{result.workload}\n{which} of a pool of {result.max_size:,}')
-    _legend_above(ax, _slot_legend(result, bool(refusals)))
+    _legend_below(ax, _slot_legend(result, bool(refusals)))
     return ax
 
 
@@ -216,6 +214,7 @@ def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     return axes
 
 
-def _legend_above(ax: Axes, handles: list[Patch | Line2D] | None = None) -> None:
+def _legend_below(ax: Axes, handles: list[Patch | Line2D] | None = None) -> None:
     handles = handles or [handle for handle in ax.get_legend_handles_labels()[0] if isinstance(handle, Patch | Line2D)]
-    ax.legend(handles=handles, loc='upper center', bbox_to_anchor=(0.5, -0.14), ncols=5, frameon=False)
+    # The distance is in letters, not in parts of the axes: room for the label of the axis at any size.
+    ax.legend(handles=handles, loc='upper center', bbox_to_anchor=(0.5, 0), borderaxespad=4, ncols=5, frameon=False)

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from simulations.holding import Holding
+from simulations.holding import Holding, parse_holding
 from simulations.theory import LossSystem, loss_system
 
 
@@ -59,11 +59,11 @@ class Trace:
     def __init__(
         self,
         jobs: Sequence[Job] | Sequence[tuple[float, float]] | Sequence[tuple[float, float, str | None]],
-        name: str = 'a list of jobs',
+        name: str | None = None,
         skipped: dict[str, int] | None = None,
     ) -> None:
         """Raises ``ValueError`` for a job with an arrival or a holding time that cannot be."""
-        self.name = name
+        self.name = f'{len(jobs):,} jobs' if name is None else name
         self.skipped = skipped or {}
         self._jobs = sorted((Job(*job) for job in jobs), key=lambda job: job.arrival)
         for job in self._jobs:
@@ -89,20 +89,26 @@ class Poisson:
 
     Args:
         rate: mean number of arrivals a second, more than 0.
-        holding: the distribution of the holding time.
+        holding: the distribution of the holding time, as an object or as :func:`parse_holding` reads it.
         jobs: how many jobs; or
         horizon: until which second jobs arrive; at least one of the two.
         seed: the same seed gives the same jobs.
 
     Example::
 
-        Poisson(rate=6, holding=parse_holding('exp:1'), jobs=10_000, seed=1)
+        Poisson(rate=6, holding='exp:1', jobs=10_000, seed=1)
     """
 
     skipped: dict[str, int]
 
     def __init__(
-        self, rate: float, holding: Holding, *, jobs: int | None = None, horizon: float | None = None, seed: int = 0
+        self,
+        rate: float,
+        holding: Holding | str,
+        *,
+        jobs: int | None = None,
+        horizon: float | None = None,
+        seed: int = 0,
     ) -> None:
         if not 0 < rate < float('inf'):
             raise ValueError(f'rate must be more than 0 arrivals a second, got {rate!r}')
@@ -113,7 +119,7 @@ class Poisson:
         if horizon is not None and not 0 < horizon < float('inf'):
             raise ValueError(f'horizon must be more than 0 seconds, got {horizon!r}')
         self.rate = rate
-        self.holding = holding
+        self.holding: Holding = parse_holding(holding) if isinstance(holding, str) else holding
         self.seed = seed
         self.expected_jobs = jobs
         self.horizon = horizon

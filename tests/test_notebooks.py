@@ -1,0 +1,36 @@
+"""Every notebook runs from top to bottom in a clean kernel, and its own assertions hold."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / 'notebooks').glob('*.ipynb'))
+
+
+def test_there_are_notebooks() -> None:
+    """So that the tests below are about something."""
+    assert NOTEBOOKS
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
+    """No cell fails, and each that ends in a picture or a result shows one."""
+    notebook = nbformat.read(path, as_version=4)
+
+    NotebookClient(notebook, timeout=120, resources={'metadata': {'path': str(tmp_path)}}).execute()
+
+    outputs = [output for cell in notebook.cells if cell.cell_type == 'code' for output in cell.outputs]
+    assert any('image/png' in output.get('data', {}) for output in outputs)
+    assert any('text/html' in output.get('data', {}) for output in outputs)
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_kept_without_its_outputs(path: Path) -> None:
+    """What a run shows belongs to that run."""
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == 'code']
+
+    assert all(not cell.outputs and cell.execution_count is None for cell in cells)
+    assert sum('assert ' in cell.source for cell in cells) >= 3
