@@ -78,17 +78,21 @@ class WrappedFunctionPool(Generic[P, R, S]):
     ) -> 'WrappedFunctionPool[Q, R, S]': ...
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         get = getattr(type(self._function), '__get__', None)
-        method = None if get is None else get(self._function, instance, owner)
-        if not isinstance(method, MethodType):
+        if get is None or self._first:
             return self
+        method = get(self._function, instance, owner)
+        # A static method is a function again, and what was bound before stays what it is.
+        if method is self._function or not isinstance(method, MethodType | WrappedFunctionPool):
+            return self
+        owned_by = getattr(method, '__self__', None)
         # A copy of this object about the bound method; making one anew for each access costs ten times that.
         bound = object.__new__(type(self))
         bound.__dict__ = self.__dict__ | {
             '__wrapped__': method,
-            '__self__': method.__self__,
+            '__self__': owned_by,
             '_function': method,
             '_call': method,
-            '_first': (method.__self__,),
+            '_first': (owned_by,),
         }
         return bound
 
@@ -128,8 +132,9 @@ class _PooledCoroutineFunction(WrappedFunctionPool[P, Coroutine[Any, Any, R], Co
         super().__init__(function, terms)
         if not hasattr(inspect, 'markcoroutinefunction'):
             # Python 3.11 takes an object for a coroutine function if it looks like a function with that flag.
-            for name in ('__code__', '__defaults__', '__kwdefaults__', '__annotations__'):
-                setattr(self, name, getattr(self._call, name, None))
+            like = _innermost(self._call)
+            for name in ('__name__', '__code__', '__defaults__', '__kwdefaults__', '__annotations__'):
+                setattr(self, name, getattr(like, name, None))
 
     async def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         terms = self._terms
@@ -197,8 +202,9 @@ def make_decorator(
         if not callable(call):
             raise TypeError(f'a function was expected to be decorated, not {function!r}')
         if inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call):
+            name = getattr(call, '__qualname__', repr(call))
             raise TypeError(
-                f'{call.__qualname__} is a generator function, whose body runs only after the call:'
+                f'{name} is a generator function, whose body runs only after the call:'
                 ' write `with pool(...)` inside it instead'
             )
         terms = Terms(settings, key_for(call), max_size, slot_exp, on_full, raise_on_full)
@@ -214,6 +220,13 @@ def make_decorator(
 def _callable(function: Any) -> Any:
     """What to call: the function itself, also within ``classmethod`` and ``staticmethod``."""
     return function.__func__ if isinstance(function, classmethod | staticmethod) else function
+
+
+def _innermost(call: Any) -> Any:
+    """The function that a partial function or a callable object comes down to."""
+    while isinstance(call, functools.partial):
+        call = call.func
+    return call if inspect.isroutine(call) or isinstance(call, WrappedFunctionPool) else type(call).__call__
 
 
 def _is_async(function: Any) -> bool:

@@ -18,7 +18,7 @@ import threading
 from types import FrameType
 from typing import Generic, NamedTuple, TypeVar
 
-from py_cachify import process
+from py_cachify.process import give_lock
 
 
 T = TypeVar('T')
@@ -33,20 +33,23 @@ class _Entry(NamedTuple, Generic[T]):
 class Entries(Generic[T]):
     """What was entered through one pool object and not left yet, oldest first."""
 
-    __slots__ = ('_open',)
+    __slots__ = ('__weakref__', '_open', 'lock')
+
+    lock: threading.RLock
 
     def __init__(self) -> None:
         self._open: list[_Entry[T]] = []
+        give_lock(self)
 
     def add(self, frame: FrameType, held: T) -> None:
         """``frame`` has entered and holds ``held``."""
         entry = _Entry(frame, _current_owner(), held)
-        with process.entries_lock:
+        with self.lock:
             self._open.append(entry)
 
     def pop(self, frame: FrameType) -> T:
         """``frame`` leaves: what it gives back.  ``RuntimeError`` if nothing was entered."""
-        with process.entries_lock:
+        with self.lock:
             for index in reversed(range(len(self._open))):
                 if self._open[index].frame is frame:
                     return self._open.pop(index).held

@@ -33,6 +33,11 @@ class KeyTemplate:
         except ValueError as error:
             raise ValueError(f'key {template!r} is not a format string: {error}') from None
         self._sources = {name: self._source(name) for name in names}
+        try:
+            # What the parser lets pass, such as an attribute without a name, fails whatever the value is.
+            template.format_map(dict.fromkeys(names, _Anything()))
+        except ValueError as error:
+            raise ValueError(f'key {template!r} is not a format string: {error}') from None
         self._fixed = None if names else template.format()
 
     def _source(self, name: str) -> 'tuple[int | None, bool, Any]':
@@ -84,11 +89,22 @@ class KeyTemplate:
         return bound.arguments[name]
 
 
+class _Anything:
+    """Has every attribute and every item, so that only a malformed field can fail."""
+
+    def __getattr__(self, name: str) -> '_Anything':
+        return self
+
+    def __getitem__(self, item: object) -> '_Anything':
+        return self
+
+    def __format__(self, specification: str) -> str:
+        return ''
+
+
 def _names(template: str) -> Iterator[str]:
     """The first name of each field, those nested in a format specification included."""
-    for _, field, specification, conversion in string.Formatter().parse(template):
-        if conversion not in (None, 'a', 'r', 's'):
-            raise ValueError(f'unknown conversion !{conversion} of the field {{{field}}}')
+    for _, field, specification, _ in string.Formatter().parse(template):
         if field is not None:
             yield re.split(r'[.\[]', field, maxsplit=1)[0]
         if specification:

@@ -7,19 +7,27 @@ lock that another thread of the parent held at that moment would stay locked in 
 import itertools
 import os
 import threading
+from typing import Protocol
+from weakref import WeakSet
+
+
+class Locked(Protocol):
+    """An object with a lock of its own; re-entrant, as a finalizer may use the object while it is used."""
+
+    lock: 'threading.RLock'
 
 
 def _start() -> None:
-    global _prefix, _numbers, entries_lock
+    global _prefix, _numbers
     _prefix = os.urandom(12).hex()
     _numbers = itertools.count()
-    entries_lock = threading.RLock()
+    for owner in _owners:
+        owner.lock = threading.RLock()
 
 
+_owners: 'WeakSet[Locked]' = WeakSet()
 _prefix: str
 _numbers: 'itertools.count[int]'
-entries_lock: threading.RLock
-"""Guards the open entries of every pool object; re-entrant, as a finalizer may run inside it."""
 
 _start()
 if hasattr(os, 'register_at_fork'):
@@ -29,3 +37,9 @@ if hasattr(os, 'register_at_fork'):
 def new_token() -> str:
     """A name for one slot, unlike any other made by any process."""
     return f'{_prefix}-{next(_numbers)}'
+
+
+def give_lock(owner: Locked) -> None:
+    """Set ``owner.lock``, and set it anew in each process that is forked."""
+    owner.lock = threading.RLock()
+    _owners.add(owner)

@@ -130,9 +130,7 @@ def _undo(release: Steps[bool], error: BaseException) -> Steps[None]:
     """Give back the slot that a failed acquire may have taken; ``error`` learns if that fails as well."""
     try:
         yield from release
-    except GeneratorExit:
-        raise
-    except BaseException as second:
+    except Exception as second:
         error.add_note(f'The acquire could not be undone either ({second!r}): its slot may stay until it expires.')
 
 

@@ -5,6 +5,8 @@ A slot is given back on the backend and in the process that took it, whatever ``
 slot's expiry heals it.  Only a slot without expiry would stay for ever, so there it is raised.
 """
 
+import asyncio
+import inspect
 import logging
 import os
 import time
@@ -97,7 +99,12 @@ async def agive_back(taken: AsyncHeld, *, body_failed: bool) -> None:
     if isinstance(backend, MemoryBackend):
         give_back(SyncHeld(held, backend), body_failed=body_failed)
         return
-    asked, cancelled = await to_its_end(arun(backend.protocol.release(held.lease), backend.aperform))
+    steps = backend.protocol.release(held.lease)
+    asked, cancelled = await to_its_end(arun(steps, backend.aperform))
+    if asked.cancelled() and inspect.getgeneratorstate(steps) == inspect.GEN_CREATED:
+        # A loop that ends cancels every task, this request's too, and did so before it had begun.
+        asked, again = await to_its_end(arun(steps, backend.aperform))
+        cancelled = cancelled or again or asyncio.CancelledError()
     try:
         in_time = asked.result()
     except Exception as error:

@@ -236,3 +236,15 @@ def backend_in_virtual_time(store: str, socket: str, clock: VirtualClock) -> Ite
         yield RedisBackend(client, clock)
     finally:
         client.close()
+
+
+def slots_in(clients: Clients, name: str) -> set[str]:
+    """The tokens of the slots of a pool whose slots do not expire, read from the store itself."""
+    client = clients.sync
+    match client:
+        case MemoryClient():
+            return set(client._pools.get(name, ()))
+        case DictClient():
+            return {value for slot, (value, _) in client.values.copy().items() if slot.startswith(f'{name}:')}
+        case _:
+            return {token.decode() for token in client.zrange(name, 0, -1)}

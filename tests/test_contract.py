@@ -1,12 +1,17 @@
 """What a pool promises, on every store, for threads and for asyncio."""
 
+import asyncio
+import gc
 import logging
-from contextlib import AsyncExitStack
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import pytest
 
 from py_cachify import Cachify, CachifyPoolFullError, init_cachify, pool
-from tests.stores import CENTURY, SHORT, Clients, Driver
+from tests.stores import CENTURY, SHORT, AsyncDriver, Clients, Driver, slots_in
 
 
 pytestmark = pytest.mark.usefixtures('cachify')
@@ -159,6 +164,23 @@ def test_a_slot_expires_while_its_body_goes_on(
     driver.run(body())
 
 
+def test_a_slot_expires_beside_one_that_stays(driver: Driver, clients: Clients) -> None:
+    """Each slot has a life of its own: the short one goes, the long one counts on, in whichever order they came."""
+
+    async def body() -> None:
+        short, long = pool('reports', max_size=2, slot_exp=SHORT), pool('reports', max_size=2, slot_exp=600)
+        for first, second in ((short, long), (long, short)):
+            async with driver.hold(first), driver.hold(second):
+                clients.outlive(SHORT)
+                assert await driver.size(long) == 1
+                async with driver.hold(long):
+                    assert await driver.size(long) == 2
+                    assert await _is_full(driver, long)
+            assert await driver.size(long) == 0
+
+    driver.run(body())
+
+
 def test_a_crashed_holder_gets_its_slot_back_to_the_pool(driver: Driver, clients: Clients) -> None:
     """Nobody releases it, and the next acquire after its life finds it free."""
 
@@ -228,3 +250,154 @@ def test_a_slot_without_expiry_stays(driver: Driver, clients: Clients, by_defaul
         assert await driver.size(of) == 0
 
     driver.run(body())
+
+
+@pytest.mark.parametrize('max_size', [1, 4])
+def test_threads_that_ask_together_get_exactly_max_size_slots(clients: Clients, max_size: int) -> None:
+    """Sixteen threads at one pool object, none leaves before all have asked: so many grants, the rest refusals."""
+    of, asked = pool('reports', max_size=max_size), threading.Barrier(16)
+    granted: list[None] = []
+
+    def ask() -> None:
+        try:
+            with of:
+                granted.append(None)
+                asked.wait(60)
+        except CachifyPoolFullError:
+            asked.wait(60)
+
+    for _ in range(3):
+        granted.clear()
+        threads = [threading.Thread(target=ask) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(granted) == max_size
+        assert of.size() == 0
+    assert not slots_in(clients, 'PYC-reports')
+
+
+@pytest.mark.parametrize('max_size', [1, 4])
+def test_tasks_that_ask_together_get_exactly_max_size_slots(clients: Clients, max_size: int) -> None:
+    """The same for forty tasks."""
+    of = pool('reports', max_size=max_size)
+    results: list[str] = []
+
+    async def ask(everybody_asked: asyncio.Event) -> None:
+        def note(result: str) -> None:
+            results.append(result)
+            if len(results) == 40:
+                everybody_asked.set()
+
+        try:
+            async with of:
+                note('granted')
+                await everybody_asked.wait()
+        except CachifyPoolFullError:
+            note('refused')
+
+    async def main() -> None:
+        everybody_asked = asyncio.Event()
+        tasks = [asyncio.create_task(ask(everybody_asked)) for _ in range(40)]
+        await asyncio.wait_for(asyncio.gather(*tasks), 60)
+        assert await of.asize() == 0
+
+    AsyncDriver(clients).run(main())
+    assert sorted(results) == ['granted'] * max_size + ['refused'] * (40 - max_size)
+    assert not slots_in(clients, 'PYC-reports')
+
+
+def test_a_generator_left_in_another_thread_gives_back_its_own_slot(clients: Clients) -> None:
+    """That thread holds slots of the same object by then, before and after: each exit gives back just its own."""
+    of = pool('reports', max_size=4)
+
+    @contextmanager
+    def dependency() -> Iterator[None]:
+        with of:
+            yield
+
+    here, between = dependency(), dependency()
+    first = _taken_by(clients, here.__enter__)
+
+    def elsewhere() -> None:
+        with dependency():
+            with of:
+                mine = slots_in(clients, 'PYC-reports')
+                last = _taken_by(clients, between.__enter__)
+                here.__exit__(None, None, None)
+                assert slots_in(clients, 'PYC-reports') == (mine | last) - first
+            assert len(slots_in(clients, 'PYC-reports') - last) == 1
+        assert slots_in(clients, 'PYC-reports') == last
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(elsewhere).result()
+    between.__exit__(None, None, None)
+    assert not slots_in(clients, 'PYC-reports')
+
+
+def test_a_generator_left_in_another_task_gives_back_its_own_slot(clients: Clients) -> None:
+    """The same for an asynchronous generator, and a task that has entries of its own."""
+    of = pool('reports', max_size=3)
+
+    @asynccontextmanager
+    async def dependency() -> AsyncIterator[None]:
+        async with of:
+            yield
+
+    async def main() -> None:
+        here = dependency()
+        await here.__aenter__()
+        first = slots_in(clients, 'PYC-reports')
+
+        async def elsewhere() -> None:
+            async with of, dependency():
+                mine = slots_in(clients, 'PYC-reports') - first
+                assert len(mine) == 2
+                await here.__aexit__(None, None, None)
+                assert slots_in(clients, 'PYC-reports') == mine
+
+        await asyncio.create_task(elsewhere())
+        assert await of.asize() == 0
+
+    AsyncDriver(clients).run(main())
+
+
+def test_a_generator_that_is_thrown_away_gives_its_slot_back(clients: Clients) -> None:
+    """Nobody finishes it: its slot comes back with its memory, and the pool object forgets it."""
+    one = pool('reports', max_size=1)
+
+    def holding() -> Iterator[None]:
+        with one:
+            yield
+
+    held = holding()
+    next(held)
+    assert one.size() == 1
+    del held
+    gc.collect()
+    assert one.size() == 0
+
+
+def test_leaving_more_often_than_entering_raises(clients: Clients) -> None:
+    """``RuntimeError``, for both sides; the slots of others stay."""
+    one, other = pool('reports', max_size=2), pool('reports', max_size=2)
+
+    async def main() -> None:
+        with other:
+            async with one:
+                pass
+            with pytest.raises(RuntimeError, match='left more often than it was entered'):
+                await one.__aexit__(None, None, None)
+            with pytest.raises(RuntimeError, match='left more often than it was entered'):
+                one.__exit__(None, None, None)
+            assert await one.asize() == 1
+
+    AsyncDriver(clients).run(main())
+
+
+def _taken_by(clients: Clients, enter: Callable[[], object]) -> set[str]:
+    """The token of the slot that ``enter()`` takes."""
+    before = slots_in(clients, 'PYC-reports')
+    enter()
+    return slots_in(clients, 'PYC-reports') - before

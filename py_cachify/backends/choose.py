@@ -96,9 +96,18 @@ def _check_side(name: str, client: Any, *, wants_async: bool) -> None:
     if client is None:
         return
     # What redis-py and its relatives await at the bottom; their commands are plain functions on both sides.
-    method = getattr(client, 'execute_command', None) or client.get
-    is_async = inspect.iscoroutinefunction(method)
+    method = next(getattr(client, at) for at in ('execute_command', 'evalsha', 'get') if _has(client, at))
+    is_async = inspect.iscoroutinefunction(method) or _promises_an_awaitable(method)
     if is_async and not wants_async:
         raise TypeError(f'{name} must be a synchronous client, {client!r} is asynchronous: pass it as async_client')
+    # An object that can be called, a mock for one, does not show what it returns.
     if not is_async and wants_async and inspect.isfunction(inspect.unwrap(getattr(method, '__func__', method))):
-        raise TypeError(f'{name} must be an asynchronous client, {client!r} is synchronous: pass it as sync_client')
+        raise TypeError(
+            f'{name} must be an asynchronous client, {client!r} is synchronous: pass it as sync_client'
+            ' (or declare its methods with async def, or as returning an Awaitable)'
+        )
+
+
+def _promises_an_awaitable(method: Any) -> bool:
+    returned = str(getattr(method, '__annotations__', {}).get('return', ''))
+    return any(kind in returned for kind in ('Awaitable', 'Coroutine', 'Future'))

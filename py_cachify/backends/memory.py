@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from py_cachify.backends.deadlines import Deadlines
 from py_cachify.commands import Command, CountSlots, DropSlot, TakeSlot
+from py_cachify.process import give_lock
 from py_cachify.protocols import ATOMIC, SlotProtocol
 
 
@@ -34,11 +35,13 @@ class MemoryClient:
             assert pool('reports', max_size=1).size() == 0
     """
 
+    lock: threading.RLock
+
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         if not callable(clock):
             raise TypeError(f'clock must be a function that returns seconds, not {clock!r}')
         self._clock = clock
-        self._lock = threading.RLock()
+        give_lock(self)
         self._pools: dict[str, set[str]] = {}
         self._slot_ends: Deadlines[tuple[str, str]] = Deadlines()
         self._values: dict[str, Any] = {}
@@ -51,7 +54,7 @@ class MemoryClient:
 
     def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
         """Give ``token`` a slot of the pool ``key``, for ``slot_exp`` seconds; true if it has one now."""
-        with self._lock:
+        with self.lock:
             now = self._drop_ended_slots()
             tokens = self._pools.get(key)
             if tokens is None:
@@ -67,7 +70,7 @@ class MemoryClient:
 
     def drop_slot(self, key: str, token: str) -> bool:
         """Take the slot of ``token`` back; false if it had expired, or never was."""
-        with self._lock:
+        with self.lock:
             self._drop_ended_slots()
             if token not in self._pools.get(key, ()):
                 return False
@@ -77,7 +80,7 @@ class MemoryClient:
 
     def count_slots(self, key: str) -> int:
         """How many slots of the pool ``key`` are taken and have not expired."""
-        with self._lock:
+        with self.lock:
             self._drop_ended_slots()
             return len(self._pools.get(key, ()))
 
@@ -98,13 +101,13 @@ class MemoryClient:
 
     def get(self, name: str) -> Any:
         """The value of ``name``, or ``None``."""
-        with self._lock:
+        with self.lock:
             self._drop_ended_values()
             return self._values.get(name)
 
     def set(self, name: str, value: Any, ex: float | None = None, nx: bool = False) -> bool:
         """Set ``name`` for ``ex`` seconds; with ``nx``, only if it does not exist.  True if it was set."""
-        with self._lock:
+        with self.lock:
             now = self._drop_ended_values()
             if nx and name in self._values:
                 return False
@@ -114,7 +117,7 @@ class MemoryClient:
 
     def delete(self, *names: str) -> int:
         """Remove ``names``; how many of them there were."""
-        with self._lock:
+        with self.lock:
             self._drop_ended_values()
             found = 0
             for name in names:

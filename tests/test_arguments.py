@@ -1,0 +1,238 @@
+"""A wrong argument is refused at once: the error names the argument, its value, and what is allowed."""
+
+import copy
+import functools
+import pickle
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from py_cachify import (
+    UNSET,
+    CachifyError,
+    CachifyInitError,
+    CachifyPoolFullError,
+    MemoryClient,
+    UnsetType,
+    init_cachify,
+    pool,
+    pooled,
+)
+
+
+LONGEST = 'at most 3153600000 seconds, or None for no expiration, got'
+
+WRONG_MAX_SIZES = [
+    (0, ValueError, 'max_size must be at least 1, got 0'),
+    (-1, ValueError, 'max_size must be at least 1, got -1'),
+    (True, TypeError, 'max_size must be a whole number, not True'),
+    (1.5, TypeError, 'max_size must be a whole number, not 1.5'),
+    ('2', TypeError, "max_size must be a whole number, not '2'"),
+    (None, TypeError, 'max_size must be a whole number, not None'),
+]
+WRONG_SECONDS = [
+    (0, ValueError, f'must be more than 0 and {LONGEST} 0'),
+    (-1, ValueError, f'must be more than 0 and {LONGEST} -1'),
+    (float('nan'), ValueError, f'must be more than 0 and {LONGEST} nan'),
+    (float('inf'), ValueError, f'must be more than 0 and {LONGEST} inf'),
+    (1e300, ValueError, f'must be more than 0 and {LONGEST} 1e+300'),
+    (True, TypeError, 'must be a number of seconds, or None for no expiration, not True'),
+    ('5', TypeError, "must be a number of seconds, or None for no expiration, not '5'"),
+]
+WRONG_KEYS = [
+    ('', ValueError, "key must not be empty, got ''"),
+    (3, TypeError, 'key must be a string, not 3'),
+    (None, TypeError, 'key must be a string, not None'),
+    (b'reports', TypeError, "key must be a string, not b'reports'"),
+]
+
+
+@pytest.fixture(params=['pool', 'pooled', 'Cachify.pool', 'Cachify.pooled'])
+def make(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Everything that takes a key, a size and a life, in turn; the global ones before ``init_cachify()``."""
+    local = init_cachify(is_global=False)
+    makers: dict[str, Callable[..., Any]] = {
+        'pool': pool,
+        'pooled': pooled,
+        'Cachify.pool': local.pool,
+        'Cachify.pooled': local.pooled,
+    }
+    return makers[request.param]
+
+
+@pytest.fixture(params=['pooled', 'Cachify.pooled', 'pool.pooled'])
+def make_decorator(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Everything that makes a decorator, in turn; all it still needs are the terms of a refusal."""
+    local = init_cachify(is_global=False)
+    makers: dict[str, Callable[..., Any]] = {
+        'pooled': lambda **terms: pooled(key='reports', max_size=1, **terms),
+        'Cachify.pooled': lambda **terms: local.pooled(key='reports', max_size=1, **terms),
+        'pool.pooled': lambda **terms: pool(key='reports', max_size=1).pooled(**terms),
+    }
+    return makers[request.param]
+
+
+@pytest.mark.parametrize(('max_size', 'kind', 'message'), WRONG_MAX_SIZES)
+def test_a_wrong_max_size_is_refused(
+    make: Callable[..., Any], max_size: Any, kind: type[Exception], message: str
+) -> None:
+    """A size is a whole number from 1, and neither a boolean nor a string."""
+    with pytest.raises(kind, match=re.escape(message)):
+        make(key='reports', max_size=max_size)
+
+
+@pytest.mark.parametrize(('slot_exp', 'kind', 'message'), WRONG_SECONDS)
+def test_a_wrong_slot_exp_is_refused(
+    make: Callable[..., Any], slot_exp: Any, kind: type[Exception], message: str
+) -> None:
+    """A life is a finite number of seconds above 0, or ``None``."""
+    with pytest.raises(kind, match=re.escape(f'slot_exp {message}')):
+        make(key='reports', max_size=1, slot_exp=slot_exp)
+
+
+@pytest.mark.parametrize(('key', 'kind', 'message'), WRONG_KEYS)
+def test_a_wrong_key_is_refused(make: Callable[..., Any], key: Any, kind: type[Exception], message: str) -> None:
+    """A key is a string with something in it."""
+    with pytest.raises(kind, match=re.escape(message)):
+        make(key=key, max_size=1)
+
+
+@pytest.mark.parametrize('slot_exp', [1, 0.001, 3600, 100 * 365 * 24 * 3600, None, UNSET])
+def test_every_life_from_above_0_to_a_century_is_taken(make: Callable[..., Any], slot_exp: Any) -> None:
+    """Whole seconds, fractions, ``None`` and ``UNSET`` are all allowed."""
+    assert make(key='reports', max_size=1, slot_exp=slot_exp) is not None
+
+
+def test_a_life_of_more_than_a_century_is_refused(make: Callable[..., Any]) -> None:
+    """Just one second more than the longest one."""
+    with pytest.raises(ValueError, match=re.escape(f'slot_exp must be more than 0 and {LONGEST} 3153600001')):
+        make(key='reports', max_size=1, slot_exp=100 * 365 * 24 * 3600 + 1)
+
+
+@pytest.mark.parametrize('on_full', ['later', 3, [], False])
+def test_an_on_full_that_cannot_be_called_is_refused(make_decorator: Callable[..., Any], on_full: Any) -> None:
+    """Before any function is decorated."""
+    with pytest.raises(TypeError, match=re.escape(f'on_full must be a function, or None, not {on_full!r}')):
+        make_decorator(on_full=on_full)
+
+
+@pytest.mark.parametrize('raise_on_full', [1, 0, None, 'yes'])
+def test_a_raise_on_full_that_is_no_boolean_is_refused(make_decorator: Callable[..., Any], raise_on_full: Any) -> None:
+    """``True`` or ``False``, and nothing that is merely true or false."""
+    with pytest.raises(TypeError, match=re.escape(f'raise_on_full must be True or False, not {raise_on_full!r}')):
+        make_decorator(raise_on_full=raise_on_full)
+
+
+@pytest.mark.parametrize('function', [None, 3, 'report', property(lambda self: None)])
+def test_only_a_function_can_be_decorated(make_decorator: Callable[..., Any], function: Any) -> None:
+    """The error shows what was given instead."""
+    with pytest.raises(TypeError, match=re.escape(f'a function was expected to be decorated, not {function!r}')):
+        make_decorator()(function)
+
+
+@pytest.mark.parametrize('prefix', [None, 3, b'PYC-'])
+def test_a_wrong_prefix_is_refused(prefix: Any) -> None:
+    """A prefix is a string."""
+    with pytest.raises(TypeError, match=re.escape(f'prefix must be a string, not {prefix!r}')):
+        init_cachify(prefix=prefix)
+
+
+def test_a_prefix_may_be_empty() -> None:
+    """Then keys stand in the store as they are."""
+    client = MemoryClient()
+    with init_cachify(client, prefix='').pool('reports', max_size=1):
+        assert client.count_slots('reports') == 1
+
+
+@pytest.mark.parametrize(('seconds', 'kind', 'message'), WRONG_SECONDS)
+def test_a_wrong_default_expiration_is_refused(seconds: Any, kind: type[Exception], message: str) -> None:
+    """It is held to the rules of ``slot_exp``, under its own name."""
+    with pytest.raises(kind, match=re.escape(f'default_pool_slot_expiration {message}')):
+        init_cachify(default_pool_slot_expiration=seconds)
+
+
+def test_a_default_expiration_cannot_be_left_unset() -> None:
+    """``UNSET`` stands for this very default, so it means nothing here."""
+    unset: Any = UNSET
+    with pytest.raises(TypeError, match=r'default_pool_slot_expiration must be a number of seconds.* not UNSET'):
+        init_cachify(default_pool_slot_expiration=unset)
+
+
+@pytest.mark.parametrize('is_global', [1, None, 'no'])
+def test_an_is_global_that_is_no_boolean_is_refused(is_global: Any) -> None:
+    """``'no'`` would be true."""
+    with pytest.raises(TypeError, match=re.escape(f'is_global must be True or False, not {is_global!r}')):
+        init_cachify(is_global=is_global)
+
+
+def test_a_refused_init_changes_nothing() -> None:
+    """The settings of the ``init_cachify()`` before it go on."""
+    init_cachify()
+    with pool('reports', max_size=1):
+        with pytest.raises(ValueError, match='default_pool_slot_expiration'):
+            init_cachify(default_pool_slot_expiration=-1)
+        assert pool('reports', max_size=1).size() == 1
+
+
+@pytest.mark.parametrize('clock', [3.0, None, '12:00'])
+def test_a_clock_that_cannot_be_called_is_refused(clock: Any) -> None:
+    """A clock is a function that returns seconds."""
+    with pytest.raises(TypeError, match=re.escape(f'clock must be a function that returns seconds, not {clock!r}')):
+        MemoryClient(clock=clock)
+
+
+def test_all_errors_share_one_base() -> None:
+    """``except CachifyError`` catches both, and neither is the other."""
+    assert issubclass(CachifyError, Exception)
+    assert CachifyInitError.__bases__ == (CachifyError,)
+    assert CachifyPoolFullError.__bases__ == (CachifyError,)
+
+
+@pytest.mark.parametrize('protocol', range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_refusal_survives_pickling(protocol: int) -> None:
+    """As when it comes from another process: the pool, its size and the text stay."""
+    error = CachifyPoolFullError('reports', 3)
+    for other in (pickle.loads(pickle.dumps(error, protocol)), copy.copy(error)):
+        assert type(other) is CachifyPoolFullError
+        assert (other.key, other.max_size) == ('reports', 3)
+        assert str(other) == "pool 'reports' is full: all 3 slots are taken"
+
+
+def test_unset_is_the_only_one_of_its_type_that_is_public() -> None:
+    """It shows itself by its name, as it stands in signatures."""
+    assert type(UNSET) is UnsetType
+    assert repr(UNSET) == 'UNSET'
+
+
+def test_a_partial_generator_function_is_refused() -> None:
+    """As the generator function itself is."""
+
+    def generator(name: str) -> Any:
+        yield name
+
+    with pytest.raises(TypeError, match='generator function'):
+        pooled('reports', max_size=1)(functools.partial(generator, 'a'))
+
+
+@pytest.mark.parametrize('field', ['{name!x}', '{name', '{name!}', '{name!rr}'])
+def test_a_malformed_field_is_refused_at_once(field: str) -> None:
+    """When the function is decorated, not when it is called."""
+
+    def report(name: str) -> str:
+        return name
+
+    with pytest.raises(ValueError, match=re.escape(f"key 'reports-{field}' is not a format string")):
+        pooled(key=f'reports-{field}', max_size=1)(report)
+
+
+@pytest.mark.parametrize('field', ['{name.}', '{name[]}', '{name[0]b}', '{name..b}', '{name:{name:{name}}}'])
+def test_a_field_that_no_value_could_fill_is_refused_at_once(field: str) -> None:
+    """When the function is decorated, not when it is called."""
+
+    def report(name: str) -> str:
+        return name
+
+    with pytest.raises(ValueError, match='is not a format string'):
+        pooled(key=f'reports-{field}', max_size=1)(report)

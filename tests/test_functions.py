@@ -1,0 +1,199 @@
+"""A decorated function still looks like the function that it was, and binds as that did in a class."""
+
+import asyncio
+import copy
+import functools
+import inspect
+import pickle
+from typing import Any
+
+import pytest
+
+from py_cachify import MemoryClient, init_cachify, pool, pooled
+
+
+@pooled(key='reports-{name}', max_size=1)
+def report(name: str, pages: int = 1) -> str:
+    """Make a report."""
+    return f'{name}: {pages}'
+
+
+@pooled(key='reports-{name}', max_size=1)
+async def areport(name: str, pages: int = 1) -> str:
+    """Make a report, later."""
+    await asyncio.sleep(0)
+    return f'{name}: {pages}'
+
+
+class Printer:
+    """A class with a decorated method of each kind."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @pooled(key='method-{self.name}', max_size=1)
+    def method(self, text: str) -> object:
+        return self, text
+
+    @pooled(key='async-{self.name}', max_size=1)
+    async def amethod(self, text: str) -> object:
+        return self, text
+
+    @pooled(key='class-{cls.__name__}', max_size=1)
+    @classmethod
+    def of_class(cls, text: str) -> object:
+        return cls, text
+
+    @pooled(key='aclass-{cls.__name__}', max_size=1)
+    @classmethod
+    async def aof_class(cls, text: str) -> object:
+        return cls, text
+
+    @pooled(key='static-{text}', max_size=1)
+    @staticmethod
+    def static(text: str) -> object:
+        return text
+
+
+class Sub(Printer):
+    """Inherits them."""
+
+
+# A type checker does not follow a decorator above @classmethod, nor a size() with fewer arguments than the call.
+PRINTER: Any = Printer
+SUB: Any = Sub
+
+
+@pytest.fixture(autouse=True)
+def _init() -> None:
+    init_cachify()
+
+
+def test_it_keeps_name_documentation_and_signature() -> None:
+    """What help() and frameworks show is the function's own."""
+    assert report.__name__ == 'report'
+    assert report.__qualname__ == 'report'
+    assert report.__module__ == __name__
+    assert report.__doc__ == 'Make a report.'
+    assert str(inspect.signature(report)) == '(name: str, pages: int = 1) -> str'
+    assert str(inspect.signature(PRINTER('a').method)) == '(text: str) -> object'
+    assert 'report' in repr(report)
+
+
+def test_frameworks_can_tell_async_from_sync() -> None:
+    """``inspect.iscoroutinefunction`` is true of decorated ``async`` functions and methods, and of no others."""
+    printer = PRINTER('a')
+    assert inspect.iscoroutinefunction(areport)
+    assert inspect.iscoroutinefunction(printer.amethod)
+    assert inspect.iscoroutinefunction(PRINTER.aof_class)
+    assert not inspect.iscoroutinefunction(report)
+    assert not inspect.iscoroutinefunction(printer.method)
+    assert not inspect.iscoroutinefunction(PRINTER.of_class)
+
+
+def test_it_is_pickled_by_name() -> None:
+    """As functions are, so that a process pool can call it; a method goes with its object."""
+    assert pickle.loads(pickle.dumps(report)) is report
+    assert pickle.loads(pickle.dumps(areport)) is areport
+    assert copy.deepcopy(report) is report
+    assert pickle.loads(pickle.dumps(PRINTER('a').method))('text')[0].name == 'a'
+    assert pickle.loads(pickle.dumps(SUB.of_class))('text') == (Sub, 'text')
+
+
+def test_a_method_gets_its_object() -> None:
+    """Called on an object, or through the class with the object as argument."""
+    printer = PRINTER('a')
+    assert printer.method('text') == (printer, 'text')
+    assert PRINTER.method(printer, 'text') == (printer, 'text')
+    assert asyncio.run(printer.amethod('text')) == (printer, 'text')
+
+
+def test_a_class_method_gets_its_class() -> None:
+    """``@pooled`` stands above ``@classmethod``; a subclass is passed as itself, and is in the key so."""
+    assert PRINTER.of_class('text') == (Printer, 'text')
+    assert SUB.of_class('text') == (Sub, 'text')
+    assert SUB('a').of_class('text') == (Sub, 'text')
+    assert asyncio.run(SUB.aof_class('text')) == (Sub, 'text')
+    with pool('class-Sub', max_size=1):
+        assert SUB.of_class('text') is None
+        assert (SUB.of_class.size(), PRINTER.of_class.size()) == (1, 0)
+        assert PRINTER.of_class('text') == (Printer, 'text')
+
+
+def test_a_static_method_gets_nothing() -> None:
+    """``@pooled`` above ``@staticmethod``."""
+    assert PRINTER.static('text') == 'text'
+    assert PRINTER('a').static('text') == 'text'
+    with pool('static-text', max_size=1):
+        assert PRINTER('a').static('text') is None
+        assert PRINTER.static.size('text') == 1
+
+
+def test_size_of_a_method_takes_no_self() -> None:
+    """It is asked of the bound method, sync and async alike."""
+    printer = PRINTER('a')
+    with pool('method-a', max_size=1), pool('async-a', max_size=1):
+        assert printer.method.size() == 1
+        assert asyncio.run(printer.amethod.size()) == 1
+        assert PRINTER('b').method.size() == 0
+
+
+def test_on_full_of_a_method_gets_the_object_as_well() -> None:
+    """The exact arguments that the wrapped function would have got."""
+    seen: list[tuple[Any, ...]] = []
+
+    class Refused:
+        @pooled(key='refused', max_size=1, on_full=lambda *args, **kwargs: seen.append((*args, kwargs)))
+        def method(self, text: str, *, colour: bool) -> None: ...
+
+    refused = Refused()
+    with pool('refused', max_size=1):
+        refused.method('text', colour=True)
+    assert seen == [(refused, 'text', {'colour': True})]
+
+
+def test_any_callable_can_be_decorated() -> None:
+    """A partial function and an object with ``__call__``, sync and async."""
+
+    class Callable:
+        def __call__(self, name: str) -> str:
+            return name
+
+    class AsyncCallable:
+        async def __call__(self, name: str) -> str:
+            return name
+
+    decorate: Any = pooled(key='reports-{name}', max_size=1)
+    assert decorate(functools.partial(lambda first, name: first + name, 'a'))('b') == 'ab'
+    assert decorate(Callable())('a') == 'a'
+    assert asyncio.run(decorate(AsyncCallable())('a')) == 'a'
+
+
+def test_calls_of_one_function_nest() -> None:
+    """A function that calls itself takes a slot for each call, and the pool is empty again after."""
+    init_cachify(MemoryClient())
+
+    @pooled(key='nested', max_size=3)
+    def nested(depth: int) -> list[int]:
+        return [nested.size(0), *(nested(depth + 1) or [])]
+
+    assert nested(0) == [1, 2, 3]
+    assert nested.size(0) == 0
+
+
+@pytest.mark.parametrize('name', ['self', 'key', 'function'])
+def test_an_argument_may_have_any_name(name: str) -> None:
+    """Also one that the decorator might use inside."""
+
+    @pooled(key='reports', max_size=1)
+    def keywords(**fields: str) -> dict[str, str]:
+        return fields
+
+    @pooled(key='reports', max_size=1)
+    async def akeywords(**fields: str) -> dict[str, str]:
+        return fields
+
+    assert keywords(**{name: 'a'}) == {name: 'a'}
+    assert keywords.size(**{name: 'a'}) == 0
+    assert asyncio.run(akeywords(**{name: 'a'})) == {name: 'a'}
+    assert asyncio.run(akeywords.size(**{name: 'a'})) == 0
