@@ -112,6 +112,8 @@ class Cachify:
                 cannot supply; when the function is decorated, not when it is called.
 
         A generator function is refused: its body runs after the call, so write ``with pool(...)`` inside it.
+        Methods, class methods and static methods are decorated like functions.  Write ``@pooled`` above
+        ``@classmethod``: below it, from Python 3.13 on, ``size`` would need the class as its first argument.
 
         Example::
 

@@ -23,11 +23,7 @@ async def to_its_end(work: Coroutine[Any, Any, R]) -> tuple['asyncio.Task[R]', a
     cancelled = None
     while not task.done():
         try:
-            await asyncio.shield(task)
+            await asyncio.wait((task,))
         except asyncio.CancelledError as error:
-            if not task.cancelled():
-                cancelled = error
-        except Exception:
-            # The work's own: task.result() raises it where it can be dealt with.
-            break
+            cancelled = error
     return task, cancelled

@@ -154,7 +154,7 @@ def make_tokens() -> dict[str, Any]:
 
 
 def fork_while_another_thread_has_the_entries() -> dict[str, Any]:
-    """Fork at a moment when a thread that the child will not have is entering a pool."""
+    """Fork at a moment when a thread that the child will not have is entering a pool: the fork waits for it."""
     init_cachify(MemoryClient())
     few = pool('reports', max_size=3)
     locked, done = threading.Event(), threading.Event()
@@ -162,7 +162,7 @@ def fork_while_another_thread_has_the_entries() -> dict[str, Any]:
     def enter() -> None:
         with few._entries.lock:
             locked.set()
-            done.wait(60)
+            done.wait(1)
 
     def use() -> int:
         with few:

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import inspect
+import sys
 from collections.abc import Awaitable
 from typing import Any
 
@@ -378,7 +379,11 @@ def test_partial_functions_of_a_decorated_one_take_slots_too(driver: Driver) -> 
 
 @pytest.mark.parametrize('kind', [classmethod, staticmethod])
 def test_class_and_static_methods_may_also_stand_above(driver: Driver, kind: Any) -> None:
-    """``@pooled`` below ``@classmethod`` or ``@staticmethod``: called on the class and on an object."""
+    """``@pooled`` below ``@classmethod`` or ``@staticmethod``: called on the class and on an object.
+
+    From Python 3.13 on a class method no longer binds what it is made of, so there ``size`` needs the class: a
+    limit of this order, and of this order only.
+    """
     function: Any = (lambda cls, text: text) if kind is classmethod else (lambda text: text)
 
     class Printer:
@@ -389,8 +394,9 @@ def test_class_and_static_methods_may_also_stand_above(driver: Driver, kind: Any
             assert await driver.result(printer.write('a')) == 'a'
             async with driver.hold(pool('reports-a', max_size=1)):
                 assert await driver.result(printer.write(text='a')) is None
-                assert await driver.result(printer.write.size('a')) == 1
-                assert await driver.result(printer.write.size(text='b')) == 0
+                first = (Printer,) if kind is classmethod and sys.version_info >= (3, 13) else ()
+                assert await driver.result(printer.write.size(*first, 'a')) == 1
+                assert await driver.result(printer.write.size(*first, text='b')) == 0
 
     driver.run(body())
 
