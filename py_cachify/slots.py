@@ -20,6 +20,9 @@ from py_cachify.process import new_token
 from py_cachify.protocols import Lease
 
 
+QUICK_FAILURE = 0.1
+"""In seconds: a client that repeats requests by itself takes longer than that to give up."""
+
 logger = logging.getLogger('py_cachify')
 
 
@@ -80,8 +83,14 @@ def give_back(taken: SyncHeld, *, body_failed: bool) -> None:
     held, backend = taken
     if held.pid != os.getpid():
         return
+    began = time.monotonic()
     try:
-        in_time = run(backend.protocol.release(held.lease), backend.perform)
+        try:
+            in_time = run(backend.protocol.release(held.lease), backend.perform)
+        except Exception:
+            if not _is_worth_another_try(began):
+                raise
+            in_time = run(backend.protocol.release(held.lease), backend.perform)
     except Exception as error:
         if held.wanted.slot_exp is None and not body_failed:
             raise
@@ -99,12 +108,16 @@ async def agive_back(taken: AsyncHeld, *, body_failed: bool) -> None:
     if isinstance(backend, MemoryBackend):
         give_back(SyncHeld(held, backend), body_failed=body_failed)
         return
+    began = time.monotonic()
     steps = backend.protocol.release(held.lease)
     asked, cancelled = await to_its_end(arun(steps, backend.aperform))
     if asked.cancelled() and inspect.getgeneratorstate(steps) == inspect.GEN_CREATED:
         # A loop that ends cancels every task, this request's too, and did so before it had begun.
         asked, again = await to_its_end(arun(steps, backend.aperform))
         cancelled = cancelled or again or asyncio.CancelledError()
+    elif not asked.cancelled() and isinstance(asked.exception(), Exception) and _is_worth_another_try(began):
+        asked, again = await to_its_end(arun(backend.protocol.release(held.lease), backend.aperform))
+        cancelled = cancelled or again
     try:
         in_time = asked.result()
     except Exception as error:
@@ -129,6 +142,14 @@ async def asize(backend: AsyncBackend | MemoryBackend, key: str, max_size: int) 
     if isinstance(backend, MemoryBackend):
         return run(steps, backend.perform)
     return await arun(steps, backend.aperform)
+
+
+def _is_worth_another_try(began: float) -> bool:
+    """Whether a release that failed is asked for again: once, and not after a client that tried long itself.
+
+    A connection that the server closed while the body ran fails at once, and a new one may work.
+    """
+    return time.monotonic() - began < QUICK_FAILURE
 
 
 def _held(lease: Lease, wanted: Wanted) -> Held:

@@ -28,6 +28,7 @@ class Gate:
         self.waiting = 0
         self.aborted = 0
         self.fails = False
+        self.goes_on_failing = False
         self._opened = asyncio.Event()
 
     def shut(self) -> None:
@@ -55,6 +56,8 @@ class Gate:
 
     async def _wait(self) -> None:
         if not self.is_shut:
+            if self.goes_on_failing:
+                raise ConnectionError('the gate')
             return
         self.waiting += 1
         try:
@@ -281,6 +284,7 @@ def test_cancelled_while_a_release_fails(store: str, socket: str, caplog: pytest
         await world.until_waiting()
         task.cancel()
         await world.a_while()
+        world.gate.goes_on_failing = True
         world.gate.open()
         with pytest.raises(asyncio.CancelledError):
             await task
