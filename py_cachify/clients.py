@@ -11,27 +11,8 @@ natively.  Everything else is held to this contract:
   first try had set the name, or not repeat it;
 * ``delete(*names)`` removes them; a name that is not there is no error.
 
-The asynchronous contract is the same with ``await``.  A whole client over a dictionary::
-
-    class DictClient:
-        def __init__(self):
-            self.values = {}
-            self.lock = threading.Lock()
-
-        def get(self, name):
-            value, until = self.values.get(name, (None, 0.0))
-            return value if time.monotonic() < until else None
-
-        def set(self, name, value, ex=None, nx=False):
-            with self.lock:
-                if nx and self.get(name) is not None:
-                    return False
-                self.values[name] = value, time.monotonic() + (math.inf if ex is None else ex)
-                return True
-
-        def delete(self, *names):
-            for name in names:
-                self.values.pop(name, None)
+The asynchronous contract is the same with ``await``.  The package's ``README.md`` has two whole clients to copy,
+one over a dictionary and one over SQLite.
 
 What this costs: one call to take a slot of an empty pool, up to ``max_size`` calls in a full one, two to
 give a slot back, ``max_size`` for ``size()``.  Its limits are listed in :mod:`py_cachify.protocols`.

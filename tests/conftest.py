@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from py_cachify import Cachify, init_cachify
 from simulations.embedded import EmbeddedServerError, embedded_server
+from tests.servers import redis_server
 from tests.stores import STORES, AsyncDriver, Clients, Driver, SyncDriver, make_clients
 
 
@@ -55,10 +56,38 @@ def store(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope='session')
+def running_redis() -> Iterator[str]:
+    """The unix socket of a Redis server, as distributions ship it, that this session started."""
+    try:
+        with redis_server() as socket:
+            yield socket
+    except FileNotFoundError as error:
+        if os.environ.get('CI'):
+            raise
+        pytest.skip(str(error))
+
+
+def place_of(store: str, request: pytest.FixtureRequest) -> str:
+    """Where the clients of ``store`` find it, which is empty."""
+    match store:
+        case 'valkey':
+            return str(request.getfixturevalue('socket'))
+        case 'redis':
+            socket: str = request.getfixturevalue('running_redis')
+            with redis.Redis(unix_socket_path=socket) as client:
+                client.flushall()
+            return socket
+        case 'sqlite':
+            return str(request.getfixturevalue('tmp_path'))
+        case _:
+            return ''
+
+
 @pytest.fixture
 def clients(store: str, request: pytest.FixtureRequest) -> Iterator[Clients]:
     """New clients of an empty store, for both sides."""
-    made = make_clients(store, request.getfixturevalue('socket') if store == 'valkey' else '')
+    made = make_clients(store, place_of(store, request))
     yield made
     if hasattr(made.sync, 'close'):
         made.sync.close()

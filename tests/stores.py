@@ -4,10 +4,13 @@ import asyncio
 import functools
 import inspect
 import math
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import fakeredis
@@ -22,8 +25,10 @@ from py_cachify.backends.redis import RedisBackend
 
 R = TypeVar('R')
 
-STORES = ('memory', 'fakeredis', 'valkey', 'plain')
-SERVERS = ('fakeredis', 'valkey')
+STORES = ('memory', 'fakeredis', 'valkey', 'redis', 'plain', 'sqlite')
+SERVERS = ('fakeredis', 'valkey', 'redis')
+
+GUIDE = Path(__file__).parent.parent / 'py_cachify' / 'README.md'
 
 SHORT = 0.05
 """The life in seconds of a slot that is to expire; a plain client makes a whole second of it."""
@@ -67,8 +72,19 @@ class Clients(NamedTuple):
             self.clock.ahead += math.ceil(seconds)
 
 
-def make_clients(store: str, socket: str) -> Clients:
-    """New clients of an empty store; ``socket`` is that of the real server."""
+def documented_client(name: str, clock: Callable[[], float]) -> Any:
+    """The class of a client that the library's guide gives as an example, on this clock."""
+    [code] = [
+        block for block in re.findall(r'```python\n(.*?)```', GUIDE.read_text(), re.S) if f'class {name}:' in block
+    ]
+    names: dict[str, Any] = {}
+    exec(code, names)  # the guide's own text is what is tested
+    names['time'] = SimpleNamespace(time=clock, monotonic=clock)
+    return names[name]
+
+
+def make_clients(store: str, place: str) -> Clients:
+    """New clients of an empty store; ``place`` is the unix socket of a server, or a folder."""
     clock = Clock()
     match store:
         case 'memory':
@@ -77,17 +93,20 @@ def make_clients(store: str, socket: str) -> Clients:
         case 'fakeredis':
             server = fakeredis.FakeServer()
             return Clients(fakeredis.FakeRedis(server=server), fakeredis.FakeAsyncRedis(server=server), None)
-        case 'valkey':
-            return Clients(redis.Redis(unix_socket_path=socket), redis.asyncio.Redis(unix_socket_path=socket), None)
+        case 'valkey' | 'redis':
+            return Clients(redis.Redis(unix_socket_path=place), redis.asyncio.Redis(unix_socket_path=place), None)
         case 'plain':
-            plain = DictClient(clock)
+            plain = documented_client('DictClient', clock)()
             return Clients(plain, AsyncDictClient(plain), clock)
+        case 'sqlite':
+            lite = documented_client('SqliteClient', clock)(Path(place) / 'slots.db')
+            return Clients(lite, AsyncDictClient(lite), clock)
         case _:
             raise ValueError(store)
 
 
 class DictClient:
-    """The client over a dictionary that the documentation of the plain contract gives as its example."""
+    """A plain client over a dictionary, to build special ones from."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.values: dict[str, tuple[Any, float]] = {}
@@ -113,7 +132,7 @@ class DictClient:
 class AsyncDictClient:
     """The same, awaited; it gives other tasks a turn before each call, as a network would."""
 
-    def __init__(self, client: DictClient) -> None:
+    def __init__(self, client: Any) -> None:
         self.client = client
 
     async def get(self, name: str) -> Any:
@@ -122,7 +141,7 @@ class AsyncDictClient:
 
     async def set(self, name: str, value: Any, ex: int | None = None, nx: bool = False) -> bool:
         await asyncio.sleep(0)
-        return self.client.set(name, value, ex=ex, nx=nx)
+        return bool(self.client.set(name, value, ex=ex, nx=nx))
 
     async def delete(self, *names: str) -> None:
         await asyncio.sleep(0)
@@ -241,10 +260,8 @@ def backend_in_virtual_time(store: str, socket: str, clock: VirtualClock) -> Ite
 def slots_in(clients: Clients, name: str) -> set[str]:
     """The tokens of the slots of a pool whose slots do not expire, read from the store itself."""
     client = clients.sync
-    match client:
-        case MemoryClient():
-            return set(client._pools.get(name, ()))
-        case DictClient():
-            return {value for slot, (value, _) in client.values.copy().items() if slot.startswith(f'{name}:')}
-        case _:
-            return {token.decode() for token in client.zrange(name, 0, -1)}
+    if isinstance(client, MemoryClient):
+        return set(client._pools.get(name, ()))
+    if hasattr(client, 'zrange'):
+        return {token.decode() for token in client.zrange(name, 0, -1)}
+    return {client.get(f'{name}:{index}') for index in range(64)} - {None}

@@ -16,6 +16,7 @@ import pytest
 
 import py_cachify
 from py_cachify import CachifyInitError, CachifyPoolFullError, MemoryClient, init_cachify
+from tests.conftest import place_of
 from tests.stores import STORES, AsyncDriver, Clients, make_clients
 
 
@@ -25,7 +26,7 @@ def clients(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     if request.param == 'page':
         yield Clients(None, None, None)
         return
-    made = make_clients(request.param, request.getfixturevalue('socket') if request.param == 'valkey' else '')
+    made = make_clients(request.param, place_of(request.param, request))
     monkeypatch.setattr(
         py_cachify,
         'init_cachify',
@@ -364,22 +365,6 @@ def test_a_local_instance_does_not_initialize_the_global_functions() -> None:
     init_cachify(is_global=False)
     with pytest.raises(CachifyInitError):
         py_cachify.pool(key='reports', max_size=1).size()
-
-
-def test_the_client_in_the_text_on_plain_clients_keeps_the_contract() -> None:
-    """The example client of that text, literally, serves a pool."""
-    text = inspect.cleandoc(py_cachify.clients.__doc__ or '')
-    start = text.index('class DictClient')
-    source = textwrap.dedent('    ' + text[start : text.index('What this costs')])
-    names: dict[str, Any] = {}
-    exec('import math, threading, time\n' + source, names)
-    init_cachify(names['DictClient']())
-    two = py_cachify.pool('reports', max_size=2)
-    with two, two:
-        assert two.size() == 2
-        with pytest.raises(CachifyPoolFullError), two:
-            pass
-    assert two.size() == 0
 
 
 def test_the_example_of_the_memory_client() -> None:

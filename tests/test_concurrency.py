@@ -43,7 +43,7 @@ def test_many_threads_never_exceed_the_pool() -> None:
             try:
                 with three:
                     bodies.enter()
-                    threading.Event().wait(0.0002)
+                    threading.Event().wait(0.002)
                     bodies.leave()
             except CachifyPoolFullError:
                 bodies.refused += 1

@@ -1,0 +1,90 @@
+"""Servers that a test starts: Redis as distributions ship it, and a cluster of three nodes."""
+
+import shutil
+import socket as sockets
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+
+
+@contextmanager
+def redis_server() -> Iterator[str]:
+    """Start ``redis-server``; gives its unix socket.  ``FileNotFoundError`` if it is not installed."""
+    with tempfile.TemporaryDirectory(prefix='redis-') as folder:
+        socket = str(Path(folder) / 's')
+        with _running(redis_binary(), folder, '--port', '0', '--unixsocket', socket):
+            _wait_for(redis.Redis(unix_socket_path=socket))
+            yield socket
+
+
+def redis_binary() -> str:
+    """Where ``redis-server`` is installed."""
+    found = shutil.which('redis-server')
+    if found is None:
+        raise FileNotFoundError('redis-server is not installed: on Debian and Ubuntu, apt-get install redis-server')
+    return found
+
+
+@contextmanager
+def cluster() -> Iterator[int]:
+    """Start three nodes that share the slots of a cluster; gives the port of one, on loopback."""
+    with ExitStack() as stack:
+        ports = [_free_port() for _ in range(3)]
+        nodes = []
+        for port in ports:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix='node-'))
+            options = ['--port', str(port), '--cluster-enabled', 'yes', '--cluster-port', str(_free_port())]
+            stack.enter_context(_running(redis_binary(), folder, *options))
+            nodes.append(stack.enter_context(redis.Redis(port=port)))
+            _wait_for(nodes[-1])
+        bounds = [0, 5461, 10923, 16384]
+        for node, first, after in zip(nodes, bounds, bounds[1:], strict=False):
+            node.execute_command('CLUSTER', 'ADDSLOTSRANGE', first, after - 1)
+        for node, port in zip(nodes[1:], ports[1:], strict=True):
+            bus = dict(node.config_get('cluster-port'))['cluster-port']
+            nodes[0].execute_command('CLUSTER', 'MEET', '127.0.0.1', port, bus)
+        until = time.monotonic() + 30
+        while not all(_knows_all(node) for node in nodes):
+            assert time.monotonic() < until, 'the cluster did not come up'
+            time.sleep(0.1)
+        yield ports[0]
+
+
+def _knows_all(node: Any) -> bool:
+    info = node.execute_command('CLUSTER', 'INFO')
+    info = info if isinstance(info, dict) else dict(line.split(':') for line in info.decode().split())
+    return (info['cluster_state'], info['cluster_known_nodes']) == ('ok', '3')
+
+
+@contextmanager
+def _running(binary: str, folder: str, *options: str) -> Iterator[None]:
+    command = [binary, *options, '--bind', '127.0.0.1', '--save', '', '--dir', folder]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(client: 'redis.Redis') -> None:
+    until = time.monotonic() + 30
+    while True:
+        try:
+            client.ping()
+            return
+        except redis.ConnectionError:
+            assert time.monotonic() < until, 'the server did not come up'
+            time.sleep(0.02)
+
+
+def _free_port() -> int:
+    with sockets.socket() as one:
+        one.bind(('127.0.0.1', 0))
+        return int(one.getsockname()[1])
