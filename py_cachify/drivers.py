@@ -4,6 +4,7 @@ A driver performs each command and hands its reply, or the error that it raised,
 The simulation has a third one, in which other clients' commands fall in between.
 """
 
+import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -14,18 +15,27 @@ R = TypeVar('R')
 
 
 def run(steps: Steps[R], perform: Callable[[Command[Any]], Any]) -> R:
-    """Drive ``steps`` to their result; ``perform(command)`` returns the reply or raises."""
-    try:
-        command = next(steps)
-        while True:
+    """Drive ``steps`` to their result; ``perform(command)`` returns the reply or raises.
+
+    An interrupt between two commands is the protocol's as well: it may have something to undo.
+    """
+    resume: Callable[[Any], Command[Any]] = steps.send
+    value: Any = None
+    while True:
+        try:
+            command = resume(value)
+            resume, value = steps.throw, None
             try:
-                reply = perform(command)
+                value = perform(command)
+                resume = steps.send
             except BaseException as error:
-                command = steps.throw(error)
-            else:
-                command = steps.send(reply)
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]  # StopIteration.value is untyped
+                value = error
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]  # StopIteration.value is untyped
+        except BaseException as error:
+            if inspect.getgeneratorstate(steps) == inspect.GEN_CLOSED:
+                raise
+            resume, value = steps.throw, error
 
 
 async def arun(steps: Steps[R], perform: Callable[[Command[Any]], Awaitable[Any]]) -> R:

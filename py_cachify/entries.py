@@ -47,19 +47,32 @@ class Entries(Generic[T]):
         with self.lock:
             self._open.append(entry)
 
-    def pop(self, frame: FrameType) -> T:
-        """``frame`` leaves: what it gives back.  ``RuntimeError`` if nothing was entered."""
+    def claim(self, frame: FrameType, claimed: list[T]) -> None:
+        """``frame`` leaves: put what it gives back into ``claimed``.  ``RuntimeError`` if nothing was entered.
+
+        Into a list of the caller's, so that an interrupt cannot lose what was taken out here.
+        """
         with self.lock:
-            for index in reversed(range(len(self._open))):
-                if self._open[index].frame is frame:
-                    return self._open.pop(index).held
-            owner = _current_owner()
-            for index in reversed(range(len(self._open))):
-                if self._open[index].owner == owner:
-                    return self._open.pop(index).held
-            if not self._open:
-                raise RuntimeError('a pool was left more often than it was entered')
-            return self._open.pop(0).held
+            index = self._whose_turn(frame)
+            claimed.append(self._open[index].held)
+            del self._open[index]
+
+    def discard(self, held: T) -> None:
+        """Forget an entry, if it is open."""
+        with self.lock:
+            self._open = [entry for entry in self._open if entry.held is not held]
+
+    def _whose_turn(self, frame: FrameType) -> int:
+        for index in reversed(range(len(self._open))):
+            if self._open[index].frame is frame:
+                return index
+        owner = _current_owner()
+        for index in reversed(range(len(self._open))):
+            if self._open[index].owner == owner:
+                return index
+        if not self._open:
+            raise RuntimeError('a pool was left more often than it was entered')
+        return 0
 
 
 def _current_owner() -> object:

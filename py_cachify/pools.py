@@ -65,20 +65,43 @@ class pool:  # noqa: N801 - the reference names the class so
     def __repr__(self) -> str:
         return f'pool(key={self._key!r}, max_size={self._max_size}, slot_exp={self._slot_exp!r})'
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy, also in another process, is the same pool of slots, and no entry of this object is its own.
+        if self._settings is not global_settings:
+            raise TypeError(f'{self!r} belongs to a Cachify object, which cannot be copied: make the pool there')
+        return type(self), (self._key, self._max_size, self._slot_exp)
+
     # --- the context managers
 
     def __enter__(self) -> 'pool':
         settings = self._settings()
-        taken = slots.take(settings.sync_backend(), settings.wanted(self._key, self._max_size, self._slot_exp))
-        if taken is None:
-            raise CachifyPoolFullError(self._key, self._max_size)
-        self._entries.add(sys._getframe(1), taken)  # noqa: SLF001 - see entries.py
-        return self
+        wanted = settings.wanted(self._key, self._max_size, self._slot_exp)
+        taken = None
+        try:
+            taken = slots.take(settings.sync_backend(), wanted)
+            if taken is not None:
+                self._entries.add(sys._getframe(1), taken)  # noqa: SLF001 - see entries.py
+                return self
+        except BaseException:
+            # An interrupt that fell between the slot and the body.
+            if taken is not None:
+                self._entries.discard(taken)
+                slots.give_back(taken, body_failed=True)
+            raise
+        raise CachifyPoolFullError(self._key, self._max_size)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        slots.give_back(self._entries.pop(sys._getframe(1)), body_failed=error is not None)  # noqa: SLF001
+        claimed: list[SyncHeld] = []
+        try:
+            self._entries.claim(sys._getframe(1), claimed)  # noqa: SLF001
+        except BaseException:
+            if claimed:
+                self._entries.discard(claimed[0])
+                slots.give_back(claimed[0], body_failed=True)
+            raise
+        slots.give_back(claimed[0], body_failed=error is not None)
 
     def __aenter__(self) -> 'Coroutine[Any, Any, pool]':
         # Not a coroutine function: the frame that executes the `async with` is the caller only here.
@@ -95,7 +118,9 @@ class pool:  # noqa: N801 - the reference names the class so
     def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> Coroutine[Any, Any, None]:
-        return slots.agive_back(self._async_entries.pop(sys._getframe(1)), body_failed=error is not None)  # noqa: SLF001
+        claimed: list[AsyncHeld] = []
+        self._async_entries.claim(sys._getframe(1), claimed)  # noqa: SLF001
+        return slots.agive_back(claimed[0], body_failed=error is not None)
 
     # --- occupancy
 

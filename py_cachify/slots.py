@@ -59,8 +59,17 @@ class AsyncHeld(NamedTuple):
 
 def take(backend: Backend, wanted: Wanted) -> SyncHeld | None:
     """A slot, or ``None`` where the pool is full."""
-    lease = run(backend.protocol.acquire(wanted.key, new_token(), wanted.max_size, wanted.slot_exp), backend.perform)
-    return None if lease is None else SyncHeld(_held(lease, wanted), backend)
+    lease = None
+    try:
+        lease = run(
+            backend.protocol.acquire(wanted.key, new_token(), wanted.max_size, wanted.slot_exp), backend.perform
+        )
+        return None if lease is None else SyncHeld(_held(lease, wanted), backend)
+    except BaseException:
+        # An interrupt that fell between the grant and its being noted.
+        if lease is not None:
+            run(backend.protocol.release(lease), backend.perform)
+        raise
 
 
 async def atake(backend: AsyncBackend | MemoryBackend, wanted: Wanted) -> AsyncHeld | None:
@@ -80,6 +89,19 @@ async def atake(backend: AsyncBackend | MemoryBackend, wanted: Wanted) -> AsyncH
 
 def give_back(taken: SyncHeld, *, body_failed: bool) -> None:
     """End the holding; ``body_failed`` says that an error of the body is on its way to the caller."""
+    try:
+        _give_back(taken, body_failed)
+    except Exception:
+        raise
+    except BaseException:
+        # An interrupt, perhaps before anything was asked: a release may be asked twice.
+        held, backend = taken
+        if held.pid == os.getpid():
+            run(backend.protocol.release(held.lease), backend.perform)
+        raise
+
+
+def _give_back(taken: SyncHeld, body_failed: bool) -> None:
     held, backend = taken
     if held.pid != os.getpid():
         return

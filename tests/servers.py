@@ -1,6 +1,7 @@
 """Servers that a test starts: Redis as distributions ship it, and a cluster of three nodes."""
 
 import shutil
+import signal
 import socket as sockets
 import subprocess
 import tempfile
@@ -16,11 +17,48 @@ import redis
 @contextmanager
 def redis_server() -> Iterator[str]:
     """Start ``redis-server``; gives its unix socket.  ``FileNotFoundError`` if it is not installed."""
+    with accident_prone_server() as server:
+        yield server.socket
+
+
+class Server:
+    """A Redis server to which accidents happen.  It writes each change to disk before it answers."""
+
+    def __init__(self, folder: str) -> None:
+        self.socket = str(Path(folder) / 's')
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, with what is on its disk."""
+        options = ['--port', '0', '--unixsocket', self.socket, '--appendonly', 'yes', '--appendfsync', 'always']
+        self._process = _start(redis_binary(), self._folder, *options)
+        _wait_for(redis.Redis(unix_socket_path=self.socket))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal: stopped, it neither answers nor closes its connections."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self, *, lose_data: bool = False) -> None:
+        """End it without warning, with its disk if so wanted."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        if lose_data:
+            shutil.rmtree(Path(self._folder) / 'appendonlydir')
+
+
+@contextmanager
+def accident_prone_server() -> Iterator[Server]:
+    """Start such a server."""
     with tempfile.TemporaryDirectory(prefix='redis-') as folder:
-        socket = str(Path(folder) / 's')
-        with _running(redis_binary(), folder, '--port', '0', '--unixsocket', socket):
-            _wait_for(redis.Redis(unix_socket_path=socket))
-            yield socket
+        server = Server(folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
 
 
 def redis_binary() -> str:
@@ -64,13 +102,17 @@ def _knows_all(node: Any) -> bool:
 
 @contextmanager
 def _running(binary: str, folder: str, *options: str) -> Iterator[None]:
-    command = [binary, *options, '--bind', '127.0.0.1', '--save', '', '--dir', folder]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = _start(binary, folder, *options)
     try:
         yield
     finally:
         process.terminate()
         process.wait()
+
+
+def _start(binary: str, folder: str, *options: str) -> 'subprocess.Popen[bytes]':
+    command = [binary, *options, '--bind', '127.0.0.1', '--save', '', '--dir', folder]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 
 def _wait_for(client: 'redis.Redis') -> None:

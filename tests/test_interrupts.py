@@ -1,8 +1,8 @@
 """Ctrl-C at any moment: as far as Python allows, no slot stays.
 
-The limit: between two instructions of the library, when a slot was granted and is not noted yet or is noted no
-more and not given back yet, an interrupt leaves a slot that comes back by its expiry.  No more than a few in a
-thousand interrupts fall there.
+The limit: Python may raise the interrupt as ``__exit__`` begins or as a decorated call begins to give back, where
+nothing can catch it.  Then the slot comes back by its expiry.  A program that does nothing but enter and leave a
+pool is hit there by a few interrupts in a thousand on a server, and in a hundred in memory.
 """
 
 import json
@@ -41,8 +41,10 @@ print(json.dumps({'interrupts': interrupts, 'left': few.size(), 'open': len(few.
 """
 
 
-@pytest.mark.parametrize('store', ['memory', 'valkey'])
-def test_an_interrupt_leaves_no_slot_but_for_the_named_limit(store: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(('store', 'most_left'), [('memory', 150), ('valkey', 25)])
+def test_an_interrupt_leaves_no_slot_but_for_the_named_limit(
+    store: str, most_left: int, request: pytest.FixtureRequest
+) -> None:
     """Interrupted 1,500 times at random moments: acquire, body and release end, or are undone."""
     socket = request.getfixturevalue('socket') if store == 'valkey' else ''
     done = subprocess.run(
@@ -52,4 +54,4 @@ def test_an_interrupt_leaves_no_slot_but_for_the_named_limit(store: str, request
     found: dict[str, Any] = json.loads(done.stdout)
     print(found)
     assert found['interrupts'] == 1500
-    assert found['left'] <= 30
+    assert found['left'] <= most_left
