@@ -17,6 +17,7 @@ from py_cachify.backends.choose import choose_backends
 from py_cachify.backends.memory import MemoryClient
 from py_cachify.clients import AsyncClient, SyncClient
 from py_cachify.decorators import AsyncDecorator, Decorator, make_decorator
+from py_cachify.errors import CachifyInitError
 from py_cachify.keys import KeyTemplate
 from py_cachify.pools import pool
 from py_cachify.settings import Settings, global_settings, set_global_settings
@@ -47,6 +48,12 @@ class Cachify:
         made = pool(key, max_size, slot_exp)
         made._settings = self._settings  # noqa: SLF001 - a pool made by its class is global
         return made
+
+    def __repr__(self) -> str:
+        try:
+            return f'<Cachify with the prefix {self._settings().prefix!r}>'
+        except CachifyInitError:
+            return '<Cachify without a client yet>'
 
     @overload
     def pooled(

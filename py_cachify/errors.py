@@ -32,7 +32,8 @@ class CachifyPoolFullError(CachifyError):
         self.max_size = max_size
 
     def __str__(self) -> str:
-        return f'pool {self.key!r} is full: all {self.max_size} slots are taken'
+        taken = 'its only slot is taken' if self.max_size == 1 else f'all {self.max_size} slots are taken'
+        return f'pool {self.key!r} is full: {taken}'
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.key, self.max_size)

@@ -130,7 +130,7 @@ class pool:  # noqa: N801 - the reference names the class so
         return slots.size(settings.sync_backend(), settings.prefix + self._key, self._max_size)
 
     async def asize(self) -> int:
-        """The same, awaited."""
+        """``size()`` for asyncio."""
         settings = self._settings()
         return await slots.asize(settings.async_backend(), settings.prefix + self._key, self._max_size)
 

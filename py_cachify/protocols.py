@@ -131,7 +131,8 @@ def _undo(release: Steps[bool], error: BaseException) -> Steps[None]:
     try:
         yield from release
     except Exception as second:
-        error.add_note(f'The acquire could not be undone either ({second!r}): its slot may stay until it expires.')
+        why = f'{type(second).__name__}: {second}'
+        error.add_note(f'The acquire could not be undone either ({why}): its slot may stay until it expires.')
 
 
 ATOMIC = SlotProtocol('atomic', _acquire_atomically, _release_atomically, _count_atomically)

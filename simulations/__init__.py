@@ -9,6 +9,15 @@
     result.plot_occupancy()
 """
 
+from importlib.util import find_spec
+
+
+if missing := [name for name in ('fakeredis', 'matplotlib', 'redis', 'simpy', 'tqdm') if find_spec(name) is None]:
+    raise ModuleNotFoundError(
+        f"simulations needs what the extra `sim` installs, {', '.join(missing)}: pip install 'py-cachify-lab[sim]'",
+        name=missing[0],
+    )
+
 from simulations.bundled import bundled_trace
 from simulations.checks import InvariantError, Violation
 from simulations.engine import replay

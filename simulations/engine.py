@@ -141,6 +141,10 @@ def replay(
     if isinstance(store, str):
         with open_store(store) as opened:
             return replay(workload, max_size=max_size, slot_exp=slot_exp, store=opened, audit=audit, progress=progress)
+    if not isinstance(store, Store):
+        raise TypeError(f'store must be a name, a URL or an open store, not {store!r}')
+    if not hasattr(workload, 'expected_jobs'):
+        raise TypeError(f'a workload was expected, not {workload!r}: wrap a list of jobs as Trace([...])')
     this = _Run(workload, max_size, slot_exp, store, audit)
     began = time.perf_counter()
     violated: InvariantError | None = None

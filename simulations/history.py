@@ -75,6 +75,15 @@ class History:
     def __len__(self) -> int:
         return len(self.times)
 
+    def __repr__(self) -> str:
+        return f'<History of {len(self):,} events>'
+
+    def __getitem__(self, index: int) -> Event:
+        what = WHATS[self.whats[index]]
+        return Event(
+            self.times[index], what, self.jobs[index], self.keys[index], self.occupancy[index], self.running[index]
+        )
+
     def __iter__(self) -> Iterator[Event]:
         for row in zip(self.times, self.whats, self.jobs, self.keys, self.occupancy, self.running, strict=True):
             yield Event(row[0], WHATS[row[1]], *row[2:])

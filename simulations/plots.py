@@ -3,12 +3,13 @@
 Each function draws on ``ax``, or on a new figure, and returns the axes.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from simulations import history
 from simulations.history import REFUSED, WHATS, Event
@@ -56,6 +57,7 @@ def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
     ax.set_xlabel(f'{unit} since the first arrival')
     ax.set_ylabel('slots, bodies' if figures.pools <= 1 else f'slots, bodies in {figures.pools:,} pools')
     ax.set_ylim(bottom=0)
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.margins(x=0.01)
     ax.set_title(f'{result.workload}\n{figures.refusal_share:.2%} of {figures.jobs:,} jobs refused')
     _legend_below(ax)
@@ -69,9 +71,9 @@ def _draw_level(ax: Axes, elapsed: Floats, level: Counts, fill: str, line: str, 
         return
     edges = np.linspace(elapsed[0], elapsed[-1], ENVELOPE_BINS + 1)
     least, mean, most = _envelope(elapsed, level, edges)
-    ax.fill_between(edges[:-1], least, most, step='post', color=fill, linewidth=0)
+    ax.fill_between(edges[:-1], least, most, step='post', color=fill, linewidth=0, label=f'{label}, least to most')
     ax.step(edges[:-1], most, where='post', color=line, linewidth=0.4)
-    ax.step(edges[:-1], mean, where='post', color=line, linewidth=1.2, label=f'{label}: mean, least to most')
+    ax.step(edges[:-1], mean, where='post', color=line, linewidth=1.2, label=f'{label}, mean')
 
 
 def _envelope(elapsed: Floats, level: Counts, edges: Floats) -> tuple[Floats, Floats, Floats]:
@@ -100,6 +102,10 @@ def plot_slots(
     result: 'Result', ax: Axes | None = None, window: tuple[float, float] | None = None, most: int = HOLDERS_SHOWN
 ) -> Axes:
     """Who held a slot when: a bar for each holder, hatched from the expiry of its slot to the end of its body."""
+    if most < 1:
+        raise ValueError(f'most must be at least 1 holder, got {most!r}')
+    if window is not None and not window[0] < window[1]:
+        raise ValueError(f'window must be (first, last) with first < last, in seconds, got {window!r}')
     holders = _holders(result)
     first, last = _telling_window(result, holders) if window is None else window
     within = [holder for holder in holders if holder.granted < last and (holder.ended is None or holder.ended >= first)]
@@ -127,8 +133,10 @@ def plot_slots(
     ax.set_ylim(len(shown) + 0.8, -0.8)
     ax.set_yticks(range(len(shown)), [f'job {holder.job}' for holder in shown], fontsize=7)
     ax.set_xlabel(f'{unit} since the first arrival')
-    ax.set_ylabel('holders, in order of their grants')
-    which = f'{len(shown)} holders' if len(shown) == len(within) else f'{len(shown)} of {len(within):,} holders'
+    ax.set_ylabel('holders')
+    which = f'{len(shown)} holders'
+    if len(shown) < len(within):
+        which = f'a sample of {len(shown)} of the {len(within):,} holders in this window,'
     ax.set_title(f'{result.workload}\n{which} of a pool of {result.max_size:,}')
     _legend_below(ax, _slot_legend(result, bool(refusals)))
     return ax
@@ -215,6 +223,14 @@ def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
 
 
 def _legend_below(ax: Axes, handles: list[Patch | Line2D] | None = None) -> None:
-    handles = handles or [handle for handle in ax.get_legend_handles_labels()[0] if isinstance(handle, Patch | Line2D)]
+    entries: Any = handles or ax.get_legend_handles_labels()[0]
     # The distance is in letters, not in parts of the axes: room for the label of the axis at any size.
-    ax.legend(handles=handles, loc='upper center', bbox_to_anchor=(0.5, 0), borderaxespad=4, ncols=5, frameon=False)
+    columns = 3 if len(entries) == 5 and handles is None else 5
+    ax.legend(
+        handles=entries,
+        loc='upper center',
+        bbox_to_anchor=(0.5, 0),
+        borderaxespad=4,
+        ncols=columns,
+        frameon=False,
+    )

@@ -11,21 +11,21 @@ def rows(result: 'Result') -> list[tuple[str, str]]:
     """What there is to say of a run, as names and values."""
     figures, theory = result.figures, result.theory
     pools = '' if figures.pools <= 1 else f' in each of {figures.pools:,} pools'
+    together, one = (' over all pools', ' in one of them') if pools else ('', '')
+    slots = '1 slot' if result.max_size == 1 else f'{result.max_size:,} slots'
     share = f'{figures.refused:,} of {figures.jobs:,} jobs ({figures.refusal_share:.2%})'
+    occupancy = f'{figures.occupancy_mean:.4g} slots on average{together}, {figures.occupancy_peak:,} at most{one}'
     overrun = f'{figures.overrun_mean:.4g} bodies beyond their slot on average, {figures.overrun_peak:,} at most'
     if theory is not None:
-        share += f'; theory {theory.refusal_share:.2%}'
-        overrun += f'; theory {theory.overrun_mean:.4g} on average'
+        share += f'; theory, in the long run: {theory.refusal_share:.2%}'
+        overrun += f'; theory: {theory.overrun_mean:.4g} on average'
     table = [
         ('store', result.store),
-        ('pool', f'{result.max_size:,} slots{pools}, each {_life(result.slot_exp)}'),
+        ('pool', f'{slots}{pools}, each {_life(result.slot_exp)}'),
         ('time simulated', duration(figures.last - figures.first) if figures.jobs else 'none: no job arrived'),
         ('refused', share),
-        (
-            'occupancy',
-            f'{figures.occupancy_mean:.4g} on average, {figures.occupancy_peak:,} at most'
-            + (' in one pool' if pools else ''),
-        ),
+        ('occupancy', occupancy),
+        ('running', f'{figures.running_peak:,} bodies at most{together}'),
         ('expired while running', f'{figures.expired_while_running:,} slots'),
         ('overrun', overrun),
     ]
@@ -40,6 +40,8 @@ def rows(result: 'Result') -> list[tuple[str, str]]:
 
 def verdict(result: 'Result') -> str:
     """Whether the promises were kept."""
+    if not len(result.history):
+        return 'no event, nothing to check'
     if result.violations:
         return f'VIOLATED: {result.violations[0]}'
     return (

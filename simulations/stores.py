@@ -18,7 +18,7 @@ from simulations.embedded import EmbeddedServerError, embedded_server, embedded_
 
 
 URL_SCHEMES = ('redis://', 'rediss://', 'unix://')
-STORES = 'memory, fakeredis, valkey, or the URL of a server (redis://HOST:PORT/DB, rediss://…, unix://PATH)'
+STORES = 'memory, fakeredis, valkey, or the URL of a server (redis://HOST:PORT/DB, rediss://..., unix://PATH)'
 
 
 class StoreError(Exception):

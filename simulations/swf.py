@@ -37,12 +37,15 @@ def read_swf(path: str | Path, key: Literal['user', 'queue'] | None = None) -> T
 
     Raises:
         TraceError: the file cannot be read, or holds no usable record.
+        ValueError: there is no such ``key``.
 
     Example::
 
         read_swf('gaia.swf.gz').expected_jobs
     """
     path = Path(path)
+    if key not in (None, 'user', 'queue'):
+        raise ValueError(f"key must be 'user', 'queue' or None, not {key!r}")
     field = {None: None, 'user': _USER, 'queue': _QUEUE}[key]
     jobs: list[Job] = []
     skipped: Counter[str] = Counter()
@@ -51,17 +54,17 @@ def read_swf(path: str | Path, key: Literal['user', 'queue'] | None = None) -> T
             continue
         record = line.split()
         if len(record) != FIELDS:
-            skipped[f'not {FIELDS} fields'] += 1
+            skipped[f'without {FIELDS} fields'] += 1
             continue
         try:
             arrival, holding = float(record[_SUBMIT]), float(record[_RUN])
         except ValueError:
-            skipped['submit or run time not a number'] += 1
+            skipped['with a submit or run time that is no number'] += 1
             continue
         if not 0 <= arrival < float('inf'):
-            skipped['submit time missing'] += 1
+            skipped['without a submit time'] += 1
         elif not 0 <= holding < float('inf'):
-            skipped['run time missing'] += 1
+            skipped['without a run time'] += 1
         else:
             jobs.append(Job(arrival, holding, None if field is None else f'{key}-{record[field]}'))
     if not jobs:

@@ -7,7 +7,7 @@ time it gives the same jobs.  All times are in seconds.
 import itertools
 import random
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from simulations.holding import Holding, parse_holding
 from simulations.theory import LossSystem, loss_system
@@ -65,10 +65,7 @@ class Trace:
         """Raises ``ValueError`` for a job with an arrival or a holding time that cannot be."""
         self.name = f'{len(jobs):,} jobs' if name is None else name
         self.skipped = skipped or {}
-        self._jobs = sorted((Job(*job) for job in jobs), key=lambda job: job.arrival)
-        for job in self._jobs:
-            if not abs(job.arrival) < float('inf') or not 0 <= job.holding < float('inf'):
-                raise ValueError(f'a job needs a finite arrival and a holding time of at least 0 seconds, got {job}')
+        self._jobs = sorted((_job(each) for each in jobs), key=lambda job: job.arrival)
 
     @property
     def expected_jobs(self) -> int:
@@ -79,6 +76,17 @@ class Trace:
 
     def __iter__(self) -> Iterator[Job]:
         return iter(self._jobs)
+
+
+def _job(given: Any) -> Job:
+    try:
+        job = Job(*given)
+        fits = abs(job.arrival) < float('inf') and 0 <= job.holding < float('inf')
+    except TypeError:
+        raise TypeError(f'a job is (arrival, holding) or (arrival, holding, key), in seconds, not {given!r}') from None
+    if not fits:
+        raise ValueError(f'a job needs a finite arrival and a holding time of at least 0 seconds, got {given!r}')
+    return job
 
 
 class Poisson:
@@ -114,22 +122,29 @@ class Poisson:
             raise ValueError(f'rate must be more than 0 arrivals a second, got {rate!r}')
         if jobs is None and horizon is None:
             raise ValueError('say when to stop: jobs=..., or horizon=... in seconds')
-        if jobs is not None and jobs < 1:
-            raise ValueError(f'jobs must be at least 1, got {jobs!r}')
+        if jobs is not None and (not isinstance(jobs, int) or jobs < 1):
+            raise ValueError(f'jobs must be a whole number of at least 1, got {jobs!r}')
         if horizon is not None and not 0 < horizon < float('inf'):
             raise ValueError(f'horizon must be more than 0 seconds, got {horizon!r}')
         self.rate = rate
         self.holding: Holding = parse_holding(holding) if isinstance(holding, str) else holding
+        if not hasattr(holding, 'draw') and not isinstance(holding, str):
+            raise TypeError(f"holding must be a distribution, or a text such as 'exp:1', not {holding!r}")
         self.seed = seed
         self.expected_jobs = jobs
         self.horizon = horizon
         self.skipped = {}
 
+    def __repr__(self) -> str:
+        return f'<{self.name}, seed {self.seed}>'
+
     @property
     def name(self) -> str:
+        """Rate and holding time, in words."""
         return f'Poisson arrivals, {self.rate:g} a second, holding {self.holding}'
 
     def theory(self, max_size: int, slot_exp: float | None) -> LossSystem:
+        """The loss system M/G/c/c, see :func:`simulations.loss_system`."""
         return loss_system(self.rate, self.holding, max_size, slot_exp)
 
     def __iter__(self) -> Iterator[Job]:

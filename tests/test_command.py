@@ -37,7 +37,7 @@ def test_without_arguments_it_replays_the_real_trace_on_a_real_server(tmp_path: 
     assert 'store                  valkey' in done.stdout
     assert 'occupancy never exceeded max_size 200' in done.stdout
     assert '0 violations' in done.stdout
-    assert '4 run time missing' in done.stdout
+    assert '4 without a run time' in done.stdout
     assert 'pool-sim replay --max-size 200 --slot-exp 259200 --store valkey --seed 0' in done.stdout
     for picture in ('occupancy.png', 'slots.png'):
         assert (tmp_path / 'pool-sim-results' / picture).read_bytes().startswith(b'\x89PNG')
@@ -120,13 +120,15 @@ def test_it_is_a_module_as_well(tmp_path: Path) -> None:
         (['run', '--slot-exp', '0'], 'slot_exp must be more than 0'),
         (['run', '--slot-exp', 'soon'], "slot_exp must be a number of seconds, or none, not 'soon'"),
         (['run', '--rate', '-1'], 'rate must be more than 0 arrivals a second, got -1.0'),
-        (['run', '--jobs', '0'], 'jobs must be at least 1, got 0'),
+        (['run', '--jobs', '0'], 'jobs must be a whole number of at least 1, got 0'),
         (['run', '--jobs', '5', '--horizon', '5'], 'not allowed with argument'),
         (['run', '--holding', 'gamma:1'], "holding 'gamma:1': write exp:MEAN"),
         (['run', '--store', 'disk'], "there is no store 'disk': choose memory"),
         (['run', '--store', 'redis://127.0.0.1:1/0'], 'redis://127.0.0.1:1/0 does not answer'),
         (['run', '--store', 'redis://127.0.0.1:x/0'], 'the store redis://127.0.0.1:x/0'),
-        (['run', '--store', 'memory', '--out', 'README.txt'], 'README.txt'),
+        (['run', '--store', 'memory', '--out', 'README.txt'], 'cannot write to the folder README.txt'),
+        (['run', '--store', 'memory', '--csv', 'no/events.csv'], 'cannot write the file no/events.csv'),
+        (['run', '--store', 'memory', '--csv', '-'], '--csv - is not possible'),
         (['fly'], "invalid choice: 'fly'"),
     ],
 )
@@ -161,6 +163,27 @@ def test_a_broken_promise_ends_with_status_1(tmp_path: Path) -> None:
     assert 'occupancy violated at' in done.stderr
     assert 'the events before it:' in done.stderr
     assert 'Traceback' not in done.stderr
+
+
+def test_a_report_that_nobody_reads_to_its_end_loses_no_file(tmp_path: Path) -> None:
+    """As in ``pool-sim | head -1``: the files are there, and nothing is said."""
+    command = Path(sys.executable).with_name('pool-sim')
+    writer = subprocess.Popen(
+        [str(command), *SHORT, '--store', 'memory', '--csv', 'events.csv'],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert writer.stdout is not None
+    assert writer.stderr is not None
+    writer.stdout.close()
+
+    assert writer.wait(timeout=300) == 141
+    assert 'pipe' not in writer.stderr.read().lower()
+    writer.stderr.close()
+    assert (tmp_path / 'events.csv').exists()
+    assert (tmp_path / 'pool-sim-results' / 'slots.png').exists()
 
 
 def test_a_server_that_goes_away_in_the_middle_gets_one_clear_line(tmp_path: Path, server: 'redis.Redis') -> None:

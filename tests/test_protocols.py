@@ -286,7 +286,7 @@ def test_an_undo_that_fails_adds_a_note(backend: Backend, drive: Drive, second: 
     with pytest.raises(Lost, match='the connection') as raised:
         drive(backend.protocol.acquire('k', 'token', 3, 60), perform)
     (note,) = raised.value.__notes__
-    assert repr(second) in note
+    assert f'{type(second).__name__}: {second}' in note
     assert 'may stay until it expires' in note
 
 

@@ -116,7 +116,7 @@ def test_the_real_trace_keeps_every_promise_under_audit() -> None:
     result = replay(bundled_trace(), max_size=200, slot_exp=3 * 86400, audit=True)
 
     assert result.violations == []
-    assert (result.figures.jobs, result.skipped) == (19_996, {'run time missing': 4})
+    assert (result.figures.jobs, result.skipped) == (19_996, {'without a run time': 4})
     assert result.figures.occupancy_peak == 200
     assert result.figures.running_peak > 200
 

@@ -45,10 +45,10 @@ def test_records_that_cannot_be_used_are_counted_by_reason(tmp_path: Path) -> No
     records = [record('1', '2'), record('2', '-1'), record('3', '-1'), record('-1', '4'), record('x', '4'), '1 2 3\n']
 
     assert read_swf(swf(tmp_path, *records)).skipped == {
-        'run time missing': 2,
-        'submit time missing': 1,
-        'submit or run time not a number': 1,
-        'not 18 fields': 1,
+        'without a run time': 2,
+        'without a submit time': 1,
+        'with a submit or run time that is no number': 1,
+        'without 18 fields': 1,
     }
 
 
@@ -96,7 +96,7 @@ def test_the_bundled_trace_is_the_whole_log() -> None:
     jobs = list(bundled_trace())
 
     assert len(jobs) == 19_996
-    assert bundled_trace().skipped == {'run time missing': 4}
+    assert bundled_trace().skipped == {'without a run time': 4}
     assert Counter(job.holding == 0 for job in jobs)[True] == 61
     assert jobs == sorted(jobs, key=lambda job: job.arrival)
 
@@ -135,7 +135,7 @@ def test_arrivals_end_at_the_horizon_or_after_so_many_jobs() -> None:
         ({'rate': 0.0, 'jobs': 1}, 'rate must be more than 0'),
         ({'rate': float('nan'), 'jobs': 1}, 'rate must be more than 0'),
         ({'rate': 1.0}, 'say when to stop'),
-        ({'rate': 1.0, 'jobs': 0}, 'jobs must be at least 1, got 0'),
+        ({'rate': 1.0, 'jobs': 0}, 'jobs must be a whole number of at least 1, got 0'),
         ({'rate': 1.0, 'horizon': -1.0}, 'horizon must be more than 0'),
     ],
 )

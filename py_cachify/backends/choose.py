@@ -83,9 +83,14 @@ def _kind(name: str, client: Any) -> str:
     missing = [method for method in ('get', 'set', 'delete') if not _has(client, method)]
     if missing:
         raise TypeError(
-            f'{name} must have the methods get, set and delete; {client!r} has no {" and no ".join(missing)}'
+            f'{name} must have the methods get, set and delete; {_kind_of(client)} has no {" and no ".join(missing)}'
         )
     return PLAIN
+
+
+def _kind_of(client: Any) -> str:
+    """Its class, as the text of a client itself can be a page."""
+    return f'a {type(client).__module__}.{type(client).__qualname__}'
 
 
 def _has(client: Any, method: str) -> bool:
@@ -99,11 +104,13 @@ def _check_side(name: str, client: Any, *, wants_async: bool) -> None:
     method = next(getattr(client, at) for at in ('execute_command', 'evalsha', 'get') if _has(client, at))
     is_async = inspect.iscoroutinefunction(method) or _promises_an_awaitable(method)
     if is_async and not wants_async:
-        raise TypeError(f'{name} must be a synchronous client, {client!r} is asynchronous: pass it as async_client')
+        raise TypeError(
+            f'{name} must be a synchronous client, {_kind_of(client)} is asynchronous: pass it as async_client'
+        )
     # An object that can be called, a mock for one, does not show what it returns.
     if not is_async and wants_async and inspect.isfunction(inspect.unwrap(getattr(method, '__func__', method))):
         raise TypeError(
-            f'{name} must be an asynchronous client, {client!r} is synchronous: pass it as sync_client'
+            f'{name} must be an asynchronous client, {_kind_of(client)} is synchronous: pass it as sync_client'
             ' (or declare its methods with async def, or as returning an Awaitable)'
         )
 
