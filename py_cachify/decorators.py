@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
-from types import MethodType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType, MethodType
 from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 
 from py_cachify import slots
@@ -54,6 +54,8 @@ class WrappedFunctionPool(Generic[P, R, S]):
 
     def __init__(self, function: Callable[..., Any], terms: Terms) -> None:
         functools.update_wrapper(self, function)
+        # What is copied from the function's own attributes must not hide the method.
+        self.__dict__.pop('size', None)
         self._function: Any = function
         self._call: Callable[..., Any] = _callable(function)
         self._terms = terms
@@ -118,6 +120,8 @@ class _PooledFunction(WrappedFunctionPool[P, R, int]):
             slots.give_back(taken, body_failed=True)
             raise
         slots.give_back(taken, body_failed=False)
+        if isinstance(result, CoroutineType | GeneratorType | AsyncGeneratorType):
+            raise TypeError(_runs_later(self._call, result))
         return result  # type: ignore[no-any-return]
 
     def size(self, /, *args: P.args, **kwargs: P.kwargs) -> int:
@@ -215,6 +219,15 @@ def make_decorator(
         return _PooledFunction(function, terms)
 
     return decorate
+
+
+def _runs_later(call: Any, result: Any) -> str:
+    if not isinstance(result, AsyncGeneratorType):
+        result.close()
+    return (
+        f'{call!r} returned a {type(result).__name__}, whose body would run only after its slot was given back:'
+        ' decorate the async function itself, or write `with pool(...)` in the generator'
+    )
 
 
 def _callable(function: Any) -> Any:

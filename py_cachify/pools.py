@@ -74,13 +74,14 @@ class pool:  # noqa: N801 - the reference names the class so
     # --- the context managers
 
     def __enter__(self) -> 'pool':
+        frame = sys._getframe().f_back  # noqa: SLF001 - see entries.py
         settings = self._settings()
         wanted = settings.wanted(self._key, self._max_size, self._slot_exp)
         taken = None
         try:
             taken = slots.take(settings.sync_backend(), wanted)
             if taken is not None:
-                self._entries.add(sys._getframe(1), taken)  # noqa: SLF001 - see entries.py
+                self._entries.add(frame, taken)
                 return self
         except BaseException:
             # An interrupt that fell between the slot and the body.
@@ -95,7 +96,7 @@ class pool:  # noqa: N801 - the reference names the class so
     ) -> None:
         claimed: list[SyncHeld] = []
         try:
-            self._entries.claim(sys._getframe(1), claimed)  # noqa: SLF001
+            self._entries.claim(sys._getframe().f_back, claimed)  # noqa: SLF001
         except BaseException:
             if claimed:
                 self._entries.discard(claimed[0])
@@ -105,9 +106,9 @@ class pool:  # noqa: N801 - the reference names the class so
 
     def __aenter__(self) -> 'Coroutine[Any, Any, pool]':
         # Not a coroutine function: the frame that executes the `async with` is the caller only here.
-        return self._enter(sys._getframe(1))  # noqa: SLF001
+        return self._enter(sys._getframe().f_back)  # noqa: SLF001
 
-    async def _enter(self, frame: FrameType) -> 'pool':
+    async def _enter(self, frame: FrameType | None) -> 'pool':
         settings = self._settings()
         taken = await slots.atake(settings.async_backend(), settings.wanted(self._key, self._max_size, self._slot_exp))
         if taken is None:
@@ -119,7 +120,7 @@ class pool:  # noqa: N801 - the reference names the class so
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> Coroutine[Any, Any, None]:
         claimed: list[AsyncHeld] = []
-        self._async_entries.claim(sys._getframe(1), claimed)  # noqa: SLF001
+        self._async_entries.claim(sys._getframe().f_back, claimed)  # noqa: SLF001
         return slots.agive_back(claimed[0], body_failed=error is not None)
 
     # --- occupancy

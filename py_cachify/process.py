@@ -18,45 +18,57 @@ class Locked(Protocol):
     lock: 'threading.RLock'
 
 
+entries_lock: threading.RLock
+"""Guards the open entries of all pool objects: there may be many, and none holds it for long."""
+
 _owners: 'WeakSet[Locked]' = WeakSet()
+_registry: threading.RLock
 _held_for_fork: list[threading.RLock] = []
 _prefix: str
 _numbers: 'itertools.count[int]'
 
 
 def _start() -> None:
-    global _prefix, _numbers
+    global _prefix, _numbers, _registry, entries_lock
     _prefix = os.urandom(12).hex()
     _numbers = itertools.count()
+    _registry = threading.RLock()
+    entries_lock = threading.RLock()
 
 
 def new_token() -> str:
     """A name for one slot, unlike any other made by any process."""
-    return f'{_prefix}-{next(_numbers)}'
+    # The process's number is for forks that Python does not hear of.
+    return f'{_prefix}-{os.getpid()}-{next(_numbers)}'
 
 
 def give_lock(owner: Locked) -> None:
     """Set ``owner.lock``, and set it anew in each process that is forked."""
-    owner.lock = threading.RLock()
-    _owners.add(owner)
+    with _registry:
+        owner.lock = threading.RLock()
+        _owners.add(owner)
 
 
 def _before_fork() -> None:
-    for owner in list(_owners):
-        owner.lock.acquire()
-        _held_for_fork.append(owner.lock)
+    # The first lock is kept until after the fork: two threads that fork take the others one after the other.
+    for lock in (_registry, entries_lock):
+        lock.acquire()
+    held = [owner.lock for owner in _owners]
+    for lock in held:
+        lock.acquire()
+    _held_for_fork[:] = [_registry, entries_lock, *held]
 
 
 def _after_fork_in_parent() -> None:
-    while _held_for_fork:
-        _held_for_fork.pop().release()
+    for lock in reversed(_held_for_fork[:]):
+        lock.release()
 
 
 def _after_fork_in_child() -> None:
     _held_for_fork.clear()
+    _start()
     for owner in list(_owners):
         owner.lock = threading.RLock()
-    _start()
 
 
 _start()

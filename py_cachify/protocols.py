@@ -29,6 +29,9 @@ from typing import NamedTuple
 from py_cachify.commands import CountSlots, DeleteName, DropSlot, GetValue, SetIfAbsent, Steps, TakeSlot
 
 
+INTERRUPTS_WITHSTOOD = 8
+
+
 class Lease(NamedTuple):
     """A slot that was granted: what it takes to give it back.
 
@@ -65,14 +68,7 @@ def _acquire_atomically(key: str, token: str, max_size: int, slot_exp: float | N
 
 
 def _release_atomically(lease: Lease) -> Steps[bool]:
-    try:
-        return (yield from DropSlot(lease.name, lease.token))
-    except (GeneratorExit, Exception):
-        raise
-    except BaseException:
-        # An interrupt or a cancellation that arrived in the middle: the slot goes back all the same.
-        yield from DropSlot(lease.name, lease.token)
-        raise
+    return (yield from _despite_interrupts(DropSlot(lease.name, lease.token).__iter__))
 
 
 def _count_atomically(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001 - the other kind needs it
@@ -98,13 +94,7 @@ def _acquire_by_index(key: str, token: str, max_size: int, slot_exp: float | Non
 
 
 def _release_by_index(lease: Lease) -> Steps[bool]:
-    try:
-        return (yield from _delete_if_own(lease))
-    except (GeneratorExit, Exception):
-        raise
-    except BaseException:
-        yield from _delete_if_own(lease)
-        raise
+    return (yield from _despite_interrupts(lambda: _delete_if_own(lease)))
 
 
 def _delete_if_own(lease: Lease) -> Steps[bool]:
@@ -124,6 +114,23 @@ def _count_by_index(key: str, max_size: int) -> Steps[int]:
 def slot_name(key: str, index: int) -> str:
     """The name of one slot under the plain contract; no two pairs of key and index share one."""
     return f'{key}:{index}'
+
+
+def _despite_interrupts(ask: Callable[[], Steps[bool]]) -> Steps[bool]:
+    """Ask again after an interrupt, or a cancellation, that arrived in the middle; then let it go on."""
+    interrupt: BaseException | None = None
+    for _ in range(INTERRUPTS_WITHSTOOD):
+        try:
+            released = yield from ask()
+        except (GeneratorExit, Exception):
+            raise
+        except BaseException as error:
+            interrupt = error
+        else:
+            break
+    if interrupt is not None:
+        raise interrupt
+    return released
 
 
 def _undo(release: Steps[bool], error: BaseException) -> Steps[None]:

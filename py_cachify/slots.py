@@ -130,6 +130,10 @@ async def agive_back(taken: AsyncHeld, *, body_failed: bool) -> None:
     if isinstance(backend, MemoryBackend):
         give_back(SyncHeld(held, backend), body_failed=body_failed)
         return
+    if asyncio._get_running_loop() is None:  # noqa: SLF001 - as in entries.py
+        # A coroutine that is thrown away when no loop runs: nobody can carry out a request.
+        _log_failed_release(held, RuntimeError('no event loop is running'))
+        return
     began = time.monotonic()
     steps = backend.protocol.release(held.lease)
     asked, cancelled = await to_its_end(arun(steps, backend.aperform))

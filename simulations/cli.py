@@ -9,8 +9,10 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,7 +20,7 @@ from typing import Any, NoReturn
 from py_cachify.arguments import check_expiration, check_max_size
 from simulations.bundled import BUNDLED_MAX_SIZE, BUNDLED_SLOT_EXP, BUNDLED_TRACE
 from simulations.checks import InvariantError
-from simulations.engine import replay
+from simulations.engine import MOST_SLOTS, replay
 from simulations.holding import Holding, number, parse_holding
 from simulations.results import Result
 from simulations.stores import STORES, StoreError, default_store, without_password
@@ -26,7 +28,7 @@ from simulations.swf import read_swf
 from simulations.workloads import Poisson, Workload
 
 
-KEPT, BROKEN, IMPOSSIBLE, INTERRUPTED, CUT_OFF = 0, 1, 2, 130, 141
+KEPT, BROKEN, IMPOSSIBLE, INTERRUPTED, CUT_OFF, TERMINATED = 0, 1, 2, 130, 141, 143
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,6 +38,8 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``pool-sim`` with these arguments, by default those of the process; returns the exit status."""
+    with suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     given = list(sys.argv[1:] if arguments is None else arguments)
     # Without a command it shows what it is for.
     if not given or (given[0].startswith('-') and given[0] not in ('-h', '--help', '--version')):
@@ -130,6 +134,8 @@ def _max_size(text: str) -> int:
     except ValueError:
         raise ValueError(f'max_size must be a whole number, not {text!r}') from None
     check_max_size(size)
+    if size > MOST_SLOTS:
+        raise ValueError(f'max_size must be at most {MOST_SLOTS}')
     return size
 
 

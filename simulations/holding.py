@@ -108,7 +108,7 @@ class Lognormal:
     sigma: float
 
     def __post_init__(self) -> None:
-        _check(self, self.sigma > 0, 'sigma must be more than 0')
+        _check(self, 0 < self.sigma < 100, 'sigma must be more than 0, and less than 100')
         _check(self, self.mu + self.sigma**2 / 2 < 700, 'its mean is too large to be counted in seconds')
 
     def __str__(self) -> str:

@@ -65,7 +65,7 @@ def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
 
 
 def _draw_level(ax: Axes, elapsed: Floats, level: Counts, fill: str, line: str, label: str) -> None:
-    if len(elapsed) <= STEPS_DRAWN:
+    if len(elapsed) <= STEPS_DRAWN or elapsed[0] == elapsed[-1]:
         ax.fill_between(elapsed, level, step='post', color=fill, linewidth=0)
         ax.step(elapsed, level, where='post', color=line, linewidth=1.0, label=label)
         return
@@ -113,6 +113,8 @@ def plot_slots(
     ax = _axes(ax, (9, 2 + 0.12 * max(4, len(shown))))
     unit, length = time_unit(last - first)
     origin = result.figures.first
+    # Where all happened in one instant there is still something to see.
+    last = last if last > first else first + 1.0
 
     def at(instant: float) -> float:
         return (instant - origin) / length

@@ -72,7 +72,10 @@ class Store:
 
 def without_password(name: str) -> str:
     """A store's name that may be shown and kept."""
-    return re.sub(r'(?<=//)[^/@]*@', '***@', name)
+    if '://' not in name:
+        return name
+    hidden = re.sub(r'(?<=://).*@', '***@', name)
+    return re.sub(r'(?<=password=)[^&]*', '***', hidden)
 
 
 def default_store() -> str:
@@ -109,8 +112,11 @@ def open_store(name: str) -> Iterator[Store]:
             raise StoreError(f'there is no store {name!r}: choose {STORES}')
         stack.callback(_close, client)
         store = Store(name, client)
-        with store.errors():
+        try:
             client.ping()
+        except Exception as error:
+            # Also what the client makes of an answer that no such server gives.
+            raise StoreError(f'the store {store.name} does not answer: {error}') from error
         yield store
 
 
@@ -128,7 +134,7 @@ def _client(url: str) -> Any:
     try:
         # A server that is gone is reported at once: a simulation has nobody to wait for.
         return redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=5, socket_timeout=30)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise StoreError(f'the store {without_password(url)}: {error}') from error
 
 

@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
-from simulations.workloads import Job, Trace
+from simulations.workloads import LONGEST, Job, Trace
 
 
 FIELDS = 18
@@ -50,7 +50,7 @@ def read_swf(path: str | Path, key: Literal['user', 'queue'] | None = None) -> T
     jobs: list[Job] = []
     skipped: Counter[str] = Counter()
     for line in _text(path).splitlines():
-        if not line.strip() or line.startswith(';'):
+        if not line.strip() or line.lstrip().startswith(';'):
             continue
         record = line.split()
         if len(record) != FIELDS:
@@ -63,7 +63,7 @@ def read_swf(path: str | Path, key: Literal['user', 'queue'] | None = None) -> T
             continue
         if not 0 <= arrival < float('inf'):
             skipped['without a submit time'] += 1
-        elif not 0 <= holding < float('inf'):
+        elif not 0 <= holding < float('inf') or arrival + holding >= LONGEST:
             skipped['without a run time'] += 1
         else:
             jobs.append(Job(arrival, holding, None if field is None else f'{key}-{record[field]}'))
@@ -82,4 +82,4 @@ def _text(path: Path) -> str:
             data = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         raise TraceError(f'cannot read the trace {path}: {error}') from None
-    return data.decode(errors='replace')
+    return data.decode('utf-8-sig', errors='replace')

@@ -32,6 +32,8 @@ def erlang_b(servers: int, load: float) -> float:
     blocked = 1.0
     for busy in range(1, servers + 1):
         blocked = load * blocked / (busy + load * blocked)
+        if not blocked:
+            break
     return blocked
 
 

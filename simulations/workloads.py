@@ -13,6 +13,10 @@ from simulations.holding import Holding, parse_holding
 from simulations.theory import LossSystem, loss_system
 
 
+LONGEST = 1e300
+"""In seconds: what a clock can count, an expiry included."""
+
+
 class Job(NamedTuple):
     """One arrival: its instant, its holding time, and which pool it asks, where there are many."""
 
@@ -80,9 +84,12 @@ class Trace:
 
 def _job(given: Any) -> Job:
     try:
-        job = Job(*given)
-        fits = abs(job.arrival) < float('inf') and 0 <= job.holding < float('inf')
-    except TypeError:
+        arrival, holding, *key = given
+        job = Job(float(arrival), float(holding), *key)
+        if job.key is not None:
+            job.key.encode()
+        fits = job.holding >= 0 and abs(job.arrival + job.holding) < LONGEST
+    except (TypeError, AttributeError, ValueError, OverflowError):
         raise TypeError(f'a job is (arrival, holding) or (arrival, holding, key), in seconds, not {given!r}') from None
     if not fits:
         raise ValueError(f'a job needs a finite arrival and a holding time of at least 0 seconds, got {given!r}')
@@ -155,4 +162,4 @@ class Poisson:
             now += arrivals.expovariate(self.rate)
             if self.horizon is not None and now > self.horizon:
                 return
-            yield Job(now, self.holding.draw(holdings))
+            yield _job((now, self.holding.draw(holdings)))

@@ -5,6 +5,8 @@ Slots look alike, so the tests tell them apart by when they expire: the first is
 """
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
@@ -12,7 +14,7 @@ from contextlib import AsyncExitStack, ExitStack
 import pytest
 
 from py_cachify import MemoryClient, init_cachify, pool
-from tests.stores import VirtualClock
+from tests.stores import Clients, VirtualClock, slots_in
 
 
 @pytest.fixture
@@ -173,3 +175,32 @@ def test_a_pool_that_was_not_entered_cannot_be_left(clock: VirtualClock) -> None
         pass
     with pytest.raises(RuntimeError, match='more often than it was entered'):
         one.__exit__(None, None, None)
+
+
+@pytest.mark.usefixtures('cachify')
+def test_a_stack_that_is_closed_inside_a_with_gives_back_its_own(clients: Clients) -> None:
+    """The ``with`` that is still being executed keeps its slot, though it is the newest of the thread."""
+    three = pool('reports', max_size=3, slot_exp=None)
+    with ExitStack() as stack:
+        stack.enter_context(three)
+        [older] = slots_in(clients, 'PYC-reports')
+        with three:
+            [newer] = slots_in(clients, 'PYC-reports') - {older}
+            stack.close()
+            assert slots_in(clients, 'PYC-reports') == {newer}
+    assert three.size() == 0
+
+
+def test_a_pool_may_be_left_where_no_frame_is() -> None:
+    """As by ``atexit``, which calls from outside of all Python code."""
+    program = (
+        'import atexit\n'
+        'from py_cachify import init_cachify, pool\n'
+        'init_cachify()\n'
+        'one = pool("reports", max_size=1)\n'
+        'atexit.register(lambda: print(one.size()))\n'
+        'one.__enter__()\n'
+        'atexit.register(one.__exit__, None, None, None)\n'
+    )
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ('0\n', '')

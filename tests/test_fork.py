@@ -160,7 +160,7 @@ def fork_while_another_thread_has_the_entries() -> dict[str, Any]:
     locked, done = threading.Event(), threading.Event()
 
     def enter() -> None:
-        with few._entries.lock:
+        with process.entries_lock:
             locked.set()
             done.wait(1)
 
@@ -196,6 +196,40 @@ def fork_while_another_thread_asks_the_memory() -> dict[str, Any]:
     done.set()
     thread.join()
     return {'child': found}
+
+
+def fork_in_many_threads_at_once() -> dict[str, Any]:
+    """Three threads fork while two others make pools and stores, and use them."""
+    over = threading.Event()
+    children: list[Any] = []
+
+    def use() -> None:
+        while not over.is_set():
+            init_cachify(MemoryClient(), is_global=False).pool('reports', max_size=3).size()
+            with pool('reports', max_size=9):
+                pass
+
+    def fork() -> None:
+        for _ in range(20):
+            children.append(_in_a_child(lambda: pool('reports', max_size=9).size() < 9, patience=20))
+
+    init_cachify()
+    users = [threading.Thread(target=use) for _ in range(2)]
+    forkers = [threading.Thread(target=fork) for _ in range(3)]
+    for thread in users + forkers:
+        thread.start()
+    for thread in forkers:
+        thread.join()
+    over.set()
+    for thread in users:
+        thread.join()
+    return {'children': children}
+
+
+def test_threads_may_fork_at_the_same_time() -> None:
+    """Neither a parent nor a child is stuck, whatever other threads are making meanwhile."""
+    children = _in_a_fresh_process(fork_in_many_threads_at_once, warnings='ignore')['children']
+    assert children == [True] * 60
 
 
 def test_a_child_that_leaves_does_not_release_the_parents_slot_in_memory() -> None:

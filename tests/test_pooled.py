@@ -429,3 +429,19 @@ def test_a_decorated_partial_async_function_is_known_as_one() -> None:
     partial = functools.partial(report, 'a')
     assert inspect.iscoroutinefunction(partial)
     assert inspect.iscoroutinefunction(pooled('reports', max_size=1)(partial))
+
+
+@pytest.mark.parametrize('store', ['memory'], indirect=True)
+def test_a_function_whose_body_runs_later_is_found_out_at_its_call() -> None:
+    """A slot that is given back before the body runs protects nothing."""
+
+    async def report() -> None:
+        raise AssertionError('it ran')
+
+    def pages() -> Any:
+        return (page for page in 'ab')
+
+    for function in (lambda: report(), pages):
+        with pytest.raises(TypeError, match='would run only after its slot was given back'):
+            pooled(key='reports', max_size=1)(function)()
+    assert pool('reports', max_size=1).size() == 0

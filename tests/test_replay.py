@@ -253,3 +253,17 @@ def test_a_workload_without_jobs_has_figures_too() -> None:
     assert 'no job arrived' in str(result)
     result.plot_occupancy()
     result.plot_slots()
+
+
+def test_whole_numbers_and_others_give_the_same_history(anywhere: str) -> None:
+    """Memory would add integers exactly where a server has only floats."""
+    jobs = Trace([(2**53, 5), (2**53, 5)])
+
+    assert replay(jobs, max_size=1, slot_exp=1, store=anywhere, audit=True).figures.granted == 2
+
+
+def test_ten_thousand_billion_slots_are_no_reason_to_wait() -> None:
+    """Theory stops where nothing is refused any more."""
+    assert replay(short_run(50), max_size=2**31 - 1).theory is not None
+    with pytest.raises(ValueError, match='max_size must be at most 2147483647'):
+        replay(short_run(50), max_size=2**31)

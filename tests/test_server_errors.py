@@ -330,3 +330,36 @@ def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     ours = [record for record in caplog.records if record.name == 'py_cachify']
     assert all(record.levelno == logging.WARNING for record in ours)
     return [record.getMessage() for record in ours]
+
+
+class Wrapped:
+    """A client in a wrapper that does not show what it returns."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def evalsha(self, *args: Any) -> Any:
+        return self._client.evalsha(*args)
+
+    def eval(self, *args: Any) -> Any:
+        return self._client.eval(*args)
+
+
+def test_an_answer_that_is_merely_true_is_no_grant(server: 'redis.Redis') -> None:
+    """A pipeline answers with itself: nobody gets in."""
+    with server.pipeline() as pipeline:
+        init_cachify(Wrapped(pipeline))  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match='is it the right client'), pool('reports', max_size=1):
+            raise AssertionError('the body ran')
+
+
+def test_a_plain_client_that_has_to_be_awaited_grants_nothing_to_a_thread() -> None:
+    """A coroutine is true as well."""
+
+    class Disguised(DictClient):
+        def set(self, *args: Any, **kwargs: Any) -> Any:
+            return asyncio.sleep(0, True)
+
+    init_cachify(Disguised())
+    with pytest.raises(TypeError, match='pass that client as async_client'), pool('reports', max_size=1):
+        raise AssertionError('the body ran')

@@ -22,8 +22,9 @@ class Deadlines(Generic[T]):
         heapq.heappush(self._heap, (instant, item))
         # What was forgotten or set anew stays in the heap until its time; it must not outgrow the rest.
         if len(self._heap) > 2 * len(self._live) + 64:
-            self._heap = [(until, each) for each, until in self._live.items()]
-            heapq.heapify(self._heap)
+            heap = [(until, each) for each, until in list(self._live.items())]
+            heapq.heapify(heap)
+            self._heap = heap
 
     def forget(self, item: T) -> None:
         """Let ``item`` never end by itself."""
@@ -31,8 +32,9 @@ class Deadlines(Generic[T]):
 
     def pop_ended(self, now: float) -> T | None:
         """Take out one item whose instant is not after ``now``, the earliest first; ``None`` if there is none."""
-        while self._heap and self._heap[0][0] <= now:
-            instant, item = heapq.heappop(self._heap)
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            instant, item = heapq.heappop(heap)
             if self._live.get(item) == instant:
                 del self._live[item]
                 return item

@@ -56,14 +56,13 @@ class MemoryClient:
         """Give ``token`` a slot of the pool ``key``, for ``slot_exp`` seconds; true if it has one now."""
         with self.lock:
             now = self._drop_ended_slots()
-            tokens = self._pools.get(key)
-            if tokens is None:
-                tokens = self._pools[key] = set()
-            elif token in tokens:
+            tokens = self._pools.get(key, ())
+            if token in tokens:
                 return True
-            elif len(tokens) >= max_size:
+            if len(tokens) >= max_size:
                 return False
-            tokens.add(token)
+            # Looked up anew: a finalizer or a signal's handler may have emptied the pool meanwhile.
+            self._pools.setdefault(key, set()).add(token)
             if slot_exp is not None:
                 self._slot_ends.set((key, token), now + slot_exp)
             return True
@@ -92,10 +91,10 @@ class MemoryClient:
         return now
 
     def _discard(self, key: str, token: str) -> None:
-        tokens = self._pools[key]
+        tokens = self._pools.get(key, set())
         tokens.discard(token)
         if not tokens:
-            del self._pools[key]
+            self._pools.pop(key, None)
 
     # --- the plain contract
 

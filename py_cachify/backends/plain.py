@@ -1,5 +1,6 @@
 """Any client that keeps the plain contract of :mod:`py_cachify.clients`: one name for each slot."""
 
+import inspect
 from typing import Any, ClassVar
 
 from py_cachify.clients import AsyncClient, SyncClient
@@ -18,7 +19,7 @@ class PlainBackend:
     def perform(self, command: Command[Any]) -> Any:
         match command:
             case SetIfAbsent(name, value, ex):
-                return bool(self._client.set(name, value, ex=ex, nx=True))
+                return _truth(self._client.set(name, value, ex=ex, nx=True))
             case GetValue(name):
                 return _text(self._client.get(name))
             case DeleteName(name):
@@ -47,6 +48,14 @@ class AsyncPlainBackend:
                 return None
             case _:
                 raise TypeError(f'the plain backend cannot perform {command!r}')
+
+
+def _truth(answer: Any) -> bool:
+    if inspect.isawaitable(answer):
+        if inspect.iscoroutine(answer):
+            answer.close()
+        raise TypeError('sync_client answered with something to await: pass that client as async_client')
+    return bool(answer)
 
 
 def _text(value: Any) -> str | None:

@@ -65,11 +65,11 @@ class _Scripts:
         match command:
             case TakeSlot(key, token, max_size, slot_exp):
                 life = '' if slot_exp is None else repr(float(slot_exp))
-                return _Call(ACQUIRE, key, (now, token, str(max_size), life), bool)
+                return _Call(ACQUIRE, key, (now, token, str(int(max_size)), life), _truth)
             case DropSlot(key, token):
-                return _Call(RELEASE, key, (now, token), bool)
+                return _Call(RELEASE, key, (now, token), _truth)
             case CountSlots(key):
-                return _Call(SIZE, key, (now,), int)
+                return _Call(SIZE, key, (now,), _number)
             case _:
                 raise TypeError(f'the Redis backend cannot perform {command!r}')
 
@@ -100,6 +100,18 @@ class AsyncRedisBackend(_Scripts):
                 raise
             answer = await self._client.eval(script.text, 1, key, *arguments)
         return reply(answer)
+
+
+def _number(answer: Any) -> int:
+    # A pipeline, or an asynchronous client in a wrapper, answers with something that is merely true.
+    if not isinstance(answer, int):
+        kind = f'{type(answer).__module__}.{type(answer).__qualname__}'
+        raise TypeError(f'the client answered a script with a {kind} and not with a number: is it the right client?')
+    return answer
+
+
+def _truth(answer: Any) -> bool:
+    return bool(_number(answer))
 
 
 def _script_is_unknown(error: Exception) -> bool:
