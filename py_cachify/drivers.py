@@ -23,13 +23,14 @@ def run(steps: Steps[R], perform: Callable[[Command[Any]], Any]) -> R:
     value: Any = None
     while True:
         try:
-            command = resume(value)
-            resume, value = steps.throw, None
-            try:
-                value = perform(command)
-                resume = steps.send
-            except BaseException as error:
-                value = error
+            while True:
+                command = resume(value)
+                resume, value = steps.throw, None
+                try:
+                    value = perform(command)
+                    resume = steps.send
+                except BaseException as error:
+                    value = error
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]  # StopIteration.value is untyped
         except BaseException as error:

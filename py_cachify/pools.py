@@ -87,22 +87,27 @@ class pool:  # noqa: N801 - the reference names the class so
             # An interrupt that fell between the slot and the body.
             if taken is not None:
                 self._entries.discard(taken)
-                slots.give_back(taken, body_failed=True)
+                slots.give_back_quietly(taken)
             raise
         raise CachifyPoolFullError(self._key, self._max_size)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        frame = sys._getframe().f_back  # noqa: SLF001
         claimed: list[SyncHeld] = []
         try:
-            self._entries.claim(sys._getframe().f_back, claimed)  # noqa: SLF001
-        except BaseException:
-            if claimed:
-                self._entries.discard(claimed[0])
-                slots.give_back(claimed[0], body_failed=True)
+            self._entries.claim(frame, claimed)
+            slots.give_back(claimed[0], body_failed=error is not None)
+        except Exception:
             raise
-        slots.give_back(claimed[0], body_failed=error is not None)
+        except BaseException:
+            # An interrupt, wherever it fell: a release may be asked twice.
+            if not claimed:
+                self._entries.claim(frame, claimed)
+            self._entries.discard(claimed[0])
+            slots.give_back_quietly(claimed[0])
+            raise
 
     def __aenter__(self) -> 'Coroutine[Any, Any, pool]':
         # Not a coroutine function: the frame that executes the `async with` is the caller only here.

@@ -59,12 +59,13 @@ def _acquire_atomically(key: str, token: str, max_size: int, slot_exp: float | N
     lease = Lease(key, token)
     try:
         granted = yield from TakeSlot(key, token, max_size, slot_exp)
+        # Still within the `try`: an interrupt may fall here as well.
+        return lease if granted else None
     except GeneratorExit:
         raise
     except BaseException as error:
         yield from _undo(_release_atomically(lease), error)
         raise
-    return lease if granted else None
 
 
 def _release_atomically(lease: Lease) -> Steps[bool]:
@@ -83,13 +84,13 @@ def _acquire_by_index(key: str, token: str, max_size: int, slot_exp: float | Non
         lease = Lease(slot_name(key, (first + step) % max_size), token)
         try:
             granted = yield from SetIfAbsent(lease.name, token, ex)
+            if granted:
+                return lease
         except GeneratorExit:
             raise
         except BaseException as error:
             yield from _undo(_release_by_index(lease), error)
             raise
-        if granted:
-            return lease
     return None
 
 

@@ -94,11 +94,15 @@ def give_back(taken: SyncHeld, *, body_failed: bool) -> None:
     except Exception:
         raise
     except BaseException:
-        # An interrupt, perhaps before anything was asked: a release may be asked twice.
-        held, backend = taken
-        if held.pid == os.getpid():
-            run(backend.protocol.release(held.lease), backend.perform)
+        give_back_quietly(taken)
         raise
+
+
+def give_back_quietly(taken: SyncHeld) -> None:
+    """End a holding whose end was interrupted and may have been asked for already."""
+    held, backend = taken
+    if held.pid == os.getpid():
+        run(backend.protocol.release(held.lease), backend.perform)
 
 
 def _give_back(taken: SyncHeld, body_failed: bool) -> None:

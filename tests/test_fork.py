@@ -179,12 +179,13 @@ def fork_while_another_thread_has_the_entries() -> dict[str, Any]:
 
 def fork_while_another_thread_asks_the_memory() -> dict[str, Any]:
     """Fork at a moment when a thread that the child will not have is in a request to the store in memory."""
-    asked, done = threading.Event(), threading.Event()
+    asked, done, through = threading.Event(), threading.Event(), threading.Event()
 
     def clock() -> float:
         if threading.current_thread() is not threading.main_thread():
             asked.set()
             done.wait(1)
+            through.set()
         return 0.0
 
     init_cachify(MemoryClient(clock))
@@ -192,7 +193,7 @@ def fork_while_another_thread_asks_the_memory() -> dict[str, Any]:
     thread = threading.Thread(target=few.size)
     thread.start()
     asked.wait()
-    found = _in_a_child(few.size, patience=3)
+    found = _in_a_child(lambda: [few.size(), through.is_set()], patience=3)
     done.set()
     thread.join()
     return {'child': found}
@@ -287,5 +288,5 @@ def test_a_lock_that_another_thread_held_does_not_stay_locked_in_a_child() -> No
 
 
 def test_the_memorys_lock_does_not_stay_locked_in_a_child() -> None:
-    """The child asks its copy of the store, though the parent's other thread was just asking."""
-    assert _in_a_fresh_process(fork_while_another_thread_asks_the_memory, warnings='ignore')['child'] == 0
+    """The child asks its copy of the store, and that is whole: the fork waited until the other thread had done."""
+    assert _in_a_fresh_process(fork_while_another_thread_asks_the_memory, warnings='ignore')['child'] == [0, True]

@@ -2,15 +2,22 @@
 
 The limit: Python may raise the interrupt as ``__exit__`` begins or as a decorated call begins to give back, where
 nothing can catch it.  Then the slot comes back by its expiry.  A program that does nothing but enter and leave a
-pool is hit there by a few interrupts in a thousand on a server, and in a hundred in memory.
+pool is hit there by about one interrupt in a hundred in memory, and in a thousand on a server.
 """
 
+import itertools
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
+
+from py_cachify import MemoryClient, init_cachify, pool, pooled
+from tests.stores import DictClient
 
 
 PROGRAM = """
@@ -41,7 +48,7 @@ print(json.dumps({'interrupts': interrupts, 'left': few.size(), 'open': len(few.
 """
 
 
-@pytest.mark.parametrize(('store', 'most_left'), [('memory', 150), ('valkey', 25)])
+@pytest.mark.parametrize(('store', 'most_left'), [('memory', 90), ('valkey', 15)])
 def test_an_interrupt_leaves_no_slot_but_for_the_named_limit(
     store: str, most_left: int, request: pytest.FixtureRequest
 ) -> None:
@@ -55,3 +62,73 @@ def test_an_interrupt_leaves_no_slot_but_for_the_named_limit(
     print(found)
     assert found['interrupts'] == 1500
     assert found['left'] <= most_left
+
+
+def _leaks(use: Callable[[], None], client: Any) -> tuple[int, set[str]]:
+    """Interrupt ``use`` at each line of the library in turn: how many there are, and after which a slot stays."""
+    leaks: set[str] = set()
+    for number in itertools.count(1):
+        found = _interrupted_at(number, use)
+        if found is None:
+            return number - 1, leaks
+        if pool('reports', max_size=3).size():
+            leaks.add(found)
+            client.__init__()
+            shared._entries._open.clear()
+    raise AssertionError('unreachable')
+
+
+def _interrupted_at(number: int, use: Callable[[], None]) -> str | None:
+    """Raise ``KeyboardInterrupt`` at that line of the library; where it was, or ``None`` if there are fewer."""
+    count, where = 0, None
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal count, where
+        if '/py_cachify/' not in frame.f_code.co_filename:
+            return trace if event == 'call' else None
+        count += event == 'line'
+        if count == number and where is None:
+            where = f'{Path(frame.f_code.co_filename).name}: {frame.f_code.co_name}'
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    try:
+        sys.settrace(trace)
+        use()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(before)
+    return where
+
+
+shared = pool('reports', max_size=3, slot_exp=None)
+
+
+def _enter_and_leave() -> None:
+    with shared:
+        pass
+
+
+@pooled('reports', max_size=3, slot_exp=None)
+def _report() -> None:
+    pass
+
+
+@pytest.mark.parametrize('use', [_enter_and_leave, _report])
+@pytest.mark.parametrize('client', [MemoryClient(), DictClient()], ids=['memory', 'plain'])
+def test_an_interrupt_at_each_line_in_turn_leaves_a_slot_only_where_it_is_named(
+    use: Callable[[], None], client: Any
+) -> None:
+    """More than a hundred lines; what is left are those that no ``try`` can reach: where it ends or begins."""
+    init_cachify(client)
+    lines, leaks = _leaks(use, client)
+    assert lines > 80
+    assert leaks <= {
+        'drivers.py: run',  # as the result is handed to the caller
+        'pools.py: __exit__',  # before its first statement
+        'decorators.py: __call__',  # just before and just after the body
+        'slots.py: give_back',
+    }
