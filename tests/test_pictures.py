@@ -119,3 +119,13 @@ def test_a_result_shows_itself_in_a_notebook(expiring: Result) -> None:
     assert '&lt;b&gt;mine' in page
     assert 'data:image/png;base64,' in page
     assert 'occupancy never exceeded max_size 1' in expiring._repr_html_()
+
+
+@pytest.mark.parametrize('jobs', [1, 3000])
+def test_what_happened_in_one_instant_can_be_drawn(jobs: int) -> None:
+    """Without a warning, however much it was."""
+    run = replay(Trace([(5, 0)] * jobs), max_size=1)
+
+    run.plot_occupancy(axes())
+    run.plot_slots(axes())
+    assert run.figures.granted == jobs

@@ -445,3 +445,16 @@ def test_a_function_whose_body_runs_later_is_found_out_at_its_call() -> None:
         with pytest.raises(TypeError, match='would run only after its slot was given back'):
             pooled(key='reports', max_size=1)(function)()
     assert pool('reports', max_size=1).size() == 0
+
+
+@pytest.mark.parametrize('store', ['memory'], indirect=True)
+def test_an_attribute_of_the_function_does_not_hide_the_size() -> None:
+    """What ``functools.wraps`` copies comes after what is promised."""
+
+    def report() -> Any:
+        return decorated.size()
+
+    report.size = 'A4'  # type: ignore[attr-defined]
+    report.author = 'me'  # type: ignore[attr-defined]
+    decorated: Any = pooled(key='reports', max_size=1)(report)
+    assert (decorated(), decorated.author) == (1, 'me')

@@ -91,3 +91,28 @@ def test_an_acquire_that_is_under_way_as_its_loop_ends_leaves_no_slot(clients: C
             assert entered.size() == 1
     with pytest.raises(CachifyPoolFullError), pool('reports', max_size=1), pool('reports', max_size=1):
         pass
+
+
+@pytest.mark.parametrize('store', ['fakeredis', 'plain'], indirect=True)
+def test_a_coroutine_that_is_closed_without_a_loop_says_that_its_slot_stays(
+    clients: Clients, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody can carry out a request then: no error hides the close, and the log names the slot."""
+    init_cachify(clients.sync, clients.asynchronous)
+    one = pool('reports', max_size=1, slot_exp=60)
+
+    async def hold() -> None:
+        async with one:
+            await asyncio.Event().wait()
+
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(hold())
+    loop.run_until_complete(asyncio.sleep(0.1))
+    assert one.size() == 1
+    coroutine = task.get_coro()
+    assert coroutine is not None
+    coroutine.close()
+    assert 'no event loop is running' in caplog.text
+    task.cancel()
+    loop.run_until_complete(asyncio.wait([task]))
+    loop.close()
