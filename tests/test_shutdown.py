@@ -115,4 +115,5 @@ def test_a_coroutine_that_is_closed_without_a_loop_says_that_its_slot_stays(
     assert 'no event loop is running' in caplog.text
     task.cancel()
     loop.run_until_complete(asyncio.wait([task]))
+    assert isinstance(task.exception(), RuntimeError)
     loop.close()
