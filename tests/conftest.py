@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from py_cachify import Cachify, init_cachify
 from simulations.embedded import EmbeddedServerError, embedded_server
-from tests.servers import redis_server
+from tests.servers import or_skip, redis_server
 from tests.stores import STORES, AsyncDriver, Clients, Driver, SyncDriver, make_clients
 
 
@@ -22,17 +22,12 @@ settings.load_profile('suite')
 @pytest.fixture(scope='session')
 def running_server() -> Iterator[Path]:
     """The unix socket of an embedded Valkey server that this session started."""
-    try:
-        with embedded_server() as socket:
-            with redis.Redis(unix_socket_path=str(socket)) as client:
-                process_id = int(client.info('server')['process_id'])
-            # Raises if that is no child of ours, and is (0, 0) if it runs.
-            assert os.waitpid(process_id, os.WNOHANG) == (0, 0)
-            yield socket
-    except EmbeddedServerError as error:
-        if os.environ.get('CI'):
-            raise
-        pytest.skip(str(error))
+    with or_skip(EmbeddedServerError), embedded_server() as socket:
+        with redis.Redis(unix_socket_path=str(socket)) as client:
+            process_id = int(client.info('server')['process_id'])
+        # Raises if that is no child of ours, and is (0, 0) if it runs.
+        assert os.waitpid(process_id, os.WNOHANG) == (0, 0)
+        yield socket
 
 
 @pytest.fixture
@@ -59,13 +54,8 @@ def store(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope='session')
 def running_redis() -> Iterator[str]:
     """The unix socket of a Redis server, as distributions ship it, that this session started."""
-    try:
-        with redis_server() as socket:
-            yield socket
-    except FileNotFoundError as error:
-        if os.environ.get('CI'):
-            raise
-        pytest.skip(str(error))
+    with or_skip(FileNotFoundError), redis_server() as socket:
+        yield socket
 
 
 def place_of(store: str, request: pytest.FixtureRequest) -> str:

@@ -1,7 +1,6 @@
 """Accidents of the server and of its users' processes, with real ones: restarts, stops, kills, wrong clocks."""
 
 import multiprocessing
-import os
 import signal
 import subprocess
 import sys
@@ -16,19 +15,14 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from py_cachify import CachifyPoolFullError, init_cachify, pool
-from tests.servers import Server, accident_prone_server
+from tests.servers import Server, accident_prone_server, or_skip
 
 
 @pytest.fixture
 def prone() -> Iterator[Server]:
     """A server of the test's own."""
-    try:
-        with accident_prone_server() as server:
-            yield server
-    except FileNotFoundError as error:
-        if os.environ.get('CI'):
-            raise
-        pytest.skip(str(error))
+    with or_skip(FileNotFoundError), accident_prone_server() as server:
+        yield server
 
 
 def client_of(server: Server, timeout: float = 5.0) -> 'redis.Redis':

@@ -1,7 +1,6 @@
 """A pool on a cluster of three nodes: each pool is one key, on whichever node that belongs."""
 
 import asyncio
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -9,19 +8,14 @@ from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
 from redis.cluster import RedisCluster
 
 from py_cachify import CachifyPoolFullError, init_cachify, pool
-from tests.servers import cluster
+from tests.servers import cluster, or_skip
 
 
 @pytest.fixture(scope='module')
 def port() -> Iterator[int]:
     """The port of one node of a cluster."""
-    try:
-        with cluster() as port:
-            yield port
-    except FileNotFoundError as error:
-        if os.environ.get('CI'):
-            raise
-        pytest.skip(str(error))
+    with or_skip(FileNotFoundError), cluster() as port:
+        yield port
 
 
 KEYS = [f'reports-{number}' for number in range(30)]
