@@ -1,7 +1,7 @@
 """Run the steps of a protocol to their result: ``run`` for threads, ``arun`` for asyncio.
 
 A driver performs each command and hands its reply, or the error that it raised, back to the protocol.
-The simulation has a third one, in which other clients' commands fall in between.
+The simulation uses ``run`` as well, with a store that is told virtual time.
 """
 
 import inspect

@@ -1,8 +1,8 @@
 """``pool-sim``: put a workload through a pool from the command line.
 
 Exit status: 0 if every promise was kept, 1 if one was broken, 2 if what was asked for cannot be done,
-130 if the run was interrupted,
-141 if nobody read the report to its end.  The files are written first.
+130 if the run was interrupted, 143 if it was terminated, 141 if nobody read the report to its end (the
+files are written first).
 """
 
 import argparse
@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from py_cachify.arguments import check_expiration, check_max_size
 from simulations.bundled import BUNDLED_MAX_SIZE, BUNDLED_SLOT_EXP, BUNDLED_TRACE
 from simulations.checks import InvariantError
-from simulations.engine import MOST_SLOTS, replay
+from simulations.engine import replay
 from simulations.holding import Holding, number, parse_holding
 from simulations.results import Result
 from simulations.stores import STORES, StoreError, default_store, without_password
@@ -134,8 +134,6 @@ def _max_size(text: str) -> int:
     except ValueError:
         raise ValueError(f'max_size must be a whole number, not {text!r}') from None
     check_max_size(size)
-    if size > MOST_SLOTS:
-        raise ValueError(f'max_size must be at most {MOST_SLOTS}')
     return size
 
 

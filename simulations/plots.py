@@ -226,8 +226,8 @@ def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
 
 def _legend_below(ax: Axes, handles: list[Patch | Line2D] | None = None) -> None:
     entries: Any = handles or ax.get_legend_handles_labels()[0]
-    # The distance is in letters, not in parts of the axes: room for the label of the axis at any size.
     columns = 3 if len(entries) == 5 and handles is None else 5
+    # The distance is in letters, not in parts of the axes: room for the label of the axis at any size.
     ax.legend(
         handles=entries,
         loc='upper center',
