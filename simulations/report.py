@@ -33,7 +33,7 @@ def rows(result: 'Result') -> list[tuple[str, str]]:
         reasons = ', '.join(f'{count:,} {reason}' for reason, count in sorted(result.skipped.items()))
         table.append(('records not used', reasons))
     table.append(('took', f'{result.seconds:.1f} s, {figures.jobs / max(result.seconds, 1e-9):,.0f} jobs a second'))
-    table.append(('history', f'{len(result.history):,} events, sha256 {result.history.hash()[:16]}'))
+    table.append(('history', f'{len(result.history):,} events, sha256 {result.history_hash[:16]}'))
     table.append(('verdict', verdict(result)))
     return table
 

@@ -3,6 +3,7 @@
 import base64
 import io
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,11 @@ class Result:
     def __str__(self) -> str:
         return text(self)
 
+    @cached_property
+    def history_hash(self) -> str:
+        """``history.hash()``, made once: a run that is over changes no more."""
+        return self.history.hash()
+
     def plot_occupancy(self, ax: 'Axes | None' = None) -> 'Axes':
         """Draw the occupancy over time, ``max_size``, and how many bodies were really running.
 
@@ -82,7 +88,7 @@ class Result:
             **self.figures._asdict(),
             'skipped': self.skipped,
             'seconds': self.seconds,
-            'history_hash': self.history.hash(),
+            'history_hash': self.history_hash,
             'violations': len(self.violations),
         }
         if self.theory is not None:
