@@ -14,10 +14,11 @@ each exit, but perhaps one that would have lived longer.  A pool object of its o
 """
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Iterator
 from types import FrameType
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from py_cachify import process
 
@@ -25,52 +26,96 @@ from py_cachify import process
 T = TypeVar('T')
 
 
-class _Entry(NamedTuple, Generic[T]):
-    frame: FrameType | None
-    owner: object
-    held: T
+_Entry = tuple[object, int, T, Any]
+"""Owner, number, what is held, and the entry that the same frame had made before, or ``None``.
+
+A bare tuple, as making one with names takes five times as long.
+"""
 
 
 class Entries(Generic[T]):
-    """What was entered through one pool object and not left yet, oldest first."""
+    """What was entered through one pool object and not left yet: for each frame its newest entry.
 
-    __slots__ = ('_open',)
+    A frame is executed by one thread at a time, so entering, and leaving what the frame itself entered, need no
+    lock: each is one change of a dictionary.
+    """
+
+    __slots__ = ('_newest', '_numbers')
 
     def __init__(self) -> None:
-        self._open: list[_Entry[T]] = []
+        self._newest: dict[FrameType | None, _Entry[T]] = {}
+        self._numbers = itertools.count()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._all())
 
     def add(self, frame: FrameType | None, held: T) -> None:
         """``frame`` has entered and holds ``held``."""
-        entry = _Entry(frame, _current_owner(), held)
-        with process.entries_lock:
-            self._open.append(entry)
+        self._newest[frame] = (_current_owner(), next(self._numbers), held, self._newest.get(frame))
 
     def claim(self, frame: FrameType | None, claimed: list[T]) -> None:
         """``frame`` leaves: put what it gives back into ``claimed``.  ``RuntimeError`` if nothing was entered.
 
         Into a list of the caller's, so that an interrupt cannot lose what was taken out here.
         """
+        entry = self._newest.get(frame)
+        if entry is not None:
+            claimed.append(entry[2])
+            self._set_newest(frame, entry[3])
+            return
         with process.entries_lock:
-            index = self._whose_turn(frame)
-            claimed.append(self._open[index].held)
-            del self._open[index]
+            claimed.append(self._whose_turn(frame)[2])
+            self.discard(claimed[0])
 
     def discard(self, held: T) -> None:
         """Forget an entry, if it is open."""
         with process.entries_lock:
-            self._open = [entry for entry in self._open if entry.held is not held]
+            for frame, newest in list(self._newest.items()):
+                self._set_newest(frame, _without(newest, held))
 
-    def _whose_turn(self, frame: FrameType | None) -> int:
-        for index in reversed(range(len(self._open))):
-            if self._open[index].frame is frame:
-                return index
-        if not self._open:
+    def _set_newest(self, frame: FrameType | None, entry: _Entry[T] | None) -> None:
+        if entry is None:
+            del self._newest[frame]
+        else:
+            self._newest[frame] = entry
+
+    def _all(self) -> Iterator[tuple[FrameType | None, _Entry[T]]]:
+        for frame, newest in list(self._newest.items()):
+            entry: _Entry[T] | None = newest
+            while entry is not None:
+                yield frame, entry
+                entry = entry[3]
+
+    def _whose_turn(self, frame: FrameType | None) -> _Entry[T]:
+        """The entry that ``frame`` leaves, which has entered nothing itself."""
+        if not self._newest:
             raise RuntimeError('a pool was left more often than it was entered')
         executing = set(_frames_up_from(frame))
-        others = [index for index, entry in enumerate(self._open) if entry.frame not in executing]
+        others = [entry for its_frame, entry in self._all() if its_frame not in executing]
         owner = _current_owner()
-        own = [index for index in others if self._open[index].owner == owner]
-        return own[-1] if own else others[0] if others else 0
+        own = [entry for entry in others if entry[0] == owner]
+        if own:
+            return max(own, key=_number)
+        return min(others or [entry for _, entry in self._all()], key=_number)
+
+
+def _number(entry: _Entry[Any]) -> int:
+    return entry[1]
+
+
+def _without(newest: _Entry[T], held: T) -> _Entry[T] | None:
+    """The entries of one frame without that of ``held``."""
+    above: list[_Entry[T]] = []
+    entry: _Entry[T] | None = newest
+    while entry is not None and entry[2] is not held:
+        above.append(entry)
+        entry = entry[3]
+    if entry is None:
+        return newest
+    below: _Entry[T] | None = entry[3]
+    for owner, number, its, _ in reversed(above):
+        below = (owner, number, its, below)
+    return below
 
 
 def _frames_up_from(frame: FrameType | None) -> Iterator[FrameType]:

@@ -7,11 +7,12 @@ from typing import Any, Literal, Never, TypeVar, overload
 
 from py_cachify import slots
 from py_cachify.arguments import UNSET, UnsetType, check_key, check_max_size, check_slot_exp
+from py_cachify.backends.memory import MemoryBackend
 from py_cachify.decorators import AsyncDecorator, Decorator, make_decorator
 from py_cachify.entries import Entries
 from py_cachify.errors import CachifyPoolFullError
 from py_cachify.settings import Settings, global_settings
-from py_cachify.slots import AsyncHeld, SyncHeld
+from py_cachify.slots import AsyncHeld, SyncHeld, Wanted
 
 
 F = TypeVar('F')
@@ -59,6 +60,7 @@ class pool:  # noqa: N801 - the reference names the class so
         self._max_size = max_size
         self._slot_exp = slot_exp
         self._settings: Callable[[], Settings] = global_settings
+        self._wanted: tuple[Settings | None, Wanted] = (None, Wanted(key, max_size, None))
         self._entries: Entries[SyncHeld] = Entries()
         self._async_entries: Entries[AsyncHeld] = Entries()
 
@@ -76,7 +78,7 @@ class pool:  # noqa: N801 - the reference names the class so
     def __enter__(self) -> 'pool':
         frame = sys._getframe().f_back  # noqa: SLF001 - see entries.py
         settings = self._settings()
-        wanted = settings.wanted(self._key, self._max_size, self._slot_exp)
+        wanted = self._wanted_of(settings)
         taken = None
         try:
             taken = slots.take(settings.sync_backend(), wanted)
@@ -115,7 +117,13 @@ class pool:  # noqa: N801 - the reference names the class so
 
     async def _enter(self, frame: FrameType | None) -> 'pool':
         settings = self._settings()
-        taken = await slots.atake(settings.async_backend(), settings.wanted(self._key, self._max_size, self._slot_exp))
+        backend, wanted = settings.async_backend(), self._wanted_of(settings)
+        taken: AsyncHeld | None
+        # Memory never waits, and a coroutine of its own would take longer than all that it does.
+        if isinstance(backend, MemoryBackend):
+            taken = slots.take(backend, wanted)
+        else:
+            taken = await slots.atake(backend, wanted)
         if taken is None:
             raise CachifyPoolFullError(self._key, self._max_size)
         self._async_entries.add(frame, taken)
@@ -127,6 +135,12 @@ class pool:  # noqa: N801 - the reference names the class so
         claimed: list[AsyncHeld] = []
         self._async_entries.claim(sys._getframe().f_back, claimed)  # noqa: SLF001
         return slots.agive_back(claimed[0], body_failed=error is not None)
+
+    def _wanted_of(self, settings: Settings) -> Wanted:
+        """A slot as that store is asked for it: the same for every entry until ``init_cachify()`` changes it."""
+        if self._wanted[0] is not settings:
+            self._wanted = settings, settings.wanted(self._key, self._max_size, self._slot_exp)
+        return self._wanted[1]
 
     # --- occupancy
 

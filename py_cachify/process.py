@@ -36,10 +36,10 @@ def _start() -> None:
     entries_lock = threading.RLock()
 
 
-def new_token() -> str:
-    """A name for one slot, unlike any other made by any process."""
-    # The process's number is for forks that Python does not hear of.
-    return f'{_prefix}-{os.getpid()}-{next(_numbers)}'
+def new_token(pid: int) -> str:
+    """A name for one slot, unlike any other made by any process; this one has the number ``pid``."""
+    # Asked anew each time, for forks that Python does not hear of.
+    return f'{_prefix}-{pid}-{next(_numbers)}'
 
 
 def give_lock(owner: Locked) -> None:

@@ -69,7 +69,14 @@ def _acquire_atomically(key: str, token: str, max_size: int, slot_exp: float | N
 
 
 def _release_atomically(lease: Lease) -> Steps[bool]:
-    return (yield from _despite_interrupts(DropSlot(lease.name, lease.token).__iter__))
+    drop = DropSlot(lease.name, lease.token)
+    try:
+        return (yield from drop)
+    except (GeneratorExit, Exception):
+        raise
+    except BaseException:
+        yield from _despite_interrupts(drop.__iter__)
+        raise
 
 
 def _count_atomically(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001 - the other kind needs it
@@ -95,7 +102,13 @@ def _acquire_by_index(key: str, token: str, max_size: int, slot_exp: float | Non
 
 
 def _release_by_index(lease: Lease) -> Steps[bool]:
-    return (yield from _despite_interrupts(lambda: _delete_if_own(lease)))
+    try:
+        return (yield from _delete_if_own(lease))
+    except (GeneratorExit, Exception):
+        raise
+    except BaseException:
+        yield from _despite_interrupts(lambda: _delete_if_own(lease))
+        raise
 
 
 def _delete_if_own(lease: Lease) -> Steps[bool]:
@@ -117,21 +130,16 @@ def slot_name(key: str, index: int) -> str:
     return f'{key}:{index}'
 
 
-def _despite_interrupts(ask: Callable[[], Steps[bool]]) -> Steps[bool]:
-    """Ask again after an interrupt, or a cancellation, that arrived in the middle; then let it go on."""
-    interrupt: BaseException | None = None
+def _despite_interrupts(ask: Callable[[], Steps[bool]]) -> Steps[None]:
+    """Ask again after an interrupt, or a cancellation, that arrived in the middle, and after those that follow."""
     for _ in range(INTERRUPTS_WITHSTOOD):
         try:
-            released = yield from ask()
+            yield from ask()
         except (GeneratorExit, Exception):
             raise
-        except BaseException as error:
-            interrupt = error
-        else:
-            break
-    if interrupt is not None:
-        raise interrupt
-    return released
+        except BaseException:
+            continue
+        return
 
 
 def _undo(release: Steps[bool], error: BaseException) -> Steps[None]:

@@ -10,7 +10,7 @@ import inspect
 import logging
 import os
 import time
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from py_cachify.backends.base import AsyncBackend, Backend
 from py_cachify.backends.memory import MemoryBackend
@@ -23,6 +23,8 @@ from py_cachify.protocols import Lease
 QUICK_FAILURE = 0.1
 """In seconds: a client that repeats requests by itself takes longer than that to give up."""
 
+B = TypeVar('B', bound=Backend | AsyncBackend)
+
 logger = logging.getLogger('py_cachify')
 
 
@@ -34,124 +36,108 @@ class Wanted(NamedTuple):
     slot_exp: float | None
 
 
-class Held(NamedTuple):
-    """A slot that this process holds."""
+class Held(NamedTuple, Generic[B]):
+    """A slot that this process holds, and where to give it back."""
 
     lease: Lease
     wanted: Wanted
+    backend: B
     since: float
     pid: int
 
 
-class SyncHeld(NamedTuple):
-    """The same, with where to give it back."""
-
-    held: Held
-    backend: Backend
-
-
-class AsyncHeld(NamedTuple):
-    """The same, with where to give it back."""
-
-    held: Held
-    backend: AsyncBackend | MemoryBackend
+SyncHeld = Held[Backend]
+AsyncHeld = Held[AsyncBackend] | SyncHeld
 
 
 def take(backend: Backend, wanted: Wanted) -> SyncHeld | None:
     """A slot, or ``None`` where the pool is full."""
+    key, max_size, slot_exp = wanted
     lease = None
     try:
-        lease = run(
-            backend.protocol.acquire(wanted.key, new_token(), wanted.max_size, wanted.slot_exp), backend.perform
-        )
-        return None if lease is None else SyncHeld(_held(lease, wanted), backend)
+        pid = os.getpid()
+        lease = backend.acquire(key, new_token(pid), max_size, slot_exp)
+        return None if lease is None else Held(lease, wanted, backend, time.monotonic(), pid)
     except BaseException:
         # An interrupt that fell between the grant and its being noted.
         if lease is not None:
-            run(backend.protocol.release(lease), backend.perform)
+            backend.release(lease)
         raise
 
 
 async def atake(backend: AsyncBackend | MemoryBackend, wanted: Wanted) -> AsyncHeld | None:
     """The same, awaited; a task that is cancelled meanwhile is left with no slot."""
-    steps = backend.protocol.acquire(wanted.key, new_token(), wanted.max_size, wanted.slot_exp)
     if isinstance(backend, MemoryBackend):
-        lease = run(steps, backend.perform)
-        return None if lease is None else AsyncHeld(_held(lease, wanted), backend)
+        return take(backend, wanted)
+    pid = os.getpid()
+    steps = backend.protocol.acquire(wanted.key, new_token(pid), wanted.max_size, wanted.slot_exp)
     asked, cancelled = await to_its_end(arun(steps, backend.aperform))
+    lease = None if asked.cancelled() or (cancelled and asked.exception()) else asked.result()
+    held = None if lease is None else Held(lease, wanted, backend, time.monotonic(), pid)
     if cancelled is None:
-        lease = asked.result()
-        return None if lease is None else AsyncHeld(_held(lease, wanted), backend)
-    if not asked.cancelled() and asked.exception() is None and (lease := asked.result()) is not None:
-        await agive_back(AsyncHeld(_held(lease, wanted), backend), body_failed=True)
+        return held
+    if held is not None:
+        await agive_back(held, body_failed=True)
     raise cancelled
 
 
-def give_back(taken: SyncHeld, *, body_failed: bool) -> None:
+def give_back(held: SyncHeld, *, body_failed: bool) -> None:
     """End the holding; ``body_failed`` says that an error of the body is on its way to the caller."""
     try:
-        _give_back(taken, body_failed)
-    except Exception:
-        raise
-    except BaseException:
-        give_back_quietly(taken)
-        raise
-
-
-def give_back_quietly(taken: SyncHeld) -> None:
-    """End a holding whose end was interrupted and may have been asked for already."""
-    held, backend = taken
-    if held.pid == os.getpid():
-        run(backend.protocol.release(held.lease), backend.perform)
-
-
-def _give_back(taken: SyncHeld, body_failed: bool) -> None:
-    held, backend = taken
-    if held.pid != os.getpid():
-        return
-    began = time.monotonic()
-    try:
+        lease, wanted, backend, _, pid = held
+        if pid != os.getpid():
+            return
+        began = time.monotonic()
         try:
-            in_time = run(backend.protocol.release(held.lease), backend.perform)
+            in_time = backend.release(lease)
         except Exception:
             if not _is_worth_another_try(began):
                 raise
-            in_time = run(backend.protocol.release(held.lease), backend.perform)
+            in_time = backend.release(lease)
     except Exception as error:
-        if held.wanted.slot_exp is None and not body_failed:
+        if wanted.slot_exp is None and not body_failed:
             raise
         _log_failed_release(held, error)
+    except BaseException:
+        give_back_quietly(held)
+        raise
     else:
         if not in_time:
             _log_overrun(held)
 
 
-async def agive_back(taken: AsyncHeld, *, body_failed: bool) -> None:
+def give_back_quietly(held: SyncHeld) -> None:
+    """End a holding whose end was interrupted and may have been asked for already."""
+    if held.pid == os.getpid():
+        held.backend.release(held.lease)
+
+
+async def agive_back(held: AsyncHeld, *, body_failed: bool) -> None:
     """The same, awaited, and to its end: a task that is cancelled meanwhile still gives its slot back."""
-    held, backend = taken
-    if held.pid != os.getpid():
+    lease, wanted, backend, since, pid = held
+    if pid != os.getpid():
         return
-    if isinstance(backend, MemoryBackend):
-        give_back(SyncHeld(held, backend), body_failed=body_failed)
+    if isinstance(backend, Backend):
+        give_back(Held(lease, wanted, backend, since, pid), body_failed=body_failed)
         return
     if asyncio._get_running_loop() is None:  # noqa: SLF001 - as in entries.py
         # A coroutine that is thrown away when no loop runs: nobody can carry out a request.
         _log_failed_release(held, RuntimeError('no event loop is running'))
         return
     began = time.monotonic()
-    steps = backend.protocol.release(held.lease)
+    steps = backend.protocol.release(lease)
     asked, cancelled = await to_its_end(arun(steps, backend.aperform))
     if asked.cancelled() and inspect.getgeneratorstate(steps) == inspect.GEN_CREATED:
         # A loop that ends cancels every task, this request's too, and did so before it had begun.
         asked, again = await to_its_end(arun(steps, backend.aperform))
         cancelled = cancelled or again or asyncio.CancelledError()
     elif not asked.cancelled() and isinstance(asked.exception(), Exception) and _is_worth_another_try(began):
-        asked, again = await to_its_end(arun(backend.protocol.release(held.lease), backend.aperform))
+        asked, again = await to_its_end(arun(backend.protocol.release(lease), backend.aperform))
         cancelled = cancelled or again
     try:
         in_time = asked.result()
     except Exception as error:
-        if held.wanted.slot_exp is None and not body_failed and cancelled is None:
+        if wanted.slot_exp is None and not body_failed and cancelled is None:
             raise
         _log_failed_release(held, error)
     else:
@@ -182,11 +168,7 @@ def _is_worth_another_try(began: float) -> bool:
     return time.monotonic() - began < QUICK_FAILURE
 
 
-def _held(lease: Lease, wanted: Wanted) -> Held:
-    return Held(lease, wanted, time.monotonic(), os.getpid())
-
-
-def _log_overrun(held: Held) -> None:
+def _log_overrun(held: Held[Any]) -> None:
     seconds = time.monotonic() - held.since
     slot_exp = held.wanted.slot_exp
     if slot_exp is None or seconds < slot_exp:
@@ -200,13 +182,13 @@ def _log_overrun(held: Held) -> None:
         seconds,
         why,
         held.wanted.max_size,
-        slot_exp,
+        slot_exp if slot_exp is None else f'{slot_exp:g}',
         held.lease.token,
     )
 
 
-def _log_failed_release(held: Held, error: Exception) -> None:
-    until = 'for ever' if held.wanted.slot_exp is None else f'until it expires, within {held.wanted.slot_exp} s'
+def _log_failed_release(held: Held[Any], error: Exception) -> None:
+    until = 'for ever' if held.wanted.slot_exp is None else f'until it expires, within {held.wanted.slot_exp:g} s'
     logger.warning(
         'pool %r: a slot could not be given back (%r) and may stay taken %s. [token %s]',
         held.wanted.key,

@@ -261,7 +261,7 @@ def slots_in(clients: Clients, name: str) -> set[str]:
     """The tokens of the slots of a pool whose slots do not expire, read from the store itself."""
     client = clients.sync
     if isinstance(client, MemoryClient):
-        return set(client._pools.get(name, ()))
+        return set(client._slots.live.get(name, ()))
     if hasattr(client, 'zrange'):
         return {token.decode() for token in client.zrange(name, 0, -1)}
     return {client.get(f'{name}:{index}') for index in range(64)} - {None}

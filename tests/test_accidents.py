@@ -117,7 +117,7 @@ def test_the_slots_of_killed_holders_come_back(socket: str, server: 'redis.Redis
 def _enter_there(entered: pool, socket: str, answers: Any) -> None:
     """In a child: leave what the parent entered, if that came along, and use a slot of one's own."""
     init_cachify(redis.Redis(unix_socket_path=socket))
-    inherited = len(entered._entries._open)
+    inherited = len(entered._entries)
     if inherited:
         entered.__exit__(None, None, None)
     with entered:

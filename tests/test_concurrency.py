@@ -55,7 +55,7 @@ def test_many_threads_never_exceed_the_pool() -> None:
     assert bodies.granted >= 3
     assert bodies.refused > 0
     assert three.size() == 0
-    assert not three._entries._open
+    assert not three._entries
 
 
 def test_many_tasks_never_exceed_the_pool(clients: Clients) -> None:
@@ -81,7 +81,7 @@ def test_many_tasks_never_exceed_the_pool(clients: Clients) -> None:
     AsyncDriver(clients).run(main())
     assert 1 <= bodies.peak <= 3
     assert bodies.refused > 0
-    assert not three._async_entries._open
+    assert not three._async_entries
 
 
 def test_threads_and_tasks_share_one_pool(clients: Clients) -> None:

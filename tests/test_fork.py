@@ -146,7 +146,7 @@ def make_tokens() -> dict[str, Any]:
     """Tokens of a parent and of two children, one forked by the other."""
 
     def some() -> list[str]:
-        return [process.new_token() for _ in range(100)]
+        return [process.new_token(os.getpid()) for _ in range(100)]
 
     before = some()
     child, grandchild = _in_a_child(lambda: [some(), _in_a_child(some)])

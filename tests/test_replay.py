@@ -146,7 +146,7 @@ class _DropsAnother(MemoryClient):
     """Releases whichever slot comes first."""
 
     def drop_slot(self, key: str, token: str) -> bool:
-        return super().drop_slot(key, min(self._pools.get(key, {token})))
+        return super().drop_slot(key, min(self._slots.live.get(key, {token: 0.0})))
 
 
 class _Leaks(MemoryClient):

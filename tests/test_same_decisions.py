@@ -163,7 +163,7 @@ def test_a_pool_that_was_made_smaller_refuses_until_it_is_below(store: str, runn
 
 
 def _left_in(memory: MemoryClient) -> list[Any]:
-    kept = [memory._pools, memory._slot_ends._live, memory._values, memory._value_ends._live]
+    kept: list[Any] = [memory._slots.live, memory._values, memory._names.live]
     return [each for each in kept if each]
 
 
@@ -176,14 +176,14 @@ def test_memory_keeps_nothing_of_slots_that_are_gone(history: list[Event]) -> No
     for event in history:
         replay.happen(event)
     # Those without expiry have to be released; the others go without anyone looking at their keys again.
-    permanent = [(key, token) for key, held in memory._pools.items() for token in held]
-    for key, token in permanent:
-        if (key, token) not in memory._slot_ends._live:
+    slots = [(key, token, until) for key, held in memory._slots.live.items() for token, until in held.items()]
+    for key, token, until in slots:
+        if until == math.inf:
             assert memory.drop_slot(key, token)
     clock.now += 1000
     memory.count_slots('a pool that nobody has used')
     assert _left_in(memory) == []
-    assert memory._slot_ends._heap == []
+    assert memory._slots._heap == []
 
 
 @pytest.mark.parametrize('slot_exp', [600, None])
@@ -195,7 +195,7 @@ def test_memory_does_not_grow_by_what_was_released(slot_exp: float | None) -> No
         assert memory.take_slot('k', str(number), 3, slot_exp)
         if number >= 2:
             assert memory.drop_slot('k', str(number - 2))
-        assert len(memory._slot_ends._heap) <= 100
+        assert len(memory._slots._heap) <= 100
     memory.drop_slot('k', '99998')
     memory.drop_slot('k', '99999')
     assert _left_in(memory) == []
@@ -211,7 +211,7 @@ def test_memory_keeps_no_names_that_are_gone() -> None:
         assert memory.delete(f'stays {number}', f'never was {number}') == 1
         clock.now += 0.5
         assert len(memory._values) <= 3
-        assert len(memory._value_ends._heap) <= 200
+        assert len(memory._names._heap) <= 200
     clock.now += 1
     assert memory.get('expires 9999') is None
     assert _left_in(memory) == []
@@ -226,4 +226,5 @@ def test_the_real_server_keeps_nothing_of_slots_that_are_gone(socket: str, serve
         assert server.dbsize() == 1
         clock.now += 1
         assert backend.perform(DropSlot('k', 'b')) is True
+        assert backend.perform(CountSlots('k')) == 0
         assert server.dbsize() == 0

@@ -88,8 +88,8 @@ def test_a_generator_dependency_gives_each_request_a_slot_of_its_own(
             assert set(answers) <= {200, 429}
             assert answers.count(200) >= SIZE
             assert await slots.asize() == 0
-            assert not slots._entries._open
-            assert not slots._async_entries._open
+            assert not slots._entries
+            assert not slots._async_entries
 
     asyncio.run(main())
 

@@ -7,20 +7,29 @@ from collections.abc import Awaitable
 from typing import ClassVar, Protocol, TypeVar
 
 from py_cachify.commands import Command
-from py_cachify.protocols import SlotProtocol
+from py_cachify.drivers import run
+from py_cachify.protocols import Lease, SlotProtocol
 
 
 R = TypeVar('R')
 
 
-class Backend(Protocol):
+class Backend:
     """Carries out commands, one at a time, for whichever thread calls."""
 
     protocol: ClassVar[SlotProtocol]
 
     def perform(self, command: Command[R]) -> R:
         """Carry out ``command`` and return its reply; errors of the client pass through."""
-        ...
+        raise NotImplementedError
+
+    def acquire(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Lease | None:
+        """Drive the protocol's acquire to its end."""
+        return run(self.protocol.acquire(key, token, max_size, slot_exp), self.perform)
+
+    def release(self, lease: Lease) -> bool:
+        """Drive the protocol's release to its end."""
+        return run(self.protocol.release(lease), self.perform)
 
 
 class AsyncBackend(Protocol):
@@ -29,5 +38,5 @@ class AsyncBackend(Protocol):
     protocol: ClassVar[SlotProtocol]
 
     def aperform(self, command: Command[R]) -> Awaitable[R]:
-        """The same, awaited."""
+        """Carry out ``command`` and give its reply; errors of the client pass through."""
         ...

@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from py_cachify.backends.deadlines import Deadlines
+from py_cachify.backends.base import Backend
+from py_cachify.backends.expiries import Expiries
 from py_cachify.commands import Command, CountSlots, DropSlot, TakeSlot
+from py_cachify.drivers import run
 from py_cachify.process import give_lock
-from py_cachify.protocols import ATOMIC, SlotProtocol
+from py_cachify.protocols import ATOMIC, Lease, SlotProtocol
 
 
 class MemoryClient:
@@ -42,96 +44,82 @@ class MemoryClient:
             raise TypeError(f'clock must be a function that returns seconds, not {clock!r}')
         self._clock = clock
         give_lock(self)
-        self._pools: dict[str, set[str]] = {}
-        self._slot_ends: Deadlines[tuple[str, str]] = Deadlines()
+        self._slots = Expiries()
+        self._names = Expiries()
         self._values: dict[str, Any] = {}
-        self._value_ends: Deadlines[tuple[str]] = Deadlines()
 
     def __repr__(self) -> str:
-        return f'<MemoryClient at {id(self):#x}: {len(self._pools)} pools in use>'
+        return f'<MemoryClient at {id(self):#x}: {len(self._slots.live)} pools in use>'
 
-    # --- pools
+    # --- pools: the slots of each, by token
 
     def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
         """Give ``token`` a slot of the pool ``key``, for ``slot_exp`` seconds; true if it has one now."""
         with self.lock:
-            now = self._drop_ended_slots()
-            tokens = self._pools.get(key, ())
-            if token in tokens:
-                return True
-            if len(tokens) >= max_size:
-                return False
-            # Looked up anew: a finalizer or a signal's handler may have emptied the pool meanwhile.
-            self._pools.setdefault(key, set()).add(token)
-            if slot_exp is not None:
-                self._slot_ends.set((key, token), now + slot_exp)
+            slots, now = self._slots, self._clock()
+            # What has expired is dropped in all pools, so that none stays behind when nobody asks for it again.
+            if slots.earliest() <= now:
+                slots.drop_ended(now)
+            tokens = slots.live.get(key)
+            if tokens is not None:
+                if token in tokens:
+                    return True
+                if len(tokens) >= max_size:
+                    return False
+            slots.add(key, token, math.inf if slot_exp is None else now + slot_exp)
             return True
 
     def drop_slot(self, key: str, token: str) -> bool:
         """Take the slot of ``token`` back; false if it had expired, or never was."""
         with self.lock:
-            self._drop_ended_slots()
-            if token not in self._pools.get(key, ()):
-                return False
-            self._slot_ends.forget((key, token))
-            self._discard(key, token)
-            return True
+            slots, now = self._slots, self._clock()
+            if slots.earliest() <= now:
+                slots.drop_ended(now)
+            return slots.remove(key, token)
 
     def count_slots(self, key: str) -> int:
         """How many slots of the pool ``key`` are taken and have not expired."""
         with self.lock:
-            self._drop_ended_slots()
-            return len(self._pools.get(key, ()))
-
-    def _drop_ended_slots(self) -> float:
-        """Drop what has expired in all pools, so that none stays behind when nobody asks for it again."""
-        now = self._clock()
-        while (ended := self._slot_ends.pop_ended(now)) is not None:
-            self._discard(*ended)
-        return now
-
-    def _discard(self, key: str, token: str) -> None:
-        tokens = self._pools.get(key, set())
-        tokens.discard(token)
-        if not tokens:
-            self._pools.pop(key, None)
+            self._slots.drop_ended(self._clock())
+            return len(self._slots.live.get(key, ()))
 
     # --- the plain contract
 
     def get(self, name: str) -> Any:
         """The value of ``name``, or ``None``."""
         with self.lock:
-            self._drop_ended_values()
+            self._drop_ended_names()
             return self._values.get(name)
 
     def set(self, name: str, value: Any, ex: float | None = None, nx: bool = False) -> bool:
         """Set ``name`` for ``ex`` seconds; with ``nx``, only if it does not exist.  True if it was set."""
         with self.lock:
-            now = self._drop_ended_values()
+            now = self._drop_ended_names()
             if nx and name in self._values:
                 return False
+            self._names.remove(name, name)
             self._values[name] = value
-            self._value_ends.set((name,), math.inf if ex is None else now + ex)
+            self._names.add(name, name, math.inf if ex is None else now + ex)
             return True
 
     def delete(self, *names: str) -> int:
         """Remove ``names``; how many of them there were."""
         with self.lock:
-            self._drop_ended_values()
+            self._drop_ended_names()
             found = 0
             for name in names:
-                found += self._values.pop(name, None) is not None
-                self._value_ends.forget((name,))
+                found += self._names.remove(name, name)
+                self._values.pop(name, None)
             return found
 
-    def _drop_ended_values(self) -> float:
+    def _drop_ended_names(self) -> float:
         now = self._clock()
-        while (ended := self._value_ends.pop_ended(now)) is not None:
-            del self._values[ended[0]]
+        for name in self._names.drop_ended(now):
+            self._values.pop(name, None)
         return now
 
 
-class MemoryBackend:
+class MemoryBackend(Backend):
     """Performs commands on a ``MemoryClient``; it never waits, so asyncio needs no driver of its own."""
 
     protocol: ClassVar[SlotProtocol] = ATOMIC
@@ -141,11 +129,37 @@ class MemoryBackend:
 
     def perform(self, command: Command[Any]) -> Any:
         match command:
-            case TakeSlot(key, token, max_size, slot_exp):
-                return self._client.take_slot(key, token, max_size, slot_exp)
-            case DropSlot(key, token):
-                return self._client.drop_slot(key, token)
-            case CountSlots(key):
-                return self._client.count_slots(key)
+            case TakeSlot():
+                return self._client.take_slot(command.key, command.token, command.max_size, command.slot_exp)
+            case DropSlot():
+                return self._client.drop_slot(command.key, command.token)
+            case CountSlots():
+                return self._client.count_slots(command.key)
             case _:
                 raise TypeError(f'the memory backend cannot perform {command!r}')
+
+    # The protocol asks one thing of an atomic store, and here that takes less time than making its steps.  So they
+    # are made only where they have something to decide: after an interrupt.
+
+    def acquire(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Lease | None:
+        try:
+            return Lease(key, token) if self._client.take_slot(key, token, max_size, slot_exp) else None
+        except BaseException as error:
+            return run(self.protocol.acquire(key, token, max_size, slot_exp), self._performing_after(error))
+
+    def release(self, lease: Lease) -> bool:
+        try:
+            return self._client.drop_slot(lease.name, lease.token)
+        except BaseException as error:
+            return run(self.protocol.release(lease), self._performing_after(error))
+
+    def _performing_after(self, error: BaseException) -> Callable[[Command[Any]], Any]:
+        """``perform``, whose first command has already been carried out and ended in ``error``."""
+        errors = [error]
+
+        def perform(command: Command[Any]) -> Any:
+            if errors:
+                raise errors.pop()
+            return self.perform(command)
+
+        return perform

@@ -3,12 +3,13 @@
 import inspect
 from typing import Any, ClassVar
 
+from py_cachify.backends.base import Backend
 from py_cachify.clients import AsyncClient, SyncClient
 from py_cachify.commands import Command, DeleteName, GetValue, SetIfAbsent
 from py_cachify.protocols import INDEXED, SlotProtocol
 
 
-class PlainBackend:
+class PlainBackend(Backend):
     """Performs commands on a synchronous client."""
 
     protocol: ClassVar[SlotProtocol] = INDEXED

@@ -3,17 +3,19 @@
 Works with every client that has ``evalsha`` and ``eval`` as ``redis`` has them.  Needs a server that
 replicates the effects of a script rather than its text: Redis 5.0 or later, any Valkey.  A user of an
 access list needs ``EVAL`` and ``EVALSHA`` and what the scripts call: ``TIME``, ``ZREMRANGEBYSCORE``,
-``ZSCORE``, ``ZCARD``, ``ZADD``, ``ZREM``, ``ZREVRANGE``, ``PEXPIRE``, ``PEXPIREAT``, ``PERSIST``.
+``ZSCORE``, ``ZCARD``, ``ZADD``, ``ZREM``, ``ZREVRANK``, ``ZREVRANGE``, ``PEXPIREAT``, ``PERSIST``.
 
 The clock is the server's, so clients' clocks do not matter.  A failover to a replica that missed the last
 writes forgets those slots, and their places are given again: that is a limit of the server's replication.
 """
 
+import functools
 import hashlib
 import pkgutil
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
+from py_cachify.backends.base import Backend
 from py_cachify.commands import Command, CountSlots, DropSlot, TakeSlot
 from py_cachify.protocols import ATOMIC, SlotProtocol
 
@@ -21,33 +23,22 @@ from py_cachify.protocols import ATOMIC, SlotProtocol
 class Script(NamedTuple):
     """A script's text, and the digest by which the server knows it."""
 
-    text: str
-    digest: str
+    text: bytes
+    digest: bytes
 
 
-def load_script(name: str) -> Script:
-    """Read a script of this package, with the head that all of them share."""
-    text = _read('live_slots') + '\n' + _read(name)
-    return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+@functools.cache
+def load_script(name: str, clock: str = 'server_clock') -> Script:
+    """Read a script of this package, with the head that says what time it is."""
+    text = _read(clock) + b'\n' + _read(name)
+    return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
 
 
-def _read(name: str) -> str:
+def _read(name: str) -> bytes:
     data = pkgutil.get_data(__package__, f'lua/{name}.lua')
     if data is None:
         raise FileNotFoundError(f'lua/{name}.lua is missing from the installation of py_cachify')
-    return data.decode()
-
-
-ACQUIRE, RELEASE, SIZE = load_script('acquire'), load_script('release'), load_script('size')
-
-
-class _Call(NamedTuple):
-    """A command as a script with its arguments, and what makes its integer reply the command's."""
-
-    script: Script
-    key: str
-    arguments: tuple[str, ...]
-    reply: Callable[[Any], Any]
+    return data
 
 
 class _Scripts:
@@ -59,59 +50,69 @@ class _Scripts:
         """``clock`` is for simulations only: it gives virtual time in seconds in place of the server's."""
         self._client = client
         self._clock = clock
+        head = 'server_clock' if clock is None else 'virtual_clock'
+        self._acquire, self._release, self._size = (load_script(name, head) for name in ('acquire', 'release', 'size'))
 
-    def _call(self, command: Command[Any]) -> _Call:
-        now = '' if self._clock is None else repr(float(self._clock()))
+    def _request(self, command: Command[Any]) -> tuple[Script, tuple[bytes, ...]]:
+        """The script that carries out ``command``, and the key and the arguments to send with it."""
+        # In bytes, as the client takes longer to find out how to make bytes of them.
+        request: tuple[Script, tuple[bytes, ...]]
         match command:
-            case TakeSlot(key, token, max_size, slot_exp):
-                life = '' if slot_exp is None else repr(float(slot_exp))
-                return _Call(ACQUIRE, key, (now, token, str(int(max_size)), life), _truth)
-            case DropSlot(key, token):
-                return _Call(RELEASE, key, (now, token), _truth)
-            case CountSlots(key):
-                return _Call(SIZE, key, (now,), _number)
+            case TakeSlot():
+                limits = _limits(command.max_size, command.slot_exp)
+                request = self._acquire, (command.key.encode(), command.token.encode(), *limits)
+            case DropSlot():
+                request = self._release, (command.key.encode(), command.token.encode())
+            case CountSlots():
+                request = self._size, (command.key.encode(),)
             case _:
                 raise TypeError(f'the Redis backend cannot perform {command!r}')
+        if self._clock is not None:
+            script, arguments = request
+            return script, (*arguments, repr(float(self._clock())).encode())
+        return request
 
 
-class RedisBackend(_Scripts):
+@functools.lru_cache
+def _limits(max_size: int, slot_exp: float | None) -> tuple[bytes, bytes]:
+    life = '' if slot_exp is None else repr(float(slot_exp))
+    return str(int(max_size)).encode(), life.encode()
+
+
+class RedisBackend(_Scripts, Backend):
     """Performs commands on a synchronous client."""
 
     def perform(self, command: Command[Any]) -> Any:
-        script, key, arguments, reply = self._call(command)
+        script, arguments = self._request(command)
         try:
-            answer = self._client.evalsha(script.digest, 1, key, *arguments)
+            answer = self._client.evalsha(script.digest, 1, *arguments)
         except Exception as error:
             if not _script_is_unknown(error):
                 raise
-            answer = self._client.eval(script.text, 1, key, *arguments)
-        return reply(answer)
+            answer = self._client.eval(script.text, 1, *arguments)
+        return _reply(command, answer)
 
 
 class AsyncRedisBackend(_Scripts):
     """Performs commands on an asynchronous client."""
 
     async def aperform(self, command: Command[Any]) -> Any:
-        script, key, arguments, reply = self._call(command)
+        script, arguments = self._request(command)
         try:
-            answer = await self._client.evalsha(script.digest, 1, key, *arguments)
+            answer = await self._client.evalsha(script.digest, 1, *arguments)
         except Exception as error:
             if not _script_is_unknown(error):
                 raise
-            answer = await self._client.eval(script.text, 1, key, *arguments)
-        return reply(answer)
+            answer = await self._client.eval(script.text, 1, *arguments)
+        return _reply(command, answer)
 
 
-def _number(answer: Any) -> int:
+def _reply(command: Command[Any], answer: Any) -> int | bool:
     # A pipeline, or an asynchronous client in a wrapper, answers with something that is merely true.
     if not isinstance(answer, int):
         kind = f'{type(answer).__module__}.{type(answer).__qualname__}'
         raise TypeError(f'the client answered a script with a {kind} and not with a number: is it the right client?')
-    return answer
-
-
-def _truth(answer: Any) -> bool:
-    return bool(_number(answer))
+    return answer if type(command) is CountSlots else answer > 0
 
 
 def _script_is_unknown(error: Exception) -> bool:

@@ -1,22 +1,31 @@
 -- Gives a token a slot, unless the pool is full.
 --
---   ARGV[2]  the token
---   ARGV[3]  max_size
---   ARGV[4]  the slot's life in seconds; empty: for ever
+--   ARGV[1]  the token
+--   ARGV[2]  max_size
+--   ARGV[3]  the slot's life in seconds; empty: for ever
 --   returns  1 granted, 0 full
 
--- Its own slot is looked for before counting: a driver that lost the reply asks again.
-if redis.call('ZSCORE', KEYS[1], ARGV[2]) then
-  return 1
-end
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then
-  return 0
+local taken = redis.call('ZCARD', KEYS[1])
+if taken > 0 then
+  taken = taken - redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+  if taken >= tonumber(ARGV[2]) then
+    -- A driver that lost the reply asks again: its own slot is no reason to refuse it.
+    return redis.call('ZSCORE', KEYS[1], ARGV[1]) and 1 or 0
+  end
 end
 
-local expiry = 'inf'
-if ARGV[4] ~= '' then
-  expiry = string.format('%.17g', now + tonumber(ARGV[4]))
+local expiry = ARGV[3] == '' and 'inf' or now + ARGV[3]
+if redis.call('ZADD', KEYS[1], 'NX', expiry, ARGV[1]) == 1
+    and (taken == 0 or redis.call('ZREVRANK', KEYS[1], ARGV[1]) == 0) then
+  -- It is the latest slot, and the key goes with it, also when nobody asks for the pool again.
+  if in_virtual_time then
+    -- The server knows no virtual time.  A run that stands still must lose nothing within a day, and one
+    -- that was killed must leave nothing.
+    redis.call('PEXPIRE', KEYS[1], 86400000)
+  elseif expiry == 'inf' then
+    redis.call('PERSIST', KEYS[1])
+  else
+    redis.call('PEXPIREAT', KEYS[1], math.ceil(expiry * 1000))
+  end
 end
-redis.call('ZADD', KEYS[1], expiry, ARGV[2])
-keep_key_until_last_slot()
 return 1

@@ -1,10 +1,22 @@
 -- Takes the slot of a token back.
 --
---   ARGV[2]  the token
+--   ARGV[1]  the token
 --   returns  1 released, 0 it had expired (or was lost) before
 
-local released = redis.call('ZREM', KEYS[1], ARGV[2])
-if released == 1 then
-  keep_key_until_last_slot()
+local expiry = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not expiry then
+  return 0
 end
-return released
+if expiry ~= 'inf' then
+  redis.call('ZREM', KEYS[1], ARGV[1])
+  return tonumber(expiry) > now and 1 or 0
+end
+
+-- A slot for ever has taken the key's own end away: the latest of the others gives it one again, unless it is
+-- for ever as well.
+local next_latest = redis.call('ZREVRANGE', KEYS[1], 0, 1, 'WITHSCORES')[4]
+if next_latest and next_latest ~= 'inf' and not in_virtual_time then
+  redis.call('PEXPIREAT', KEYS[1], math.ceil(tonumber(next_latest) * 1000))
+end
+redis.call('ZREM', KEYS[1], ARGV[1])
+return 1
