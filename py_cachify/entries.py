@@ -15,8 +15,9 @@ each exit, but perhaps one that would have lived longer.  A pool object of its o
 
 import asyncio
 import itertools
-import threading
+from asyncio import _get_running_loop
 from collections.abc import Iterator
+from threading import get_ident
 from types import FrameType
 from typing import Any, Generic, TypeVar
 
@@ -51,17 +52,22 @@ class Entries(Generic[T]):
 
     def add(self, frame: FrameType | None, held: T) -> None:
         """``frame`` has entered and holds ``held``."""
-        self._newest[frame] = (_current_owner(), next(self._numbers), held, self._newest.get(frame))
+        newest = self._newest
+        newest[frame] = (_current_owner(), next(self._numbers), held, newest.get(frame))
 
     def claim(self, frame: FrameType | None, claimed: list[T]) -> None:
         """``frame`` leaves: put what it gives back into ``claimed``.  ``RuntimeError`` if nothing was entered.
 
         Into a list of the caller's, so that an interrupt cannot lose what was taken out here.
         """
-        entry = self._newest.get(frame)
+        newest = self._newest
+        entry = newest.get(frame)
         if entry is not None:
             claimed.append(entry[2])
-            self._set_newest(frame, entry[3])
+            if entry[3] is None:
+                del newest[frame]
+            else:
+                newest[frame] = entry[3]
             return
         with process.entries_lock:
             claimed.append(self._whose_turn(frame)[2])
@@ -71,13 +77,11 @@ class Entries(Generic[T]):
         """Forget an entry, if it is open."""
         with process.entries_lock:
             for frame, newest in list(self._newest.items()):
-                self._set_newest(frame, _without(newest, held))
-
-    def _set_newest(self, frame: FrameType | None, entry: _Entry[T] | None) -> None:
-        if entry is None:
-            del self._newest[frame]
-        else:
-            self._newest[frame] = entry
+                rest = _without(newest, held)
+                if rest is None:
+                    del self._newest[frame]
+                else:
+                    self._newest[frame] = rest
 
     def _all(self) -> Iterator[tuple[FrameType | None, _Entry[T]]]:
         for frame, newest in list(self._newest.items()):
@@ -127,8 +131,4 @@ def _frames_up_from(frame: FrameType | None) -> Iterator[FrameType]:
 def _current_owner() -> object:
     """The running task, or the thread where none runs."""
     # get_running_loop() answers by raising outside of a loop, which costs more than all the rest here.
-    if asyncio._get_running_loop() is not None:  # noqa: SLF001
-        task = asyncio.current_task()
-        if task is not None:
-            return task
-    return threading.get_ident()
+    return (_get_running_loop() and asyncio.current_task()) or get_ident()

@@ -123,7 +123,9 @@ class pool:  # noqa: N801 - the reference names the class so
         if isinstance(backend, MemoryBackend):
             taken = slots.take(backend, wanted)
         else:
-            taken = await slots.atake(backend, wanted)
+            taking = slots.Taking(backend, wanted)
+            await taking
+            taken = taking.held() if taking.interruption is None else await taking.undo()
         if taken is None:
             raise CachifyPoolFullError(self._key, self._max_size)
         self._async_entries.add(frame, taken)

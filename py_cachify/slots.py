@@ -6,15 +6,14 @@ slot's expiry heals it.  Only a slot without expiry would stay for ever, so ther
 """
 
 import asyncio
-import inspect
 import logging
 import os
 import time
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Never, TypeVar
 
 from py_cachify.backends.base import AsyncBackend, Backend
 from py_cachify.backends.memory import MemoryBackend
-from py_cachify.cancellation import to_its_end
+from py_cachify.cancellation import Request
 from py_cachify.drivers import arun, run
 from py_cachify.process import new_token
 from py_cachify.protocols import Lease
@@ -65,20 +64,42 @@ def take(backend: Backend, wanted: Wanted) -> SyncHeld | None:
         raise
 
 
+class Taking(Request[Lease | None]):
+    """The request for a slot, to be awaited; a task that is cancelled meanwhile is left with none::
+
+        taking = Taking(backend, wanted)
+        await taking
+        held = taking.held() if taking.interruption is None else await taking.undo()
+
+    These three lines stand where a slot is taken, as a coroutine for them would take as long as what they do.
+    """
+
+    def __init__(self, backend: AsyncBackend, wanted: Wanted) -> None:
+        self._backend = backend
+        self._wanted = wanted
+        self._pid = os.getpid()
+        key, max_size, slot_exp = wanted
+        super().__init__(backend.acquire(key, new_token(self._pid), max_size, slot_exp))
+
+    def held(self) -> Held[AsyncBackend] | None:
+        """The slot, or ``None`` where the pool is full; raises what the request raised."""
+        lease = self.result()
+        return None if lease is None else Held(lease, self._wanted, self._backend, time.monotonic(), self._pid)
+
+    async def undo(self) -> Never:
+        """After an interruption: give back what was granted, and let the interruption go on."""
+        if self.exception() is None and (held := self.held()) is not None:
+            await agive_back(held, body_failed=True)
+        raise self.interruption or asyncio.CancelledError
+
+
 async def atake(backend: AsyncBackend | MemoryBackend, wanted: Wanted) -> AsyncHeld | None:
-    """The same, awaited; a task that is cancelled meanwhile is left with no slot."""
+    """The same, awaited."""
     if isinstance(backend, MemoryBackend):
         return take(backend, wanted)
-    pid = os.getpid()
-    steps = backend.protocol.acquire(wanted.key, new_token(pid), wanted.max_size, wanted.slot_exp)
-    asked, cancelled = await to_its_end(arun(steps, backend.aperform))
-    lease = None if asked.cancelled() or (cancelled and asked.exception()) else asked.result()
-    held = None if lease is None else Held(lease, wanted, backend, time.monotonic(), pid)
-    if cancelled is None:
-        return held
-    if held is not None:
-        await agive_back(held, body_failed=True)
-    raise cancelled
+    taking = Taking(backend, wanted)
+    await taking
+    return taking.held() if taking.interruption is None else await taking.undo()
 
 
 def give_back(held: SyncHeld, *, body_failed: bool) -> None:
@@ -125,26 +146,28 @@ async def agive_back(held: AsyncHeld, *, body_failed: bool) -> None:
         _log_failed_release(held, RuntimeError('no event loop is running'))
         return
     began = time.monotonic()
-    steps = backend.protocol.release(lease)
-    asked, cancelled = await to_its_end(arun(steps, backend.aperform))
-    if asked.cancelled() and inspect.getgeneratorstate(steps) == inspect.GEN_CREATED:
-        # A loop that ends cancels every task, this request's too, and did so before it had begun.
-        asked, again = await to_its_end(arun(steps, backend.aperform))
-        cancelled = cancelled or again or asyncio.CancelledError()
-    elif not asked.cancelled() and isinstance(asked.exception(), Exception) and _is_worth_another_try(began):
-        asked, again = await to_its_end(arun(backend.protocol.release(lease), backend.aperform))
-        cancelled = cancelled or again
+    request = Request(backend.release(lease))
+    await request
+    interruption = request.interruption
+    error = request.exception()
+    if request.cancelled() or (isinstance(error, Exception) and _is_worth_another_try(began)):
+        # Cancelled from within: by a loop that ends, for one, if the client has tasks of its own.
+        interruption = interruption or (error if isinstance(error, asyncio.CancelledError) else None)
+        request = Request(backend.release(lease))
+        await request
+        interruption = interruption or request.interruption
     try:
-        in_time = asked.result()
-    except Exception as error:
-        if wanted.slot_exp is None and not body_failed and cancelled is None:
+        in_time = request.result()
+    except Exception as failed:
+        if wanted.slot_exp is None and not body_failed and interruption is None:
             raise
-        _log_failed_release(held, error)
+        _log_failed_release(held, failed)
     else:
-        if not in_time:
+        # After a cancellation from within nobody knows which of the two requests found the slot.
+        if not in_time and not isinstance(error, asyncio.CancelledError):
             _log_overrun(held)
-    if cancelled is not None:
-        raise cancelled
+    if interruption is not None:
+        raise interruption
 
 
 def size(backend: Backend, key: str, max_size: int) -> int:

@@ -5,9 +5,9 @@ replies that survive a repetition, a server that forgot the scripts, and every w
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import fakeredis
 import pytest
@@ -20,6 +20,7 @@ from py_cachify.commands import Command, CountSlots, DropSlot, SetIfAbsent, Take
 from tests.stores import SERVERS, Clients, Driver, VirtualClock, make_clients
 
 
+R = TypeVar('R')
 Perform = Callable[[Command[Any]], Any]
 
 on_both_servers = pytest.mark.parametrize('store', SERVERS)
@@ -34,8 +35,12 @@ def perform(request: pytest.FixtureRequest, clients: Clients) -> Iterator[Perfor
         return
     backend = AsyncRedisBackend(clients.asynchronous)
     with asyncio.Runner() as runner:
-        yield lambda command: runner.run(backend.aperform(command))
+        yield lambda command: runner.run(_awaited(backend.aperform(command)))
         runner.run(clients.asynchronous.aclose())
+
+
+async def _awaited(reply: Awaitable[R]) -> R:
+    return await reply
 
 
 class Sent:
@@ -426,5 +431,5 @@ def test_only_an_unknown_script_is_sent_again(side: str) -> None:
             RedisBackend(Fails()).perform(CountSlots('k'))
     else:
         with pytest.raises(redis.ConnectionError, match='lost'):
-            asyncio.run(AsyncRedisBackend(Fails()).aperform(CountSlots('k')))
+            asyncio.run(_awaited(AsyncRedisBackend(Fails()).aperform(CountSlots('k'))))
     assert asked == ['evalsha']

@@ -4,10 +4,10 @@ A new kind of store is one file with one of these classes, and a line in ``choos
 """
 
 from collections.abc import Awaitable
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, TypeVar
 
 from py_cachify.commands import Command
-from py_cachify.drivers import run
+from py_cachify.drivers import arun, run
 from py_cachify.protocols import Lease, SlotProtocol
 
 
@@ -32,11 +32,19 @@ class Backend:
         return run(self.protocol.release(lease), self.perform)
 
 
-class AsyncBackend(Protocol):
-    """Carries out commands for the tasks of one event loop."""
+class AsyncBackend:
+    """The same for the tasks of one event loop."""
 
     protocol: ClassVar[SlotProtocol]
 
     def aperform(self, command: Command[R]) -> Awaitable[R]:
         """Carry out ``command`` and give its reply; errors of the client pass through."""
-        ...
+        raise NotImplementedError
+
+    async def acquire(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Lease | None:
+        """Drive the protocol's acquire to its end."""
+        return await arun(self.protocol.acquire(key, token, max_size, slot_exp), self.aperform)
+
+    async def release(self, lease: Lease) -> bool:
+        """Drive the protocol's release to its end."""
+        return await arun(self.protocol.release(lease), self.aperform)

@@ -8,14 +8,11 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
-from py_cachify.backends.base import Backend
+from py_cachify.backends.atomic import AtomicBackend
 from py_cachify.backends.expiries import Expiries
-from py_cachify.commands import Command, CountSlots, DropSlot, TakeSlot
-from py_cachify.drivers import run
 from py_cachify.process import give_lock
-from py_cachify.protocols import ATOMIC, Lease, SlotProtocol
 
 
 class MemoryClient:
@@ -119,47 +116,10 @@ class MemoryClient:
         return now
 
 
-class MemoryBackend(Backend):
+class MemoryBackend(AtomicBackend):
     """Performs commands on a ``MemoryClient``; it never waits, so asyncio needs no driver of its own."""
 
-    protocol: ClassVar[SlotProtocol] = ATOMIC
-
     def __init__(self, client: MemoryClient) -> None:
-        self._client = client
-
-    def perform(self, command: Command[Any]) -> Any:
-        match command:
-            case TakeSlot():
-                return self._client.take_slot(command.key, command.token, command.max_size, command.slot_exp)
-            case DropSlot():
-                return self._client.drop_slot(command.key, command.token)
-            case CountSlots():
-                return self._client.count_slots(command.key)
-            case _:
-                raise TypeError(f'the memory backend cannot perform {command!r}')
-
-    # The protocol asks one thing of an atomic store, and here that takes less time than making its steps.  So they
-    # are made only where they have something to decide: after an interrupt.
-
-    def acquire(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Lease | None:
-        try:
-            return Lease(key, token) if self._client.take_slot(key, token, max_size, slot_exp) else None
-        except BaseException as error:
-            return run(self.protocol.acquire(key, token, max_size, slot_exp), self._performing_after(error))
-
-    def release(self, lease: Lease) -> bool:
-        try:
-            return self._client.drop_slot(lease.name, lease.token)
-        except BaseException as error:
-            return run(self.protocol.release(lease), self._performing_after(error))
-
-    def _performing_after(self, error: BaseException) -> Callable[[Command[Any]], Any]:
-        """``perform``, whose first command has already been carried out and ended in ``error``."""
-        errors = [error]
-
-        def perform(command: Command[Any]) -> Any:
-            if errors:
-                raise errors.pop()
-            return self.perform(command)
-
-        return perform
+        self.take_slot = client.take_slot
+        self.drop_slot = client.drop_slot
+        self.count_slots = client.count_slots

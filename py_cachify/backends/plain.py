@@ -3,7 +3,7 @@
 import inspect
 from typing import Any, ClassVar
 
-from py_cachify.backends.base import Backend
+from py_cachify.backends.base import AsyncBackend, Backend
 from py_cachify.clients import AsyncClient, SyncClient
 from py_cachify.commands import Command, DeleteName, GetValue, SetIfAbsent
 from py_cachify.protocols import INDEXED, SlotProtocol
@@ -30,7 +30,7 @@ class PlainBackend(Backend):
                 raise TypeError(f'the plain backend cannot perform {command!r}')
 
 
-class AsyncPlainBackend:
+class AsyncPlainBackend(AsyncBackend):
     """Performs commands on an asynchronous client."""
 
     protocol: ClassVar[SlotProtocol] = INDEXED

@@ -12,12 +12,13 @@ writes forgets those slots, and their places are given again: that is a limit of
 import functools
 import hashlib
 import pkgutil
-from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, Never, TypeVar
 
-from py_cachify.backends.base import Backend
-from py_cachify.commands import Command, CountSlots, DropSlot, TakeSlot
-from py_cachify.protocols import ATOMIC, SlotProtocol
+from py_cachify.backends.atomic import AsyncAtomicBackend, AtomicBackend
+
+
+R = TypeVar('R')
 
 
 class Script(NamedTuple):
@@ -42,9 +43,7 @@ def _read(name: str) -> bytes:
 
 
 class _Scripts:
-    """What the sync and the async backend share: the scripts of commands, and the clock."""
-
-    protocol: ClassVar[SlotProtocol] = ATOMIC
+    """What the sync and the async backend share: a client, the scripts, and the clock."""
 
     def __init__(self, client: Any, clock: Callable[[], float] | None = None) -> None:
         """``clock`` is for simulations only: it gives virtual time in seconds in place of the server's."""
@@ -53,24 +52,59 @@ class _Scripts:
         head = 'server_clock' if clock is None else 'virtual_clock'
         self._acquire, self._release, self._size = (load_script(name, head) for name in ('acquire', 'release', 'size'))
 
-    def _request(self, command: Command[Any]) -> tuple[Script, tuple[bytes, ...]]:
-        """The script that carries out ``command``, and the key and the arguments to send with it."""
-        # In bytes, as the client takes longer to find out how to make bytes of them.
-        request: tuple[Script, tuple[bytes, ...]]
-        match command:
-            case TakeSlot():
-                limits = _limits(command.max_size, command.slot_exp)
-                request = self._acquire, (command.key.encode(), command.token.encode(), *limits)
-            case DropSlot():
-                request = self._release, (command.key.encode(), command.token.encode())
-            case CountSlots():
-                request = self._size, (command.key.encode(),)
-            case _:
-                raise TypeError(f'the Redis backend cannot perform {command!r}')
+    def _now(self) -> tuple[bytes, ...]:
+        return () if self._clock is None else (repr(float(self._clock())).encode(),)
+
+
+# All arguments are bytes, as the client takes longer to find out how to make bytes of them.
+
+
+class RedisBackend(_Scripts, AtomicBackend):
+    """Performs commands on a synchronous client."""
+
+    def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
+        return self._ask(self._acquire, key.encode(), token.encode(), *_limits(max_size, slot_exp)) > 0
+
+    def drop_slot(self, key: str, token: str) -> bool:
+        return self._ask(self._release, key.encode(), token.encode()) > 0
+
+    def count_slots(self, key: str) -> int:
+        return self._ask(self._size, key.encode())
+
+    def _ask(self, script: Script, *arguments: bytes) -> int:
         if self._clock is not None:
-            script, arguments = request
-            return script, (*arguments, repr(float(self._clock())).encode())
-        return request
+            arguments += self._now()
+        try:
+            answer = self._client.evalsha(script.digest, 1, *arguments)
+        except Exception as error:
+            if not _script_is_unknown(error):
+                raise
+            answer = self._client.eval(script.text, 1, *arguments)
+        return answer if isinstance(answer, int) else _no_number(answer)
+
+
+class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
+    """Performs commands on an asynchronous client."""
+
+    def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Awaitable[bool]:
+        return self._ask(_truth, self._acquire, key.encode(), token.encode(), *_limits(max_size, slot_exp))
+
+    def drop_slot(self, key: str, token: str) -> Awaitable[bool]:
+        return self._ask(_truth, self._release, key.encode(), token.encode())
+
+    def count_slots(self, key: str) -> Awaitable[int]:
+        return self._ask(int, self._size, key.encode())
+
+    async def _ask(self, reply: Callable[[int], R], script: Script, *arguments: bytes) -> R:
+        if self._clock is not None:
+            arguments += self._now()
+        try:
+            answer = await self._client.evalsha(script.digest, 1, *arguments)
+        except Exception as error:
+            if not _script_is_unknown(error):
+                raise
+            answer = await self._client.eval(script.text, 1, *arguments)
+        return reply(answer if isinstance(answer, int) else _no_number(answer))
 
 
 @functools.lru_cache
@@ -79,40 +113,14 @@ def _limits(max_size: int, slot_exp: float | None) -> tuple[bytes, bytes]:
     return str(int(max_size)).encode(), life.encode()
 
 
-class RedisBackend(_Scripts, Backend):
-    """Performs commands on a synchronous client."""
-
-    def perform(self, command: Command[Any]) -> Any:
-        script, arguments = self._request(command)
-        try:
-            answer = self._client.evalsha(script.digest, 1, *arguments)
-        except Exception as error:
-            if not _script_is_unknown(error):
-                raise
-            answer = self._client.eval(script.text, 1, *arguments)
-        return _reply(command, answer)
+_truth = (0).__lt__
+"""Whether a number is more than zero."""
 
 
-class AsyncRedisBackend(_Scripts):
-    """Performs commands on an asynchronous client."""
-
-    async def aperform(self, command: Command[Any]) -> Any:
-        script, arguments = self._request(command)
-        try:
-            answer = await self._client.evalsha(script.digest, 1, *arguments)
-        except Exception as error:
-            if not _script_is_unknown(error):
-                raise
-            answer = await self._client.eval(script.text, 1, *arguments)
-        return _reply(command, answer)
-
-
-def _reply(command: Command[Any], answer: Any) -> int | bool:
+def _no_number(answer: Any) -> Never:
     # A pipeline, or an asynchronous client in a wrapper, answers with something that is merely true.
-    if not isinstance(answer, int):
-        kind = f'{type(answer).__module__}.{type(answer).__qualname__}'
-        raise TypeError(f'the client answered a script with a {kind} and not with a number: is it the right client?')
-    return answer if type(command) is CountSlots else answer > 0
+    kind = f'{type(answer).__module__}.{type(answer).__qualname__}'
+    raise TypeError(f'the client answered a script with a {kind} and not with a number: is it the right client?')
 
 
 def _script_is_unknown(error: Exception) -> bool:
