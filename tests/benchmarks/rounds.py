@@ -42,7 +42,12 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> Spread:
-    """Median and quartiles of the ratios within each round."""
+    """Median and quartiles of the ratios within each round.
+
+    Example::
+
+        assert ratios([2, 9, 40], [1, 3, 10]) == Spread(3, 2.5, 3.5)
+    """
     return spread([over / under for over, under in zip(numerators, denominators, strict=True)])
 
 

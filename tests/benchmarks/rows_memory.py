@@ -7,8 +7,9 @@ from typing import Any
 from py_cachify import MemoryClient, init_cachify, pool
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.loops import async_with_loop, with_loop
-from tests.benchmarks.ours import HELD, ROOM, ahold, hold
+from tests.benchmarks.ours import ahold, hold
 from tests.benchmarks.rounds import Chunk, ratios
+from tests.benchmarks.sizes import HELD, ROOM
 from tests.benchmarks.table import Row, microseconds
 
 
@@ -27,7 +28,7 @@ def sync_rows(bench: Bench) -> list[Row]:
         init_cachify(client)
         kept.append(hold(of if same else pool('memory', ROOM), slots))
         chunks[name] = _on(client, with_loop(of))
-    return _rows(bench, 'memory, sync', 'BoundedSemaphore', chunks, SYNC_TARGET)
+    return _rows(bench, 'sync', 'BoundedSemaphore', chunks, SYNC_TARGET)
 
 
 def async_rows(bench: Bench) -> list[Row]:
@@ -41,7 +42,7 @@ def async_rows(bench: Bench) -> list[Row]:
             init_cachify(client)
             kept.append(runner.run(ahold(of if same else pool('memory', ROOM), slots)))
             chunks[name] = _on(client, async_with_loop(runner, of))
-        return _rows(bench, 'memory, async', 'asyncio.Semaphore', chunks, ASYNC_TARGET)
+        return _rows(bench, 'async', 'asyncio.Semaphore', chunks, ASYNC_TARGET)
 
 
 _NONE_HELD = 'none held'
@@ -64,20 +65,27 @@ def _on(client: MemoryClient, chunk: Chunk) -> Chunk:
     return chosen
 
 
-def _rows(bench: Bench, name: str, against: str, chunks: dict[str, Chunk], target: float) -> list[Row]:
+def _rows(bench: Bench, side: str, against: str, chunks: dict[str, Chunk], target: float) -> list[Row]:
+    others = {
+        crowd: bench.other_chunks(f'memory {side} {"same" if same else "other"} {slots}')
+        for crowd, slots, same in _CROWDS
+    }
+    for crowd, asked in others.items():
+        chunks |= asked.contestants(crowd)
     times = bench.times(chunks)
-    semaphore = times.pop('semaphore')
+    semaphore, none_held = times['semaphore'], times[_NONE_HELD]
     rows = []
-    for crowd, taken in times.items():
-        ratio, growth = ratios(taken, semaphore), ratios(taken, times[_NONE_HELD])
+    for crowd, asked in others.items():
+        ratio, growth = ratios(times[crowd], semaphore), ratios(times[crowd], none_held)
         held = crowd != _NONE_HELD
         rows.append(
             Row(
-                f'{name}, {crowd}',
+                f'memory, {side}, {crowd}',
                 ratio,
                 against,
                 target,
-                absolute=microseconds(taken, semaphore),
+                absolute=microseconds(times[crowd], semaphore),
+                others=asked.cells(times, semaphore, crowd),
                 seen=f'{growth.median:.2f} x none held' if held else '',
                 unmet=('not flat',) if held and growth.median > FLAT else (),
             )

@@ -3,8 +3,10 @@
 from py_cachify import init_cachify, pool
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.loops import async_limit_loop, async_with_loop, limit_loop, with_loop
-from tests.benchmarks.ours import HELD, ROOM, hold
+from tests.benchmarks.minimal import AsyncSlot, Slot
+from tests.benchmarks.ours import LONG, hold
 from tests.benchmarks.rounds import Chunk, ratios
+from tests.benchmarks.sizes import HELD, ROOM
 from tests.benchmarks.table import Row, microseconds
 
 
@@ -17,43 +19,55 @@ def sync_rows(bench: Bench) -> list[Row]:
     """``with pool(...)``, the object made beforehand."""
     with bench.client() as client:
         init_cachify(client)
-        held = hold(pool('crowded', ROOM), HELD)
+        hold(pool('crowded-sync', ROOM, slot_exp=LONG), HELD)
         chunks = {
             'LIMIT': limit_loop(client),
+            'minimal': with_loop(Slot(client, 'empty-minimal', ROOM)),
             'empty': with_loop(pool('empty', ROOM)),
-            'crowded': with_loop(pool('crowded', ROOM)),
+            'crowded': with_loop(pool('crowded-sync', ROOM)),
         }
-        rows = _rows(bench, 'sync', chunks, SYNC_TARGET)
-        held.pop_all()
-    return rows
+        return _rows(bench, 'sync', chunks, SYNC_TARGET)
 
 
 def async_rows(bench: Bench) -> list[Row]:
     """``async with pool(...)``."""
     with bench.client() as client, bench.async_client() as (runner, async_client):
         init_cachify(client, async_client)
-        held = hold(pool('crowded', ROOM), HELD)
+        hold(pool('crowded-async', ROOM, slot_exp=LONG), HELD)
+        minimal = runner.run(AsyncSlot.made(async_client, 'empty-minimal', ROOM))
         chunks = {
             'LIMIT': async_limit_loop(runner, async_client),
+            'minimal': async_with_loop(runner, minimal),
             'empty': async_with_loop(runner, pool('empty', ROOM)),
-            'crowded': async_with_loop(runner, pool('crowded', ROOM)),
+            'crowded': async_with_loop(runner, pool('crowded-async', ROOM)),
         }
-        rows = _rows(bench, 'async', chunks, ASYNC_TARGET)
-        held.pop_all()
-    return rows
+        return _rows(bench, 'async', chunks, ASYNC_TARGET)
 
 
-def _rows(bench: Bench, name: str, chunks: dict[str, Chunk], target: float) -> list[Row]:
-    times = bench.times(chunks)
+def _rows(bench: Bench, side: str, chunks: dict[str, Chunk], target: float) -> list[Row]:
+    others = {crowd: bench.other_chunks(f'store {side} {crowd}') for crowd in ('empty', 'crowded')}
+    for crowd, asked in others.items():
+        chunks |= asked.contestants(crowd)
+    with bench.store_cores():
+        times = bench.times(chunks)
     limit = times['LIMIT']
-    empty, crowded = ratios(times['empty'], limit), ratios(times['crowded'], limit)
+    ratio = {name: ratios(taken, limit) for name, taken in times.items()}
     return [
-        Row(f'{name}, acquire + release', empty, 'LIMIT', target, absolute=microseconds(times['empty'], limit)),
         Row(
-            f'{name}, {HELD:,} others live',
-            crowded,
+            f'{side}, acquire + release',
+            ratio['empty'],
             'LIMIT',
-            empty.median + CROWDED_ADDS,
+            target,
+            absolute=microseconds(times['empty'], limit),
+            seen=f'minimal semaphore {ratio["minimal"].median:.2f}',
+            others=others['empty'].cells(times, limit, 'empty'),
+        ),
+        Row(
+            f'{side}, {HELD:,} others live',
+            ratio['crowded'],
+            'LIMIT',
+            ratio['empty'].median + CROWDED_ADDS,
             absolute=microseconds(times['crowded'], limit),
+            others=others['crowded'].cells(times, limit, 'crowded'),
         ),
     ]

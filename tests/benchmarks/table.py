@@ -2,9 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from statistics import median
+from typing import Any, NamedTuple
 
 from tests.benchmarks.rounds import Spread
+
+
+class Cell(NamedTuple):
+    """What another package came to in a row."""
+
+    ratio: Spread
+    seen: str = ''
 
 
 @dataclass(frozen=True)
@@ -20,18 +28,21 @@ class Row:
     at_least: bool = False
     absolute: str = ''
     """The times or rates behind the ratio, for orientation."""
-    others: Mapping[str, Spread | str] = field(default_factory=dict)
-    """The same ratio of other packages; a text where one cannot do it."""
+    others: Mapping[str, Cell | str] = field(default_factory=dict)
+    """The same of other packages; a text where one cannot do it."""
     seen: str = ''
     """What was counted beside the ratio."""
     unmet: tuple[str, ...] = ()
-    """What else the row demands and was not so."""
+    """What else the target demands and was not so."""
+    broken: tuple[str, ...] = ()
+    """Promises of the pool that were broken meanwhile."""
 
     @property
     def met(self) -> bool:
         """Whether the target is met, by the median and in all that was counted."""
         ratio = self.ratio.median
-        return (ratio >= self.bound if self.at_least else ratio <= self.bound) and not self.unmet
+        in_bound = ratio >= self.bound if self.at_least else ratio <= self.bound
+        return in_bound and not self.unmet and not self.broken
 
 
 def markdown(rows: Sequence[Row], others: Sequence[str]) -> str:
@@ -57,26 +68,29 @@ def as_json(row: Row) -> dict[str, Any]:
         'absolute': row.absolute,
         'seen': row.seen,
         'unmet': list(row.unmet),
-        'others': {name: each if isinstance(each, str) else each._asdict() for name, each in row.others.items()},
+        'broken': list(row.broken),
+        'others': {
+            name: each if isinstance(each, str) else each.ratio._asdict() | {'seen': each.seen}
+            for name, each in row.others.items()
+        },
     }
 
 
 def microseconds(numerators: Sequence[float], denominators: Sequence[float]) -> str:
     """Two medians, given in seconds."""
-    return f'{_median(numerators) * 1e6:.3g} / {_median(denominators) * 1e6:.3g} µs'
-
-
-def _median(values: Sequence[float]) -> float:
-    return sorted(values)[len(values) // 2]
+    return f'{median(numerators) * 1e6:.3g} / {median(denominators) * 1e6:.3g} µs'
 
 
 def _cells(row: Row) -> list[str]:
     verdict = 'met' if row.met else '**missed**'
     ratio = f'{row.ratio.median:.3f} ({row.ratio.low:.3f} to {row.ratio.high:.3f})'
     target = f'{">=" if row.at_least else "<="} {row.bound:.2f}'
-    absolute = '; '.join(filter(None, (row.absolute, row.seen, *row.unmet)))
+    absolute = '; '.join(filter(None, (row.absolute, row.seen, *row.unmet, *row.broken)))
     return [row.measure, ratio, row.against, target, verdict, absolute]
 
 
-def _other(cell: Spread | str) -> str:
-    return cell if isinstance(cell, str) else f'{cell.median:.2f} ({cell.low:.2f} to {cell.high:.2f})'
+def _other(cell: Cell | str) -> str:
+    if isinstance(cell, str):
+        return cell
+    ratio = f'{cell.ratio.median:.2f} ({cell.ratio.low:.2f} to {cell.ratio.high:.2f})'
+    return '; '.join(filter(None, (ratio, cell.seen)))
