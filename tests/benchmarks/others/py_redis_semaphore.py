@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from redis_semaphore import Semaphore, SemaphoreConfig
+from redis_semaphore import AcquireMode, Semaphore, SemaphoreConfig
 
 from tests.benchmarks.clients import make_async_client, make_client
 from tests.benchmarks.contention import Arena, AsyncAttempt, Attempt, Processes, Tasks, Threads
@@ -14,12 +14,17 @@ from tests.benchmarks.rounds import Chunk
 from tests.benchmarks.sizes import HELD, MAX_SIZE, ROOM
 
 
+def _config(name: str, limit: int, lock_timeout: float = 600) -> Any:
+    # Its faster way where nobody waits: no list to wake waiters up by.
+    return SemaphoreConfig(name, limit, lock_timeout=lock_timeout, acquire_mode=AcquireMode.POLLING)
+
+
 def attempts(socket: str) -> Callable[[], Attempt]:
     """For threads; each has an object of its own, as one holds one slot."""
     client = make_client(socket)
 
     def make() -> Attempt:
-        semaphore = Semaphore(client, SemaphoreConfig('contended', MAX_SIZE))
+        semaphore = Semaphore(client, _config('contended', MAX_SIZE))
 
         def attempt(body: Callable[[], None]) -> bool:
             if not semaphore.acquire(blocking=False).success:
@@ -39,7 +44,7 @@ def async_attempts(client: Any) -> Callable[[], AsyncAttempt]:
     """For tasks, likewise."""
 
     def make() -> AsyncAttempt:
-        semaphore = Semaphore(client, SemaphoreConfig('contended', MAX_SIZE))
+        semaphore = Semaphore(client, _config('contended', MAX_SIZE))
 
         async def attempt(body: Callable[[], Awaitable[None]]) -> bool:
             if not (await semaphore.aacquire(blocking=False)).success:
@@ -70,7 +75,7 @@ class Subject:
             case ['store', side, crowd]:
                 if crowd == 'crowded' and self._crowd is None:
                     self._crowd = self._make_crowd()
-                config = SemaphoreConfig(crowd, ROOM)
+                config = _config(crowd, ROOM)
                 if side == 'sync':
                     return with_loop(Semaphore(self._client, config))
                 return async_with_loop(self._runner, Semaphore(self._async_client, config))
@@ -95,7 +100,7 @@ class Subject:
         # As tasks of a loop that stands still: in threads, each of the slots would have one that renews it.
         runner = asyncio.Runner()
         client = make_async_client(self._socket)
-        config = SemaphoreConfig('crowded', ROOM, lock_timeout=3600)
+        config = _config('crowded', ROOM, lock_timeout=3600)
         crowd = [Semaphore(client, config) for _ in range(HELD)]
 
         async def take_all() -> None:
