@@ -49,7 +49,7 @@ class Bench:
 
     Example::
 
-        with Bench(Plan(rounds=30, seconds=0.03, window=0.12)) as bench, bench.client() as client:
+        with Bench(Plan(rounds=30, seconds=0.03, window=0.1)) as bench, bench.client() as client:
             times = bench.times({'LIMIT': limit_loop(client)})
     """
 

@@ -40,10 +40,14 @@ class Outcome(NamedTuple):
 
 
 class Arena(Protocol):
-    """Actors that can be let loose again and again."""
+    """Actors that can be let loose again and again, until they are closed."""
 
     def round(self, seconds: float) -> Outcome:
         """Let them loose for so long."""
+        ...
+
+    def close(self) -> None:
+        """Send them home."""
         ...
 
 
@@ -179,6 +183,9 @@ class Threads:
         noted = _act_in_threads(self._attempts, self._actors, self._counter, begin, seconds)
         return _outcome(noted, self._counter.peak(), begin, seconds)
 
+    def close(self) -> None:
+        """They have ended with their round."""
+
 
 class Tasks:
     """So many tasks of one event loop."""
@@ -193,6 +200,9 @@ class Tasks:
         """Let them loose for so long."""
         return self._runner.run(self._round(seconds))
 
+    def close(self) -> None:
+        """They have ended with their round."""
+
     async def _round(self, seconds: float) -> Outcome:
         notes = [_Notes(seconds, self._counter) for _ in range(self._actors)]
         begin = time.monotonic() + 0.01
@@ -201,7 +211,7 @@ class Tasks:
 
 
 class Processes:
-    """So many threads in processes of their own; a context manager, at whose end they are gone.
+    """So many threads in processes of their own.
 
     ``make(place)`` makes in each process what its actors use; it must be a function of a module.
     """
@@ -220,14 +230,6 @@ class Processes:
             theirs.close()
             self._members.append((process, ours))
 
-    def __enter__(self) -> 'Processes':
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process, pipe in self._members:
-            pipe.close()
-            process.join()
-
     def round(self, seconds: float) -> Outcome:
         """Let them loose for so long."""
         for _, pipe in self._members:
@@ -238,6 +240,12 @@ class Processes:
             pipe.send((begin, seconds))
         noted = _together([pipe.recv() for _, pipe in self._members])
         return _outcome(noted, self._counter.peak(), begin, seconds)
+
+    def close(self) -> None:
+        """End the processes."""
+        for process, pipe in self._members:
+            pipe.close()
+            process.join()
 
 
 def _be_a_member(make: Callable[[str], Attempts], place: str, actors: int, pipe: Any, cells: Any) -> None:

@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from statistics import median
 
 from tests.benchmarks import minimal, ours
@@ -10,7 +10,7 @@ from tests.benchmarks.bench import Bench
 from tests.benchmarks.contention import Arena, Outcome, Processes, Tasks, Threads
 from tests.benchmarks.rounds import heap_set_aside, ratios, turns
 from tests.benchmarks.sizes import ACTORS, MAX_SIZE, PROCESSES
-from tests.benchmarks.table import Cell, Row
+from tests.benchmarks.table import Absolute, Cell, Row
 
 
 THREADS_TARGET, TASKS_TARGET, PROCESSES_TARGET = 0.9, 0.75, 0.9
@@ -40,8 +40,8 @@ def process_rows(bench: Bench) -> list[Row]:
     name = f'contended, {PROCESSES} processes x {ACTORS // PROCESSES} threads'
     with ExitStack() as stack:
         arenas: dict[str, Arena] = {
-            'minimal': stack.enter_context(Processes(minimal.attempts, bench.socket)),
-            'ours': stack.enter_context(Processes(ours.attempts, bench.socket)),
+            'minimal': stack.enter_context(closing(Processes(minimal.attempts, bench.socket))),
+            'ours': stack.enter_context(closing(Processes(ours.attempts, bench.socket))),
         }
         return [_row(bench, name, 'processes', arenas, PROCESSES_TARGET)]
 
@@ -51,16 +51,16 @@ def _row(bench: Bench, measure: str, kind: str, arenas: Mapping[str, Arena], tar
     outcomes = _outcomes(bench, {**arenas, **others.ready})
     minimal_rates = _rates(outcomes['minimal'])
     compared = {name: ratios(_rates(of), minimal_rates) for name, of in outcomes.items()}
-    rates = f'{median(_rates(outcomes["ours"])):,.0f} / {median(minimal_rates):,.0f} a second'
+    rates = Absolute(median(_rates(outcomes['ours'])), median(minimal_rates), 'a second')
     if any(each.overfull or each.false_refusals for each in outcomes['minimal']):
         raise RuntimeError(f'the minimal semaphore cannot be wrong, so the judge is: {_seen(outcomes["minimal"])}')
     return Row(
         measure,
         compared['ours'],
         'minimal semaphore',
-        target,
+        rates,
+        bound=target,
         at_least=True,
-        absolute=rates,
         seen=_seen(outcomes['ours']),
         broken=tuple(_broken(outcomes['ours'])),
         unmet=() if _peak(outcomes['ours']) == MAX_SIZE else (f'not all {MAX_SIZE} in use',),

@@ -87,8 +87,8 @@ def _rows(bench: Bench, name: str, chunks: dict[str, Chunk]) -> list[Row]:
             f'{name}, {key}',
             ratios(times[which], bracket),
             'with pool',
-            target,
-            absolute=microseconds(times[which], bracket),
+            microseconds(times[which], bracket),
+            bound=target,
         )
         for which, key, target in (('static', 'static key', STATIC_TARGET), ('field', '{user_id}', FIELD_TARGET))
     ]

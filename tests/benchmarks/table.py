@@ -8,6 +8,17 @@ from typing import Any, NamedTuple
 from tests.benchmarks.rounds import Spread
 
 
+class Absolute(NamedTuple):
+    """The two medians behind a ratio, for orientation: they are the machine's, the ratio is not."""
+
+    ours: float
+    against: float
+    unit: str
+
+    def __str__(self) -> str:
+        return f'{_digits(self.ours)} / {_digits(self.against)} {self.unit}'
+
+
 class Cell(NamedTuple):
     """What another package came to in a row."""
 
@@ -23,11 +34,10 @@ class Row:
     ratio: Spread
     against: str
     """What the ratio's denominator is."""
+    absolute: Absolute
     bound: float
     """The target: the median is to be at most that, or at least, with ``at_least``."""
     at_least: bool = False
-    absolute: str = ''
-    """The times or rates behind the ratio, for orientation."""
     others: Mapping[str, Cell | str] = field(default_factory=dict)
     """The same of other packages; a text where one cannot do it."""
     seen: str = ''
@@ -65,7 +75,7 @@ def as_json(row: Row) -> dict[str, Any]:
         'against': row.against,
         'target': {'at_least' if row.at_least else 'at_most': row.bound},
         'met': row.met,
-        'absolute': row.absolute,
+        'absolute': row.absolute._asdict(),
         'seen': row.seen,
         'unmet': list(row.unmet),
         'broken': list(row.broken),
@@ -76,16 +86,20 @@ def as_json(row: Row) -> dict[str, Any]:
     }
 
 
-def microseconds(numerators: Sequence[float], denominators: Sequence[float]) -> str:
-    """Two medians, given in seconds."""
-    return f'{median(numerators) * 1e6:.3g} / {median(denominators) * 1e6:.3g} µs'
+def microseconds(ours: Sequence[float], against: Sequence[float]) -> Absolute:
+    """The medians of two series of seconds."""
+    return Absolute(median(ours) * 1e6, median(against) * 1e6, 'µs')
+
+
+def _digits(number: float) -> str:
+    return f'{number:,.0f}' if number >= 1000 else f'{number:.3g}'
 
 
 def _cells(row: Row) -> list[str]:
     verdict = 'met' if row.met else '**missed**'
     ratio = f'{row.ratio.median:.3f} ({row.ratio.low:.3f} to {row.ratio.high:.3f})'
     target = f'{">=" if row.at_least else "<="} {row.bound:.2f}'
-    absolute = '; '.join(filter(None, (row.absolute, row.seen, *row.unmet, *row.broken)))
+    absolute = '; '.join(filter(None, (str(row.absolute), row.seen, *row.unmet, *row.broken)))
     return [row.measure, ratio, row.against, target, verdict, absolute]
 
 

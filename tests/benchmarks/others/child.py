@@ -68,3 +68,6 @@ class ChildArena:
     def round(self, seconds: float) -> Outcome:
         """Let them loose for so long."""
         return self._let_loose(seconds)
+
+    def close(self) -> None:
+        """They are sent home when the worker ends."""

@@ -11,7 +11,6 @@ one JSON object answers it: ``{"ok": …}``, or ``{"cannot": "why"}``.  It ends 
 =============================  ==================================================
 """
 
-import gc
 import importlib
 import json
 import os
@@ -20,7 +19,7 @@ from typing import Any
 
 from tests.benchmarks.contention import Arena
 from tests.benchmarks.others.subject import CannotError, Subject
-from tests.benchmarks.rounds import Chunk
+from tests.benchmarks.rounds import Chunk, heap_set_aside
 
 
 class Worker:
@@ -36,19 +35,22 @@ class Worker:
         match verb:
             case 'prepare':
                 self._chunks[name] = self._subject.chunk(name)
-                gc.collect()
-                gc.freeze()
             case 'measure':
-                gc.collect()
-                return self._chunks[name](int(amount[0]))
+                with heap_set_aside():
+                    return self._chunks[name](int(amount[0]))
             case 'gather':
                 self._arenas[name] = self._subject.arena(name)
             case 'round':
-                gc.collect()
-                return self._arenas[name].round(amount[0])
+                with heap_set_aside():
+                    return self._arenas[name].round(amount[0])
             case _:
                 raise ValueError(f'{verb!r} is no verb of this protocol')
         return None
+
+    def close(self) -> None:
+        """Send all actors home."""
+        while self._arenas:
+            self._arenas.popitem()[1].close()
 
 
 def main() -> None:
@@ -63,6 +65,7 @@ def main() -> None:
         except CannotError as error:
             answer = {'cannot': str(error)}
         print(json.dumps(answer), file=answers, flush=True)
+    worker.close()
     os._exit(0)  # thousands of slots are held; they end with their server
 
 
