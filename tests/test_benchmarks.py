@@ -118,6 +118,13 @@ def test_a_refusal_is_honest_if_the_pool_can_have_been_full(refusal: Refusal) ->
     assert judge(grants, [refusal], max_size=8).false_refusals == 0
 
 
+def test_a_slot_that_goes_as_another_comes_counts_with_it_against_a_false_refusal() -> None:
+    """Which of the two came first at that instant nobody knows."""
+    grants = [*_holders(6, 0, 1, 9, 10), Grant(0, 1, 2, 3), Grant(3, 4, 5, 6)]
+    assert judge(grants, [Refusal(2.9, 3.1)], max_size=8) == Verdict(peak=7, overfull=0, false_refusals=0)
+    assert judge(grants, [Refusal(3.1, 3.2)], max_size=8) == Verdict(peak=7, overfull=0, false_refusals=1)
+
+
 def test_actors_that_are_always_refused_were_refused_falsely() -> None:
     """What threads note reaches the judge."""
     outcome = Threads(lambda: lambda body: False, actors=2).round(0.01)

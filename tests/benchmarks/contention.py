@@ -1,6 +1,6 @@
 """Many actors fight for the slots of one pool, for some time; what they note is judged afterwards.
 
-An actor tries again and again: granted, its body sleeps ``BODY`` seconds in the slot; refused, it sleeps ``BACK_OFF``.
+An actor tries again and again, once at least: granted, its body sleeps ``BODY`` seconds in the slot; refused, it sleeps ``BACK_OFF``.
 Bodies are counted by a counter that knows nothing of the pool.  Nothing is imported but the standard library, as other
 packages are measured by this in environments of their own.
 """
@@ -129,20 +129,26 @@ class _Notes:
 
 def _act(attempt: Attempt, notes: _Notes, begin: float, end: float) -> None:
     time.sleep(max(0.0, begin - time.monotonic()))
-    while (asked := time.monotonic()) < end:
+    asked = time.monotonic()
+    while True:
         granted = attempt(notes.body)
         notes.note(asked, granted)
         if not granted:
             time.sleep(BACK_OFF)
+        if (asked := time.monotonic()) >= end:
+            return
 
 
 async def _aact(attempt: AsyncAttempt, notes: _Notes, begin: float, end: float) -> None:
     await asyncio.sleep(max(0.0, begin - time.monotonic()))
-    while (asked := time.monotonic()) < end:
+    asked = time.monotonic()
+    while True:
         granted = await attempt(notes.abody)
         notes.note(asked, granted)
         if not granted:
             await asyncio.sleep(BACK_OFF)
+        if (asked := time.monotonic()) >= end:
+            return
 
 
 def _act_in_threads(
