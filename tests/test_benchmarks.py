@@ -27,7 +27,6 @@ def test_every_row_can_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture
     first_words = {name.partition('-')[0] for name in MEASURES}
     assert {measure.replace(',', '').replace('@', '').split()[0] for measure in measured} == first_words
     assert all(math.isfinite(number) for row in rows for number in row['ratio'].values())
-    assert all(row['ratio']['median'] > 0 for row in rows)
     assert not any(row['broken'] for row in rows)
     table = files[1].read_text()
     assert table == capsys.readouterr().out
@@ -142,6 +141,7 @@ def test_actors_that_are_let_in_without_slots_are_found(monkeypatch: pytest.Monk
     monkeypatch.setattr(contention, 'MAX_SIZE', 0)
     outcome = Threads(lambda: let_in, actors=2).round(0.01)
     assert outcome.overfull == outcome.grants > 0
+    assert outcome.rate > 0
 
 
 def test_the_counter_needs_nobody_elses_notes() -> None:

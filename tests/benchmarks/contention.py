@@ -1,8 +1,8 @@
 """Many actors fight for the slots of one pool, for some time; what they note is judged afterwards.
 
-An actor tries again and again, once at least: granted, its body sleeps ``BODY`` seconds in the slot; refused, it sleeps ``BACK_OFF``.
-Bodies are counted by a counter that knows nothing of the pool.  Nothing is imported but the standard library, as other
-packages are measured by this in environments of their own.
+An actor tries again and again, once at least: granted, its body sleeps ``BODY`` seconds in the slot; refused, it sleeps
+``BACK_OFF``.  Bodies are counted by a counter that knows nothing of the pool.  Nothing is imported but the standard
+library, as other packages are measured by this in environments of their own.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
     grants: int
     refusals: int
     rate: float
-    """Bodies that began, a second."""
+    """Bodies a second, from when the first actor asked to when the last body began."""
     peak: int
     """The most bodies at once, by the counter."""
     overfull: int
@@ -166,13 +166,16 @@ def _together(noted: Sequence[tuple[list[Grant], list[Refusal]]]) -> tuple[list[
     return [grant for grants, _ in noted for grant in grants], [each for _, refusals in noted for each in refusals]
 
 
-def _outcome(noted: tuple[list[Grant], list[Refusal]], peak: int, begin: float, seconds: float) -> Outcome:
+def _outcome(noted: tuple[list[Grant], list[Refusal]], peak: int) -> Outcome:
     grants, refusals = noted
     verdict = judge(grants, refusals, MAX_SIZE)
-    in_time = sum(grant.entered < begin + seconds for grant in grants)
+    rate = 0.0
+    if grants:
+        first = min(each.asked for each in (*grants, *refusals))
+        rate = len(grants) / (max(grant.entered for grant in grants) - first)
     # The counter and the notes are two witnesses: each alone can show that there were too many.
     overfull = max(verdict.overfull, peak - MAX_SIZE, 0)
-    return Outcome(len(grants), len(refusals), in_time / seconds, peak, overfull, verdict.false_refusals)
+    return Outcome(len(grants), len(refusals), rate, peak, overfull, verdict.false_refusals)
 
 
 class Threads:
@@ -187,7 +190,7 @@ class Threads:
         """Let them loose for so long."""
         begin = time.monotonic() + 0.01
         noted = _act_in_threads(self._attempts, self._actors, self._counter, begin, seconds)
-        return _outcome(noted, self._counter.peak(), begin, seconds)
+        return _outcome(noted, self._counter.peak())
 
     def close(self) -> None:
         """They have ended with their round."""
@@ -213,7 +216,7 @@ class Tasks:
         notes = [_Notes(seconds, self._counter) for _ in range(self._actors)]
         begin = time.monotonic() + 0.01
         await asyncio.gather(*(_aact(self._attempts(), each, begin, begin + seconds) for each in notes))
-        return _outcome(_together([each.lists() for each in notes]), self._counter.peak(), begin, seconds)
+        return _outcome(_together([each.lists() for each in notes]), self._counter.peak())
 
 
 class Processes:
@@ -245,7 +248,7 @@ class Processes:
         for _, pipe in self._members:
             pipe.send((begin, seconds))
         noted = _together([pipe.recv() for _, pipe in self._members])
-        return _outcome(noted, self._counter.peak(), begin, seconds)
+        return _outcome(noted, self._counter.peak())
 
     def close(self) -> None:
         """End the processes."""

@@ -63,7 +63,7 @@ def _row(bench: Bench, measure: str, kind: str, arenas: Mapping[str, Arena], tar
         at_least=True,
         seen=_seen(outcomes['ours']),
         broken=tuple(_broken(outcomes['ours'])),
-        unmet=() if _peak(outcomes['ours']) == MAX_SIZE else (f'not all {MAX_SIZE} in use',),
+        unmet=(f'not all {MAX_SIZE} in use',) if _peak(outcomes['ours']) < MAX_SIZE else (),
         others={**{name: Cell(compared[name], _seen(outcomes[name])) for name in others.ready}, **others.cannot},
     )
 
