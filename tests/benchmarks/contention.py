@@ -171,7 +171,7 @@ def _outcome(noted: tuple[list[Grant], list[Refusal]], peak: int) -> Outcome:
     verdict = judge(grants, refusals, MAX_SIZE)
     rate = 0.0
     if grants:
-        first = min(each.asked for each in (*grants, *refusals))
+        first = min([grant.asked for grant in grants] + [refusal.asked for refusal in refusals])
         rate = len(grants) / (max(grant.entered for grant in grants) - first)
     # The counter and the notes are two witnesses: each alone can show that there were too many.
     overfull = max(verdict.overfull, peak - MAX_SIZE, 0)
