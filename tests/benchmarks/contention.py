@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
     grants: int
     refusals: int
     rate: float
-    """Bodies a second, from when the first actor asked to when the last body began."""
+    """Bodies that began, a second; what begins only after the time is up does not count."""
     peak: int
     """The most bodies at once, by the counter."""
     overfull: int
@@ -166,13 +166,13 @@ def _together(noted: Sequence[tuple[list[Grant], list[Refusal]]]) -> tuple[list[
     return [grant for grants, _ in noted for grant in grants], [each for _, refusals in noted for each in refusals]
 
 
-def _outcome(noted: tuple[list[Grant], list[Refusal]], peak: int) -> Outcome:
+def _outcome(noted: tuple[list[Grant], list[Refusal]], peak: int, begin: float, seconds: float) -> Outcome:
     grants, refusals = noted
     verdict = judge(grants, refusals, MAX_SIZE)
-    rate = 0.0
-    if grants:
-        first = min([grant.asked for grant in grants] + [refusal.asked for refusal in refusals])
-        rate = len(grants) / (max(grant.entered for grant in grants) - first)
+    in_time = sum(grant.entered < begin + seconds for grant in grants)
+    rate = in_time / seconds
+    if grants and not in_time:  # on a machine that stood still
+        rate = 1 / (min(grant.entered for grant in grants) - begin)
     # The counter and the notes are two witnesses: each alone can show that there were too many.
     overfull = max(verdict.overfull, peak - MAX_SIZE, 0)
     return Outcome(len(grants), len(refusals), rate, peak, overfull, verdict.false_refusals)
@@ -190,7 +190,7 @@ class Threads:
         """Let them loose for so long."""
         begin = time.monotonic() + 0.01
         noted = _act_in_threads(self._attempts, self._actors, self._counter, begin, seconds)
-        return _outcome(noted, self._counter.peak())
+        return _outcome(noted, self._counter.peak(), begin, seconds)
 
     def close(self) -> None:
         """They have ended with their round."""
@@ -216,7 +216,7 @@ class Tasks:
         notes = [_Notes(seconds, self._counter) for _ in range(self._actors)]
         begin = time.monotonic() + 0.01
         await asyncio.gather(*(_aact(self._attempts(), each, begin, begin + seconds) for each in notes))
-        return _outcome(_together([each.lists() for each in notes]), self._counter.peak())
+        return _outcome(_together([each.lists() for each in notes]), self._counter.peak(), begin, seconds)
 
 
 class Processes:
@@ -248,7 +248,7 @@ class Processes:
         for _, pipe in self._members:
             pipe.send((begin, seconds))
         noted = _together([pipe.recv() for _, pipe in self._members])
-        return _outcome(noted, self._counter.peak())
+        return _outcome(noted, self._counter.peak(), begin, seconds)
 
     def close(self) -> None:
         """End the processes."""
