@@ -1,0 +1,151 @@
+"""What every row is given: how long to measure, a server, the other packages, a progress bar."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from tqdm import tqdm
+
+from simulations.embedded import embedded_server
+from tests.benchmarks.clients import make_async_client, make_client
+from tests.benchmarks.contention import Arena
+from tests.benchmarks.cores import on_one_core
+from tests.benchmarks.others.child import Child
+from tests.benchmarks.others.environments import Other
+from tests.benchmarks.others.subject import CannotError
+from tests.benchmarks.rounds import Chunk, Plan, interleave, ratios
+from tests.benchmarks.table import Cell
+
+
+T = TypeVar('T')
+Cells = dict[str, Cell | str]
+
+
+class Asked(NamedTuple, Generic[T]):
+    """What the other packages gave for a row, by title; or why they cannot."""
+
+    ready: dict[str, T]
+    cannot: dict[str, str]
+
+    def contestants(self, suffix: str = '') -> dict[str, T]:
+        """Those that can, under their names in the times."""
+        return {title + suffix: each for title, each in self.ready.items()}
+
+    def cells(self, times: Mapping[str, Sequence[float]], against: Sequence[float], suffix: str = '') -> Cells:
+        """Their cells of the row, from the times of their contestants."""
+        able: Cells = {title: Cell(ratios(times[title + suffix], against)) for title in self.ready}
+        return able | self.cannot
+
+
+class Bench:
+    """Use it as a context manager; at its end the server and the other packages' processes are gone.
+
+    Args:
+        plan: how long to measure.
+        measures: how many measures there will be, for the progress bar.
+        others: other packages to measure beside the library.
+        one_core: whether client and server share one core where ``store_cores()`` is entered.
+
+    Example::
+
+        with Bench(Plan(rounds=30, seconds=0.03, window=0.1)) as bench, bench.client() as client:
+            times = bench.times({'LIMIT': limit_loop(client)})
+    """
+
+    def __init__(self, plan: Plan, measures: int = 1, others: Sequence[Other] = (), *, one_core: bool = False) -> None:
+        self.plan = plan
+        self.others = [other.title for other in others]
+        self._others = others
+        self._one_core = one_core
+        self._bar = tqdm(total=plan.rounds * measures, disable=None, leave=False, unit='round')
+        self._stack = ExitStack()
+        self._socket: str | None = None
+        self._children: dict[str, Child] | None = None
+
+    def __enter__(self) -> 'Bench':
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+        self._stack.close()
+
+    def at(self, measure: str) -> None:
+        """Show what is being measured."""
+        self._bar.set_description(measure)
+
+    def tick(self) -> None:
+        """One round is done."""
+        self._bar.update()
+
+    # --- the server
+
+    @property
+    def socket(self) -> str:
+        """The unix socket of the embedded server, which is started when it is first asked for."""
+        if self._socket is None:
+            self._socket = str(self._stack.enter_context(embedded_server()))
+        return self._socket
+
+    def server_info(self) -> dict[str, Any]:
+        """What the server says of itself; empty if none was needed."""
+        if self._socket is None:
+            return {}
+        with make_client(self.socket) as client:
+            return dict(client.info('server'))
+
+    @contextmanager
+    def client(self) -> Iterator[Any]:
+        """A synchronous client of the server.  Rows keep apart by their keys."""
+        with make_client(self.socket) as client:
+            yield client
+
+    @contextmanager
+    def async_client(self) -> Iterator[tuple[asyncio.Runner, Any]]:
+        """An event loop, and an asynchronous client for it."""
+        with asyncio.Runner() as runner:
+            client = make_async_client(self.socket)
+            try:
+                yield runner, client
+            finally:
+                runner.run(client.aclose())
+
+    def store_cores(self) -> AbstractContextManager[None]:
+        """Client, server and the other packages' processes on one core, if that was asked for."""
+        if not self._one_core:
+            return nullcontext()
+        _ = self.socket
+        return on_one_core([self.server_info()['process_id'], *(child.pid for child in self._workers().values())])
+
+    # --- measuring
+
+    def times(self, chunks: dict[str, Chunk]) -> dict[str, list[float]]:
+        """The seconds of one operation, for each contestant, round by round."""
+        return interleave(chunks, self.plan.rounds, self.plan.seconds, self.tick)
+
+    def other_chunks(self, measure: str) -> Asked[Chunk]:
+        """The same loop in the other packages."""
+        asked: Asked[Chunk] = Asked({}, {})
+        for title, child in self._workers().items():
+            try:
+                asked.ready[title] = child.chunk(measure)
+            except CannotError as error:
+                asked.cannot[title] = str(error)
+        return asked
+
+    def other_arenas(self, kind: str) -> Asked[Arena]:
+        """The same actors with the other packages."""
+        asked: Asked[Arena] = Asked({}, {})
+        for title, child in self._workers().items():
+            try:
+                asked.ready[title] = child.arena(kind)
+            except CannotError as error:
+                asked.cannot[title] = str(error)
+        return asked
+
+    def _workers(self) -> dict[str, Child]:
+        if self._children is None:
+            self._children = {
+                other.title: self._stack.enter_context(Child(other, self.socket)) for other in self._others
+            }
+        return self._children

@@ -1,0 +1,71 @@
+"""The timed loops.  Each is written once, for the library and for what it is compared with.
+
+They import nothing but the standard library, as other packages are measured by them in environments of their own.
+"""
+
+import asyncio
+import time
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from itertools import repeat
+from typing import Any
+
+from tests.benchmarks.rounds import Chunk
+
+
+# `return redis.call('ZADD', …)` and no more: no script that keeps slots can be shorter than these two.
+_ADD = "return redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])"
+_REMOVE = "return redis.call('ZREM', KEYS[1], ARGV[1])"
+
+
+def with_loop(context: AbstractContextManager[Any]) -> Chunk:
+    """``with context: pass``."""
+
+    def chunk(count: int) -> float:
+        began = time.perf_counter()
+        for _ in repeat(None, count):
+            with context:
+                pass
+        return time.perf_counter() - began
+
+    return chunk
+
+
+def async_with_loop(runner: asyncio.Runner, context: AbstractAsyncContextManager[Any]) -> Chunk:
+    """``async with context: pass``, in one task."""
+
+    async def chunk(count: int) -> float:
+        began = time.perf_counter()
+        for _ in repeat(None, count):
+            async with context:
+                pass
+        return time.perf_counter() - began
+
+    return lambda count: runner.run(chunk(count))
+
+
+def limit_loop(client: Any) -> Chunk:
+    """LIMIT: two bare round trips of the client's own ``evalsha``."""
+    add, remove = client.script_load(_ADD), client.script_load(_REMOVE)
+
+    def chunk(count: int) -> float:
+        began = time.perf_counter()
+        for _ in repeat(None, count):
+            client.evalsha(add, 1, 'limit', '1', 'member')
+            client.evalsha(remove, 1, 'limit', 'member')
+        return time.perf_counter() - began
+
+    return chunk
+
+
+def async_limit_loop(runner: asyncio.Runner, client: Any) -> Chunk:
+    """The same, awaited."""
+    add, remove = runner.run(client.script_load(_ADD)), runner.run(client.script_load(_REMOVE))
+
+    async def chunk(count: int) -> float:
+        began = time.perf_counter()
+        for _ in repeat(None, count):
+            await client.evalsha(add, 1, 'limit', '1', 'member')
+            await client.evalsha(remove, 1, 'limit', 'member')
+        return time.perf_counter() - began
+
+    return lambda count: runner.run(chunk(count))

@@ -1,0 +1,93 @@
+"""The pool in memory, against the semaphores of the standard library."""
+
+import asyncio
+import threading
+from typing import Any
+
+from py_cachify import MemoryClient, init_cachify, pool
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.loops import async_with_loop, with_loop
+from tests.benchmarks.ours import ahold, hold
+from tests.benchmarks.rounds import Chunk, ratios
+from tests.benchmarks.sizes import HELD, ROOM
+from tests.benchmarks.table import Row, microseconds
+
+
+SYNC_TARGET, ASYNC_TARGET = 5.0, 9.0
+FLAT = 1.2
+"""How much dearer an operation may be with slots held than with none."""
+
+
+def sync_rows(bench: Bench) -> list[Row]:
+    """``with pool:`` against ``with threading.BoundedSemaphore``."""
+    chunks = {'semaphore': with_loop(threading.BoundedSemaphore(ROOM))}
+    kept: list[Any] = []
+    for name, slots, same in _CROWDS:
+        client = MemoryClient()
+        of = pool('memory', ROOM)
+        init_cachify(client)
+        kept.append(hold(of if same else pool('memory', ROOM), slots))
+        chunks[name] = _on(client, with_loop(of))
+    return _rows(bench, 'sync', 'BoundedSemaphore', chunks, SYNC_TARGET)
+
+
+def async_rows(bench: Bench) -> list[Row]:
+    """``async with pool:`` against ``async with asyncio.Semaphore``."""
+    with asyncio.Runner() as runner:
+        chunks = {'semaphore': async_with_loop(runner, asyncio.Semaphore(ROOM))}
+        kept: list[Any] = []
+        for name, slots, same in _CROWDS:
+            client = MemoryClient()
+            of = pool('memory', ROOM)
+            init_cachify(client)
+            kept.append(runner.run(ahold(of if same else pool('memory', ROOM), slots)))
+            chunks[name] = _on(client, async_with_loop(runner, of))
+        return _rows(bench, 'async', 'asyncio.Semaphore', chunks, ASYNC_TARGET)
+
+
+_NONE_HELD = 'none held'
+_CROWDS = [
+    (_NONE_HELD, 0, False),
+    ('1,000 held by another object', 1_000, False),
+    (f'{HELD:,} held by another object', HELD, False),
+    ('1,000 held by the same object', 1_000, True),
+    (f'{HELD:,} held by the same object', HELD, True),
+]
+
+
+def _on(client: MemoryClient, chunk: Chunk) -> Chunk:
+    """The chunk, with that store behind the global pools."""
+
+    def chosen(count: int) -> float:
+        init_cachify(client)
+        return chunk(count)
+
+    return chosen
+
+
+def _rows(bench: Bench, side: str, against: str, chunks: dict[str, Chunk], target: float) -> list[Row]:
+    others = {
+        crowd: bench.other_chunks(f'memory {side} {"same" if same else "other"} {slots}')
+        for crowd, slots, same in _CROWDS
+    }
+    for crowd, asked in others.items():
+        chunks |= asked.contestants(crowd)
+    times = bench.times(chunks)
+    semaphore, none_held = times['semaphore'], times[_NONE_HELD]
+    rows = []
+    for crowd, asked in others.items():
+        ratio, growth = ratios(times[crowd], semaphore), ratios(times[crowd], none_held)
+        held = crowd != _NONE_HELD
+        rows.append(
+            Row(
+                f'memory, {side}, {crowd}',
+                ratio,
+                against,
+                microseconds(times[crowd], semaphore),
+                bound=target,
+                others=asked.cells(times, semaphore, crowd),
+                seen=f'{growth.median:.2f} x none held' if held else '',
+                unmet=('not flat',) if held and growth.median > FLAT else (),
+            )
+        )
+    return rows

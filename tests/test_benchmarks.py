@@ -1,0 +1,218 @@
+"""The benchmark measures what it says; how fast the library is, no test depends on."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import contention
+from tests.benchmarks.command import MEASURES, choose, main
+from tests.benchmarks.contention import Counter, Threads
+from tests.benchmarks.judge import Grant, Refusal, Verdict, judge
+from tests.benchmarks.others.subject import CannotError
+from tests.benchmarks.others.worker import Worker
+from tests.benchmarks.rounds import Chunk, Spread, interleave, ratios, spread, turns
+from tests.benchmarks.table import Absolute, Cell, Row, markdown
+
+
+@pytest.mark.usefixtures('running_server')
+def test_every_row_can_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In quick mode each measure gives finite ratios, no promise is broken, and the table has a line for each row."""
+    files = tmp_path / 'rows.json', tmp_path / 'table.md'
+    assert main(['--quick', '--json', str(files[0]), '--markdown', str(files[1])]) == 0
+    rows = json.loads(files[0].read_text())['rows']
+    measured = [row['measure'] for row in rows]
+    first_words = {name.partition('-')[0] for name in MEASURES}
+    assert {measure.replace(',', '').replace('@', '').split()[0] for measure in measured} == first_words
+    assert all(math.isfinite(number) for row in rows for number in row['ratio'].values())
+    assert not any(row['broken'] for row in rows)
+    table = files[1].read_text()
+    assert table == capsys.readouterr().out
+    assert [line.split('|')[1].strip() for line in table.splitlines() if line.startswith('| ')] == [
+        'measure',
+        *measured,
+    ]
+
+
+def test_rows_are_chosen_by_name_or_first_word() -> None:
+    """No name means all; a name that is none is refused, with those that are."""
+    assert choose([]) == list(MEASURES)
+    assert choose(['memory', 'sync']) == ['sync', 'memory-sync', 'memory-async']
+    assert choose(['contended-tasks']) == ['contended-tasks']
+    with pytest.raises(ValueError, match="no row 'memroy'; there are sync, async"):
+        choose(['memroy'])
+
+
+# --- the statistics
+
+
+def test_a_ratio_is_made_within_each_round() -> None:
+    """A machine that slows down tenfold from round to round changes no ratio."""
+    assert ratios([1, 10, 100, 1000], [2, 20, 200, 2000]) == Spread(0.5, 0.5, 0.5)
+    assert ratios([2, 9, 40], [1, 3, 10]) == Spread(3, 2.5, 3.5)
+
+
+def test_a_spread_is_the_median_and_the_quartiles() -> None:
+    """One value out of line does not move it."""
+    assert spread([5, 1, 4, 2, 3]) == Spread(3, 2, 4)
+    assert spread([5, 1, 4, 2, 3_000]) == Spread(4, 2, 5)
+
+
+def test_contestants_take_turns() -> None:
+    """Each has one turn in a round, and each round begins with another one."""
+    rounds: list[str] = []
+    assert [*turns('ABC', 3, lambda: rounds.append('end'))] == [*'ABC', *'BCA', *'CAB']
+    assert len(rounds) == 3
+
+
+def test_times_are_those_of_one_operation() -> None:
+    """However many operations a contestant does in a round, and each does about as long as asked."""
+    counts: list[int] = []
+
+    def chunk(seconds_each: float) -> Chunk:
+        def counted(count: int) -> float:
+            counts.append(count)
+            return count * seconds_each
+
+        return counted
+
+    times = interleave({'slow': chunk(0.5), 'fast': chunk(0.125)}, rounds=2, seconds=4)
+    assert times == {'slow': [0.5, 0.5], 'fast': [0.125, 0.125]}
+    assert counts[-4:] == [8, 32, 32, 8]
+
+
+# --- the judge
+
+
+def _holders(number: int, asked: float, entered: float, left: float, gone: float) -> list[Grant]:
+    return [Grant(asked, entered, left, gone)] * number
+
+
+def test_a_good_run_is_judged_good() -> None:
+    """Eight of eight, a refusal meanwhile, and a ninth that begins at the very instant at which one ends."""
+    grants = [*_holders(8, 0, 1, 5, 6), Grant(4, 5, 7, 8)]
+    assert judge(grants, [Refusal(2, 3)], max_size=8) == Verdict(peak=8, overfull=0, false_refusals=0)
+
+
+def test_a_ninth_holder_is_found() -> None:
+    """One whose body began before any of eight ended."""
+    grants = [*_holders(8, 0, 1, 5, 6), Grant(3, 4.9, 7, 8)]
+    assert judge(grants, [], max_size=8) == Verdict(peak=9, overfull=1, false_refusals=0)
+
+
+def test_a_refusal_with_room_is_found() -> None:
+    """Seven held for certain, and the eighth had given back before the refused one asked."""
+    grants = [*_holders(7, 0, 1, 9, 10), Grant(0, 1, 2, 3)]
+    assert judge(grants, [Refusal(3.1, 4)], max_size=8) == Verdict(peak=8, overfull=0, false_refusals=1)
+
+
+@pytest.mark.parametrize(
+    'refusal', [Refusal(3, 4), Refusal(2.5, 8), Refusal(-1, 0), Refusal(5, 5.5)], ids=['end', 'over', 'begin', 'asking']
+)
+def test_a_refusal_is_honest_if_the_pool_can_have_been_full(refusal: Refusal) -> None:
+    """At one instant of the call, with each holder counted from its asking until it had given back."""
+    grants = [*_holders(7, 0, 1, 9, 10), Grant(0, 1, 2, 3), Grant(5, 6, 7, 8)]
+    assert judge(grants, [refusal], max_size=8).false_refusals == 0
+
+
+def test_a_slot_that_goes_as_another_comes_counts_with_it_against_a_false_refusal() -> None:
+    """Which of the two came first at that instant nobody knows."""
+    grants = [*_holders(6, 0, 1, 9, 10), Grant(0, 1, 2, 3), Grant(3, 4, 5, 6)]
+    assert judge(grants, [Refusal(2.9, 3.1)], max_size=8) == Verdict(peak=7, overfull=0, false_refusals=0)
+    assert judge(grants, [Refusal(3.1, 3.2)], max_size=8) == Verdict(peak=7, overfull=0, false_refusals=1)
+
+
+def test_actors_that_are_always_refused_were_refused_falsely() -> None:
+    """What threads note reaches the judge."""
+    outcome = Threads(lambda: lambda body: False, actors=2).round(0.01)
+    assert outcome.refusals > 0
+    assert outcome == (0, outcome.refusals, 0, 0, 0, outcome.refusals)
+
+
+def test_actors_that_are_let_in_without_slots_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a pool of none, each of their bodies is one too many."""
+
+    def let_in(body: Callable[[], None]) -> bool:
+        body()
+        return True
+
+    monkeypatch.setattr(contention, 'MAX_SIZE', 0)
+    outcome = Threads(lambda: let_in, actors=2).round(0.01)
+    assert outcome.overfull == outcome.grants > 0
+    assert outcome.rate > 0
+
+
+def test_the_counter_needs_nobody_elses_notes() -> None:
+    """It knows the most bodies at once, and forgets it when it is asked."""
+    counter = Counter()
+    counter.enter()
+    counter.enter()
+    counter.leave()
+    assert (counter.peak(), counter.peak()) == (2, 1)
+
+
+# --- the table
+
+
+def test_a_target_is_met_by_the_median_and_by_all_that_was_counted() -> None:
+    """At most or at least, and not where a promise was broken or something else was asked for and not so."""
+    times = Absolute(2, 1, 'µs')
+    ratio = Spread(1.1, 0.9, 1.3)
+    assert Row('a', ratio, 'LIMIT', times, bound=1.1).met
+    assert not Row('a', ratio, 'LIMIT', times, bound=1.09).met
+    assert Row('a', ratio, 'LIMIT', times, bound=1.1, at_least=True).met
+    assert not Row('a', ratio, 'LIMIT', times, bound=1.11, at_least=True).met
+    assert not Row('a', ratio, 'LIMIT', times, bound=1.1, unmet=('not flat',)).met
+    assert not Row('a', ratio, 'LIMIT', times, bound=1.1, broken=('1 overfull',)).met
+
+
+def test_the_table_shows_the_others_and_what_they_cannot() -> None:
+    """A column for each; a ratio or the reason why there is none."""
+    row = Row(
+        'sync',
+        Spread(1.23, 1.0, 1.5),
+        'LIMIT',
+        Absolute(2_000, 1.5, 'µs'),
+        bound=1.1,
+        others={'quick 1.0': Cell(Spread(4, 3, 5), '8 of 8 in use'), 'small 2.0': 'no expiry'},
+    )
+    *_, last = markdown([row], ['quick 1.0', 'small 2.0']).splitlines()
+    assert [cell.strip() for cell in last.split('|')[1:-1]] == [
+        'sync',
+        '1.230 (1.000 to 1.500)',
+        'LIMIT',
+        '<= 1.10',
+        '**missed**',
+        '2,000 / 1.5 µs',
+        '4.00 (3.00 to 5.00); 8 of 8 in use',
+        'no expiry',
+    ]
+
+
+# --- the other packages
+
+
+class _Subject:
+    """A package that can do one thing."""
+
+    def chunk(self, measure: str) -> Chunk:
+        if measure != 'store sync empty':
+            raise CannotError('no asyncio')
+        return lambda count: count / 8
+
+    def arena(self, kind: str) -> Threads:
+        return Threads(lambda: lambda body: False, actors=1)
+
+
+def test_a_worker_answers_line_by_line() -> None:
+    """What is prepared can be measured as often as wanted; what the package lacks is said."""
+    worker = Worker(_Subject())
+    assert worker.answer('prepare', 'store sync empty') is None
+    assert worker.answer('measure', 'store sync empty', 2) == 0.25
+    worker.answer('gather', 'threads')
+    assert worker.answer('round', 'threads', 0.005)[0] == 0
+    with pytest.raises(CannotError, match='no asyncio'):
+        worker.answer('prepare', 'store async empty')
+    worker.close()
