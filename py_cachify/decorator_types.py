@@ -16,6 +16,9 @@ F = TypeVar('F')
 F_co = TypeVar('F_co', covariant=True)
 D_co = TypeVar('D_co', covariant=True)
 
+MYPY = False
+"""True to mypy, whatever is said here."""
+
 
 class AnyFunction:
     """Marks a decorator for functions of both kinds."""
@@ -40,10 +43,14 @@ class Decorator(Protocol[F_co, D_co]):
     def __call__(
         self: 'Decorator[Awaitable[F], AsyncFunction]', function: Callable[P, Coroutine[Any, Any, R]], /
     ) -> WrappedFunctionPool[P, Coroutine[Any, Any, R | F], Coroutine[Any, Any, int]]: ...
-    @overload
-    def __call__(
-        self: 'Decorator[F, AnyFunction]', function: Callable[P, NeverReturned], /
-    ) -> WrappedFunctionPool[P, Any, int]: ...
+
+    if not MYPY:
+        # To pyright, what returns Any could else return a coroutine; to mypy, a type variable could be this class.
+        @overload
+        def __call__(
+            self: 'Decorator[F, AnyFunction]', function: Callable[P, NeverReturned], /
+        ) -> WrappedFunctionPool[P, Any, int]: ...
+
     @overload
     def __call__(  # type: ignore[overload-overlap]  # a coroutine is also "any result": the first that fits is meant
         self: 'Decorator[F, AnyFunction]', function: Callable[P, Coroutine[Any, Any, R]], /
