@@ -206,6 +206,10 @@ class _PooledCoroutineFunction(WrappedFunctionPool[P, Coroutine[Any, Any, R], Co
 if hasattr(inspect, 'markcoroutinefunction'):
     inspect.markcoroutinefunction(_PooledCoroutineFunction)
 
+# Task queues check the arguments of a call against the parameters of `__call__`, and take `self` for one of them.
+for _kind in (_PooledFunction, _PooledCoroutineFunction):
+    vars(_kind)['__call__'].__signature__ = inspect.signature(lambda *_args, **_kwargs: None)
+
 
 def make_decorator(
     key_for: Callable[[Callable[..., Any]], KeyOf],
