@@ -17,7 +17,7 @@ from py_cachify.backends.memory import MemoryBackend
 from py_cachify.cancellation import to_its_end
 from py_cachify.drivers import arun, run
 from py_cachify.process import new_token
-from py_cachify.protocols import Lease
+from py_cachify.protocols import NOT_UNDONE, Lease
 
 
 QUICK_FAILURE = 0.1
@@ -60,11 +60,13 @@ class AsyncHeld(NamedTuple):
 def take(backend: Backend, wanted: Wanted) -> SyncHeld | None:
     """A slot, or ``None`` where the pool is full."""
     lease = None
+    token = new_token()
     try:
-        lease = run(
-            backend.protocol.acquire(wanted.key, new_token(), wanted.max_size, wanted.slot_exp), backend.perform
-        )
+        lease = run(backend.protocol.acquire(wanted.key, token, wanted.max_size, wanted.slot_exp), backend.perform)
         return None if lease is None else SyncHeld(_held(lease, wanted), backend)
+    except Exception as error:
+        _log_undone_acquire(wanted, token, error)
+        raise
     except BaseException:
         # An interrupt that fell between the grant and its being noted.
         if lease is not None:
@@ -74,11 +76,14 @@ def take(backend: Backend, wanted: Wanted) -> SyncHeld | None:
 
 async def atake(backend: AsyncBackend | MemoryBackend, wanted: Wanted) -> AsyncHeld | None:
     """The same, awaited; a task that is cancelled meanwhile is left with no slot."""
-    steps = backend.protocol.acquire(wanted.key, new_token(), wanted.max_size, wanted.slot_exp)
+    token = new_token()
+    steps = backend.protocol.acquire(wanted.key, token, wanted.max_size, wanted.slot_exp)
     if isinstance(backend, MemoryBackend):
         lease = run(steps, backend.perform)
         return None if lease is None else AsyncHeld(_held(lease, wanted), backend)
     asked, cancelled = await to_its_end(arun(steps, backend.aperform))
+    if not asked.cancelled() and isinstance(failed := asked.exception(), Exception):
+        _log_undone_acquire(wanted, token, failed)
     if cancelled is None:
         lease = asked.result()
         return None if lease is None else AsyncHeld(_held(lease, wanted), backend)
@@ -206,11 +211,28 @@ def _log_overrun(held: Held) -> None:
 
 
 def _log_failed_release(held: Held, error: Exception) -> None:
-    until = 'for ever' if held.wanted.slot_exp is None else f'until it expires, within {held.wanted.slot_exp} s'
     logger.warning(
         'pool %r: a slot could not be given back (%r) and may stay taken %s. [token %s]',
         held.wanted.key,
         error,
-        until,
+        _how_long(held.wanted),
         held.lease.token,
     )
+
+
+def _log_undone_acquire(wanted: Wanted, token: str, error: Exception) -> None:
+    if any(NOT_UNDONE in note for note in getattr(error, '__notes__', ())):
+        logger.warning(
+            'pool %r: an acquire failed (%r) and could not be undone: if it was carried out, a slot stays taken %s.'
+            ' [token %s]',
+            wanted.key,
+            error,
+            _how_long(wanted),
+            token,
+        )
+    else:
+        logger.info('pool %r: an acquire failed (%r) and was undone. [token %s]', wanted.key, error, token)
+
+
+def _how_long(wanted: Wanted) -> str:
+    return 'for ever' if wanted.slot_exp is None else f'until it expires, within {wanted.slot_exp} s'
