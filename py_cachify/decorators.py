@@ -55,6 +55,8 @@ class WrappedFunctionPool(Generic[P, R, S]):
         functools.update_wrapper(self, function)
         # What is copied from the function's own attributes must not hide the method.
         self.__dict__.pop('size', None)
+        # A class method and a static method have no attribute to copy, but say so.
+        self.__isabstractmethod__ = getattr(function, '__isabstractmethod__', False)
         self._function: Any = function
         self._call: Callable[..., Any] = _callable(function)
         self._terms = terms
