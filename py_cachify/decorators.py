@@ -230,27 +230,27 @@ def make_decorator(
         call = _callable(function)
         if not callable(call):
             raise TypeError(f'a function was expected to be decorated, not {shown(function)}')
-        if _about(call, _is_generator):
+        if _about('the function', call, _is_generator):
             raise TypeError(
                 f'{shown(call)} is a generator function, whose body runs only after the call:'
                 ' write `with pool(...)` inside it instead'
             )
-        is_async = _about(call, _is_async)
-        if not is_async and on_full is not None and _about(on_full, _is_async):
+        is_async = _about('the function', call, _is_async)
+        if not is_async and on_full is not None and _about('on_full', on_full, _is_async):
             raise TypeError(f'on_full {shown(on_full)} is async, but {shown(call)} is not and could not await it')
         terms = Terms(settings, key_for(call), max_size, slot_exp, on_full, wants_raise)
         kind = _PooledCoroutineFunction if is_async else _PooledFunction
-        return _about(function, lambda function: kind(function, terms))
+        return _about('the function', function, lambda function: kind(function, terms))
 
     return decorate
 
 
-def _about(function: Any, ask: Callable[[Any], T]) -> T:
+def _about(name: str, function: Any, ask: Callable[[Any], T]) -> T:
     """What ``ask`` says of a function; an object that can be called may fail in its own way when it is looked at."""
     try:
         return ask(function)
     except Exception as error:
-        raise TypeError(f'{shown(function)} cannot be used as a function here: {shown(error)}') from error
+        raise TypeError(f'{name} {shown(function)} cannot be looked at: {shown(error)}') from error
 
 
 def _runs_later(call: Any, result: Any) -> str:
