@@ -6,10 +6,10 @@ parsed again, so a value with braces is harmless.
 
 But a value that comes from outside can be made to look like other parts of a key: ``'{a}-{b}'`` is the same
 key for ``('x-y', 'z')`` and ``('x', 'y-z')``, and ``'mail-{user}'`` reaches the pool ``'mail-all'``.  With
-``!r`` at each field and text between the fields, as in ``'{a!r}-{b!r}'``, two calls have one key only if each
-value has the same ``repr()``.  That holds for strings, bytes, numbers, ``None``, and tuples, lists and
-dictionaries of them, all of which end where their ``repr()`` says.  Of any other object take an attribute
-that is one of these.  The package's ``README.md`` says what else to look at.
+``!a`` at each field and text between the fields, as in ``'{a!a}-{b!a}'``, two calls have one key only if each
+value looks the same to ``ascii()``.  That keeps apart strings, bytes, numbers, ``None``, and tuples, lists and
+dictionaries of these, each of which ends where it looks as if it did.  The package's ``README.md`` says what
+else to look at.
 """
 
 import inspect
