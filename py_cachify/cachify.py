@@ -16,13 +16,15 @@ from py_cachify.arguments import (
 from py_cachify.backends.choose import choose_backends
 from py_cachify.backends.memory import MemoryClient
 from py_cachify.clients import AsyncClient, SyncClient
-from py_cachify.decorators import AsyncDecorator, Decorator, make_decorator
+from py_cachify.decorator_types import AnyFunction, AsyncFunction, Decorator, NeverReturned
+from py_cachify.decorators import make_decorator
 from py_cachify.errors import CachifyInitError
 from py_cachify.keys import KeyTemplate
 from py_cachify.pools import pool
 from py_cachify.settings import Settings, global_settings, set_global_settings
 
 
+A = TypeVar('A', bound=Awaitable[Any])
 F = TypeVar('F')
 
 
@@ -64,7 +66,16 @@ class Cachify:
         *,
         raise_on_full: Literal[True],
         slot_exp: float | UnsetType | None = ...,
-    ) -> Decorator[Never]: ...
+    ) -> Decorator[Never, AnyFunction]: ...
+    @overload
+    def pooled(
+        self,
+        key: str,
+        max_size: int,
+        on_full: Callable[..., Any] | None,
+        raise_on_full: Literal[True],
+        slot_exp: float | UnsetType | None = ...,
+    ) -> Decorator[Never, AnyFunction]: ...
     @overload
     def pooled(
         self,
@@ -73,16 +84,25 @@ class Cachify:
         on_full: None = ...,
         raise_on_full: bool = ...,
         slot_exp: float | UnsetType | None = ...,
-    ) -> Decorator[None]: ...
+    ) -> Decorator[None, AnyFunction]: ...
+    @overload
+    def pooled(
+        self,
+        key: str,
+        max_size: int,
+        on_full: Callable[..., NeverReturned],
+        raise_on_full: bool = ...,
+        slot_exp: float | UnsetType | None = ...,
+    ) -> Decorator[Any, AnyFunction]: ...
     @overload
     def pooled(  # type: ignore[overload-overlap]  # the first that fits is meant
         self,
         key: str,
         max_size: int,
-        on_full: Callable[..., Awaitable[F]],
+        on_full: Callable[..., A],
         raise_on_full: bool = ...,
         slot_exp: float | UnsetType | None = ...,
-    ) -> AsyncDecorator[F]: ...
+    ) -> Decorator[A, AsyncFunction]: ...
     @overload
     def pooled(
         self,
@@ -91,7 +111,7 @@ class Cachify:
         on_full: Callable[..., F],
         raise_on_full: bool = ...,
         slot_exp: float | UnsetType | None = ...,
-    ) -> Decorator[F]: ...
+    ) -> Decorator[F, AnyFunction]: ...
     def pooled(
         self,
         key: str,
@@ -129,14 +149,12 @@ class Cachify:
 
             send_mail.size(user_id=7)           # slots taken in the pool 'mail-7'
         """
-        check_key(key)
-        check_max_size(max_size)
-        check_slot_exp(slot_exp)
+        template = check_key(key)
         return make_decorator(
-            lambda function: KeyTemplate(key, function).key,
+            lambda function: KeyTemplate(template, function).key,
             self._settings,
-            max_size,
-            slot_exp,
+            check_max_size(max_size),
+            check_slot_exp(slot_exp),
             on_full,
             raise_on_full,
         )
@@ -181,10 +199,10 @@ def init_cachify(
 
         init_cachify(redis.Redis(), redis.asyncio.Redis())
     """
-    check_prefix(prefix)
-    check_expiration('default_pool_slot_expiration', default_pool_slot_expiration)
-    check_flag('is_global', is_global)
-    settings = Settings(choose_backends(sync_client, async_client), prefix, default_pool_slot_expiration)
-    if is_global:
+    checked_prefix = check_prefix(prefix)
+    expiration = check_expiration('default_pool_slot_expiration', default_pool_slot_expiration)
+    wants_global = check_flag('is_global', is_global)
+    settings = Settings(choose_backends(sync_client, async_client), checked_prefix, expiration)
+    if wants_global:
         set_global_settings(settings)
     return Cachify(lambda: settings)

@@ -4,10 +4,10 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, MethodType
-from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
 from py_cachify import slots
-from py_cachify.arguments import UnsetType, check_flag
+from py_cachify.arguments import UnsetType, check_flag, is_a, shown
 from py_cachify.errors import CachifyPoolFullError
 from py_cachify.settings import Settings
 
@@ -17,7 +17,6 @@ Q = ParamSpec('Q')
 R = TypeVar('R')
 S = TypeVar('S')
 T = TypeVar('T')
-F_co = TypeVar('F_co', covariant=True)
 
 KeyOf = Callable[[tuple[Any, ...], Mapping[str, Any]], str]
 """The key of the pool for a call with these positional and keyword arguments."""
@@ -56,6 +55,8 @@ class WrappedFunctionPool(Generic[P, R, S]):
         functools.update_wrapper(self, function)
         # What is copied from the function's own attributes must not hide the method.
         self.__dict__.pop('size', None)
+        # A class method and a static method have no attribute to copy, but say so.
+        self.__isabstractmethod__ = getattr(function, '__isabstractmethod__', False)
         self._function: Any = function
         self._call: Callable[..., Any] = _callable(function)
         self._terms = terms
@@ -73,7 +74,17 @@ class WrappedFunctionPool(Generic[P, R, S]):
         raise NotImplementedError
 
     @overload
-    def __get__(self, instance: None, owner: type | None = None) -> 'WrappedFunctionPool[P, R, S]': ...
+    def __get__(
+        self: 'WrappedFunctionPool[Concatenate[T, Q], R, S]', instance: None, owner: type | None = None
+    ) -> '_OnClass[P, Q, R, S]': ...
+    @overload
+    def __get__(
+        self: 'WrappedFunctionPool[[], R, S]', instance: None, owner: type | None = None
+    ) -> 'WrappedFunctionPool[P, R, S]': ...
+    @overload
+    def __get__(
+        self: 'WrappedFunctionPool[Concatenate[type[T], Q], R, S]', instance: T, owner: type | None = None
+    ) -> 'WrappedFunctionPool[Q, R, S]': ...
     @overload
     def __get__(
         self: 'WrappedFunctionPool[Concatenate[T, Q], R, S]', instance: T, owner: type | None = None
@@ -101,9 +112,38 @@ class WrappedFunctionPool(Generic[P, R, S]):
     def __repr__(self) -> str:
         return f'<pooled {self._call!r}>'
 
+    def __eq__(self, other: object) -> bool:
+        # As methods are: equal if they are one function of one object.
+        if not self._first or not isinstance(other, WrappedFunctionPool):
+            return NotImplemented
+        return self._terms is other._terms and bool(self._function == other._function)
+
+    def __hash__(self) -> int:
+        return hash(self._function) if self._first else object.__hash__(self)
+
     def __reduce__(self) -> Any:
         # As functions are: by name, and a method as its owner's attribute.
         return (getattr, (self._first[0], self.__name__)) if self._first else self.__qualname__
+
+
+if TYPE_CHECKING:
+
+    class _OnClass(WrappedFunctionPool[P, R, S], Generic[P, Q, R, S]):
+        """A method or a class method, looked up on its class: what it binds there, no type checker can tell."""
+
+        @overload
+        def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+        @overload
+        def __call__(self, /, *args: Q.args, **kwargs: Q.kwargs) -> R: ...
+        def __call__(self, /, *args: Any, **kwargs: Any) -> R:
+            raise NotImplementedError
+
+        @overload
+        def size(self, /, *args: P.args, **kwargs: P.kwargs) -> S: ...
+        @overload
+        def size(self, /, *args: Q.args, **kwargs: Q.kwargs) -> S: ...
+        def size(self, /, *args: Any, **kwargs: Any) -> S:
+            raise NotImplementedError
 
 
 class _PooledFunction(WrappedFunctionPool[P, R, int]):
@@ -168,24 +208,9 @@ class _PooledCoroutineFunction(WrappedFunctionPool[P, Coroutine[Any, Any, R], Co
 if hasattr(inspect, 'markcoroutinefunction'):
     inspect.markcoroutinefunction(_PooledCoroutineFunction)
 
-
-class Decorator(Protocol[F_co]):
-    """Decorates a function; a call that was refused results in an ``F_co`` instead."""
-
-    @overload
-    def __call__(  # type: ignore[overload-overlap]  # a coroutine is also "any result": the first that fits is meant
-        self, function: Callable[P, Coroutine[Any, Any, R]], /
-    ) -> WrappedFunctionPool[P, Coroutine[Any, Any, R | F_co], Coroutine[Any, Any, int]]: ...
-    @overload
-    def __call__(self, function: Callable[P, R], /) -> WrappedFunctionPool[P, R | F_co, int]: ...
-
-
-class AsyncDecorator(Protocol[F_co]):
-    """Decorates an ``async`` function only, as its ``on_full`` has to be awaited."""
-
-    def __call__(
-        self, function: Callable[P, Coroutine[Any, Any, R]], /
-    ) -> WrappedFunctionPool[P, Coroutine[Any, Any, R | F_co], Coroutine[Any, Any, int]]: ...
+# Task queues check the arguments of a call against the parameters of `__call__`, and take `self` for one of them.
+for _kind in (_PooledFunction, _PooledCoroutineFunction):
+    vars(_kind)['__call__'].__signature__ = inspect.signature(lambda *_args, **_kwargs: None)
 
 
 def make_decorator(
@@ -198,41 +223,48 @@ def make_decorator(
 ) -> Any:
     """What all forms of ``pooled`` share; ``key_for(function)`` makes the function that makes the keys."""
     if on_full is not None and not callable(on_full):
-        raise TypeError(f'on_full must be a function, or None, not {on_full!r}')
-    check_flag('raise_on_full', raise_on_full)
+        raise TypeError(f'on_full must be a function, or None, not {shown(on_full)}')
+    wants_raise = check_flag('raise_on_full', raise_on_full)
 
     def decorate(function: Any) -> Any:
         call = _callable(function)
         if not callable(call):
-            raise TypeError(f'a function was expected to be decorated, not {function!r}')
-        if inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call):
-            name = getattr(call, '__qualname__', repr(call))
+            raise TypeError(f'a function was expected to be decorated, not {shown(function)}')
+        if _about('the function', call, _is_generator):
             raise TypeError(
-                f'{name} is a generator function, whose body runs only after the call:'
+                f'{shown(call)} is a generator function, whose body runs only after the call:'
                 ' write `with pool(...)` inside it instead'
             )
-        terms = Terms(settings, key_for(call), max_size, slot_exp, on_full, raise_on_full)
-        if _is_async(call):
-            return _PooledCoroutineFunction(function, terms)
-        if _is_async(on_full):
-            raise TypeError(f'on_full {on_full!r} is async, but {call!r} is not and could not await it')
-        return _PooledFunction(function, terms)
+        is_async = _about('the function', call, _is_async)
+        if not is_async and on_full is not None and _about('on_full', on_full, _is_async):
+            raise TypeError(f'on_full {shown(on_full)} is async, but {shown(call)} is not and could not await it')
+        terms = Terms(settings, key_for(call), max_size, slot_exp, on_full, wants_raise)
+        kind = _PooledCoroutineFunction if is_async else _PooledFunction
+        return _about('the function', function, lambda function: kind(function, terms))
 
     return decorate
+
+
+def _about(name: str, function: Any, ask: Callable[[Any], T]) -> T:
+    """What ``ask`` says of a function; an object that can be called may fail in its own way when it is looked at."""
+    try:
+        return ask(function)
+    except Exception as error:
+        raise TypeError(f'{name} {shown(function)} cannot be looked at: {shown(error)}') from error
 
 
 def _runs_later(call: Any, result: Any) -> str:
     if not isinstance(result, AsyncGeneratorType):
         result.close()
     return (
-        f'{call!r} returned a {type(result).__name__}, whose body would run only after its slot was given back:'
+        f'{shown(call)} returned a {type(result).__name__}, whose body would run only after its slot was given back:'
         ' decorate the async function itself, or write `with pool(...)` in the generator'
     )
 
 
 def _callable(function: Any) -> Any:
     """What to call: the function itself, also within ``classmethod`` and ``staticmethod``."""
-    return function.__func__ if isinstance(function, classmethod | staticmethod) else function
+    return function.__func__ if is_a(function, classmethod) or is_a(function, staticmethod) else function
 
 
 def _innermost(call: Any) -> Any:
@@ -242,5 +274,11 @@ def _innermost(call: Any) -> Any:
     return call if inspect.isroutine(call) or isinstance(call, WrappedFunctionPool) else type(call).__call__
 
 
-def _is_async(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, '__call__', None))  # noqa: B004
+def _is_async(call: Any) -> bool:
+    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(_innermost(call))
+
+
+def _is_generator(call: Any) -> bool:
+    return any(
+        inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body) for body in (call, _innermost(call))
+    )

@@ -8,13 +8,15 @@ from typing import Any, Literal, Never, TypeVar, overload
 from py_cachify import slots
 from py_cachify.arguments import UNSET, UnsetType, check_key, check_max_size, check_slot_exp
 from py_cachify.backends.memory import MemoryBackend
-from py_cachify.decorators import AsyncDecorator, Decorator, make_decorator
+from py_cachify.decorator_types import AnyFunction, AsyncFunction, Decorator, NeverReturned
+from py_cachify.decorators import make_decorator
 from py_cachify.entries import Entries
 from py_cachify.errors import CachifyPoolFullError
 from py_cachify.settings import Settings, global_settings
 from py_cachify.slots import AsyncHeld, SyncHeld, Wanted
 
 
+A = TypeVar('A', bound=Awaitable[Any])
 F = TypeVar('F')
 
 
@@ -53,12 +55,9 @@ class pool:  # noqa: N801 - the reference names the class so
     """
 
     def __init__(self, key: str, max_size: int, slot_exp: float | UnsetType | None = UNSET) -> None:
-        check_key(key)
-        check_max_size(max_size)
-        check_slot_exp(slot_exp)
-        self._key = key
-        self._max_size = max_size
-        self._slot_exp = slot_exp
+        self._key = check_key(key)
+        self._max_size = check_max_size(max_size)
+        self._slot_exp = check_slot_exp(slot_exp)
         self._settings: Callable[[], Settings] = global_settings
         self._wanted: tuple[Settings | None, Wanted] = (None, Wanted(key, max_size, None))
         self._entries: Entries[SyncHeld] = Entries()
@@ -159,15 +158,25 @@ class pool:  # noqa: N801 - the reference names the class so
     # --- the decorator
 
     @overload
-    def pooled(self, on_full: Any = ..., *, raise_on_full: Literal[True]) -> Decorator[Never]: ...
+    def pooled(
+        self, on_full: Callable[..., Any] | None = ..., *, raise_on_full: Literal[True]
+    ) -> Decorator[Never, AnyFunction]: ...
     @overload
-    def pooled(self, on_full: None = ..., raise_on_full: bool = ...) -> Decorator[None]: ...
+    def pooled(
+        self, on_full: Callable[..., Any] | None, raise_on_full: Literal[True]
+    ) -> Decorator[Never, AnyFunction]: ...
+    @overload
+    def pooled(self, on_full: None = ..., raise_on_full: bool = ...) -> Decorator[None, AnyFunction]: ...
+    @overload
+    def pooled(
+        self, on_full: Callable[..., NeverReturned], raise_on_full: bool = ...
+    ) -> Decorator[Any, AnyFunction]: ...
     @overload
     def pooled(  # type: ignore[overload-overlap]  # the first that fits is meant
-        self, on_full: Callable[..., Awaitable[F]], raise_on_full: bool = ...
-    ) -> AsyncDecorator[F]: ...
+        self, on_full: Callable[..., A], raise_on_full: bool = ...
+    ) -> Decorator[A, AsyncFunction]: ...
     @overload
-    def pooled(self, on_full: Callable[..., F], raise_on_full: bool = ...) -> Decorator[F]: ...
+    def pooled(self, on_full: Callable[..., F], raise_on_full: bool = ...) -> Decorator[F, AnyFunction]: ...
     def pooled(self, on_full: Callable[..., Any] | None = None, raise_on_full: bool = False) -> Any:
         """Make a decorator whose functions each run in a slot of this very pool, whatever their arguments.
 

@@ -31,6 +31,9 @@ from py_cachify.commands import CountSlots, DeleteName, DropSlot, GetValue, SetI
 
 INTERRUPTS_WITHSTOOD = 8
 
+NOT_UNDONE = 'The acquire could not be undone either'
+"""How the note begins that an error carries then."""
+
 
 class Lease(NamedTuple):
     """A slot that was granted: what it takes to give it back.
@@ -148,7 +151,7 @@ def _undo(release: Steps[bool], error: BaseException) -> Steps[None]:
         yield from release
     except Exception as second:
         why = f'{type(second).__name__}: {second}'
-        error.add_note(f'The acquire could not be undone either ({why}): its slot may stay until it expires.')
+        error.add_note(f'{NOT_UNDONE} ({why}): its slot may stay until it expires.')
 
 
 ATOMIC = SlotProtocol('atomic', _acquire_atomically, _release_atomically, _count_atomically)

@@ -21,7 +21,7 @@ class Settings(NamedTuple):
         """A slot of the pool ``key`` as the store is asked for it."""
         if isinstance(slot_exp, UnsetType):
             slot_exp = self.default_slot_exp
-        return Wanted(self.prefix + key, int(max_size), None if slot_exp is None else float(slot_exp))
+        return Wanted(self.prefix + key, max_size, slot_exp)
 
     def sync_backend(self) -> Backend:
         """Where threads keep their slots; ``CachifyInitError`` if no client was given for them."""

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import time
+from contextlib import suppress
 from typing import Any, Generic, NamedTuple, Never, TypeVar
 
 from py_cachify.backends.base import AsyncBackend, Backend
@@ -16,7 +17,7 @@ from py_cachify.backends.memory import MemoryBackend
 from py_cachify.cancellation import Request
 from py_cachify.drivers import arun, run
 from py_cachify.process import new_token
-from py_cachify.protocols import Lease
+from py_cachify.protocols import NOT_UNDONE, Lease
 
 
 QUICK_FAILURE = 0.1
@@ -52,11 +53,15 @@ AsyncHeld = Held[AsyncBackend] | SyncHeld
 def take(backend: Backend, wanted: Wanted) -> SyncHeld | None:
     """A slot, or ``None`` where the pool is full."""
     key, max_size, slot_exp = wanted
+    pid = os.getpid()
+    token = new_token(pid)
     lease = None
     try:
-        pid = os.getpid()
-        lease = backend.acquire(key, new_token(pid), max_size, slot_exp)
+        lease = backend.acquire(key, token, max_size, slot_exp)
         return None if lease is None else Held(lease, wanted, backend, time.monotonic(), pid)
+    except Exception as error:
+        _log_undone_acquire(wanted, token, error)
+        raise
     except BaseException:
         # An interrupt that fell between the grant and its being noted.
         if lease is not None:
@@ -78,17 +83,25 @@ class Taking(Request[Lease | None]):
         self._backend = backend
         self._wanted = wanted
         self._pid = os.getpid()
+        self._token = new_token(self._pid)
         key, max_size, slot_exp = wanted
-        super().__init__(backend.acquire(key, new_token(self._pid), max_size, slot_exp))
+        super().__init__(backend.acquire(key, self._token, max_size, slot_exp))
 
     def held(self) -> Held[AsyncBackend] | None:
         """The slot, or ``None`` where the pool is full; raises what the request raised."""
-        lease = self.result()
+        try:
+            lease = self.result()
+        except Exception as error:
+            _log_undone_acquire(self._wanted, self._token, error)
+            raise
         return None if lease is None else Held(lease, self._wanted, self._backend, time.monotonic(), self._pid)
 
     async def undo(self) -> Never:
         """After an interruption: give back what was granted, and let the interruption go on."""
-        if self.exception() is None and (held := self.held()) is not None:
+        held = None
+        with suppress(BaseException):
+            held = self.held()
+        if held is not None:
             await agive_back(held, body_failed=True)
         raise self.interruption or asyncio.CancelledError
 
@@ -211,11 +224,28 @@ def _log_overrun(held: Held[Any]) -> None:
 
 
 def _log_failed_release(held: Held[Any], error: Exception) -> None:
-    until = 'for ever' if held.wanted.slot_exp is None else f'until it expires, within {held.wanted.slot_exp:g} s'
     logger.warning(
         'pool %r: a slot could not be given back (%r) and may stay taken %s. [token %s]',
         held.wanted.key,
         error,
-        until,
+        _how_long(held.wanted),
         held.lease.token,
     )
+
+
+def _log_undone_acquire(wanted: Wanted, token: str, error: Exception) -> None:
+    if any(NOT_UNDONE in note for note in getattr(error, '__notes__', ())):
+        logger.warning(
+            'pool %r: an acquire failed (%r) and could not be undone: if it was carried out, a slot stays taken %s.'
+            ' [token %s]',
+            wanted.key,
+            error,
+            _how_long(wanted),
+            token,
+        )
+    else:
+        logger.info('pool %r: an acquire failed (%r) and was undone. [token %s]', wanted.key, error, token)
+
+
+def _how_long(wanted: Wanted) -> str:
+    return 'for ever' if wanted.slot_exp is None else f'until it expires, within {wanted.slot_exp:g} s'

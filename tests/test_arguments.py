@@ -27,10 +27,10 @@ LONGEST = 'at most 3153600000 seconds, or None for no expiration, got'
 WRONG_MAX_SIZES = [
     (0, ValueError, 'max_size must be at least 1, got 0'),
     (-1, ValueError, 'max_size must be at least 1, got -1'),
-    (True, TypeError, 'max_size must be a whole number, not True'),
-    (1.5, TypeError, 'max_size must be a whole number, not 1.5'),
-    ('2', TypeError, "max_size must be a whole number, not '2'"),
-    (None, TypeError, 'max_size must be a whole number, not None'),
+    (True, TypeError, 'max_size must be a whole number (an int), not True'),
+    (1.5, TypeError, 'max_size must be a whole number (an int), not 1.5'),
+    ('2', TypeError, "max_size must be a whole number (an int), not '2'"),
+    (None, TypeError, 'max_size must be a whole number (an int), not None'),
 ]
 WRONG_SECONDS = [
     (0, ValueError, f'must be more than 0 and {LONGEST} 0'),
@@ -38,8 +38,8 @@ WRONG_SECONDS = [
     (float('nan'), ValueError, f'must be more than 0 and {LONGEST} nan'),
     (float('inf'), ValueError, f'must be more than 0 and {LONGEST} inf'),
     (1e300, ValueError, f'must be more than 0 and {LONGEST} 1e+300'),
-    (True, TypeError, 'must be a number of seconds, or None for no expiration, not True'),
-    ('5', TypeError, "must be a number of seconds, or None for no expiration, not '5'"),
+    (True, TypeError, 'must be a number of seconds (an int or a float), or None for no expiration, not True'),
+    ('5', TypeError, "must be a number of seconds (an int or a float), or None for no expiration, not '5'"),
 ]
 WRONG_KEYS = [
     ('', ValueError, "key must not be empty, got ''"),

@@ -1,10 +1,13 @@
 """A decorated function still looks like the function that it was, and binds as that did in a class."""
 
+import abc
 import asyncio
 import copy
 import functools
 import inspect
 import pickle
+import typing
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -69,6 +72,95 @@ def _init() -> None:
     init_cachify()
 
 
+def _plain(name: 'str', /, pages: 'int' = 1, *more: 'int', colour: 'bool' = False) -> 'str':
+    """Make a report."""
+    return name
+
+
+async def _aplain(name: 'str', /, pages: 'int' = 1, *more: 'int', colour: 'bool' = False) -> 'str':
+    """Make a report, later."""
+    return name
+
+
+class Plain:
+    """The same as ``Decorated`` without a pool."""
+
+    def method(self, name: 'str', pages: 'int' = 1) -> 'str':
+        """Make a report."""
+        return name
+
+    async def amethod(self, name: 'str', pages: 'int' = 1) -> 'str':
+        """Make a report."""
+        return name
+
+    @classmethod
+    def of_class(cls, name: 'str', pages: 'int' = 1) -> 'str':
+        """Make a report."""
+        return name
+
+    @classmethod
+    async def aof_class(cls, name: 'str', pages: 'int' = 1) -> 'str':
+        """Make a report."""
+        return name
+
+    @staticmethod
+    def static(name: 'str', pages: 'int' = 1) -> 'str':
+        """Make a report."""
+        return name
+
+    @staticmethod
+    async def astatic(name: 'str', pages: 'int' = 1) -> 'str':
+        """Make a report."""
+        return name
+
+
+METHODS = ['method', 'amethod', 'of_class', 'aof_class', 'static', 'astatic']
+
+_decorate: Any = pooled(key='reports', max_size=2)
+
+DECORATED: Any = type('Decorated', (), {name: _decorate(vars(Plain)[name]) for name in METHODS})
+
+PAIRS: list[tuple[str, Any, Any]] = [
+    ('a function', _plain, _decorate(_plain)),
+    ('an async function', _aplain, _decorate(_aplain)),
+    ('a function twice', _plain, _decorate(_decorate(_plain))),
+    ('an async function twice', _aplain, _decorate(_decorate(_aplain))),
+    *((f'{name} of the class', getattr(Plain, name), getattr(DECORATED, name)) for name in METHODS),
+    *((f'{name} of an object', getattr(Plain(), name), getattr(DECORATED(), name)) for name in METHODS),
+]
+
+QUESTIONS: dict[str, Callable[[Any], Any]] = {
+    'is it async': inspect.iscoroutinefunction,
+    'is it async, for asyncio': asyncio.iscoroutinefunction,
+    'is a partial function of it async': lambda function: inspect.iscoroutinefunction(functools.partial(function, 'a')),
+    'is it a generator': inspect.isgeneratorfunction,
+    'is it an async generator': inspect.isasyncgenfunction,
+    'is it a class': inspect.isclass,
+    'is it a routine': inspect.isroutine,
+    'can it be called': callable,
+    'its signature': inspect.signature,
+    'its signature with types': lambda function: inspect.signature(function, eval_str=True),
+    'the signature of a partial function': lambda function: inspect.signature(functools.partial(function, 'a')),
+    'its types': typing.get_type_hints,
+    'its name': lambda function: function.__name__,
+    'its qualified name': lambda function: function.__qualname__,
+    'its module': lambda function: function.__module__,
+    'its documentation': inspect.getdoc,
+    'its text': inspect.getsource,
+    'its code': lambda function: inspect.unwrap(function).__code__,
+    'its copy is itself': lambda function: copy.copy(function) == function,
+    'it equals itself, hashed too': lambda function: len({function, function}) == 1,
+}
+
+
+@pytest.mark.parametrize('question', QUESTIONS)
+@pytest.mark.parametrize(('plain', 'decorated'), [pair[1:] for pair in PAIRS], ids=[pair[0] for pair in PAIRS])
+def test_a_framework_gets_the_same_answers_as_of_the_function(question: str, plain: Any, decorated: Any) -> None:
+    """Whatever it asks in order to decide how to call it, and with what."""
+    ask = QUESTIONS[question]
+    assert ask(decorated) == ask(plain)
+
+
 def test_it_keeps_name_documentation_and_signature() -> None:
     """What help() and frameworks show is the function's own."""
     assert report.__name__ == 'report'
@@ -97,7 +189,11 @@ def test_it_is_pickled_by_name() -> None:
     assert pickle.loads(pickle.dumps(areport)) is areport
     assert copy.deepcopy(report) is report
     assert pickle.loads(pickle.dumps(PRINTER('a').method))('text')[0].name == 'a'
+    assert pickle.loads(pickle.dumps(PRINTER.method)) is PRINTER.method
     assert pickle.loads(pickle.dumps(SUB.of_class))('text') == (Sub, 'text')
+    assert pickle.loads(pickle.dumps(PRINTER.static)) is PRINTER.static
+    with pytest.raises((pickle.PicklingError, AttributeError), match='lambda'):
+        pickle.dumps(pooled('reports', max_size=1)(lambda: None))
 
 
 def test_a_method_gets_its_object() -> None:
@@ -167,6 +263,56 @@ def test_any_callable_can_be_decorated() -> None:
     assert decorate(functools.partial(lambda first, name: first + name, 'a'))('b') == 'ab'
     assert decorate(Callable())('a') == 'a'
     assert asyncio.run(decorate(AsyncCallable())('a')) == 'a'
+
+
+def test_a_method_equals_itself_and_no_other() -> None:
+    """As methods do, of which there is a new object each time: what was registered can be found again."""
+    printer = PRINTER('a')
+    assert printer.method == printer.method
+    assert printer.method != PRINTER('a').method
+    assert printer.method != printer.amethod
+    assert printer.method != PRINTER.method
+    assert {printer.method: 1}[printer.method] == 1
+    assert PRINTER.of_class == PRINTER.of_class != SUB.of_class
+    assert report == report
+    assert report != areport
+
+
+def test_what_is_abstract_stays_abstract() -> None:
+    """A method of each kind, so that its class cannot be made before it is there."""
+
+    class Report(abc.ABC):
+        @pooled(key='reports', max_size=1)
+        @abc.abstractmethod
+        def method(self) -> None: ...
+
+        @pooled(key='reports', max_size=1)
+        @classmethod
+        @abc.abstractmethod
+        def of_class(cls) -> None: ...
+
+        @pooled(key='reports', max_size=1)
+        @staticmethod
+        @abc.abstractmethod
+        async def static() -> None: ...
+
+    assert Report.__abstractmethods__ == {'method', 'of_class', 'static'}
+    assert not getattr(report, '__isabstractmethod__', False)
+
+
+def test_a_subclass_calls_the_method_that_it_overrides() -> None:
+    """By ``super()``, in a pool of its own or in the same."""
+
+    class Loud(Printer):
+        @pooled(key='loud-{self.name}', max_size=1)
+        def method(self, text: str) -> object:
+            return super().method(text.upper())
+
+    loud: Any = Loud('a')
+    assert loud.method('text') == (loud, 'TEXT')
+    with pool('method-a', max_size=1):
+        assert loud.method('text') is None
+        assert (loud.method.size(), super(Loud, loud).method.size()) == (0, 1)
 
 
 def test_calls_of_one_function_nest() -> None:

@@ -130,8 +130,8 @@ def test_a_client_for_the_wrong_side_is_refused(arguments: dict[str, Any], messa
 @pytest.mark.parametrize(
     ('client', 'message'),
     [
-        (redis.Redis, 'not the class Redis'),
-        (MemoryClient, 'not the class MemoryClient'),
+        (redis.Redis, "not a class: make an instance of <class 'redis"),
+        (MemoryClient, "not a class: make an instance of <class 'py_cachify"),
         (object(), 'has no get and no set and no delete'),
         ({}, 'has no set and no delete'),
         ('redis://localhost', 'must have the methods get, set and delete'),

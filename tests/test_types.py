@@ -1,17 +1,82 @@
-"""What a type checker knows of the public names; it checks this file as well, so these claims hold or it complains.
+"""What a type checker knows of the public names, under two of them; ``tests/typing`` states it line by line.
 
-``assert_type`` does nothing at run time: what runs here is that the values are what the types say.
+The rest of this file is checked as well, and runs: there the values are what their types say.
 """
 
 import asyncio
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, assert_type
+
+import pytest
+
+from py_cachify import init_cachify, pool, pooled
+
+
+ROOT = Path(__file__).parent.parent
+FOR_MYPY_ALONE = 'limits_of_mypy.py'
+
+# Each of the lines that say so must be found: else a checker that looked at nothing would find nothing wrong.
+CANARY = """
 from typing import assert_type
+from py_cachify import pooled
+@pooled('a', max_size=1)
+def f(a: int) -> str: return str(a)
+assert_type(f(1), str)  # wrong
+f('a')  # wrong
+f(1)  # type: ignore[call-arg]  # wrong
+"""
 
-import fakeredis
-import redis
-import redis.asyncio
 
-from py_cachify import AsyncClient, MemoryClient, SyncClient, init_cachify, pool, pooled
-from tests.stores import AsyncDictClient, DictClient
+def _run(*command: str) -> str:
+    return subprocess.run(
+        [sys.executable, '-m', *command], capture_output=True, text=True, check=False, cwd=ROOT
+    ).stdout
+
+
+def _mypy(files: list[str]) -> set[tuple[str, int]]:
+    printed = _run('mypy', '--strict', '--no-pretty', *files)
+    assert re.search(rf'checked {len(files)} source files', printed), printed
+    return {(Path(place).name, int(line)) for place, line in re.findall(r'^(.+?):(\d+): error:', printed, re.MULTILINE)}
+
+
+def _basedpyright(files: list[str]) -> set[tuple[str, int]]:
+    files = [file for file in files if not file.endswith(FOR_MYPY_ALONE)]
+    printed = _run('basedpyright', '--outputjson', '--pythonpath', sys.executable, *files)
+    found = json.loads(printed)
+    assert found['summary']['filesAnalyzed'] >= len(files), printed
+    return {
+        (Path(each['file']).name, each['range']['start']['line'] + 1)
+        for each in found['generalDiagnostics']
+        if each['severity'] != 'information'
+    }
+
+
+@pytest.mark.parametrize('errors_in', [_mypy, _basedpyright])
+def test_users_see_the_types_that_are_stated(
+    errors_in: Callable[[list[str]], set[tuple[str, int]]], tmp_path: Path
+) -> None:
+    """Every ``assert_type`` holds, every line that is said to be wrong is, and no other line is."""
+    canary = tmp_path / 'canary.py'
+    canary.write_text(CANARY)
+    files = [str(file) for file in sorted((ROOT / 'tests' / 'typing').glob('*.py'))]
+    assert len(files) > 5
+    expected = {('canary.py', number) for number, line in enumerate(CANARY.splitlines(), 1) if '# wrong' in line}
+    assert errors_in([*files, str(canary)]) == expected
+
+
+def test_every_public_name_has_a_type() -> None:
+    """None is unknown to a checker that reads the package as users install it."""
+    report: dict[str, Any] = json.loads(
+        _run('basedpyright', '--verifytypes', 'py_cachify', '--ignoreexternal', '--outputjson')
+    )
+    counts = report['typeCompleteness']['exportedSymbolCounts']
+    assert counts['withKnownType'] > 100
+    assert counts['withUnknownType'] == 0
 
 
 def _pages(name: str) -> int:
@@ -24,19 +89,6 @@ async def _apages(name: str) -> int:
 
 async def _later(name: str) -> bytes:
     return name.encode()
-
-
-def test_the_clients_of_redis_are_clients() -> None:
-    """Also those of ``redis.asyncio``, a memory client, and what keeps the plain contract."""
-    sync: list[SyncClient] = [MemoryClient(), DictClient(), fakeredis.FakeRedis(), redis.Redis()]
-    asynchronous: list[AsyncClient | MemoryClient] = [
-        MemoryClient(),
-        AsyncDictClient(DictClient()),
-        fakeredis.FakeAsyncRedis(),
-        redis.asyncio.Redis(),
-    ]
-    init_cachify(sync[0])
-    init_cachify(async_client=asynchronous[0])
 
 
 def test_the_type_of_a_call_is_what_it_can_result_in() -> None:

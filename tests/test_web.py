@@ -1,13 +1,15 @@
 """A web framework runs a generator dependency in one thread first and then in another: each request has its slot."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import pytest
 import redis
-from fastapi import Depends, FastAPI, HTTPException
+from fastapi import BackgroundTasks, Depends, FastAPI, Header, HTTPException
+from pydantic import BaseModel
 
 from py_cachify import CachifyPoolFullError, MemoryClient, init_cachify, pool, pooled
 
@@ -106,3 +108,117 @@ def test_a_decorated_handler_keeps_its_signature() -> None:
             assert (await client.get('/decorated/a', params={'hold': 'long'})).status_code == 422
 
     asyncio.run(main())
+
+
+class Order(BaseModel):
+    """The body of a request."""
+
+    name: str
+    pages: int = 1
+
+
+class Counter:
+    """Handlers and dependencies that are methods."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @pooled('counter-{self.name}', max_size=1)
+    def order(self, order: Order, x_urgent: Annotated[bool, Header()] = False) -> dict[str, object]:
+        return {'order': order.name * order.pages, 'urgent': x_urgent, 'thread': threading.get_ident()}
+
+    @pooled('counter-{self.name}', max_size=1)
+    async def aorder(self, order: Order, x_urgent: Annotated[bool, Header()] = False) -> dict[str, object]:
+        return {'order': order.name * order.pages, 'urgent': x_urgent, 'thread': threading.get_ident()}
+
+
+@pooled('tokens', max_size=1)
+def token(authorization: Annotated[str, Header()]) -> str:
+    """A dependency, in a thread of the framework's."""
+    return f'{authorization} {threading.get_ident() != threading.main_thread().ident}'
+
+
+@pooled('tokens', max_size=1)
+async def atoken(authorization: Annotated[str, Header()]) -> str:
+    """A dependency, on the event loop."""
+    return f'{authorization} {threading.get_ident() != threading.main_thread().ident}'
+
+
+@pooled('shops-{number}', max_size=1, on_full=lambda number: f'closed: {number}')
+def shop(number: int) -> str:
+    """A handler that can be refused."""
+    return f'open: {number}'
+
+
+def in_the_background(done: list[str]) -> Any:
+    """What a handler leaves to be done, sync and async."""
+
+    @pooled('background', max_size=1)
+    def later(name: str) -> None:
+        done.append(f'{name} {threading.get_ident() != threading.main_thread().ident}')
+
+    @pooled('background', max_size=1)
+    async def alater(name: str) -> None:
+        done.append(f'{name} {threading.get_ident() != threading.main_thread().ident}')
+
+    async def handler(tasks: BackgroundTasks) -> None:
+        tasks.add_task(later, 'sync')
+        tasks.add_task(alater, name='async')
+
+    return handler
+
+
+def test_decorated_handlers_dependencies_and_tasks_are_called_as_they_would_be() -> None:
+    """A sync one in a thread and an async one on the loop, each with what its parameters ask for."""
+    init_cachify()
+    done: list[str] = []
+    app = FastAPI()
+    counter = Counter('a')
+    app.post('/orders')(counter.order)
+    app.post('/aorders')(counter.aorder)
+    app.get('/shops/{number}')(shop)
+    app.get('/background')(in_the_background(done))
+
+    @app.get('/tokens')
+    async def tokens(one: Annotated[str, Depends(token)], other: Annotated[str, Depends(atoken)]) -> list[str]:
+        return [one, other]
+
+    async def main() -> None:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url='http://pools') as client:
+            for path, is_elsewhere in (('/orders', True), ('/aorders', False)):
+                order = {'name': 'ab', 'pages': 2}
+                answer = (await client.post(path, json=order, headers={'x-urgent': 'true'})).json()
+                assert (answer['order'], answer['urgent']) == ('abab', True)
+                assert (answer['thread'] != threading.get_ident()) == is_elsewhere
+                assert (await client.post(path, json={'pages': 2})).status_code == 422
+            assert (await client.get('/tokens', headers={'authorization': 'me'})).json() == ['me True', 'me False']
+            assert (await client.get('/tokens')).status_code == 422
+            async with pool('shops-7', max_size=1):
+                assert (await client.get('/shops/7')).json() == 'closed: 7'
+                assert (await client.get('/shops/8')).json() == 'open: 8'
+            assert (await client.get('/shops/many')).status_code == 422
+            assert (await client.get('/background')).status_code == 200
+            assert done == ['sync True', 'async False']
+
+    asyncio.run(main())
+
+
+def test_the_schema_of_a_decorated_handler_is_that_of_the_function() -> None:
+    """What the framework documents: the same parameters, body and description as without a pool."""
+
+    def described(decorate: Any) -> Any:
+        def order(number: int, order: Order, urgent: bool = False) -> str:
+            """Order something."""
+            return order.name
+
+        async def aorder(number: int, order: Order, urgent: bool = False) -> str:
+            """Order something, later."""
+            return order.name
+
+        app = FastAPI()
+        for function in (order, aorder):
+            app.post(f'/{function.__name__}/{{number}}', response_model=str)(decorate(function))
+        return app.openapi()
+
+    assert described(pooled('orders-{number}', max_size=1)) == described(lambda function: function)

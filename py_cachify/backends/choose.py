@@ -7,6 +7,7 @@ counted in two ways would break the pool's promise.
 import inspect
 from typing import Any, NamedTuple
 
+from py_cachify.arguments import is_a, kind_of, shown
 from py_cachify.backends.base import AsyncBackend, Backend
 from py_cachify.backends.memory import MemoryBackend, MemoryClient
 from py_cachify.backends.plain import AsyncPlainBackend, PlainBackend
@@ -15,6 +16,13 @@ from py_cachify.backends.plain import AsyncPlainBackend, PlainBackend
 MEMORY = 'in memory'
 SCRIPTED = 'by scripts, as Redis or Valkey'
 PLAIN = 'by one name for each slot, as a plain client'
+
+PLAIN_CALLS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    'get': (('name',), {}),
+    'set': (('name', 'value'), {'ex': 1, 'nx': True}),
+    'delete': (('name',), {}),
+}
+"""How the methods of the plain contract are called."""
 
 
 class Backends(NamedTuple):
@@ -66,7 +74,7 @@ def _memory_backends(sync_client: Any, async_client: Any) -> Backends:
     given = [client for client in (sync_client, async_client) if client is not None]
     if any(client is not given[0] for client in given):
         raise ValueError(
-            f'sync_client and async_client are two separate stores, {sync_client!r} and {async_client!r}:'
+            f'sync_client and async_client are two separate stores, {shown(sync_client)} and {shown(async_client)}:'
             ' give one MemoryClient, it serves both sides'
         )
     backend = MemoryBackend(given[0])
@@ -74,45 +82,69 @@ def _memory_backends(sync_client: Any, async_client: Any) -> Backends:
 
 
 def _kind(name: str, client: Any) -> str:
-    if isinstance(client, type):
-        raise TypeError(f'{name} must be a client, not the class {client.__name__}: make an instance of it')
-    if isinstance(client, MemoryClient):
-        return MEMORY
-    if _has(client, 'eval') and _has(client, 'evalsha'):
+    if is_a(client, type):
+        raise TypeError(f'{name} must be a client, not a class: make an instance of {shown(client)}')
+    try:
+        if isinstance(client, MemoryClient):
+            return MEMORY
+        methods = {method: getattr(client, method, None) for method in ('eval', 'evalsha', *PLAIN_CALLS)}
+    except Exception as error:
+        # Such as a proxy, of which there is nothing to ask where it was made.
+        raise TypeError(f'{name} must be a client; a {kind_of(client)} could not be asked: {shown(error)}') from error
+    if callable(methods['eval']) and callable(methods['evalsha']):
         return SCRIPTED
-    missing = [method for method in ('get', 'set', 'delete') if not _has(client, method)]
+    missing = [method for method in PLAIN_CALLS if not callable(methods[method])]
     if missing:
         raise TypeError(
-            f'{name} must have the methods get, set and delete; {_kind_of(client)} has no {" and no ".join(missing)}'
+            f'{name} must have the methods get, set and delete; a {kind_of(client)} has no {" and no ".join(missing)}'
         )
+    for method, (arguments, named) in PLAIN_CALLS.items():
+        if not _takes(methods[method], arguments, named):
+            called = ', '.join([*map(repr, arguments), *(f'{each}={value!r}' for each, value in named.items())])
+            raise TypeError(f'{name} is called as {method}({called}), which that of a {kind_of(client)} does not take')
     return PLAIN
 
 
-def _kind_of(client: Any) -> str:
-    """Its class, as the text of a client itself can be a page."""
-    return f'a {type(client).__module__}.{type(client).__qualname__}'
-
-
-def _has(client: Any, method: str) -> bool:
-    return callable(getattr(client, method, None))
+def _takes(method: Any, arguments: tuple[str, ...], named: dict[str, Any]) -> bool:
+    """Whether a method can be called so; whichever does not tell is believed."""
+    try:
+        signature = inspect.signature(method)
+    except Exception:
+        return True
+    try:
+        signature.bind(*arguments, **named)
+    except TypeError:
+        return False
+    return True
 
 
 def _check_side(name: str, client: Any, *, wants_async: bool) -> None:
     if client is None:
         return
-    # What redis-py and its relatives await at the bottom; their commands are plain functions on both sides.
-    method = next(getattr(client, at) for at in ('execute_command', 'evalsha', 'get') if _has(client, at))
-    is_async = inspect.iscoroutinefunction(method) or _promises_an_awaitable(method)
-    if is_async and not wants_async:
+    is_async = _is_async(client)
+    if is_async is True and not wants_async:
         raise TypeError(
-            f'{name} must be a synchronous client, {_kind_of(client)} is asynchronous: pass it as async_client'
+            f'{name} must be a synchronous client, a {kind_of(client)} is asynchronous: pass it as async_client'
         )
-    # An object that can be called, a mock for one, does not show what it returns.
-    if not is_async and wants_async and inspect.isfunction(inspect.unwrap(getattr(method, '__func__', method))):
+    if is_async is False and wants_async:
         raise TypeError(
-            f'{name} must be an asynchronous client, {_kind_of(client)} is synchronous: pass it as sync_client'
+            f'{name} must be an asynchronous client, a {kind_of(client)} is synchronous: pass it as sync_client'
             ' (or declare its methods with async def, or as returning an Awaitable)'
         )
+
+
+def _is_async(client: Any) -> bool | None:
+    """Whether a client has to be awaited; ``None`` where that shows only when it is called."""
+    try:
+        # What redis-py and its relatives await at the bottom; their commands are plain functions on both sides.
+        names = ('execute_command', 'evalsha', 'get')
+        method = next(found for name in names if callable(found := getattr(client, name, None)))
+        if inspect.iscoroutinefunction(method) or _promises_an_awaitable(method):
+            return True
+        # An object that can be called, a mock for one, does not show what it returns.
+        return False if inspect.isfunction(inspect.unwrap(getattr(method, '__func__', method))) else None
+    except Exception:
+        return None
 
 
 def _promises_an_awaitable(method: Any) -> bool:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from py_cachify.arguments import shown
 from py_cachify.backends.atomic import AtomicBackend
 from py_cachify.backends.expiries import Expiries
 from py_cachify.process import give_lock
@@ -38,7 +39,7 @@ class MemoryClient:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         if not callable(clock):
-            raise TypeError(f'clock must be a function that returns seconds, not {clock!r}')
+            raise TypeError(f'clock must be a function that returns seconds, not {shown(clock)}')
         self._clock = clock
         give_lock(self)
         self._slots = Expiries()

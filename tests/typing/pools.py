@@ -1,0 +1,51 @@
+"""The pool and ``init_cachify``: what they take, and what they give."""
+
+from typing import assert_type
+
+import fakeredis
+import redis
+import redis.asyncio
+
+from py_cachify import UNSET, AsyncClient, Cachify, CachifyPoolFullError, MemoryClient, SyncClient, init_cachify, pool
+from tests.stores import AsyncDictClient, DictClient
+
+
+async def of_a_pool() -> None:
+    """Both sides of it."""
+    one = pool('reports', max_size=1, slot_exp=60)
+    with one as entered:
+        assert_type(entered, pool)
+    async with one as aentered:
+        assert_type(aentered, pool)
+    assert_type(one.size(), int)
+    assert_type(await one.asize(), int)
+    for slot_exp in (1, 0.5, None, UNSET):
+        pool(key='reports', max_size=1, slot_exp=slot_exp)
+    pool('reports')  # type: ignore[call-arg]
+    pool(7, max_size=1)  # type: ignore[arg-type]
+    pool('reports', max_size=1.5)  # type: ignore[arg-type]
+    pool('reports', max_size=1, slot_exp='60')  # type: ignore[arg-type]
+
+
+def of_a_refusal(full: CachifyPoolFullError) -> None:
+    """Which pool, and how large."""
+    assert_type(full.key, str)
+    assert_type(full.max_size, int)
+
+
+def of_clients() -> None:
+    """Those of ``redis`` and ``redis.asyncio``, a memory client, and what keeps the plain contract."""
+    sync: list[SyncClient] = [MemoryClient(), DictClient(), fakeredis.FakeRedis(), redis.Redis()]
+    asynchronous: list[AsyncClient | MemoryClient] = [
+        MemoryClient(),
+        AsyncDictClient(DictClient()),
+        fakeredis.FakeAsyncRedis(),
+        redis.asyncio.Redis(),
+    ]
+    assert_type(init_cachify(sync[0], asynchronous[0], prefix='a', default_pool_slot_expiration=None), Cachify)
+    init_cachify(async_client=MemoryClient())
+    init_cachify('redis://localhost')  # type: ignore[arg-type]
+    init_cachify({})  # type: ignore[arg-type]
+    init_cachify(async_client=DictClient())  # type: ignore[arg-type]
+    init_cachify(AsyncDictClient(DictClient()), prefix=None)  # type: ignore[arg-type]
+    init_cachify(None, None, 'PYC-')  # type: ignore[call-arg]
