@@ -148,11 +148,11 @@ def give_back_quietly(held: SyncHeld) -> None:
 
 async def agive_back(held: AsyncHeld, *, body_failed: bool) -> None:
     """The same, awaited, and to its end: a task that is cancelled meanwhile still gives its slot back."""
-    lease, wanted, backend, since, pid = held
-    if pid != os.getpid():
-        return
+    lease, wanted, backend, _, pid = held
     if isinstance(backend, Backend):
-        give_back(Held(lease, wanted, backend, since, pid), body_failed=body_failed)
+        give_back(held, body_failed=body_failed)  # type: ignore[arg-type]  # its backend is narrowed, itself is not
+        return
+    if pid != os.getpid():
         return
     if asyncio._get_running_loop() is None:  # noqa: SLF001 - as in entries.py
         # A coroutine that is thrown away when no loop runs: nobody can carry out a request.
