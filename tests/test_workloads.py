@@ -1,7 +1,6 @@
 """Workloads: what a trace file or a distribution turns into, and what is said of records left out."""
 
 import gzip
-import random
 from collections import Counter
 from pathlib import Path
 
@@ -150,32 +149,3 @@ def test_a_job_that_cannot_be_is_refused(job: tuple[float, float]) -> None:
     """No job arrives never, or holds for a negative time."""
     with pytest.raises(ValueError, match='a job needs a finite arrival'):
         Trace([job])
-
-
-@pytest.mark.parametrize('text', ['exp:0.123456789', 'const:0', 'uniform:1:2.5', 'lognormal:-0.5:1.25'])
-def test_a_holding_time_is_written_as_it_is_read(text: str) -> None:
-    """So that the line that repeats a run repeats it exactly."""
-    assert str(parse_holding(text)) == text
-    assert parse_holding(text).draw(random.Random(1)) >= 0
-
-
-@pytest.mark.parametrize(
-    ('text', 'complaint'),
-    [
-        ('gamma:1', 'write exp:MEAN, const:X, uniform:A:B or lognormal:MU:SIGMA'),
-        ('exp', 'write exp:MEAN'),
-        ('exp:1:2', 'write exp:MEAN'),
-        ('exp:fast', 'write exp:MEAN, with numbers'),
-        ('exp:nan', 'with finite numbers'),
-        ('exp:0', 'its mean must be more than 0'),
-        ('const:-1', 'it must be at least 0'),
-        ('uniform:3:1', 'it needs 0 <= low <= high'),
-        ('lognormal:0:0', 'sigma must be more than 0'),
-        ('lognormal:800:1', 'too large'),
-    ],
-)
-def test_a_holding_time_that_cannot_be_read_says_how_to_write_it(text: str, complaint: str) -> None:
-    """The complaint names the text and the form."""
-    with pytest.raises(ValueError, match=complaint) as error:
-        parse_holding(text)
-    assert text.split(':')[0] in str(error.value)
