@@ -25,7 +25,17 @@ from simulations.checks import InvariantError, Violation
 from simulations.engine import replay
 from simulations.figures import Figures
 from simulations.history import Event, History
-from simulations.holding import Constant, Exponential, Holding, Lognormal, Pareto, Uniform, parse_holding
+from simulations.holding import (
+    Constant,
+    Empirical,
+    Exponential,
+    Holding,
+    Lognormal,
+    Mixture,
+    Pareto,
+    Uniform,
+    parse_holding,
+)
 from simulations.intervals import Interval, mean_interval
 from simulations.results import Result
 from simulations.stores import Store, StoreError, open_store
@@ -50,6 +60,7 @@ from simulations.workloads import Job, Poisson, Trace, Workload
 
 __all__ = [
     'Constant',
+    'Empirical',
     'Engset',
     'Event',
     'Exponential',
@@ -61,6 +72,7 @@ __all__ = [
     'Job',
     'Lognormal',
     'LossSystem',
+    'Mixture',
     'Pareto',
     'Poisson',
     'Result',

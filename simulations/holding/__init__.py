@@ -5,8 +5,21 @@ the theory of a pool needs to know.
 """
 
 from simulations.holding.base import Holding, number
+from simulations.holding.empirical import Empirical
+from simulations.holding.mixture import Mixture
 from simulations.holding.parse import parse_holding
 from simulations.holding.simple import Constant, Exponential, Lognormal, Pareto, Uniform
 
 
-__all__ = ['Constant', 'Exponential', 'Holding', 'Lognormal', 'Pareto', 'Uniform', 'number', 'parse_holding']
+__all__ = [
+    'Constant',
+    'Empirical',
+    'Exponential',
+    'Holding',
+    'Lognormal',
+    'Mixture',
+    'Pareto',
+    'Uniform',
+    'number',
+    'parse_holding',
+]
