@@ -39,7 +39,6 @@ from simulations.holding import (
 from simulations.intervals import Interval, mean_interval
 from simulations.results import Result
 from simulations.stores import Store, StoreError, open_store
-from simulations.swf import TraceError, read_swf
 from simulations.theory import (
     Engset,
     LossSystem,
@@ -55,6 +54,7 @@ from simulations.theory import (
     occupancy_distribution,
     retrials,
 )
+from simulations.traces import TraceError, read_azure, read_swf, read_table, read_trace, recognise, select_jobs
 from simulations.workloads import Job, Poisson, Trace, Workload
 
 
@@ -97,7 +97,12 @@ __all__ = [
     'occupancy_distribution',
     'open_store',
     'parse_holding',
+    'read_azure',
     'read_swf',
+    'read_table',
+    'read_trace',
+    'recognise',
     'replay',
     'retrials',
+    'select_jobs',
 ]

@@ -18,8 +18,8 @@ _SIMPLE: dict[str, tuple[Callable[..., Holding], str]] = {
     'lognormal': (Lognormal, 'lognormal:MU:SIGMA'),
     'pareto': (Pareto, 'pareto:SHAPE:MIN'),
 }
-_VALUES, _FILE, _MIX = 'values:A:B:...', 'file:PATH', 'mix:WEIGHT*FORM+...'
-_FORMS = [*(form for _, form in _SIMPLE.values()), _VALUES, _FILE, _MIX]
+_VALUES, _FILE, _TRACE, _MIX = 'values:A:B:...', 'file:PATH', 'trace:PATH', 'mix:WEIGHT*FORM+...'
+_FORMS = [*(form for _, form in _SIMPLE.values()), _VALUES, _FILE, _TRACE, _MIX]
 # The plus between two parts is one that a weight and its star follow, and not that of a weight such as 1e+20.
 _BETWEEN_PARTS = re.compile(r'(?<![0-9.][eE])\+(?=\s*(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*\*)')
 
@@ -27,7 +27,7 @@ _BETWEEN_PARTS = re.compile(r'(?<![0-9.][eE])\+(?=\s*(?:[0-9]+\.?[0-9]*|\.[0-9]+
 def parse_holding(text: str, folder: str | Path | None = None) -> Holding:
     """Read a distribution of the holding time, in seconds.
 
-    ======================  ====================================================================================
+    ======================  =======================================================================================
     ``exp:MEAN``            exponential
     ``const:X``             always the same
     ``uniform:A:B``         anything between two bounds
@@ -35,8 +35,9 @@ def parse_holding(text: str, folder: str | Path | None = None) -> Holding:
     ``pareto:SHAPE:MIN``    longer than x with probability (MIN/x)^SHAPE
     ``values:A:B:...``      each of these with equal weight
     ``file:PATH``           the same, of a text file with one value a line
+    ``trace:PATH``          those of the jobs of a trace, in any format that :func:`simulations.read_trace` recognises
     ``mix:W*FORM+W*FORM``   one of the above or another, with these weights
-    ======================  ====================================================================================
+    ======================  =======================================================================================
 
     Args:
         text: one of the forms.
@@ -56,10 +57,14 @@ def parse_holding(text: str, folder: str | Path | None = None) -> Holding:
     match name:
         case 'mix':
             return Mixture(tuple(_part(text, part, folder) for part in _BETWEEN_PARTS.split(rest)))
+        case 'file' | 'trace' if not rest:
+            raise ValueError(f'holding {text!r}: write {_FILE if name == "file" else _TRACE}')
         case 'file':
-            if not rest:
-                raise ValueError(f'holding {text!r}: write {_FILE}')
             return Empirical.from_file(rest, folder)
+        case 'trace':
+            from simulations.traces import read_trace  # which knows this package
+
+            return Empirical(read_trace(Path(folder or '') / rest).holdings, text)
         case 'values':
             return Empirical(_numbers(text, rest, _VALUES))
     if name not in _SIMPLE:
