@@ -12,7 +12,9 @@
 from importlib.util import find_spec
 
 
-if missing := [name for name in ('fakeredis', 'matplotlib', 'redis', 'simpy', 'tqdm') if find_spec(name) is None]:
+if missing := [
+    name for name in ('fakeredis', 'matplotlib', 'numpy', 'redis', 'simpy', 'tqdm') if find_spec(name) is None
+]:
     raise ModuleNotFoundError(
         f"simulations needs what the extra `sim` installs, {', '.join(missing)}: pip install 'py-cachify-lab[sim]'",
         name=missing[0],
@@ -23,17 +25,43 @@ from simulations.checks import InvariantError, Violation
 from simulations.engine import replay
 from simulations.figures import Figures
 from simulations.history import Event, History
-from simulations.holding import Constant, Exponential, Holding, Lognormal, Uniform, parse_holding
+from simulations.holding import (
+    Constant,
+    Empirical,
+    Exponential,
+    Holding,
+    Lognormal,
+    Mixture,
+    Pareto,
+    Uniform,
+    parse_holding,
+)
 from simulations.intervals import Interval, mean_interval
 from simulations.results import Result
 from simulations.stores import Store, StoreError, open_store
-from simulations.swf import TraceError, read_swf
-from simulations.theory import LossSystem, erlang_b, loss_system
+from simulations.theory import (
+    Engset,
+    LossSystem,
+    Retrials,
+    engset,
+    engset_occupancy,
+    erlang_b,
+    erlang_c,
+    load_for,
+    loss_system,
+    max_size_for,
+    mean_wait,
+    occupancy_distribution,
+    retrials,
+)
+from simulations.traces import TraceError, read_azure, read_swf, read_table, read_trace, recognise, select_jobs
 from simulations.workloads import Job, Poisson, Trace, Workload
 
 
 __all__ = [
     'Constant',
+    'Empirical',
+    'Engset',
     'Event',
     'Exponential',
     'Figures',
@@ -44,8 +72,11 @@ __all__ = [
     'Job',
     'Lognormal',
     'LossSystem',
+    'Mixture',
+    'Pareto',
     'Poisson',
     'Result',
+    'Retrials',
     'Store',
     'StoreError',
     'Trace',
@@ -54,11 +85,24 @@ __all__ = [
     'Violation',
     'Workload',
     'bundled_trace',
+    'engset',
+    'engset_occupancy',
     'erlang_b',
+    'erlang_c',
+    'load_for',
     'loss_system',
+    'max_size_for',
     'mean_interval',
+    'mean_wait',
+    'occupancy_distribution',
     'open_store',
     'parse_holding',
+    'read_azure',
     'read_swf',
+    'read_table',
+    'read_trace',
+    'recognise',
     'replay',
+    'retrials',
+    'select_jobs',
 ]

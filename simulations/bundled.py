@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from simulations.swf import read_swf
+from simulations.traces import read_swf
 from simulations.workloads import Trace
 
 

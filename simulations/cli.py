@@ -24,7 +24,7 @@ from simulations.engine import replay
 from simulations.holding import Holding, number, parse_holding
 from simulations.results import Result
 from simulations.stores import STORES, StoreError, default_store, without_password
-from simulations.swf import read_swf
+from simulations.traces import read_swf
 from simulations.workloads import Poisson, Workload
 
 

@@ -1,94 +1,16 @@
-"""Workloads: what a trace file or a distribution turns into, and what is said of records left out."""
+"""Workloads: what jobs a distribution or a list of them turns into."""
 
-import gzip
-import random
+from array import array
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from simulations import Job, Poisson, Trace, TraceError, bundled_trace, parse_holding, read_swf
-
-
-HEADER = '; Version: 2.2\n;\n'
-
-
-def record(submit: str, run: str, *, user: str = '7', queue: str = '1') -> str:
-    fields = ['1', submit, '5', run, *['-1'] * 7, user, '-1', '-1', queue, '-1', '-1', '-1']
-    return ' '.join(fields) + '\n'
-
-
-def swf(folder: Path, *records: str) -> Path:
-    path = folder / 'log.swf'
-    path.write_text(HEADER + ''.join(records))
-    return path
-
-
-def test_a_job_of_a_log_arrives_when_submitted_and_holds_for_its_run_time(tmp_path: Path) -> None:
-    """One job is one slot; its wait in the cluster's queue is not the pool's."""
-    trace = read_swf(swf(tmp_path, record('10', '60'), record('20', '358.00'), record('30', '0')))
-
-    assert list(trace) == [Job(10, 60), Job(20, 358), Job(30, 0)]
-    assert (trace.name, trace.expected_jobs, trace.skipped) == ('log.swf', 3, {})
-
-
-def test_a_log_may_be_compressed(tmp_path: Path) -> None:
-    """Gzip is known by its first bytes, whatever the file is called."""
-    path = tmp_path / 'log.swf'
-    path.write_bytes(gzip.compress((HEADER + record('1', '2')).encode()))
-
-    assert list(read_swf(path)) == [Job(1, 2)]
-
-
-def test_records_that_cannot_be_used_are_counted_by_reason(tmp_path: Path) -> None:
-    """Nothing is dropped in silence."""
-    records = [record('1', '2'), record('2', '-1'), record('3', '-1'), record('-1', '4'), record('x', '4'), '1 2 3\n']
-
-    assert read_swf(swf(tmp_path, *records)).skipped == {
-        'without a run time': 2,
-        'without a submit time': 1,
-        'with a submit or run time that is no number': 1,
-        'without 18 fields': 1,
-    }
-
-
-def test_records_out_of_order_are_put_in_order(tmp_path: Path) -> None:
-    """Jobs of one instant keep the order of the file."""
-    trace = read_swf(swf(tmp_path, record('5', '1'), record('3', '2'), record('5', '3'), record('3', '4')))
-
-    assert list(trace) == [Job(3, 2), Job(3, 4), Job(5, 1), Job(5, 3)]
-
-
-@pytest.mark.parametrize(('key', 'name'), [('user', 'user-42'), ('queue', 'queue-3')])
-def test_a_pool_for_each_user_or_queue(tmp_path: Path, key: str, name: str) -> None:
-    """The key is read from the record's field."""
-    trace = read_swf(swf(tmp_path, record('5', '1', user='42', queue='3')), key)  # type: ignore[arg-type]
-
-    assert list(trace) == [Job(5, 1, name)]
-
-
-@pytest.mark.parametrize(
-    ('content', 'complaint'),
-    [
-        (b'a,b\n1,2\n', 'is not in the Standard Workload Format: none of its 2 records'),
-        (b'', 'is not in the Standard Workload Format: none of its 0 records'),
-        (b'\x1f\x8b\x08\x00 not gzip at all', 'cannot read the trace'),
-    ],
-)
-def test_what_is_no_log_is_refused_with_its_name(tmp_path: Path, content: bytes, complaint: str) -> None:
-    """One line says which file and what is wrong with it."""
-    path = tmp_path / 'jobs'
-    path.write_bytes(content)
-
-    with pytest.raises(TraceError, match=complaint) as error:
-        read_swf(path)
-    assert str(path) in str(error.value)
-
-
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """As any other that cannot be read."""
-    with pytest.raises(TraceError, match=r'cannot read the trace .*nowhere'):
-        read_swf(tmp_path / 'nowhere')
+from simulations import Job, Poisson, Trace, bundled_trace, parse_holding, read_table
 
 
 def test_the_bundled_trace_is_the_whole_log() -> None:
@@ -152,30 +74,68 @@ def test_a_job_that_cannot_be_is_refused(job: tuple[float, float]) -> None:
         Trace([job])
 
 
-@pytest.mark.parametrize('text', ['exp:0.123456789', 'const:0', 'uniform:1:2.5', 'lognormal:-0.5:1.25'])
-def test_a_holding_time_is_written_as_it_is_read(text: str) -> None:
-    """So that the line that repeats a run repeats it exactly."""
-    assert str(parse_holding(text)) == text
-    assert parse_holding(text).draw(random.Random(1)) >= 0
+SECONDS = st.one_of(st.integers(0, 5).map(float), st.floats(0, 1e9))
+JOBS = st.lists(st.tuples(SECONDS, SECONDS, st.sampled_from([None, 'a', 'b', 'c,"d"\n'])), max_size=30)
+
+
+@given(JOBS)
+def test_a_trace_holds_the_jobs_given_in_order_of_arrival(jobs: list[tuple[float, float, str | None]]) -> None:
+    """Listed or as columns, with or without keys; those of one instant in the order given."""
+    names = ['c,"d"\n', 'b', 'a']
+    columns = Trace.from_columns(
+        array('d', [job[0] for job in jobs]),
+        [job[1] for job in jobs],
+        np.array([-1 if job[2] is None else names.index(job[2]) for job in jobs], np.int64),
+        names,
+    )
+    expected = sorted((Job(*job) for job in jobs), key=lambda job: job.arrival)
+
+    assert list(Trace(jobs)) == list(columns) == expected
+    assert Trace(jobs).expected_jobs == columns.expected_jobs == len(jobs)
+    assert list(Trace([job[:2] for job in jobs])) == [job._replace(key=None) for job in expected]
+    assert all(type(job.arrival) is type(job.holding) is float for job in columns)
+
+
+def test_a_trace_of_many_jobs_is_gone_through_piece_by_piece() -> None:
+    """Nothing is lost or repeated where one piece ends and the next begins."""
+    jobs = [Job(float(number), 1.0, str(number % 7)) for number in range(10_000)]
+
+    assert list(Trace(jobs)) == jobs
+
+
+@given(JOBS.filter(len))
+def test_a_trace_that_was_written_is_read_again(
+    tmp_path_factory: pytest.TempPathFactory, jobs: list[tuple[float, float, str | None]]
+) -> None:
+    """To the last digit, keys included."""
+    path = tmp_path_factory.mktemp('written') / 'jobs.csv'
+    Trace(jobs).to_csv(path)
+
+    assert [(job.arrival, job.holding, job.key and job.key.strip()) for job in Trace(jobs)] == list(read_table(path))
+
+
+def test_a_trace_without_keys_is_written_without_that_column(tmp_path: Path) -> None:
+    """Two columns, every digit."""
+    Trace([(1, 0.1), (0.5, 2)]).to_csv(tmp_path / 'jobs.csv')
+
+    assert (tmp_path / 'jobs.csv').read_bytes() == b'arrival,holding\n0.5,2.0\n1.0,0.1\n'
 
 
 @pytest.mark.parametrize(
-    ('text', 'complaint'),
+    ('columns', 'kind', 'complaint'),
     [
-        ('gamma:1', 'write exp:MEAN, const:X, uniform:A:B or lognormal:MU:SIGMA'),
-        ('exp', 'write exp:MEAN'),
-        ('exp:1:2', 'write exp:MEAN'),
-        ('exp:fast', 'write exp:MEAN, with numbers'),
-        ('exp:nan', 'with finite numbers'),
-        ('exp:0', 'its mean must be more than 0'),
-        ('const:-1', 'it must be at least 0'),
-        ('uniform:3:1', 'it needs 0 <= low <= high'),
-        ('lognormal:0:0', 'sigma must be more than 0'),
-        ('lognormal:800:1', 'too large'),
+        (([0, 1], [5]), ValueError, r'must be of one length, got \[\(2,\), \(1,\)\]'),
+        (([0, 1], [5, 5], [0]), ValueError, 'must be of one length'),
+        (([[0]], [[5]]), ValueError, 'must be of one length'),
+        (([0, 1], [5, -1]), ValueError, r'got \(1\.0, -1\.0\)'),
+        (([0, float('nan')], [5, 1]), ValueError, 'a job needs a finite arrival'),
+        (([0, float('-inf')], [5, float('inf')]), ValueError, 'a job needs a finite arrival'),
+        (([0, 1], [5, 5], [0, 1], ['a']), ValueError, 'keys must be places in the 1 key_names, or -1, got 0 to 1'),
+        (([0, 1], [5, 5], [-2, 0], ['a']), ValueError, 'keys must be places in the 1 key_names, or -1, got -2 to 0'),
+        (([0], [5], [0], [7]), TypeError, 'a job is .* not'),
     ],
 )
-def test_a_holding_time_that_cannot_be_read_says_how_to_write_it(text: str, complaint: str) -> None:
-    """The complaint names the text and the form."""
-    with pytest.raises(ValueError, match=complaint) as error:
-        parse_holding(text)
-    assert text.split(':')[0] in str(error.value)
+def test_columns_that_make_no_jobs_are_refused(columns: Any, kind: type[Exception], complaint: str) -> None:
+    """With the first job that cannot be."""
+    with pytest.raises(kind, match=complaint):
+        Trace.from_columns(*columns)

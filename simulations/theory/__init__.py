@@ -1,0 +1,36 @@
+"""What queueing theory says of a pool: numbers to put beside measured ones.
+
+====================  ==========================================================================================
+a pool that ...       is
+====================  ==========================================================================================
+refuses when full     the loss system M/G/c/c: :func:`loss_system`, :func:`erlang_b`,
+                      :func:`occupancy_distribution`; how large it must be: :func:`max_size_for`, :func:`load_for`
+the same, few asking  Engset's system: :func:`engset`, :func:`engset_occupancy`
+makes jobs queue      M/M/c: :func:`erlang_c`, :func:`mean_wait`
+makes jobs retry      M/M/c with retries: :func:`retrials`
+====================  ==========================================================================================
+
+A load is in erlangs: arrivals a second times the mean number of seconds that each holds a slot.
+"""
+
+from simulations.theory.engset import Engset, engset, engset_occupancy
+from simulations.theory.erlang import erlang_b, erlang_c, load_for, max_size_for, mean_wait, occupancy_distribution
+from simulations.theory.loss import LossSystem, loss_system
+from simulations.theory.retrial import Retrials, retrials
+
+
+__all__ = [
+    'Engset',
+    'LossSystem',
+    'Retrials',
+    'engset',
+    'engset_occupancy',
+    'erlang_b',
+    'erlang_c',
+    'load_for',
+    'loss_system',
+    'max_size_for',
+    'mean_wait',
+    'occupancy_distribution',
+    'retrials',
+]

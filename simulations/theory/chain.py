@@ -1,0 +1,57 @@
+"""The occupancy of a pool that refuses when full, as a birth and death chain on 0 ... servers.
+
+Its probabilities follow from the ratios of neighbours, ``rise(n)`` = p(n) / p(n-1), which fall with n in every
+system here: p grows up to the mode and falls after it.  All is computed from the mode outwards, from positive
+numbers that only shrink: nothing overflows, nothing cancels.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Chain(NamedTuple):
+    """What makes the occupancy of a system.
+
+    Attributes:
+        mode: the largest n with rise(n) >= 1, or any smaller one of the last state that is asked for.
+        rise: p(n) / p(n-1), of a number or of an array of them.
+    """
+
+    mode: int
+    rise: Callable[[Any], Any]
+
+
+def full_share(servers: int, chain: Chain) -> float:
+    """The probability that all ``servers`` are busy, in a number of steps that grows as the root of the mode."""
+    start = min(servers, chain.mode)
+    # 1/p(start) = 1 + 1/rise(start) + 1/(rise(start) rise(start-1)) + ..., each term smaller than the one before.
+    total = term = 1.0
+    for state in range(start, 0, -1):
+        term /= chain.rise(state)
+        if total + term == total:
+            break
+        total += term
+    full = 1 / total
+    for state in range(start + 1, servers + 1):
+        odds = full * chain.rise(state)
+        full = odds / (1 + odds)
+        if not full:
+            break
+    return full
+
+
+def free_share(servers: int, chain: Chain) -> float:
+    """1 - :func:`full_share`, with all its digits also where nearly always all ``servers``, at least 1, are busy."""
+    return float(1 / (1 + full_share(servers - 1, chain) * chain.rise(servers)))
+
+
+def state_shares(servers: int, chain: Chain) -> NDArray[np.float64]:
+    """The probability of each state from 0 to ``servers``."""
+    mode = min(servers, chain.mode)
+    below = np.cumprod(1 / chain.rise(np.arange(mode, 0, -1, dtype=np.float64)))[::-1]
+    above = np.cumprod(chain.rise(np.arange(mode + 1, servers + 1, dtype=np.float64)))
+    shares: NDArray[np.float64] = np.concatenate([below, [1.0], above])
+    return shares / np.sum(shares)

@@ -1,0 +1,79 @@
+"""A loss system that only a given number of clients ask: while a client holds a slot, it asks for no other.
+
+T. O. Engset, "Die Wahrscheinlichkeitsrechnung zur Bestimmung der Wählerzahl in automatischen
+Fernsprechämtern", Elektrotechnische Zeitschrift 39, 1918.  As Erlang's, the formulas hold for any distribution
+of the holding time.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulations.arguments import not_negative, whole_number
+from simulations.theory.chain import Chain, free_share, full_share, state_shares
+
+
+class Engset(NamedTuple):
+    """What is to be expected in the long run.
+
+    Attributes:
+        time_congestion: the share of the time that all servers are busy.
+        call_congestion: the share of requests that are refused; less, as who holds a slot does not ask.
+        occupancy_mean: busy servers.
+    """
+
+    time_congestion: float
+    call_congestion: float
+    occupancy_mean: float
+
+
+def engset(servers: int, sources: int, alpha: float) -> Engset:
+    """``sources`` clients, each of which asks again and again, at random instants while it holds no slot.
+
+    With p(n) proportional to (sources choose n) alpha^n, the time congestion is p(servers), and the call
+    congestion is the time congestion that the other ``sources - 1`` make.
+
+    Args:
+        servers: how many, at least 1.
+        sources: how many clients, at least 1.
+        alpha: the offered load of a source that is free: requests a second, times the mean holding time in
+            seconds; at least 0.
+
+    Raises:
+        TypeError, ValueError: an argument is not so.
+
+    Example::
+
+        engset(5, 10, 0.5).call_congestion  # 0.106961...
+    """
+    servers, sources = whole_number('servers', servers, 1), whole_number('sources', sources, 1)
+    alpha = not_negative('alpha', alpha)
+    others = _chain(servers, sources - 1, alpha)
+    # What is carried is what the free sources offer, less the refused part: m = alpha (sources - m) (1 - L).
+    carried = alpha * free_share(servers, others) if servers < sources else alpha
+    return Engset(
+        time_congestion=full_share(servers, _chain(servers, sources, alpha)) if servers <= sources else 0.0,
+        call_congestion=full_share(servers, others) if servers < sources else 0.0,
+        occupancy_mean=sources * (carried / (1 + carried)),
+    )
+
+
+def engset_occupancy(servers: int, sources: int, alpha: float) -> NDArray[np.float64]:
+    """How probable each occupancy from 0 to ``servers`` is; arguments as for :func:`engset`.
+
+    Example::
+
+        engset_occupancy(2, 2, 1.0)         # array([0.25, 0.5 , 0.25])
+    """
+    servers, sources = whole_number('servers', servers, 1), whole_number('sources', sources, 1)
+    alpha = not_negative('alpha', alpha)
+    reached = min(servers, sources)
+    shares = state_shares(reached, _chain(reached, sources, alpha))
+    return np.concatenate([shares, np.zeros(servers - reached)])
+
+
+def _chain(servers: int, sources: int, alpha: float) -> Chain:
+    return Chain(
+        int(min(servers, (sources + 1) * (alpha / (1 + alpha)))), lambda busy: (sources - busy + 1) * alpha / busy
+    )

@@ -1,0 +1,96 @@
+"""Read a trace of any format that is known here."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from simulations.traces.azure import COLUMNS, read_azure
+from simulations.traces.columns import TraceError, trace_lines
+from simulations.traces.select import select_jobs
+from simulations.traces.swf import FIELDS, read_swf
+from simulations.traces.table import read_table
+from simulations.workloads import Trace
+
+
+KINDS: dict[str, tuple[Callable[..., Trace], str]] = {
+    'swf': (read_swf, 'a log in the Standard Workload Format'),
+    'azure': (read_azure, 'invocations of Azure Functions'),
+    'csv': (read_table, 'a CSV table'),
+}
+
+
+def read_trace(
+    path: str | Path,
+    kind: str | None = None,
+    *,
+    start: float | str | None = None,
+    until: float | str | None = None,
+    thin: float = 1.0,
+    seed: int = 0,
+    rebase: bool = False,
+    time_scale: float = 1.0,
+    holding_scale: float = 1.0,
+    **columns: Any,
+) -> Trace:
+    """The jobs of a file; the name of the trace says what the file was taken for.
+
+    Args:
+        path: the file, plain or gzip.
+        kind: ``swf``, ``azure`` or ``csv``; by default what :func:`recognise` takes it for.
+        start, until, thin, seed, rebase, time_scale, holding_scale: as :func:`select_jobs` has them.
+        columns: what the reader of that kind takes: ``key``, and for CSV all that :func:`read_table` has.
+
+    Raises:
+        TraceError: the file cannot be read, or holds no usable record; it says what the file was taken for.
+        TypeError, ValueError: an argument cannot be.
+
+    Example::
+
+        read_trace('requests.csv.gz', arrival='start', end='stop', key='tenant', rebase=True)
+    """
+    path = Path(path)
+    if kind is not None and kind not in KINDS:
+        raise ValueError(f'kind must be one of {", ".join(KINDS)}, got {kind!r}')
+    found = recognise(path) if kind is None else kind
+    read, description = KINDS[found]
+    if found != 'csv' and (unknown := [name for name in columns if name != 'key']):
+        raise TypeError(f'{unknown[0]} is for tables, and {path} is read as {description}: say kind=... otherwise')
+    try:
+        trace = read(path, **columns)
+    except TraceError as error:
+        if kind is not None:
+            raise
+        raise TraceError(f'{error} (taken for {description}; say kind=... if it is something else)') from None
+    trace.name = f'{path.name}, {description}'
+    return select_jobs(
+        trace,
+        start=start,
+        until=until,
+        thin=thin,
+        seed=seed,
+        rebase=rebase,
+        time_scale=time_scale,
+        holding_scale=holding_scale,
+    )
+
+
+def recognise(path: str | Path) -> str:
+    """What a file is taken for, by its suffix and its first line: ``swf``, ``azure`` or ``csv``.
+
+    Raises:
+        TraceError: the file cannot be read.
+
+    Example::
+
+        recognise('gaia.swf.gz')            # 'swf'
+    """
+    path = Path(path)
+    with trace_lines(path) as lines:
+        first = next((line for line in lines if line.strip() and not line.startswith('#')), '')
+    if '.swf' in path.suffixes[-2:] or first.lstrip().startswith(';') or _is_record(first.split()):
+        return 'swf'
+    return 'azure' if set(COLUMNS) <= {name.strip() for name in first.split(',')} else 'csv'
+
+
+def _is_record(fields: list[str]) -> bool:
+    return len(fields) == FIELDS and all(field.lstrip('-').replace('.', '', 1).isdecimal() for field in fields)

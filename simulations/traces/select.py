@@ -1,0 +1,91 @@
+"""A part of a trace, or the trace at another pace."""
+
+import math
+import random
+
+import numpy as np
+
+from simulations.arguments import positive, probability
+from simulations.holding import number
+from simulations.traces.times import instant_seconds
+from simulations.workloads import Trace
+
+
+def select_jobs(
+    trace: Trace,
+    *,
+    start: float | str | None = None,
+    until: float | str | None = None,
+    thin: float = 1.0,
+    seed: int = 0,
+    rebase: bool = False,
+    time_scale: float = 1.0,
+    holding_scale: float = 1.0,
+) -> Trace:
+    """A new trace of some of the jobs, or with other times.
+
+    What is asked for is done in the order of the arguments; jobs left out are counted in ``skipped``.
+
+    Args:
+        trace: what to take from; it is not changed.
+        start: leave out jobs that arrive before this instant, in seconds or as an ISO timestamp.
+        until: leave out jobs that arrive at this instant or later.
+        thin: keep each job with this probability, more than 0.
+        seed: the same seed keeps the same jobs; its random stream is used for nothing else.
+        rebase: let the first job that is kept arrive at 0.
+        time_scale: stretch the time between arrivals by this factor, from the first one on; less than 1 squeezes it.
+        holding_scale: multiply holding times by this.
+
+    Raises:
+        ValueError: no job is left, or an argument cannot be.
+
+    Example::
+
+        select_jobs(bundled_trace(), thin=0.5, seed=1, time_scale=0.5)      # the same load, other bursts
+    """
+    begin = -math.inf if start is None else instant_seconds('start', start)
+    end = math.inf if until is None else instant_seconds('until', until)
+    kept_share = probability('thin', thin)
+    stretch, lengthen = positive('time_scale', time_scale), positive('holding_scale', holding_scale)
+    if not kept_share:
+        raise ValueError(f'thin must be more than 0, got {thin!r}')
+
+    arrivals, skipped, told = trace.arrivals, dict(trace.skipped), []
+    kept = slice(*np.searchsorted(arrivals, [begin, end]).tolist())
+    arrivals, holdings = arrivals[kept], trace.holdings[kept]
+    keys = None if trace.keys is None else trace.keys[kept]
+    if start is not None or until is not None:
+        told += [f'from {start}'] * (start is not None) + [f'until {until}'] * (until is not None)
+        _leave_out(skipped, 'outside the window asked for', len(trace.arrivals) - len(arrivals))
+        if not len(arrivals):
+            raise ValueError(f'no job of {trace.name} arrives {" ".join(told)}: {_range(trace)}')
+    if kept_share < 1:
+        told.append(f'thinned to {number(kept_share)} with seed {seed}')
+        stream = random.Random(f'{seed} thinning')
+        chosen = np.fromiter((stream.random() < kept_share for _ in range(len(arrivals))), np.bool_, len(arrivals))
+        _leave_out(skipped, 'thinned out', len(arrivals) - int(np.count_nonzero(chosen)))
+        arrivals, holdings = arrivals[chosen], holdings[chosen]
+        keys = None if keys is None else keys[chosen]
+        if not len(arrivals):
+            raise ValueError(f'no job of {trace.name} is left of {len(chosen):,} with thin={thin!r} and seed {seed}')
+    if len(arrivals) and (rebase or stretch != 1):
+        first = arrivals[0]
+        arrivals = (0.0 if rebase else first) + (arrivals - first) * stretch
+    told += ['rebased'] * rebase
+    told += [f'time times {number(stretch)}'] * (stretch != 1) + [f'holding times {number(lengthen)}'] * (lengthen != 1)
+    if lengthen != 1:
+        holdings = holdings * lengthen
+    return Trace.from_columns(
+        arrivals, holdings, keys, trace.key_names, name=', '.join([trace.name, *told]), skipped=skipped
+    )
+
+
+def _leave_out(skipped: dict[str, int], reason: str, count: int) -> None:
+    if count:
+        skipped[reason] = skipped.get(reason, 0) + count
+
+
+def _range(trace: Trace) -> str:
+    if not trace.expected_jobs:
+        return 'it has none'
+    return f'they arrive from {number(trace.arrivals[0])} to {number(trace.arrivals[-1])} s'

@@ -1,0 +1,69 @@
+"""Read a job log in the Standard Workload Format, plain or gzip.
+
+https://www.cs.huji.ac.il/labs/parallel/workload/swf.html: lines that begin with ``;`` are the header,
+every other line is a job with 18 fields parted by blanks, and -1 stands for what is not known.
+
+Here one job is one slot, however many processors it had: it arrives when it was submitted (field 2) and holds
+its slot for its run time (field 4).  Its wait is left out, as it is what the cluster's own queue did.  A run
+time of 0 (under half a second) is a job of length 0.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from simulations.traces.columns import Columns, possible, trace_lines
+from simulations.workloads import Trace
+
+
+FIELDS = 18
+_SUBMIT, _RUN, _USER, _QUEUE = 1, 3, 11, 14
+
+
+def read_swf(path: str | Path, key: Literal['user', 'queue'] | None = None) -> Trace:
+    """The jobs of a log.
+
+    Args:
+        path: the file; gzip is recognised by its first bytes.
+        key: make a pool for each user or each queue; by default all jobs share one.
+
+    Returns:
+        the jobs in order of arrival; ``skipped`` counts the records that could not be used, by reason.
+
+    Raises:
+        TraceError: the file cannot be read, or holds no usable record.
+        ValueError: there is no such ``key``.
+
+    Example::
+
+        read_swf('gaia.swf.gz').expected_jobs
+    """
+    path = Path(path)
+    if key not in (None, 'user', 'queue'):
+        raise ValueError(f"key must be 'user', 'queue' or None, not {key!r}")
+    field = {None: None, 'user': _USER, 'queue': _QUEUE}[key]
+    columns = Columns()
+    skipped = columns.skipped
+    with trace_lines(path) as lines:
+        for line in lines:
+            record = line.split()
+            if not record or record[0].startswith(';'):
+                continue
+            if len(record) != FIELDS:
+                skipped[f'without {FIELDS} fields'] += 1
+                continue
+            try:
+                arrival, holding = float(record[_SUBMIT]), float(record[_RUN])
+            except ValueError:
+                skipped['with a submit or run time that is no number'] += 1
+                continue
+            if not 0 <= arrival < float('inf'):
+                skipped['without a submit time'] += 1
+            elif not possible(arrival, holding):
+                skipped['without a run time'] += 1
+            else:
+                columns.add(arrival, holding, None if field is None else f'{key}-{record[field]}')
+    return columns.trace(
+        path,
+        'is not in the Standard Workload Format:'
+        f' none of its {{records}} has {FIELDS} fields with a submit and a run time',
+    )

@@ -1,0 +1,264 @@
+"""Read a table of jobs: CSV or its like, with a row for each job.
+
+A row needs two of three: when the job arrived, how long it held its slot, when it ended.
+"""
+
+import csv
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from simulations.traces.columns import Columns, TraceError, possible, trace_lines
+from simulations.traces.times import ISO, UNITS, iso_seconds, unit_reader
+from simulations.workloads import Trace
+
+
+DELIMITERS = ',;\t|'
+_PARQUET = 'PAR1'
+_THINGS = {'arrival': 'an arrival', 'holding': 'a holding time', 'end': 'an end'}
+
+Column = str | int
+"""A column by its name in the header, or by its number: the first is 1."""
+
+
+def read_table(
+    path: str | Path,
+    *,
+    arrival: Column | None = None,
+    holding: Column | None = None,
+    end: Column | None = None,
+    key: Column | Sequence[Column] | None = None,
+    unit: str = 's',
+    instants: str | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+) -> Trace:
+    """The jobs of a table.
+
+    Args:
+        path: the file; gzip is recognised by its first bytes.  Blank lines, and those before the table that begin
+            with ``#``, are no rows.
+        arrival: the column with the instant of arrival.
+        holding: the column with the holding time.
+        end: the column with the instant at which the job ended.  Give two of these three; by default the columns
+            ``arrival`` and ``holding`` are read, and ``key`` if there is one, as ``Trace.to_csv`` writes them.
+        key: the column, or columns, by whose values jobs have pools of their own; a job with nothing there has no key.
+        unit: of the holding times, and of instants that are numbers: d, h, min, s, ms, us or ns.
+        instants: how instants are written: one of the units, or ``iso`` for ISO 8601 timestamps, which become seconds
+            since 1970 and are in UTC if they do not say.  By default the first row where they are either tells.
+        delimiter: one character; by default that of ``, ; tab |`` which the first line has most of, or a blank.
+        header: whether the first row names the columns.  By default it does if a column is given by name, or if it
+            holds no number where there should be one.
+
+    Returns:
+        the jobs in order of arrival; ``skipped`` counts the rows that could not be used, by reason.
+
+    Raises:
+        TraceError: the file cannot be read, lacks a column, or holds no usable row.
+        TypeError, ValueError: an argument cannot be.
+
+    Example::
+
+        read_table('requests.csv', end='finished_at', holding='duration_ms', unit='ms', key='tenant')
+    """
+    path = Path(path)
+    asked = _Asked.of(arrival, holding, end, key, unit, instants, header)
+    if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1):
+        raise ValueError(f'delimiter must be one character, got {delimiter!r}')
+    with trace_lines(path) as lines:
+        try:
+            rows = _rows(path, lines, delimiter)
+            first = next(rows, None)
+            if first is None:
+                raise TraceError(f'{path} is empty')
+            has_header = asked.has_header(first)
+            layout = _Layout.of(path, asked, first, has_header)
+            columns = _read(asked, layout, rows if has_header else itertools.chain([first], rows))
+        except csv.Error as error:
+            raise TraceError(f'{path} cannot be read as a table: {error}') from None
+    return columns.trace(path, f'has no usable row: none of its {{records}} has {asked.wanted()}')
+
+
+class _Asked(NamedTuple):
+    """What of a table is to be read, checked."""
+
+    times: dict[str, Column]
+    keys: tuple[Column, ...]
+    optional_key: bool
+    unit: str
+    instants: str | None
+    header: bool | None
+
+    @classmethod
+    def of(
+        cls,
+        arrival: Column | None,
+        holding: Column | None,
+        end: Column | None,
+        key: Column | Sequence[Column] | None,
+        unit: str,
+        instants: str | None,
+        header: bool | None,
+    ) -> '_Asked':
+        given = {'arrival': arrival, 'holding': holding, 'end': end}
+        times = {role: column for role, column in given.items() if column is not None}
+        keys = () if key is None else (key,) if isinstance(key, str | int) else tuple(key)
+        optional_key = not times and not keys
+        if not times:
+            times = {'arrival': 'arrival', 'holding': 'holding'}
+        if len(times) != 2:
+            raise ValueError(f'give two of arrival, holding and end, not {", ".join(times)}')
+        if optional_key:
+            keys = ('key',)
+        for column in (*times.values(), *keys):
+            if not isinstance(column, str | int) or isinstance(column, bool):
+                raise TypeError(f'a column is given by its name or its number, not {column!r}')
+            if isinstance(column, int) and column < 1:
+                raise ValueError(f'columns are counted from 1, got {column!r}')
+        if unit not in UNITS:
+            raise ValueError(f'unit must be one of {", ".join(UNITS)}, got {unit!r}')
+        if instants is not None and instants not in (*UNITS, ISO):
+            raise ValueError(f'instants must be one of {", ".join(UNITS)} or {ISO}, got {instants!r}')
+        named = [column for column in (*times.values(), *keys) if isinstance(column, str)]
+        if header is False and named:
+            raise ValueError(f'without a header there is no column {named[0]!r}: give its number')
+        return cls(times, keys, optional_key, unit, instants, header)
+
+    def has_header(self, first: list[str]) -> bool:
+        if self.header is not None:
+            return self.header
+        columns = (*self.times.values(), *self.keys)
+        if any(isinstance(column, str) for column in columns):
+            return True
+        cells = [
+            first[number - 1] for number in self.times.values() if isinstance(number, int) and number <= len(first)
+        ]
+        return any(map(str.strip, cells)) and not any(_is_number(cell) or _is_timestamp(cell) for cell in cells)
+
+    def wanted(self) -> str:
+        return ' and '.join(_THINGS[role] for role in self.times)
+
+
+class _Layout(NamedTuple):
+    """Where in a row each thing stands, counted from 0."""
+
+    times: dict[str, int]
+    keys: tuple[int, ...]
+
+    @classmethod
+    def of(cls, path: Path, asked: _Asked, first: list[str], has_header: bool) -> '_Layout':
+        names = [name.strip() for name in first] if has_header else []
+        keys = asked.keys
+        if asked.optional_key and 'key' not in names:
+            keys = ()
+        return cls(
+            {role: _place(path, column, names, len(first)) for role, column in asked.times.items()},
+            tuple(_place(path, column, names, len(first)) for column in keys),
+        )
+
+
+def _place(path: Path, column: Column, names: list[str], width: int) -> int:
+    if isinstance(column, int):
+        if column > width:
+            raise TraceError(f'{path} has no column {column}: its first row has {width}')
+        return column - 1
+    if column not in names:
+        raise TraceError(f'{path} has no column {column!r}: its columns are {", ".join(map(repr, names))}')
+    if names.count(column) > 1:
+        raise TraceError(f'{path} has {names.count(column)} columns {column!r}: give the number of one')
+    return names.index(column)
+
+
+def _rows(path: Path, lines: TextIO, delimiter: str | None) -> Iterator[list[str]]:
+    """The rows that are not blank, from the first line that is no comment."""
+    for line in lines:
+        if not line.strip() or line.startswith('#'):
+            continue
+        if line.startswith(_PARQUET):
+            raise TraceError(
+                f'{path} is a Parquet file: read it with pandas or pyarrow and give its columns to'
+                ' Trace.from_columns, or write it as CSV'
+            )
+        parted = delimiter or max(DELIMITERS, key=line.count)
+        if delimiter is None and parted not in line:
+            parted = ' '
+        reader = csv.reader(itertools.chain([line], lines), delimiter=parted, skipinitialspace=True)
+        yield from filter(None, reader)
+
+
+def _read(asked: _Asked, layout: _Layout, rows: Iterator[list[str]]) -> Columns:
+    columns = Columns()
+    skipped, keys = columns.skipped, layout.keys
+    width = max(*layout.times.values(), *keys) + 1 if keys else max(layout.times.values()) + 1
+    (one, place_one), (other, place_other) = layout.times.items()
+    readers: dict[str, Callable[[str], float]] | None = None
+    for row in rows:
+        if len(row) < width:
+            skipped['with too few columns'] += 1
+            continue
+        readers = readers or _readers(asked, layout, row)
+        if readers is None:
+            skipped['without instants that are numbers or timestamps'] += 1
+            continue
+        try:
+            role, cell = one, row[place_one]
+            first = readers[role](cell)
+            role, cell = other, row[place_other]
+            second = readers[role](cell)
+        except ValueError:
+            skipped[_misread(role, cell, readers[role])] += 1
+            continue
+        if one == 'holding':
+            arrival, holding = second - first, first
+        else:
+            arrival, holding = first, second if other == 'holding' else second - first
+        if holding < 0:
+            skipped['with a negative holding time' if 'holding' in layout.times else 'that end before they begin'] += 1
+        elif not possible(arrival, holding):
+            skipped['with a time that is not finite'] += 1
+        else:
+            columns.add(arrival, holding, _key([row[place].strip() for place in keys]))
+    return columns
+
+
+def _key(parts: list[str]) -> str | None:
+    return '/'.join(parts) if any(parts) else None
+
+
+def _readers(asked: _Asked, layout: _Layout, row: list[str]) -> dict[str, Callable[[str], float]] | None:
+    """How each time is read, which the first row with good instants decides where it was not said."""
+    instants = asked.instants
+    if instants is None:
+        cells = [row[place] for role, place in layout.times.items() if role != 'holding']
+        if all(map(_is_number, cells)):
+            instants = asked.unit
+        elif all(map(_is_timestamp, cells)):
+            instants = ISO
+        else:
+            return None
+    instant = iso_seconds if instants == ISO else unit_reader(instants)
+    return {'arrival': instant, 'end': instant, 'holding': unit_reader(asked.unit)}
+
+
+def _misread(role: str, cell: str, reader: Callable[[str], float]) -> str:
+    thing = _THINGS[role]
+    if not cell.strip():
+        return f'without {thing}'
+    return f'with {thing} that is no {"timestamp" if reader is iso_seconds else "number"}'
+
+
+def _is_number(text: str) -> bool:
+    return _can(float, text)
+
+
+def _is_timestamp(text: str) -> bool:
+    return _can(iso_seconds, text)
+
+
+def _can(read: Callable[[str], float], text: str) -> bool:
+    try:
+        read(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,52 @@
+"""Instants and durations as they are written in files."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from simulations.arguments import real_number
+
+
+ISO = 'iso'
+# What to multiply by and what to divide by: 1001 ms are 1.001 s, which no factor 0.001 makes of it.
+_UNITS: dict[str, tuple[float, float]] = {
+    'd': (86400.0, 1.0),
+    'h': (3600.0, 1.0),
+    'min': (60.0, 1.0),
+    's': (1.0, 1.0),
+    'ms': (1.0, 1e3),
+    'us': (1.0, 1e6),
+    'ns': (1.0, 1e9),
+}
+UNITS = tuple(_UNITS)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def unit_reader(unit: str) -> Callable[[str], float]:
+    """What reads a number in that unit as seconds; it raises ``ValueError`` for any other text."""
+    multiply, divide = _UNITS[unit]
+    if multiply == divide:
+        return float
+    return lambda text: float(text) * multiply / divide
+
+
+def iso_seconds(text: str) -> float:
+    """The seconds from the beginning of 1970 to an ISO 8601 timestamp, which is in UTC if it does not say.
+
+    Raises ``ValueError`` if it is none.
+
+    Example::
+
+        iso_seconds('2026-01-01 12:00:00.5+01:00')
+    """
+    instant = datetime.fromisoformat(text.strip())
+    return ((instant if instant.tzinfo else instant.replace(tzinfo=UTC)) - _EPOCH).total_seconds()
+
+
+def instant_seconds(name: str, value: float | str) -> float:
+    """An instant given as a number of seconds or as an ISO timestamp; the error names the argument."""
+    if not isinstance(value, str):
+        return real_number(name, value)
+    try:
+        return iso_seconds(value)
+    except ValueError:
+        raise ValueError(f'{name} must be a number of seconds or an ISO timestamp, not {value!r}') from None
