@@ -24,7 +24,9 @@ from simulations.engine import replay
 from simulations.holding import Holding, number, parse_holding
 from simulations.results import Result
 from simulations.stores import STORES, StoreError, default_store, without_password
-from simulations.traces import read_swf
+from simulations.theory_report import theory_figures, theory_text
+from simulations.traces import TraceError, read_trace
+from simulations.traces.read import KINDS
 from simulations.workloads import Poisson, Workload
 
 
@@ -45,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given or (given[0].startswith('-') and given[0] not in ('-h', '--help', '--version')):
         given.insert(0, 'replay')
     try:
-        status = _run(_parser().parse_args(given))
+        options = _parser().parse_args(given)
+        status = _theory(options) if options.command == 'theory' else _run(options)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
@@ -71,9 +74,23 @@ def _parser() -> argparse.ArgumentParser:
 
     recorded = commands.add_parser('replay', help='a recorded trace (by default the bundled one, a real cluster)')
     recorded.add_argument(
-        'trace', nargs='?', type=Path, help='a file in the Standard Workload Format, plain or gzip', metavar='TRACE'
+        'trace',
+        nargs='?',
+        type=Path,
+        help='a log in the Standard Workload Format, invocations of Azure Functions, or a CSV table; plain or gzip',
+        metavar='TRACE',
     )
-    recorded.add_argument('--key', choices=['user', 'queue'], help='a pool for each user or queue of the trace')
+    recorded.add_argument('--kind', choices=list(KINDS), help='what the trace is (default: what it looks like)')
+    recorded.add_argument('--key', help='a pool for each user, queue (swf), app, func (azure) or value of a column')
+    for name, what in (
+        ('arrival', 'column of the instant of arrival'),
+        ('holding', 'column of the holding time'),
+        ('end', 'column of the instant of the end'),
+        ('unit', 'of the times in a table: s, ms, us, min, h, ... (default s)'),
+    ):
+        recorded.add_argument(f'--{name}', help=f'{what} (tables only)')
+    recorded.add_argument('--thin', type=float, default=1.0, help='keep each job with this probability')
+    recorded.add_argument('--time-scale', type=float, default=1.0, help='stretch the time between arrivals by so much')
     _add_common(recorded, max_size=BUNDLED_MAX_SIZE, slot_exp=BUNDLED_SLOT_EXP)
 
     synthetic = commands.add_parser('run', help='Poisson arrivals')
@@ -88,6 +105,12 @@ def _parser() -> argparse.ArgumentParser:
     until.add_argument('--jobs', type=int, help='how many jobs (default 10000)')
     until.add_argument('--horizon', type=float, help='let jobs arrive for so many seconds instead')
     _add_common(synthetic, max_size=5, slot_exp=600.0)
+
+    formulas = commands.add_parser('theory', help="Erlang's formulas for one pool, without a run")
+    formulas.add_argument('--max-size', type=_reads(_max_size), required=True, help='slots of the pool')
+    formulas.add_argument('--load', type=float, required=True, help='offered load in erlangs')
+    formulas.add_argument('--target', type=float, help='also tell the smallest pool that refuses at most this share')
+    formulas.add_argument('--json', metavar='FILE', help='write the figures; - for standard output')
     return parser
 
 
@@ -148,6 +171,18 @@ def _slot_exp(text: str) -> float | None:
     return seconds
 
 
+def _theory(options: argparse.Namespace) -> int:
+    figures = theory_figures(options.max_size, options.load, options.target)
+    if options.json == '-':
+        print(json.dumps(figures, indent=2))
+        return KEPT
+    print(theory_text(figures))
+    if options.json is not None:
+        Path(options.json).write_text(json.dumps(figures, indent=2) + '\n', encoding='utf-8')
+        print(f'  wrote {options.json}')
+    return KEPT
+
+
 def _run(options: argparse.Namespace) -> int:
     # With figures on standard output, nothing else may stand there.
     out = sys.stderr if options.json == '-' else sys.stdout
@@ -180,8 +215,26 @@ def _workload(options: argparse.Namespace) -> tuple[Workload, list[str]]:
     """The workload that was asked for, and the words that ask for it again."""
     if options.command == 'replay':
         words = ['replay', *([] if options.trace is None else [str(options.trace)])]
-        words += [] if options.key is None else ['--key', options.key]
-        return read_swf(options.trace or BUNDLED_TRACE, options.key), words
+        columns = {name: getattr(options, name) for name in ('key', 'arrival', 'holding', 'end', 'unit')}
+        columns = {name: value for name, value in columns.items() if value is not None}
+        for name, value in ([] if options.kind is None else [('kind', options.kind)]) + list(columns.items()):
+            words += [f'--{name}', value]
+        for name in ('thin', 'time_scale'):
+            if getattr(options, name) != 1.0:
+                words += [f'--{name.replace("_", "-")}', number(getattr(options, name))]
+        try:
+            trace = read_trace(
+                options.trace or BUNDLED_TRACE,
+                options.kind,
+                thin=options.thin,
+                seed=options.seed,
+                time_scale=options.time_scale,
+                **columns,
+            )
+        except (TypeError, TraceError) as error:
+            # Such as a column of what is no table.
+            raise ValueError(str(error).replace('kind=...', '--kind ...')) from None
+        return trace, words
     jobs = 10_000 if options.jobs is None and options.horizon is None else options.jobs
     holding: Holding = options.holding
     workload = Poisson(options.rate, holding, jobs=jobs, horizon=options.horizon, seed=options.seed)

@@ -110,11 +110,46 @@ def test_it_is_a_module_as_well(tmp_path: Path) -> None:
     assert json.loads((tmp_path / 'figures.json').read_text())['jobs'] == 300
 
 
+def test_theory_tells_erlangs_formulas_without_a_run(tmp_path: Path) -> None:
+    """Known values; the smallest pool for a target; as text for people, as JSON for scripts."""
+    told = figures(tmp_path, 'theory', '--max-size', '5', '--load', '3', '--target', '0.01')
+    assert told['erlang_b'] == pytest.approx(0.110054347826, abs=1e-12)
+    assert told['erlang_c'] == pytest.approx(0.236151603, abs=1e-9)
+    assert told['mean_wait'] == pytest.approx(0.118075802, abs=1e-9)
+    assert told['max_size_for_target'] == 8
+    crowded = figures(tmp_path, 'theory', '--max-size', '3', '--load', '3')
+    assert (crowded['erlang_c'], crowded['mean_wait']) == (1, None)
+
+    text = pool_sim(tmp_path, 'theory', '--max-size', '5', '--load', '3', '--json', 'theory.json').stdout
+    assert '11.0054%' in text
+    assert json.loads((tmp_path / 'theory.json').read_text())['erlang_b'] == told['erlang_b']
+
+
+def test_a_table_of_ones_own_is_replayed(tmp_path: Path) -> None:
+    """With its columns, its unit and a pool for each value of a column; the line that repeats it does so."""
+    (tmp_path / 'calls.csv').write_text('start,took,tenant\n0,5000,a\n1000,5000,b\n2000,5000,a\n')
+    words = ['replay', 'calls.csv', '--arrival', 'start', '--holding', 'took', '--unit', 'ms', '--key', 'tenant']
+    done = pool_sim(tmp_path, *words, '--max-size', '1', '--slot-exp', 'none', '--store', 'memory', '--json', 'f.json')
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / 'f.json').read_text())
+    assert (found['jobs'], found['refused'], found['pools']) == (3, 1, 2)
+    [repeat] = [line for line in done.stdout.splitlines() if 'repeat it with: pool-sim ' in line]
+    again = figures(tmp_path, *repeat.split('pool-sim ')[1].split())
+    assert again['history_hash'] == found['history_hash']
+
+
 @pytest.mark.parametrize(
     ('words', 'complaint'),
     [
         (['replay', 'nowhere.swf'], 'cannot read the trace nowhere.swf'),
-        (['replay', 'README.txt'], 'README.txt is not in the Standard Workload Format'),
+        (['replay', 'README.txt'], 'README.txt has no column'),
+        (['replay', 'README.txt', '--kind', 'swf'], 'README.txt is not in the Standard Workload Format'),
+        (['replay', '--arrival', 'start'], 'arrival is for tables, and'),
+        (['replay', '--key', 'tenant'], "key must be 'user', 'queue' or None, not 'tenant'"),
+        (['replay', '--thin', '2'], 'thin must be'),
+        (['theory', '--max-size', '0', '--load', '1'], 'max_size must be at least 1, got 0'),
+        (['theory', '--max-size', '3', '--load', '-1'], 'load must be at least 0, got -1'),
+        (['theory', '--max-size', '3', '--load', '1', '--target', '0'], 'refusal_share must be more than 0'),
         (['replay', '--max-size', '-3'], 'max_size must be at least 1, got -3'),
         (['replay', '--max-size', 'many'], "max_size must be a whole number, not 'many'"),
         (['run', '--slot-exp', '0'], 'slot_exp must be more than 0'),
