@@ -40,9 +40,11 @@ class Request(Generic[R]):
     _value: Any = None
     _error: BaseException | None = None
     _done = False
-    _waits_for: Any = None
     _cancellations = 0
-    _must_cancel: tuple[Any, ...] | None = None
+    # By the names that anyio looks for in a task: what it waits for, and whether a cancellation is still to come.
+    _fut_waiter: Any = None
+    _must_cancel = False
+    _message: Any = None
 
     def __init__(self, work: Coroutine[Any, Any, R]) -> None:
         self._work = work
@@ -58,7 +60,7 @@ class Request(Generic[R]):
             _leave_task(loop, outer)
             _enter_task(loop, self)  # type: ignore[arg-type]  # any object will do
             try:
-                waits_for = self._waits_for = work.send(None) if error is None else work.throw(error)
+                waits_for = self._fut_waiter = work.send(None) if error is None else work.throw(error)
             except StopIteration as done:
                 self._value, self._done = done.value, True
                 return
@@ -68,6 +70,8 @@ class Request(Generic[R]):
             finally:
                 _leave_task(loop, self)  # type: ignore[arg-type]
                 _enter_task(loop, outer)
+            if self._must_cancel and waits_for is not None and waits_for.cancel(self._message):
+                self._must_cancel = False
             while True:
                 try:
                     yield None if waits_for is None else _Wait(self, waits_for)
@@ -83,9 +87,11 @@ class Request(Generic[R]):
                 else:
                     error = None
                 break
-            self._waits_for = None
-            if error is None and self._must_cancel is not None:
-                error, self._must_cancel = asyncio.CancelledError(*self._must_cancel), None
+            self._fut_waiter = None
+            if self._must_cancel:
+                if not isinstance(error, asyncio.CancelledError):
+                    error = _cancelled(self._message)
+                self._must_cancel = False
 
     # --- how it ended
 
@@ -110,8 +116,8 @@ class Request(Generic[R]):
         if self._done:
             return False
         self._cancellations += 1
-        if self._waits_for is None or not self._waits_for.cancel(msg):
-            self._must_cancel = () if msg is None else (msg,)
+        if self._fut_waiter is None or not self._fut_waiter.cancel(msg):
+            self._must_cancel, self._message = True, msg
         return True
 
     def cancelling(self) -> int:
@@ -121,6 +127,8 @@ class Request(Generic[R]):
     def uncancel(self) -> int:
         """As of a task."""
         self._cancellations = max(0, self._cancellations - 1)
+        if not self._cancellations:
+            self._must_cancel = False
         return self._cancellations
 
     def done(self) -> bool:
@@ -148,7 +156,12 @@ class _Wait:
         self._request = request
         self.get_loop = future.get_loop
         self.add_done_callback = future.add_done_callback
+        self.done = future.done
 
     def cancel(self, msg: Any = None) -> bool:
-        self._request.interruption = asyncio.CancelledError() if msg is None else asyncio.CancelledError(msg)
+        self._request.interruption = _cancelled(msg)
         return True
+
+
+def _cancelled(message: Any) -> asyncio.CancelledError:
+    return asyncio.CancelledError() if message is None else asyncio.CancelledError(message)

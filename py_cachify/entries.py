@@ -8,13 +8,15 @@ frame is the innermost ``with`` in it.
 
 ``ExitStack`` and its like enter in one frame and leave in another.  Then the newest entry of the same task
 (or thread, outside a task) is taken that does not belong to a ``with`` which is still being executed; and if
-there is none, the oldest of all.  There, and where one task closes several such stacks in another order
-than it filled them, two holders of one pool object can be given each other's slot back: still one slot for
-each exit, but perhaps one that would have lived longer.  A pool object of its own for each avoids even that.
+there is none, the oldest of all that no thread is executing.  There, and where one task closes several such
+stacks in another order than it filled them, two holders of one pool object can be given each other's slot back:
+still one slot for each exit, but perhaps one that would have lived longer.  A pool object of its own for each
+avoids even that.
 """
 
 import asyncio
 import itertools
+import sys
 from asyncio import _get_running_loop
 from collections.abc import Iterator
 from threading import get_ident
@@ -76,12 +78,19 @@ class Entries(Generic[T]):
     def discard(self, held: T) -> None:
         """Forget an entry, if it is open."""
         with process.entries_lock:
-            for frame, newest in list(self._newest.items()):
-                rest = _without(newest, held)
-                if rest is None:
-                    del self._newest[frame]
-                else:
-                    self._newest[frame] = rest
+            for frame in list(self._newest):
+                while (newest := self._newest.get(frame)) is not None:
+                    rest = _without(newest, held)
+                    if rest is newest:
+                        break
+                    # A frame of another thread may have gone on meanwhile: what it has entered is not to be undone.
+                    if self._newest.get(frame) is not newest:
+                        continue
+                    if rest is None:
+                        del self._newest[frame]
+                    else:
+                        self._newest[frame] = rest
+                    return
 
     def _all(self) -> Iterator[tuple[FrameType | None, _Entry[T]]]:
         for frame, newest in list(self._newest.items()):
@@ -95,12 +104,15 @@ class Entries(Generic[T]):
         if not self._newest:
             raise RuntimeError('a pool was left more often than it was entered')
         executing = set(_frames_up_from(frame))
-        others = [entry for its_frame, entry in self._all() if its_frame not in executing]
         owner = _current_owner()
-        own = [entry for entry in others if entry[0] == owner]
+        entries = list(self._all())
+        own = [entry for its_frame, entry in entries if entry[0] == owner and its_frame not in executing]
         if own:
             return max(own, key=_number)
-        return min(others or [entry for _, entry in self._all()], key=_number)
+        for other in sys._current_frames().values():  # noqa: SLF001 - the only way to ask what other threads do
+            executing.update(_frames_up_from(other))
+        others = [entry for its_frame, entry in entries if its_frame not in executing]
+        return min(others or [entry for _, entry in entries], key=_number)
 
 
 def _number(entry: _Entry[Any]) -> int:

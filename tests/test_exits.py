@@ -10,10 +10,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
+from types import FrameType
+from typing import Any
 
 import pytest
 
-from py_cachify import MemoryClient, init_cachify, pool
+from py_cachify import MemoryClient, entries, init_cachify, pool
+from py_cachify.entries import Entries
 from tests.stores import Clients, VirtualClock, slots_in
 
 
@@ -204,3 +207,42 @@ def test_a_pool_may_be_left_where_no_frame_is() -> None:
     )
     done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == ('0\n', '')
+
+
+@pytest.mark.parametrize(
+    ('discarded', 'meanwhile', 'left'),
+    [
+        ('of the stack', 'leaves', 0),
+        ('of the stack', 'enters', 2),
+        ('of the other thread', 'leaves', 1),
+        ('of the other thread', 'enters', 2),
+    ],
+)
+def test_a_stack_that_is_closed_undoes_nothing_that_another_thread_does(
+    discarded: str, meanwhile: str, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the entries of all frames are gone through, the frame of a thread may leave, or enter once more."""
+    opened: Entries[str] = Entries()
+    frames = [sys._getframe(), next(_frames())]
+    opened.add(frames[0], 'of the stack')
+    opened.add(frames[1], 'of the other thread')
+    happened: list[bool] = []
+
+    def without(newest: Any, held: str) -> Any:
+        rest = entries._without_really(newest, held)  # type: ignore[attr-defined]
+        if newest[2] == 'of the other thread' and not happened:
+            happened.append(True)
+            if meanwhile == 'leaves':
+                opened.claim(frames[1], [])
+            else:
+                opened.add(frames[1], 'of the other thread too')
+        return rest
+
+    monkeypatch.setattr(entries, '_without_really', entries._without, raising=False)
+    monkeypatch.setattr(entries, '_without', without)
+    opened.discard(discarded)
+    assert len(opened) == left
+
+
+def _frames() -> Iterator[FrameType]:
+    yield sys._getframe()

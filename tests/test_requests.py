@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+import anyio
 import pytest
 
 from py_cachify.cancellation import Request
@@ -147,6 +148,101 @@ def test_a_client_may_use_a_task_group() -> None:
     _run(work)
 
 
+async def _cancels_itself() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel('by itself')
+    await asyncio.Event().wait()
+
+
+async def _fail_after() -> None:
+    with anyio.fail_after(0.01):
+        await anyio.Event().wait()
+
+
+async def _move_on_after_within_a_shield() -> None:
+    with anyio.CancelScope(shield=True), anyio.move_on_after(0.01):
+        await anyio.Event().wait()
+    raise TimeoutError
+
+
+@pytest.mark.parametrize('client', [_fail_after, _move_on_after_within_a_shield])
+def test_the_scopes_of_anyio_end_a_request(client: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """They ask a task for more than asyncio does."""
+
+    async def work() -> None:
+        request, interrupted = await _in_a_task(client())
+        assert isinstance(request.exception(), TimeoutError)
+        assert not interrupted
+
+    _run(work)
+
+
+def test_a_request_that_is_cancelled_while_it_runs_is_so_at_its_next_wait() -> None:
+    """Not after that wait has ended, which may be never."""
+
+    async def work() -> None:
+        request, interrupted = await _in_a_task(_cancels_itself())
+        assert request.cancelled()
+        assert str(request.exception()) == 'by itself'
+        assert not interrupted
+
+    _run(work)
+
+
+def test_a_time_out_in_the_turn_in_which_its_wait_fails_is_a_time_out_and_no_more() -> None:
+    """The client's next wait is not cancelled once more."""
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+
+        async def client() -> str:
+            reader: asyncio.Future[str] = loop.create_future()
+            request = asyncio.current_task()
+            assert request is not None
+
+            def lose_and_time_out() -> None:
+                reader.set_exception(OSError('lost'))
+                request.cancel()
+
+            loop.call_later(0.01, lose_and_time_out)
+            try:
+                await reader
+            except asyncio.CancelledError:
+                request.uncancel()
+            except OSError:
+                raise AssertionError('a task would have been cancelled') from None
+            await asyncio.sleep(0.01)
+            return 'tried again'
+
+        request, interrupted = await _in_a_task(client())
+        assert not interrupted
+        assert request.result() == 'tried again'
+
+    _run(work)
+
+
+def test_a_request_may_make_requests() -> None:
+    """A client that uses a pool itself, and whose own connection is closed."""
+
+    async def work() -> None:
+        reader: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        async def read() -> str:
+            return await reader
+
+        async def client() -> bool:
+            inner = Request(read())
+            await inner
+            return inner.cancelled()
+
+        asyncio.get_running_loop().call_later(0.01, reader.cancel)
+        request, interrupted = await _in_a_task(client())
+        assert (request.result(), interrupted) == (True, False)
+
+    _run(work)
+
+
 def test_what_a_request_waits_for_may_be_cancelled() -> None:
     """A connection that is closed cancels its readers: then the request is cancelled, and its task is not."""
 
@@ -189,8 +285,9 @@ def test_the_current_task_is_the_request_within_and_the_task_outside() -> None:
 
 
 def test_a_request_that_is_thrown_away_is_closed() -> None:
-    """As any coroutine: its ``finally`` runs, and nothing is left pending."""
+    """As any coroutine: its ``finally`` runs at once, whoever still knows the request."""
     ends: list[str] = []
+    requests: list[Request[None]] = []
 
     async def client() -> None:
         try:
@@ -199,12 +296,13 @@ def test_a_request_that_is_thrown_away_is_closed() -> None:
             ends.append('closed')
 
     async def caller() -> None:
-        await Request(client())
+        requests.append(Request(client()))
+        await requests[0]
 
     async def work() -> None:
         coroutine = caller()
         coroutine.send(None)
         coroutine.close()
+        assert ends == ['closed']
 
     _run(work)
-    assert ends == ['closed']

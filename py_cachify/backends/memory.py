@@ -22,6 +22,9 @@ class MemoryClient:
     It serves both sides of ``init_cachify()``, and it keeps the plain contract (``get``, ``set``,
     ``delete``) as well.  Not shared with other processes: a forked child goes on with a copy of its own.
 
+    A finalizer or a signal's handler may use it in the middle of its use by the same thread; then, rarely, one slot
+    too many is granted or one is lost until it expires.
+
     Args:
         clock: returns the present instant in seconds; it must not run backwards.  Tests give one of
             their own, so that slots expire when they say.
