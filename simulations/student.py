@@ -29,6 +29,8 @@ def student_t(probability: float, freedom: int) -> float:
         student_t(0.975, 9)                 # 2.262157...
     """
     probability, freedom = inner_probability('probability', probability), whole_number('freedom', freedom, 1)
+    if probability == 0.5:
+        return 0.0
     if probability < 0.5:
         return -_upper_quantile(1 - probability, freedom)
     return _upper_quantile(probability, freedom)
