@@ -20,6 +20,7 @@ if missing := [
         name=missing[0],
     )
 
+from simulations.batches import BatchMeans, batch_means
 from simulations.bundled import bundled_trace
 from simulations.checks import InvariantError, Violation
 from simulations.engine import replay
@@ -36,9 +37,11 @@ from simulations.holding import (
     Uniform,
     parse_holding,
 )
-from simulations.intervals import Interval, mean_interval
+from simulations.intervals import Interval, mean_interval, ratio_interval
 from simulations.results import Result
+from simulations.stopping import Judgement, StoppingRule
 from simulations.stores import Store, StoreError, open_store
+from simulations.student import student_t
 from simulations.theory import (
     Engset,
     LossSystem,
@@ -55,10 +58,12 @@ from simulations.theory import (
     retrials,
 )
 from simulations.traces import TraceError, read_azure, read_swf, read_table, read_trace, recognise, select_jobs
+from simulations.warmup import Warmup, mser5
 from simulations.workloads import Job, Poisson, Trace, Workload
 
 
 __all__ = [
+    'BatchMeans',
     'Constant',
     'Empirical',
     'Engset',
@@ -70,6 +75,7 @@ __all__ = [
     'Interval',
     'InvariantError',
     'Job',
+    'Judgement',
     'Lognormal',
     'LossSystem',
     'Mixture',
@@ -77,13 +83,16 @@ __all__ = [
     'Poisson',
     'Result',
     'Retrials',
+    'StoppingRule',
     'Store',
     'StoreError',
     'Trace',
     'TraceError',
     'Uniform',
     'Violation',
+    'Warmup',
     'Workload',
+    'batch_means',
     'bundled_trace',
     'engset',
     'engset_occupancy',
@@ -94,9 +103,11 @@ __all__ = [
     'max_size_for',
     'mean_interval',
     'mean_wait',
+    'mser5',
     'occupancy_distribution',
     'open_store',
     'parse_holding',
+    'ratio_interval',
     'read_azure',
     'read_swf',
     'read_table',
@@ -105,4 +116,5 @@ __all__ = [
     'replay',
     'retrials',
     'select_jobs',
+    'student_t',
 ]

@@ -224,8 +224,8 @@ def test_a_stack_that_is_closed_undoes_nothing_that_another_thread_does(
     """While the entries of all frames are gone through, the frame of a thread may leave, or enter once more."""
     opened: Entries[str] = Entries()
     frames = [sys._getframe(), next(_frames())]
-    opened.add(frames[0], 'of the stack')
     opened.add(frames[1], 'of the other thread')
+    opened.add(frames[0], 'of the stack')
     happened: list[bool] = []
 
     def without(newest: Any, held: str) -> Any:

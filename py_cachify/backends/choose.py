@@ -101,7 +101,7 @@ def _kind(name: str, client: Any) -> str:
     for method, (arguments, named) in PLAIN_CALLS.items():
         if not _takes(methods[method], arguments, named):
             called = ', '.join([*map(repr, arguments), *(f'{each}={value!r}' for each, value in named.items())])
-            raise TypeError(f'{name} is called as {method}({called}), which that of a {kind_of(client)} does not take')
+            raise TypeError(f'{name}.{method} must take ({called}); that of a {kind_of(client)} does not')
     return PLAIN
 
 
