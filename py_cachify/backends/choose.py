@@ -36,7 +36,8 @@ def choose_backends(sync_client: Any, async_client: Any) -> Backends:
     """Look at the clients that were given and refuse what cannot work together.
 
     Raises:
-        TypeError: a client lacks a method, or was given for the wrong side.
+        TypeError: a client lacks a method, has one that cannot be called as it will be, or was given for
+            the wrong side.
         ValueError: the two clients would count the slots of one pool in two ways.
     """
     if sync_client is None and async_client is None:
