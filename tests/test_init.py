@@ -170,6 +170,23 @@ def test_a_client_whose_methods_take_something_else_is_refused() -> None:
         init_cachify(client)
 
 
+def test_what_merely_says_that_it_is_a_memory_client_is_refused() -> None:
+    """A proxy of one is taken: it has the methods."""
+
+    class Claim:
+        __class__ = MemoryClient
+
+    class Proxy(Claim):
+        def __getattr__(self, name: str) -> Any:
+            return getattr(client, name)
+
+    client = MemoryClient()
+    with pytest.raises(TypeError, match='sync_client must have the methods get, set and delete'):
+        init_cachify(Claim())  # type: ignore[arg-type]
+    with init_cachify(Proxy()).pool('reports', max_size=1):  # type: ignore[arg-type]
+        assert client.count_slots('PYC-reports') == 1
+
+
 def test_a_client_that_cannot_be_looked_at_is_refused() -> None:
     """With what it raised."""
     client: Any = Unbound()

@@ -86,7 +86,8 @@ def _kind(name: str, client: Any) -> str:
     if is_a(client, type):
         raise TypeError(f'{name} must be a client, not a class: make an instance of {shown(client)}')
     try:
-        if isinstance(client, MemoryClient):
+        # A proxy of one as well, but not what merely says that it is one.
+        if isinstance(client, MemoryClient) and callable(getattr(client, 'take_slot', None)):
             return MEMORY
         methods = {method: getattr(client, method, None) for method in ('eval', 'evalsha', *PLAIN_CALLS)}
     except Exception as error:
