@@ -22,8 +22,8 @@ UNSET: Final = UnsetType()
 LONGEST_EXPIRATION = 100 * 365 * 24 * 3600
 """In seconds: a hundred years.  Whatever is to last longer is to last for ever: ``None``."""
 
-LARGEST_SIZE = 2**53
-"""Up to here a server whose scripts count in floating point, as those of Redis do, counts exactly."""
+LARGEST_SIZE = 2**31 - 1
+"""More than any store bears, and exact in whatever kind of number a store makes of it."""
 
 LONGEST_TEXT = 500
 """In characters: how much of a value an error shows."""

@@ -136,7 +136,8 @@ class Cachify:
 
         Raises:
             TypeError, ValueError: an argument is wrong, or the key names what the function's signature
-                cannot supply; when the function is decorated, not when it is called.
+                cannot supply; when the function is decorated, not when it is called.  A call raises them
+                where no key can be made of its arguments.
 
         A generator function is refused: its body runs after the call, so write ``with pool(...)`` inside it.
         Methods, class methods and static methods are decorated like functions.  Write ``@pooled`` above
@@ -190,8 +191,8 @@ def init_cachify(
         The store with ``pool`` and ``pooled`` of its own.
 
     Raises:
-        TypeError: a client lacks a method, a client was given for the wrong side, or an argument is of
-            the wrong type.
+        TypeError: a client lacks a method or has one that cannot be called as it will be, a client was
+            given for the wrong side, or an argument is of the wrong type.
         ValueError: the two clients count in two ways (one Redis, one plain), or an argument is out of
             range.
 

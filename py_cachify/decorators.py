@@ -50,13 +50,14 @@ class WrappedFunctionPool(Generic[P, R, S]):
     __wrapped__: Callable[..., Any]
     __name__: str
     __qualname__: str
+    __isabstractmethod__: bool
 
     def __init__(self, function: Callable[..., Any], terms: Terms) -> None:
         functools.update_wrapper(self, function)
         # What is copied from the function's own attributes must not hide the method.
         self.__dict__.pop('size', None)
         # A class method and a static method have no attribute to copy, but say so.
-        self.__isabstractmethod__ = getattr(function, '__isabstractmethod__', False)
+        self.__isabstractmethod__ = getattr(function, '__isabstractmethod__', False) is True
         self._function: Any = function
         self._call: Callable[..., Any] = _callable(function)
         self._terms = terms

@@ -23,9 +23,6 @@ from simulations.stores import Store, open_store
 from simulations.workloads import Job, Workload
 
 
-MOST_SLOTS = 2**31 - 1
-
-
 class _Arrival(simpy.Event):
     """An instant at which a job arrives: as a SimPy ``Timeout``, but after all that ends at that instant."""
 
@@ -141,8 +138,6 @@ def replay(
     """
     check_max_size(max_size)
     check_expiration('slot_exp', slot_exp)
-    if max_size > MOST_SLOTS:
-        raise ValueError(f'max_size must be at most {MOST_SLOTS} here, got {max_size!r}')
     # Integers and floats add up differently, and a server has floats only.
     slot_exp = None if slot_exp is None else float(slot_exp)
     if isinstance(store, str):

@@ -80,7 +80,7 @@ def is_key(value: Any) -> bool:
 
 
 def is_size(value: Any) -> bool:
-    return issubclass(type(value), int) and type(value) is not bool and 0 < int.__index__(value) <= 2**53
+    return issubclass(type(value), int) and type(value) is not bool and 0 < int.__index__(value) < 2**31
 
 
 def is_life(value: Any) -> bool:

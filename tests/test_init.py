@@ -146,6 +146,54 @@ def test_what_is_no_client_is_refused(argument: str, client: Any, message: str) 
     assert str(refusal.value).startswith(argument)
 
 
+class OtherContract:
+    """A client of another kind of cache: it has the methods, and they take something else."""
+
+    def get(self, name: str) -> Any: ...
+
+    def set(self, name: str, value: Any, timeout: int = 0) -> None: ...
+
+    def delete(self, name: str) -> None: ...
+
+
+class Unbound:
+    """A proxy of a client that is not there yet."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError('working outside of an application')
+
+
+def test_a_client_whose_methods_take_something_else_is_refused() -> None:
+    """At once, and not when the first slot is taken; it says how the method will be called."""
+    client: Any = OtherContract()
+    with pytest.raises(TypeError, match=r"sync_client is called as set\('name', 'value', ex=1, nx=True\), which"):
+        init_cachify(client)
+
+
+def test_what_merely_says_that_it_is_a_memory_client_is_refused() -> None:
+    """A proxy of one is taken: it has the methods."""
+
+    class Claim:
+        __class__ = MemoryClient
+
+    class Proxy(Claim):
+        def __getattr__(self, name: str) -> Any:
+            return getattr(client, name)
+
+    client = MemoryClient()
+    with pytest.raises(TypeError, match='sync_client must have the methods get, set and delete'):
+        init_cachify(Claim())  # type: ignore[arg-type]
+    with init_cachify(Proxy()).pool('reports', max_size=1):  # type: ignore[arg-type]
+        assert client.count_slots('PYC-reports') == 1
+
+
+def test_a_client_that_cannot_be_looked_at_is_refused() -> None:
+    """With what it raised."""
+    client: Any = Unbound()
+    with pytest.raises(TypeError, match=r'async_client must be a client; a .*Unbound could not be asked: RuntimeError'):
+        init_cachify(async_client=client)
+
+
 # --- global or not
 
 

@@ -270,6 +270,45 @@ def test_a_generator_function_is_refused() -> None:
             pooled('reports', max_size=1)(function)
 
 
+def test_an_object_whose_call_is_a_generator_is_refused() -> None:
+    """As a generator function is, also within a partial function."""
+
+    class Generator:
+        def __call__(self) -> Any:
+            yield
+
+    class AsyncGenerator:
+        async def __call__(self) -> Any:
+            yield
+
+    for function in (Generator(), AsyncGenerator(), functools.partial(Generator())):
+        with pytest.raises(TypeError, match='generator function'):
+            pooled('reports', max_size=1)(function)
+
+
+@pytest.mark.parametrize('store', ['memory'], indirect=True)
+def test_a_class_is_called_and_not_what_its_objects_do() -> None:
+    """Making an object is not ``async``, even if calling the object is."""
+
+    class Report:
+        async def __call__(self) -> None: ...
+
+    decorated = pooled('reports', max_size=1)(Report)
+    assert not inspect.iscoroutinefunction(decorated)
+    assert isinstance(decorated(), Report)
+    on_full: Any = Report
+    assert pooled('reports', max_size=1, on_full=on_full)(lambda: 'done')() == 'done'
+
+
+@pytest.mark.parametrize('store', ['memory'], indirect=True)
+def test_a_function_that_does_not_tell_its_parameters_needs_a_key_without_fields() -> None:
+    """As some that are written in C: nothing could be put into the fields."""
+    smallest: Any = min
+    assert pooled('reports', max_size=1)(smallest)(3, 2) == 2
+    with pytest.raises(ValueError, match=r"key 'reports-\{name\}' has fields, but the parameters of .* cannot be read"):
+        pooled('reports-{name}', max_size=1)(smallest)
+
+
 def test_what_is_not_a_function_is_refused() -> None:
     """By name, when it is decorated."""
     decorate: Any = pooled('reports', max_size=1)

@@ -5,6 +5,7 @@ The rest of this file is checked as well, and runs: there the values are what th
 
 import asyncio
 import json
+import os
 import re
 import subprocess
 import sys
@@ -33,8 +34,15 @@ f(1)  # type: ignore[call-arg]  # wrong
 
 
 def _run(*command: str) -> str:
+    # pyright looks for the package where the first Python on the path would.
+    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
     return subprocess.run(
-        [sys.executable, '-m', *command], capture_output=True, text=True, check=False, cwd=ROOT
+        [sys.executable, '-m', *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | {'PATH': path},
     ).stdout
 
 

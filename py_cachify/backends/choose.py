@@ -36,7 +36,8 @@ def choose_backends(sync_client: Any, async_client: Any) -> Backends:
     """Look at the clients that were given and refuse what cannot work together.
 
     Raises:
-        TypeError: a client lacks a method, or was given for the wrong side.
+        TypeError: a client lacks a method, has one that cannot be called as it will be, or was given for
+            the wrong side.
         ValueError: the two clients would count the slots of one pool in two ways.
     """
     if sync_client is None and async_client is None:
@@ -85,7 +86,8 @@ def _kind(name: str, client: Any) -> str:
     if is_a(client, type):
         raise TypeError(f'{name} must be a client, not a class: make an instance of {shown(client)}')
     try:
-        if isinstance(client, MemoryClient):
+        # A proxy of one as well, but not what merely says that it is one.
+        if isinstance(client, MemoryClient) and callable(getattr(client, 'take_slot', None)):
             return MEMORY
         methods = {method: getattr(client, method, None) for method in ('eval', 'evalsha', *PLAIN_CALLS)}
     except Exception as error:
