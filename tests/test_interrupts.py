@@ -30,7 +30,8 @@ from py_cachify import CachifyPoolFullError, MemoryClient, init_cachify, pool, p
 
 socket, seed = sys.argv[1], int(sys.argv[2])
 logging.disable()
-client = redis.Redis(unix_socket_path=socket) if socket else None
+# An interrupt within the client can cost it a connection.
+client = redis.Redis(unix_socket_path=socket, max_connections=100_000) if socket else None
 init_cachify(client)
 few = pool('reports', max_size=10_000, slot_exp=600)
 body = pooled('reports', max_size=10_000, slot_exp=600)(lambda: None)
