@@ -1,29 +1,38 @@
 """What happened in a run, event by event.
 
-Five things can happen to a job: it is *granted* a slot or *refused*; its slot is *released*, or it *expired*
-and the body, which nobody stopped, ends later: it *overran*.
+A job that asks is *granted* a slot, or *refused* and leaves; one that will ask again after a pause is *retrying*.
+The slot of a holder is *released*, or it *expired* and the body, which nobody stopped, ends later: it *overran*.
+A holder may also have *crashed*: it never releases, and its slot is *recovered* when it expires.
 """
 
 import csv
 import hashlib
 import io
 import itertools
+import sys
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 
-GRANTED, REFUSED, RELEASED, EXPIRED, OVERRAN = WHATS = ('granted', 'refused', 'released', 'expired', 'overran')
+WHATS = ('granted', 'refused', 'released', 'expired', 'overran', 'crashed', 'recovered', 'retrying')
+GRANTED, REFUSED, RELEASED, EXPIRED, OVERRAN, CRASHED, RECOVERED, RETRYING = range(len(WHATS))
 
 # By how much each changes the three counts, which are never the same thing.
-OCCUPANCY = {GRANTED: 1, RELEASED: -1, EXPIRED: -1}
-RUNNING = {GRANTED: 1, RELEASED: -1, OVERRAN: -1}
+OCCUPANCY = {GRANTED: 1, RELEASED: -1, EXPIRED: -1, RECOVERED: -1}
+RUNNING = {GRANTED: 1, RELEASED: -1, OVERRAN: -1, CRASHED: -1}
 OVERRUN = {EXPIRED: 1, OVERRAN: -1}
 
 
 ROWS_SHOWN = 20
+
+Row = tuple[float, int, int, int, int, int]
+"""Instant, what, job, number of the pool, and occupancy and running of that pool after it."""
 
 
 class Event(NamedTuple):
@@ -31,7 +40,8 @@ class Event(NamedTuple):
 
     Attributes:
         time: the instant, in seconds of virtual time.
-        what: ``granted``, ``refused``, ``released``, ``expired`` or ``overran``.
+        what: ``granted``, ``refused``, ``retrying``, ``released``, ``expired``, ``overran``, ``crashed`` or
+            ``recovered``.
         job: the job's number, in order of arrival, from 0.
         key: the pool, ``''`` where there is only one.
         occupancy: live slots of that pool, after the event.
@@ -46,8 +56,66 @@ class Event(NamedTuple):
     running: int
 
 
+class Block(NamedTuple):
+    """Some events that followed one another, in columns."""
+
+    times: NDArray[np.float64]
+    whats: NDArray[np.int8]
+    jobs: NDArray[np.int64]
+    pools: NDArray[np.int32]
+    occupancy: NDArray[np.int64]
+    running: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> 'Block':
+        """The events that were noted as rows, of which there must be one at least."""
+        times, whats, jobs, pools, occupancy, running = zip(*rows, strict=True)
+        return cls(
+            np.array(times, np.float64),
+            np.array(whats, np.int8),
+            np.array(jobs, np.int64),
+            np.array(pools, np.int32),
+            np.array(occupancy, np.int64),
+            np.array(running, np.int64),
+        )
+
+
+def changes(steps: dict[int, int]) -> NDArray[np.int64]:
+    """By how much each kind of event changes a count, at its place in ``WHATS``."""
+    by_what = np.zeros(len(WHATS), np.int64)
+    for what, step in steps.items():
+        by_what[what] = step
+    return by_what
+
+
+class Digest:
+    """A hash of a history, made while it happens: equal for two runs in which just the same happened.
+
+    It is the SHA-256 of the hashes of the six columns, as little-endian numbers, and of the pools' keys.
+    """
+
+    def __init__(self) -> None:
+        self._columns = [hashlib.sha256() for _ in Block._fields]
+
+    def add(self, block: Block) -> None:
+        """Take in the events that follow."""
+        for column, values in zip(self._columns, block, strict=True):
+            column.update((values if sys.byteorder == 'little' else values.byteswap()).tobytes())
+
+    def hexdigest(self, key_names: Iterable[str]) -> str:
+        """The hash of all events so far, in pools with these keys, in order of their numbers."""
+        keys = b''.join(len(name := key.encode()).to_bytes(8, 'little') + name for key in key_names)
+        whole = b''.join(column.digest() for column in self._columns)
+        return hashlib.sha256(whole + hashlib.sha256(keys).digest()).hexdigest()
+
+
 class History:
-    """The events of a run in order of time, kept in columns: some 30 bytes for each.
+    """The events of a run in order of time, kept in columns: some 40 bytes for each.
+
+    Attributes:
+        times, whats, jobs, pools, occupancy, running: the columns; ``whats`` are places in ``WHATS``, ``pools`` in
+            ``key_names``.
+        key_names: the keys of the pools.
 
     Example::
 
@@ -55,22 +123,26 @@ class History:
         result.history.to_csv('events.csv')
     """
 
-    def __init__(self) -> None:
+    def __init__(self, key_names: list[str]) -> None:
         self.times = array('d')
         self.whats = array('b')
         self.jobs = array('q')
-        self.keys: list[str] = []
-        self.occupancy = array('i')
-        self.running = array('i')
+        self.pools = array('i')
+        self.occupancy = array('q')
+        self.running = array('q')
+        self.key_names = key_names
 
-    def append(self, event: Event) -> None:
-        """Add the next event."""
-        self.times.append(event.time)
-        self.whats.append(WHATS.index(event.what))
-        self.jobs.append(event.job)
-        self.keys.append(event.key)
-        self.occupancy.append(event.occupancy)
-        self.running.append(event.running)
+    def add(self, block: Block) -> None:
+        """Add the events that follow."""
+        for column, values in zip(self._columns(), block, strict=True):
+            column.frombytes(values.tobytes())
+
+    def _columns(self) -> 'list[array[float] | array[int]]':
+        return [self.times, self.whats, self.jobs, self.pools, self.occupancy, self.running]
+
+    def block(self) -> Block:
+        """The columns as arrays."""
+        return Block(*(np.asarray(column) for column in self._columns()))
 
     def __len__(self) -> int:
         return len(self.times)
@@ -79,22 +151,25 @@ class History:
         return f'<History of {len(self):,} events>'
 
     def __getitem__(self, index: int) -> Event:
-        what = WHATS[self.whats[index]]
-        return Event(
-            self.times[index], what, self.jobs[index], self.keys[index], self.occupancy[index], self.running[index]
-        )
+        return self._event(*(column[index] for column in self._columns()))  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Event]:
-        for row in zip(self.times, self.whats, self.jobs, self.keys, self.occupancy, self.running, strict=True):
-            yield Event(row[0], WHATS[row[1]], *row[2:])
+        return itertools.starmap(self._event, zip(*self._columns(), strict=True))  # type: ignore[arg-type]
+
+    def _event(self, time: float, what: int, job: int, pool: int, occupancy: int, running: int) -> Event:
+        return Event(time, WHATS[what], job, self.key_names[pool], occupancy, running)
+
+    def write_csv(self, file: TextIO) -> None:
+        """Write the events as CSV with a header."""
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(Event._fields)
+        # repr keeps every digit of the instants, so that two histories are equal byte for byte or not at all.
+        writer.writerows((repr(event.time), *event[1:]) for event in self)
 
     def to_csv(self, path: str | Path | None = None) -> str:
         """The history as CSV with a header; written to ``path`` if one is given."""
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator='\n')
-        writer.writerow(Event._fields)
-        # repr keeps every digit of the instants, so that two histories are equal byte for byte or not at all.
-        writer.writerows((repr(event.time), *event[1:]) for event in self)
+        self.write_csv(text)
         if path is not None:
             Path(path).write_text(text.getvalue(), encoding='utf-8')
         return text.getvalue()
@@ -112,5 +187,8 @@ class History:
         return f'<table><tr>{head}</tr>{rows}</table>{more}'
 
     def hash(self) -> str:
-        """The SHA-256 of the CSV: equal for two runs in which just the same happened."""
-        return hashlib.sha256(self.to_csv().encode()).hexdigest()
+        """A SHA-256 that is equal for two runs in which just the same happened, see :class:`Digest`."""
+        digest = Digest()
+        if len(self):
+            digest.add(self.block())
+        return digest.hexdigest(self.key_names)

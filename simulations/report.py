@@ -2,51 +2,123 @@
 
 from typing import TYPE_CHECKING
 
+from simulations.intervals import Interval
+from simulations.refusals import Leave
+from simulations.shares import quantile
+
 
 if TYPE_CHECKING:
     from simulations.results import Result
 
 
 def rows(result: 'Result') -> list[tuple[str, str]]:
-    """What there is to say of a run, as names and values."""
-    figures, theory = result.figures, result.theory
-    pools = '' if figures.pools <= 1 else f' in each of {figures.pools:,} pools'
-    together, one = (' over all pools', ' in one of them') if pools else ('', '')
-    slots = '1 slot' if result.max_size == 1 else f'{result.max_size:,} slots'
-    share = f'{figures.refused:,} of {figures.jobs:,} jobs ({figures.refusal_share:.2%})'
-    occupancy = f'{figures.occupancy_mean:.4g} slots on average{together}, {figures.occupancy_peak:,} at most{one}'
-    overrun = f'{figures.overrun_mean:.4g} bodies beyond their slot on average, {figures.overrun_peak:,} at most'
-    if theory is not None:
-        share += f'; theory, in the long run: {theory.refusal_share:.2%}'
-        overrun += f'; theory: {theory.overrun_mean:.4g} on average'
+    """What there is to say of a run, as names and values; what did not occur is left out."""
+    figures = result.figures
     table = [
         ('store', result.store),
-        ('pool', f'{slots}{pools}, each {_life(result.slot_exp)}'),
+        ('pool', _pool(result)),
         ('time simulated', duration(figures.last - figures.first) if figures.jobs else 'none: no job arrived'),
-        ('refused', share),
-        ('occupancy', occupancy),
-        ('running', f'{figures.running_peak:,} bodies at most{together}'),
-        ('expired while running', f'{figures.expired_while_running:,} slots'),
-        ('overrun', overrun),
+        ('refused', _refused(result)),
     ]
+    if not isinstance(result.on_refusal, Leave):
+        table += [('a refused job', str(result.on_refusal)), ('retries', _retries(result))]
+    table += [
+        ('occupancy', _occupancy(result)),
+        ('throughput', f'{rate(figures.throughput)} granted'),
+        ('running', f'{figures.running_mean:.4g} bodies on average, {figures.running_peak:,} at most{_together(result)}'),
+        ('expired while running', f'{figures.expired_while_running:,} slots'),
+        ('overrun', _overrun(result)),
+    ]
+    if result.crash_probability:
+        table.append(('crashed', _crashed(result)))
+    table.append(('theory', result.theory.formula if result.theory else f'none: {result.why_no_theory}'))
+    if figures.jobs:
+        table.append(('long run', result.estimates.how))
     if result.skipped:
         reasons = ', '.join(f'{count:,} {reason}' for reason, count in sorted(result.skipped.items()))
         table.append(('records not used', reasons))
     table.append(('took', f'{result.seconds:.1f} s, {figures.jobs / max(result.seconds, 1e-9):,.0f} jobs a second'))
-    table.append(('history', f'{len(result.history):,} events, sha256 {result.history_hash[:16]}'))
+    table.append(('history', f'sha256 {result.history_hash[:16]}'))
     table.append(('verdict', verdict(result)))
     return table
 
 
+def _together(result: 'Result') -> str:
+    return ' over all pools' if result.figures.pools > 1 else ''
+
+
+def _pool(result: 'Result') -> str:
+    slots = '1 slot' if result.max_size == 1 else f'{result.max_size:,} slots'
+    pools = f' in each of {result.figures.pools:,} pools' if result.figures.pools > 1 else ''
+    return f'{slots}{pools}, each {_life(result.slot_exp)}'
+
+
+def _refused(result: 'Result') -> str:
+    figures, estimates, theory = result.figures, result.estimates, result.theory
+    words = f'{figures.refused:,} of {figures.jobs:,} jobs ({figures.refusal_share:.2%})'
+    if isinstance(result.on_refusal, Leave):
+        words += _long_run(estimates.refusal_share, '.2%')
+        if theory is not None:
+            words += f'; theory {theory.refusal_share:.2%}'
+    return words
+
+
+def _retries(result: 'Result') -> str:
+    figures, theory = result.figures, result.theory
+    words = f'{figures.attempts_refusal_share:.2%} of {figures.attempts:,} attempts refused'
+    words += _long_run(result.estimates.attempts_refusal_share, '.2%')
+    if theory is not None and theory.attempts_refusal_share is not None:
+        words += f'; theory {theory.attempts_refusal_share:.2%}'
+    words += f'; {figures.granted_later:,} jobs granted later; from arrival to grant {figures.wait_mean:.4g} s on average'
+    if theory is not None and theory.wait_mean is not None:
+        words += f' (theory {theory.wait_mean:.4g} s)'
+    return f'{words}, {figures.wait_longest:.4g} s at most'
+
+
+def _occupancy(result: 'Result') -> str:
+    figures, theory = result.figures, result.theory
+    words = f'{figures.occupancy_mean:.4g} slots on average{_together(result)}'
+    words += _long_run(result.estimates.occupancy_mean, '.4g')
+    if theory is not None and theory.occupancy_mean is not None:
+        words += f'; theory {theory.occupancy_mean:.4g}'
+    one = ' in one of them' if figures.pools > 1 else ''
+    return f'{words}; {figures.occupancy_peak:,} at most{one}; {figures.utilisation:.1%} of all slots in use'
+
+
+def _overrun(result: 'Result') -> str:
+    figures, theory = result.figures, result.theory
+    if not figures.overrun_peak:
+        return 'no body ran beyond its slot'
+    words = f'{figures.overrun_mean:.4g} bodies beyond their slot on average'
+    words += _long_run(result.estimates.overrun_mean, '.4g')
+    if theory is not None and theory.overrun_mean is not None:
+        words += f'; theory {theory.overrun_mean:.4g}'
+    most = quantile(result.overrun_shares, 0.95)
+    return f'{words}; no more than {most:,} for 95 % of the time, {figures.overrun_peak:,} at most'
+
+
+def _crashed(result: 'Result') -> str:
+    figures = result.figures
+    words = f'{figures.crashed:,} holders; {figures.recovered:,} slots came back'
+    if figures.recovered:
+        words += f' {figures.recovery_mean:.4g} s after it on average, {figures.recovery_longest:.4g} s at most'
+    lost = figures.crashed - figures.recovered
+    return words if not lost else f'{words}, {lost:,} never will: slots do not expire'
+
+
+def _long_run(interval: Interval | None, form: str) -> str:
+    return '' if interval is None else f', in the long run [{interval.low:{form}}, {interval.high:{form}}]'
+
+
 def verdict(result: 'Result') -> str:
     """Whether the promises were kept."""
-    if not len(result.history):
+    if not result.figures.attempts:
         return 'no event, nothing to check'
     if result.violations:
         return f'VIOLATED: {result.violations[0]}'
     return (
         f'occupancy never exceeded max_size {result.max_size:,}: every grant, refusal and release of'
-        f' {len(result.history):,} events checked, 0 violations'
+        f' {result.figures.jobs:,} jobs checked, 0 violations'
     )
 
 
@@ -54,13 +126,23 @@ def text(result: 'Result') -> str:
     """The report, a line for each row."""
     table = rows(result)
     width = max(len(name) for name, _ in table)
-    return '\n'.join([result.workload, *(f'  {name:<{width}}  {value}' for name, value in table)])
+    lines = [f'  {name:<{width}}  {value}' for name, value in table]
+    head = [result.title, f'  {result.lesson}', f'  {result.workload}'] if result.title else [result.workload]
+    return '\n'.join([*(line for line in head if line.strip()), *lines])
 
 
 def duration(seconds: float) -> str:
     """A time span in the unit that a reader would choose."""
     unit, length = time_unit(seconds)
     return f'{seconds / length:,.4g} {unit}'
+
+
+def rate(a_second: float) -> str:
+    """A number of happenings in the unit of time in which there are some."""
+    for unit, length in (('second', 1.0), ('minute', 60.0), ('hour', 3600.0)):
+        if a_second * length >= 1:
+            return f'{a_second * length:,.4g} a {unit}'
+    return f'{a_second * 86400:,.4g} a day'
 
 
 def time_unit(seconds: float) -> tuple[str, float]:

@@ -1,17 +1,22 @@
-"""What a run gives: its history, its figures, and its pictures."""
+"""What a run gives: its figures, its history, and its pictures."""
 
-import base64
-import io
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simulations.checks import Violation
+from simulations.estimates import Estimates
+from simulations.expectation import Expectation
 from simulations.figures import Figures
 from simulations.history import History
-from simulations.report import rows, text
-from simulations.theory import LossSystem
+from simulations.holders import Part
+from simulations.intervals import Interval
+from simulations.refusals import Leave, Retry
+from simulations.report import text
+from simulations.timeline import Timeline
 
 
 if TYPE_CHECKING:
@@ -30,11 +35,19 @@ class Result:
         store: where the pool was kept.
         max_size: slots of the pool.
         slot_exp: life of a slot in seconds, ``None`` for ever.
+        on_refusal: what a refused job did.
+        crash_probability: the share of holders that were to crash.
         figures: the numbers.
-        history: the events.
+        estimates: what they say of the long run, with intervals.
+        occupancy_shares: for what share of the time 0, 1, 2, ... slots were live, of all pools together.
+        overrun_shares: for what share of the time 0, 1, 2, ... bodies ran beyond their slot.
+        timeline: how occupancy and running bodies went over time.
+        part: who held a slot when, in a telling part of the run.
+        history_hash: equal for two runs in which just the same happened; ``history.hash()``.
         seconds: how long the run took, in seconds of real time.
         violations: the promise that was broken, if one was; the run ended there.
-        theory: what queueing theory expects, where it applies.
+        theory: what queueing theory expects in the long run, where it applies.
+        why_no_theory: why it does not, in a sentence, where it does not.
     """
 
     workload: str
@@ -42,19 +55,37 @@ class Result:
     store: str
     max_size: int
     slot_exp: float | None
+    on_refusal: Leave | Retry
+    crash_probability: float
     figures: Figures
-    history: History = field(repr=False)
+    estimates: Estimates = field(repr=False)
+    occupancy_shares: NDArray[np.float64] = field(repr=False)
+    overrun_shares: NDArray[np.float64] = field(repr=False)
+    timeline: Timeline = field(repr=False)
+    part: Part = field(repr=False)
+    history_hash: str
+    kept: History | None = field(repr=False)
     seconds: float
     violations: list[Violation]
-    theory: LossSystem | None = None
+    theory: Expectation | None = None
+    why_no_theory: str = ''
+    title: str | None = None
+    lesson: str = ''
 
     def __str__(self) -> str:
         return text(self)
 
+    @property
+    def history(self) -> History:
+        """The events.  Raises ``ValueError`` if they were not kept."""
+        if self.kept is None:
+            raise ValueError('the history of this run was not kept: replay(..., history=True) keeps it')
+        return self.kept
+
     @cached_property
-    def history_hash(self) -> str:
-        """``history.hash()``, made once: a run that is over changes no more."""
-        return self.history.hash()
+    def whole(self) -> Part:
+        """Who held a slot when, in the whole run where its history was kept, else in a part of it."""
+        return self.part if self.kept is None else Part(self.part.before.select(np.empty(0, np.int64)), self.kept.block())
 
     def plot_occupancy(self, ax: 'Axes | None' = None) -> 'Axes':
         """Draw the occupancy over time, ``max_size``, and how many bodies were really running.
@@ -79,36 +110,42 @@ class Result:
         return plot_slots(self, ax, window, most)
 
     def to_json(self) -> dict[str, Any]:
-        """The figures as plain values; shares and means as numbers, times in seconds."""
+        """The figures as plain values; shares and means as numbers, times in seconds, intervals as [low, high]."""
         numbers: dict[str, Any] = {
             'store': self.store,
             'workload': self.workload,
             'max_size': self.max_size,
             'slot_exp': self.slot_exp,
+            'on_refusal': str(self.on_refusal),
+            'crash_probability': self.crash_probability,
             **self.figures._asdict(),
+            'refusal_share_ci': _bounds(self.estimates.refusal_share),
+            'attempts_refusal_share_ci': _bounds(self.estimates.attempts_refusal_share),
+            'occupancy_mean_ci': _bounds(self.estimates.occupancy_mean),
+            'overrun_mean_ci': _bounds(self.estimates.overrun_mean),
+            'intervals': self.estimates.how,
+            'occupancy_shares': self.occupancy_shares.tolist(),
+            'overrun_shares': self.overrun_shares.tolist(),
             'skipped': self.skipped,
             'seconds': self.seconds,
             'history_hash': self.history_hash,
             'violations': len(self.violations),
         }
-        if self.theory is not None:
+        if self.theory is None:
+            numbers['why_no_theory'] = self.why_no_theory
+        else:
+            numbers['theory'] = self.theory.formula
+            numbers['offered_load'] = self.theory.offered_load
             numbers['refusal_share_theory'] = self.theory.refusal_share
-            numbers['overrun_theory'] = self.theory.overrun_mean
+            if self.theory.overrun_mean is not None:
+                numbers['overrun_theory'] = self.theory.overrun_mean
         return numbers
 
     def _repr_html_(self) -> str:
-        from matplotlib.figure import Figure
+        from simulations.card import card
 
-        figure = Figure(figsize=(8, 3.2), layout='constrained')
-        self.plot_occupancy(figure.add_subplot())
-        image = io.BytesIO()
-        figure.savefig(image, format='png', dpi=110)
-        cells = ''.join(
-            f'<tr><td style="text-align:left">{escape(name)}</td><td style="text-align:left">{escape(value)}</td></tr>'
-            for name, value in rows(self)
-        )
-        return (
-            f'<div><strong>{escape(self.workload)}</strong><table>{cells}</table>'
-            f'<img alt="occupancy over time" src="data:image/png;base64,{base64.b64encode(image.getvalue()).decode()}">'
-            '</div>'
-        )
+        return card(self)
+
+
+def _bounds(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else [interval.low, interval.high]
