@@ -55,7 +55,7 @@ def estimate(series: Series, steady: bool, confidence: float = CONFIDENCE) -> Es
     warmup = _warmup(series) if steady else None
     rest = series if warmup is None else series.after(warmup.cut)
     found = batch_means(rest.refused.tolist(), rest.jobs.tolist(), confidence)
-    refusal_share = _share(found.interval, int(rest.jobs.sum()), confidence)
+    refusal_share = bounded_share(found.interval, int(rest.jobs.sum()), confidence)
     attempts = batch_means(rest.attempts_refused.tolist(), rest.attempts.tolist(), confidence)
     timed = bool(rest.seconds.sum())
     how = [f'{confidence:.0%} intervals by {found.batches} batch means']
@@ -70,7 +70,7 @@ def estimate(series: Series, steady: bool, confidence: float = CONFIDENCE) -> Es
         how.append('batches are alike, so the intervals are too narrow: run longer, or make replications')
     return Estimates(
         refusal_share,
-        _share(attempts.interval, int(rest.attempts.sum()), confidence),
+        bounded_share(attempts.interval, int(rest.attempts.sum()), confidence),
         batch_means(rest.occupancy.tolist(), rest.seconds.tolist(), confidence).interval if timed else None,
         batch_means(rest.overrun.tolist(), rest.seconds.tolist(), confidence).interval if timed else None,
         '; '.join(how),
@@ -87,8 +87,8 @@ def _warmup(series: Series) -> Warmup | None:
     return mser5(occupancy.tolist())
 
 
-def _share(interval: Interval, count: int, confidence: float) -> Interval:
-    """Within 0 and 1, and with a width where all outcomes were the same."""
+def bounded_share(interval: Interval, count: int, confidence: float) -> Interval:
+    """The interval of a share of ``count``: within 0 and 1, and with a width where all outcomes were the same."""
     mean, low, high = interval
     bound = (1 - confidence) ** (1 / count)
     if mean == 0:

@@ -32,6 +32,8 @@ def rows(result: 'Result') -> list[tuple[str, str]]:
     if result.crash_probability:
         table.append(('crashed', _crashed(result)))
     table.append(('theory', result.theory.formula if result.theory else f'none: {result.why_no_theory}'))
+    if result.replications > 1:
+        table.append(('replications', f'{result.replications} independent runs; pictures and history are of the first'))
     if figures.jobs:
         table.append(('long run', result.estimates.how))
     if result.skipped:

@@ -48,6 +48,9 @@ class Result:
         violations: the promise that was broken, if one was; the run ended there.
         theory: what queueing theory expects in the long run, where it applies.
         why_no_theory: why it does not, in a sentence, where it does not.
+        replications: how many independent runs the figures are of; pictures and history are the first one's.
+        title: of the scenario, if it was one.
+        lesson: what the scenario teaches, in a sentence.
     """
 
     workload: str
@@ -69,6 +72,7 @@ class Result:
     violations: list[Violation]
     theory: Expectation | None = None
     why_no_theory: str = ''
+    replications: int = 1
     title: str | None = None
     lesson: str = ''
 
@@ -118,6 +122,7 @@ class Result:
             'slot_exp': self.slot_exp,
             'on_refusal': str(self.on_refusal),
             'crash_probability': self.crash_probability,
+            'replications': self.replications,
             **self.figures._asdict(),
             'refusal_share_ci': _bounds(self.estimates.refusal_share),
             'attempts_refusal_share_ci': _bounds(self.estimates.attempts_refusal_share),

@@ -1,0 +1,184 @@
+"""What the commands have in common: how options are read, and which ones there are."""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from py_cachify.arguments import check_expiration, check_max_size
+from simulations.holding import number, parse_holding
+from simulations.refusals import Leave, Retry
+from simulations.stores import STORES, default_store, without_password
+
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction['Parser']  # noqa: SLF001  # it has no other name
+
+KEPT, BROKEN, IMPOSSIBLE, INTERRUPTED, CUT_OFF, TERMINATED = 0, 1, 2, 130, 141, 143
+
+RETRY = ('retry', 'back_off', 'longest_pause', 'jitter', 'tries')
+
+
+class Parser(argparse.ArgumentParser):
+    """Complains in one line, and exits with the status of what cannot be done."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(IMPOSSIBLE, f'pool-sim: {message}\n')
+
+
+def reads(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """``read``, with its complaint as the message instead of "invalid value"."""
+
+    def convert(text: str) -> Any:
+        try:
+            return read(text)
+        except (TypeError, ValueError) as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+def max_size(text: str) -> int:
+    """Slots of a pool, as the library takes them."""
+    try:
+        size = int(text)
+    except ValueError:
+        raise ValueError(f'max_size must be a whole number, not {text!r}') from None
+    check_max_size(size)
+    return size
+
+
+def slot_exp(text: str) -> float | None:
+    """The life of a slot in seconds, as the library takes it; ``none`` for ever."""
+    if text.lower() == 'none':
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise ValueError(f'slot_exp must be a number of seconds, or none, not {text!r}') from None
+    check_expiration('slot_exp', seconds)
+    return seconds
+
+
+# What is not given is not among the options, as a scenario may say it.
+NOT_GIVEN: Any = argparse.SUPPRESS
+
+
+def add_pool(parser: argparse.ArgumentParser) -> None:
+    """The pool, and what its users do."""
+    parser.add_argument('--max-size', type=reads(max_size), default=NOT_GIVEN, help='slots of the pool')
+    parser.add_argument(
+        '--slot-exp',
+        type=reads(slot_exp),
+        default=NOT_GIVEN,
+        metavar='SECONDS',
+        help='life of a slot in seconds, or none',
+    )
+    refused = parser.add_argument_group('refused jobs leave, or try again')
+    refused.add_argument(
+        '--retry', default=NOT_GIVEN, metavar='PAUSE', help='after a pause in seconds, such as exp:1; none: they leave'
+    )
+    refused.add_argument(
+        '--back-off', type=float, default=NOT_GIVEN, metavar='FACTOR', help='each pause is so many times the one before'
+    )
+    refused.add_argument(
+        '--longest-pause', type=float, default=NOT_GIVEN, metavar='SECONDS', help='but no longer than this'
+    )
+    refused.add_argument(
+        '--jitter', type=float, default=NOT_GIVEN, metavar='SHARE', help='shorten each by a random part of up to this'
+    )
+    refused.add_argument('--tries', type=int, default=NOT_GIVEN, metavar='N', help='give up after so many attempts')
+    parser.add_argument(
+        '--crash', type=float, default=NOT_GIVEN, metavar='SHARE', help='the share of holders that never release'
+    )
+
+
+def add_runs(parser: argparse.ArgumentParser, half_width: bool = True) -> None:
+    """Seeds and independent runs."""
+    parser.add_argument('--seed', type=int, default=NOT_GIVEN, help='of all that is random')
+    parser.add_argument('--replications', type=int, default=NOT_GIVEN, metavar='N', help='so many independent runs')
+    if half_width:
+        parser.add_argument(
+            '--half-width',
+            type=float,
+            default=NOT_GIVEN,
+            metavar='SHARE',
+            help='make independent runs until the share of refused jobs is known to within this, such as 0.002',
+        )
+
+
+def add_store(parser: argparse.ArgumentParser, audit: bool = True) -> None:
+    """Where the pool is kept, and how far it is trusted."""
+    # Many runs are quicker in memory, and give the same.
+    parser.add_argument(
+        '--store', default=default_store() if audit else 'memory', help=f'{STORES} (default %(default)s)'
+    )
+    if audit:
+        parser.add_argument('--audit', action='store_true', help='ask the store for its size after every event as well')
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Where results go."""
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('pool-sim-results'),
+        metavar='FOLDER',
+        help='where the pictures go (default %(default)s)',
+    )
+    parser.add_argument('--csv', type=Path, metavar='FILE', help='write the history, event by event')
+    parser.add_argument('--json', metavar='FILE', help='write the figures; - for standard output')
+
+
+def check_folder(folder: Path) -> None:
+    """Make the folder, or refuse it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f'cannot write to the folder {folder}: {error.strerror}') from None
+
+
+def check_writable(options: argparse.Namespace) -> None:
+    """Refuse before the run what could not be written after it."""
+    check_folder(options.out)
+    files = [options.csv, None if options.json in (None, '-') else Path(options.json)]
+    for path in files:
+        if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+            raise ValueError(f'cannot write the file {path}: {path.parent} is not a folder that one can write to')
+    if options.csv == Path('-'):
+        raise ValueError('--csv - is not possible: name a file')
+
+
+def on_refusal(given: dict[str, Any], so_far: Leave | Retry) -> Leave | Retry:
+    """What a refused job does, by the options that were given."""
+    said = {name: given[name] for name in RETRY if name in given}
+    pause = said.pop('retry', None)
+    if pause is not None and pause.lower() == 'none':
+        so_far = pause = None
+    if not said and pause is None:
+        return so_far or Leave()
+    names = {'back_off': 'factor', 'longest_pause': 'longest', 'jitter': 'jitter', 'tries': 'tries'}
+    changes = {names[name]: value for name, value in said.items()}
+    if pause is not None:
+        changes['pause'] = parse_holding(pause)
+    if isinstance(so_far, Retry):
+        changes = {name: getattr(so_far, name) for name in ('pause', *names.values())} | changes
+    if 'pause' not in changes:
+        option = '--' + next(iter(said)).replace('_', '-')
+        raise ValueError(f'{option} is for jobs that try again: give --retry PAUSE as well, such as --retry exp:1')
+    return Retry(**changes)
+
+
+def words(given: dict[str, Any]) -> list[str]:
+    """The words that give these options again."""
+    said = []
+    for name, value in given.items():
+        option = f'--{name.replace("_", "-")}'
+        if isinstance(value, bool):
+            said += [option] if value else []
+        elif name == 'store':
+            said += [option, without_password(value)]
+        else:
+            said += [option, 'none' if value is None else number(value) if isinstance(value, float) else str(value)]
+    return said

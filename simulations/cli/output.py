@@ -1,0 +1,69 @@
+"""Run a scenario and write what came of it."""
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from simulations.checks import InvariantError
+from simulations.cli.options import BROKEN, KEPT, check_writable
+from simulations.results import Result
+from simulations.scenario import Scenario
+from simulations.stopping import StoppingRule
+
+
+def run_and_report(scenario: Scenario, options: argparse.Namespace, words: list[str]) -> int:
+    """Run it, show the report, write pictures and files; ``words`` ask for the same again.  Returns the exit status."""
+    # With figures on standard output, nothing else may stand there.
+    out = sys.stderr if options.json == '-' else sys.stdout
+    check_writable(options)
+    half_width = getattr(options, 'half_width', None)
+    try:
+        result = scenario.run(
+            rule=None if half_width is None else StoppingRule(half_width=half_width),
+            store=options.store,
+            audit=options.audit,
+            history=options.csv is not None,
+            progress=True,
+        )
+    except InvariantError as violated:
+        result = violated.result
+        print(violated, file=sys.stderr)
+    written = _write(result, scenario, options)
+    if options.json == '-':
+        print(json.dumps(_figures(result, scenario), indent=2))
+    print(result, file=out)
+    print(f'  repeat it with: {shlex.join(["pool-sim", *words])}', file=out)
+    for path in written:
+        print(f'  wrote {path}', file=out)
+    return BROKEN if result.violations else KEPT
+
+
+def _figures(result: Result, scenario: Scenario) -> dict[str, Any]:
+    return {'seed': scenario.seed, **result.to_json()}
+
+
+def _write(result: Result, scenario: Scenario, options: argparse.Namespace) -> list[Path]:
+    """Write the pictures and what else was asked for; returns the files."""
+    from matplotlib.figure import Figure
+
+    written = []
+    for name, draw, size in (
+        ('occupancy.png', result.plot_occupancy, (10, 4.5)),
+        ('slots.png', result.plot_slots, (10, 6)),
+    ):
+        figure = Figure(figsize=size, layout='constrained')
+        draw(figure.add_subplot())
+        figure.savefig(options.out / name, dpi=150)
+        written.append(options.out / name)
+    if options.csv is not None:
+        with options.csv.open('w', encoding='utf-8', newline='') as file:
+            result.history.write_csv(file)
+        written.append(options.csv)
+    if options.json not in (None, '-'):
+        path = Path(options.json)
+        path.write_text(json.dumps(_figures(result, scenario), indent=2) + '\n', encoding='utf-8')
+        written.append(path)
+    return written

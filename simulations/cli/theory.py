@@ -1,0 +1,35 @@
+"""``pool-sim theory``: Erlang's formulas, without a run."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulations.cli.options import KEPT, max_size, reads
+from simulations.theory_report import theory_figures, theory_text
+
+
+if TYPE_CHECKING:
+    from simulations.cli.options import Commands
+
+
+def add(commands: 'Commands') -> None:
+    """Make the parser of this command."""
+    formulas = commands.add_parser('theory', help="Erlang's formulas for one pool, without a run")
+    formulas.add_argument('--max-size', type=reads(max_size), required=True, help='slots of the pool')
+    formulas.add_argument('--load', type=float, required=True, help='offered load in erlangs')
+    formulas.add_argument('--target', type=float, help='also tell the smallest pool that refuses at most this share')
+    formulas.add_argument('--json', metavar='FILE', help='write the figures; - for standard output')
+    formulas.set_defaults(do=_do)
+
+
+def _do(options: argparse.Namespace) -> int:
+    figures = theory_figures(options.max_size, options.load, options.target)
+    if options.json == '-':
+        print(json.dumps(figures, indent=2))
+        return KEPT
+    print(theory_text(figures))
+    if options.json is not None:
+        Path(options.json).write_text(json.dumps(figures, indent=2) + '\n', encoding='utf-8')
+        print(f'  wrote {options.json}')
+    return KEPT

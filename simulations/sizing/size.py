@@ -1,0 +1,256 @@
+"""The smallest pool that refuses no more than one wants."""
+
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tqdm.auto import tqdm
+
+from simulations.arguments import inner_probability, positive, whole_number
+from simulations.intervals import Interval
+from simulations.scenario import Scenario
+from simulations.sizing.measure import Measure, Verdict
+from simulations.theory import max_size_for
+
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ENDLESS = 2**31 - 1
+"""The largest pool there is: nobody is refused there."""
+_MOST_NEIGHBOURS = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Sizing:
+    """How big the pool must be.
+
+    Attributes:
+        scenario: what was sized, at the size that was found.
+        target: the share of refusals to stay below.
+        max_size: the smallest number of slots that does.
+        refusal_share: what was measured with so many, and its interval at 99 %.
+        decided_by: ``measurement`` if the intervals on both sides of the answer tell, ``theory`` if they needed it,
+            ``mean`` if the answer may be another one of ``range``.
+        range: the smallest and the largest answer that the measurement does not exclude.
+        peak: slots with which nobody would have been refused in the first run.
+        max_size_theory: what theory says, where it applies.
+        curve: what was measured, by size.
+    """
+
+    scenario: Scenario
+    target: float
+    max_size: int
+    refusal_share: Interval
+    decided_by: str
+    range: tuple[int, int]
+    peak: int
+    max_size_theory: int | None
+    curve: dict[int, Verdict] = field(repr=False)
+
+    def plot(self, ax: 'Axes | None' = None) -> 'Axes':
+        """Draw the refusal share against ``max_size``, with intervals, theory, target and answer."""
+        from simulations.sizing.plots import plot_sizing
+
+        return plot_sizing(self, ax)
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as plain values."""
+        numbers: dict[str, Any] = {
+            'target': self.target,
+            'max_size': self.max_size,
+            'refusal_share': self.refusal_share.mean,
+            'refusal_share_ci': [self.refusal_share.low, self.refusal_share.high],
+            'of': 'attempts' if self.curve[self.max_size].point.of_attempts else 'jobs',
+            'decided_by': self.decided_by,
+            'max_size_low': self.range[0],
+            'max_size_high': self.range[1],
+            'max_size_without_refusals': self.peak,
+            'slot_exp': self.scenario.slot_exp,
+            'curve': [verdict.point.row() for _, verdict in sorted(self.curve.items())],
+        }
+        if self.max_size_theory is not None:
+            numbers['max_size_theory'] = self.max_size_theory
+        return numbers
+
+    def __str__(self) -> str:
+        mean, low, high = self.refusal_share
+        point = self.curve[self.max_size].point
+        what = 'attempts' if point.of_attempts else 'jobs'
+        below = self.curve.get(self.max_size - 1)
+        lines = [
+            self.scenario.title or self.scenario.workload().name,
+            f'  max_size {self.max_size:,} is the smallest that refuses less than {self.target:.3g} of the {what}',
+            f'  refused there     {mean:.3%} [{low:.3%}, {high:.3%}]',
+        ]
+        if below is not None:
+            mean, low, high = below.share
+            lines.append(f'  with one less     {mean:.3%} [{low:.3%}, {high:.3%}]')
+        lines.append(f'  slots in use      {point.utilisation:.1%}')
+        if self.range[0] < self.range[1]:
+            lines.append(f'  may as well be    anything from {self.range[0]:,} to {self.range[1]:,}: {_WHY[self.decided_by]}')
+        if self.max_size_theory is not None:
+            lines.append(f'  theory            {self.max_size_theory:,}')
+        lines.append(f'  nobody refused    with {self.peak:,}, in the first run')
+        return '\n'.join(lines)
+
+    def _repr_html_(self) -> str:
+        from simulations.sizing.plots import sizing_card
+
+        return sizing_card(self)
+
+
+_WHY = {
+    'measurement': 'longer runs would tell',
+    'theory': 'the measurement alone cannot tell, theory does',
+    'mean': 'the measurement cannot tell, longer or more runs would',
+}
+
+
+def size_pool(
+    scenario: Scenario,
+    target: float = 0.01,
+    *,
+    tolerance: float = 0.05,
+    most_runs: int = 160,
+    curve: int = 9,
+    store: str = 'memory',
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> Sizing:
+    """The smallest ``max_size`` with which less than ``target`` of the jobs are refused.
+
+    Sizes are bisected; at each, independent runs are made until the interval of the refusal share is on one side of
+    the target, or narrower than ``tolerance``.  All sizes see the same jobs.  Where jobs try again until they get a slot,
+    ``target`` is of attempts.  Where the measurement cannot tell, theory does if it applies and agrees with it.
+
+    Args:
+        scenario: the workload; its own ``max_size`` does not matter.
+        target: the share of refusals to stay below, more than 0 and less than 1.
+        tolerance: half-width, as a share of ``target``, at which there is nothing more to tell.
+        most_runs: independent runs at one size; a recorded trace without anything random is run once.
+        curve: sizes measured besides, around the answer, for the picture.
+        store: where the pools are kept, see :func:`simulations.replay`.
+        executor: anything with the interface of ``concurrent.futures.Executor``; by default runs are made one by one.
+        progress: show a progress bar on standard error, or in the notebook.
+
+    Raises:
+        TypeError, ValueError: an argument is not so, or no job arrives.
+        InvariantError: a promise was broken in a run.
+
+    Example::
+
+        size_pool(Scenario(arrivals='poisson:3', holding='exp:1', jobs=5000), 0.01).max_size       # 8
+    """
+    target, tolerance = inner_probability('target', target), positive('tolerance', tolerance)
+    whole_number('most_runs', most_runs, 1)
+    whole_number('curve', curve, 0)
+    with tqdm(unit=' runs', disable=not progress, dynamic_ncols=True) as bar:
+
+        def told(max_size: int, runs: int) -> None:
+            bar.set_postfix_str(f'max_size {max_size:,}, {runs} runs')
+            bar.update()
+
+        endless = scenario.replace(max_size=ENDLESS).replay(store=store, history=False)
+        if not endless.figures.jobs:
+            raise ValueError('no job arrives in this scenario: there is nothing to size a pool for')
+        measure = Measure(scenario, target, tolerance, most_runs, store, executor, told)
+        peak, load = max(1, endless.figures.occupancy_peak), endless.figures.occupancy_mean
+        pools = max(1, endless.figures.pools)
+        unstable = int(load / pools) if endless.figures.attempts and _tries_for_ever(scenario) else 0
+        found = _search(measure, max(1, min(peak, _guess(load / pools, target))), unstable, peak)
+        lowest, highest = _range(measure, found, unstable)
+        for size in _around(found, peak, unstable, curve):
+            measure.verdict(size)
+    verdicts = measure.verdicts
+    sides = [verdicts[size].by for size in (found - 1, found) if size in verdicts]
+    by = next((by for by in ('mean', 'theory') if by in sides), 'measurement')
+    return Sizing(
+        scenario=scenario.replace(max_size=found),
+        target=target,
+        max_size=found,
+        refusal_share=verdicts[found].share,
+        decided_by=by,
+        range=(lowest, highest),
+        peak=peak,
+        max_size_theory=_theory(scenario, target, peak),
+        curve=dict(sorted(verdicts.items())),
+    )
+
+
+def _tries_for_ever(scenario: Scenario) -> bool:
+    return getattr(scenario.on_refusal, 'tries', 1) is None
+
+
+def _guess(load: float, target: float) -> int:
+    return max_size_for(load, target) if load > 0 else 1
+
+
+def _search(measure: Measure, guess: int, too_small: int, peak: int) -> int:
+    """The smallest size that is enough, from a guess outwards and then by halves."""
+    floor = too_small
+    enough = max(guess, floor + 1)
+    step = 1
+    while not measure.verdict(enough).enough:
+        too_small = enough
+        # Where pauses are shorter than holding times, retries may take more than nobody would be refused with.
+        enough, step = enough + step, 2 * step
+    step = 1
+    while enough - step > too_small and measure.verdict(enough - step).enough:
+        enough, step = enough - step, 2 * step
+    too_small = max(too_small, enough - step)
+    while enough - too_small > 1:
+        middle = (enough + too_small) // 2
+        if measure.verdict(middle).enough:
+            enough = middle
+        else:
+            too_small = middle
+    if too_small > floor:
+        measure.verdict(too_small)
+    return enough
+
+
+def _range(measure: Measure, found: int, unstable: int) -> tuple[int, int]:
+    """The answers that the intervals do not exclude."""
+    lowest = highest = found
+    while lowest - 1 > max(unstable, found - _MOST_NEIGHBOURS) and measure.verdict(lowest - 1).share.low <= measure.target:
+        lowest -= 1
+    while highest < found + _MOST_NEIGHBOURS and measure.verdict(highest).share.high >= measure.target:
+        highest += 1
+    return lowest, highest
+
+
+def _around(found: int, peak: int, unstable: int, count: int) -> Iterable[int]:
+    """Sizes from about half of the answer to about one and a half times it."""
+    if not count:
+        return []
+    first, last = max(1, unstable + 1, found // 2), max(found + 2, min(peak + 1, found + found // 2))
+    return sorted({round(first + (last - first) * step / max(1, count - 1)) for step in range(count)})
+
+
+def _theory(scenario: Scenario, target: float, peak: int) -> int | None:
+    """The smallest size by theory, where it applies; by halves, as the share falls with the size."""
+    from simulations.expectation import expect
+
+    workload = scenario.workload()
+
+    def enough(max_size: int) -> bool | None:
+        expected = expect(workload, max_size, scenario.slot_exp, scenario.on_refusal, scenario.crash_probability)
+        if isinstance(expected, str):
+            return None
+        share = expected.attempts_refusal_share if _tries_for_ever(scenario) else expected.refusal_share
+        return share is not None and share < target
+
+    too_small, big = 0, max(1, peak)
+    while not (found := enough(big)):
+        if found is None or big > ENDLESS // 2:
+            return None
+        too_small, big = big, 2 * big
+    while big - too_small > 1:
+        middle = (big + too_small) // 2
+        if enough(middle):
+            big = middle
+        else:
+            too_small = middle
+    return big

@@ -1,0 +1,18 @@
+"""The same scenario at many points: how figures depend on the size of the pool, the expiry, the load, the crashes.
+
+::
+
+    from simulations import Scenario, sweep
+
+    found = sweep(Scenario.load('api'), {'max_size': range(10, 41, 5), 'slot_exp': [1, 5, 30]})
+    print(found)
+    found.plot()
+"""
+
+from simulations.sweeps.outcome import Outcome
+from simulations.sweeps.points import parse_vary
+from simulations.sweeps.run import sweep
+from simulations.sweeps.table import Point, Sweep
+
+
+__all__ = ['Outcome', 'Point', 'Sweep', 'parse_vary', 'sweep']

@@ -1,0 +1,59 @@
+"""What is kept of one run at one point: a few numbers, which travel between processes and to disk."""
+
+from typing import Any, NamedTuple
+
+from simulations.figures import Figures
+from simulations.intervals import Interval
+from simulations.results import Result
+from simulations.series import Series
+
+
+class Outcome(NamedTuple):
+    """One run.
+
+    Attributes:
+        figures: its figures.
+        sums: of its :class:`simulations.series.Series`, the warm-up left out, in the order of its fields.
+        refusal_share, attempts_refusal_share, occupancy_mean, overrun_mean: the intervals by batch means.
+        sound: whether nothing stands against these.
+        violations: promises that were broken.
+    """
+
+    figures: Figures
+    sums: tuple[float, ...]
+    refusal_share: Interval | None
+    attempts_refusal_share: Interval | None
+    occupancy_mean: Interval | None
+    overrun_mean: Interval | None
+    sound: bool
+    violations: int
+
+    def sum(self, name: str) -> float:
+        """One of the sums, by its name."""
+        return self.sums[Series._fields.index(name)]
+
+    def to_json(self) -> list[Any]:
+        """As plain lists and numbers, every digit kept."""
+        return [list(value) if isinstance(value, tuple) else value for value in self]
+
+    @classmethod
+    def from_json(cls, plain: list[Any]) -> 'Outcome':
+        """The outcome that was written so."""
+        figures, sums, *intervals, sound, violations = plain
+        read = [None if interval is None else Interval(*interval) for interval in intervals]
+        return cls(Figures(*figures), tuple(sums), *read, sound, violations)
+
+
+def outcome(result: Result) -> Outcome:
+    """What is kept of a run."""
+    estimates = result.estimates
+    return Outcome(
+        result.figures,
+        tuple(float(column.sum()) for column in estimates.series),
+        estimates.refusal_share,
+        estimates.attempts_refusal_share,
+        estimates.occupancy_mean,
+        estimates.overrun_mean,
+        estimates.sound,
+        len(result.violations),
+    )

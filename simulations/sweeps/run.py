@@ -1,0 +1,139 @@
+"""Run a scenario at many points, on any executor."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack
+from multiprocessing import get_context
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from simulations.arguments import whole_number
+from simulations.replications import seeds
+from simulations.scenario import Scenario
+from simulations.sweeps.journal import Journal
+from simulations.sweeps.outcome import Outcome, outcome
+from simulations.sweeps.points import Value, check_vary, points
+from simulations.sweeps.table import Sweep, make_sweep
+
+
+_WAITING_FOR_EACH_WORKER = 4
+"""Runs that are handed to an executor before it needs them."""
+
+
+def sweep(
+    scenario: Scenario,
+    vary: Mapping[str, Iterable[Value]],
+    *,
+    replications: int | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    journal: str | Path | None = None,
+    store: str = 'memory',
+    progress: bool = False,
+) -> Sweep:
+    """Run ``scenario`` at every combination of the values.
+
+    All points see the same jobs, crashes and pauses (common random numbers), so that what differs between two points
+    is due to what was varied.  The same scenario and seed give the same table, whatever the executor.
+
+    Args:
+        scenario: what is run; what is varied takes the place of its own.
+        vary: for each of ``max_size``, ``slot_exp`` (seconds, ``None`` for ever), ``load`` (arrivals as a multiple of
+            the scenario's) and ``crash_probability`` that is varied, its values.
+        replications: independent runs at each point, by default as many as the scenario says.  With two or more the
+            intervals come from their scatter, else from batch means within the run.
+        executor: anything with the interface of ``concurrent.futures.Executor``, such as that of a cluster's client;
+            by default processes on this machine.
+        workers: how many processes, by default one for each processor; 1 runs everything in this one.
+        journal: a file that keeps each finished run: the same sweep, started again with it, goes on where it stopped.
+        store: where the pools are kept, see :func:`simulations.replay`.
+        progress: show a progress bar on standard error, or in the notebook.
+
+    Returns:
+        a table with a row for each point, which draws itself.
+
+    Raises:
+        TypeError, ValueError: an argument is not so, or the journal is of another sweep.
+        InvariantError: a promise was broken in a run.
+
+    Example::
+
+        sweep(Scenario.load('api'), {'max_size': range(10, 41, 5)}).plot()
+    """
+    checked = check_vary(vary)
+    count = whole_number('replications', scenario.replications if replications is None else replications, 1)
+    if executor is not None and workers is not None:
+        raise ValueError('give an executor or a number of workers, not both')
+    if workers is not None:
+        whole_number('workers', workers, 1)
+    all_points = points(checked)
+    scenarios = [at(scenario, point) for point in all_points]
+    runs = list(itertools.product(range(len(all_points)), itertools.islice(seeds(scenario.seed), count)))
+    done: dict[int, Outcome] = {}
+    with ExitStack() as stack:
+        kept = None
+        if journal is not None:
+            kept = stack.enter_context(Journal(Path(journal), identity(scenario, checked, count)))
+            done.update(kept.done)
+        bar = stack.enter_context(
+            tqdm(total=len(runs), initial=len(done), unit=' runs', disable=not progress, dynamic_ncols=True)
+        )
+        missing = [number for number in range(len(runs)) if number not in done]
+        if executor is None and workers != 1 and missing:
+            # Not forked: a copy of a process with threads may never get on.
+            executor = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context('spawn')))
+        tasks = ((number, scenarios[runs[number][0]], runs[number][1]) for number in missing)
+        for number, found in _outcomes(tasks, executor, store):
+            done[number] = found
+            if kept is not None:
+                kept.keep(number, found)
+            bar.update()
+    by_point = [[done[point * count + run] for run in range(count)] for point in range(len(all_points))]
+    return make_sweep(scenario, checked, all_points, scenarios, by_point)
+
+
+def at(scenario: Scenario, point: Mapping[str, Value]) -> Scenario:
+    """The scenario at a point."""
+    return scenario.replace(**point)
+
+
+def identity(scenario: Scenario, vary: Mapping[str, Iterable[Value]], replications: int) -> str:
+    """A hash of all that decides what comes out."""
+    told = {'scenario': scenario.to_toml(), 'vary': {name: list(values) for name, values in vary.items()}}
+    return hashlib.sha256(json.dumps([told, replications], sort_keys=True).encode()).hexdigest()
+
+
+def run_once(scenario: Scenario, seed: int, store: str) -> Outcome:
+    """One run at one point: what an executor carries out."""
+    return outcome(scenario.replay(seed=seed, store=store, history=False))
+
+
+Task = tuple[int, Scenario, int]
+
+
+def _outcomes(tasks: Iterator[Task], executor: Executor | None, store: str) -> Iterator[tuple[int, Outcome]]:
+    """The outcome of each task with its number, as they are finished."""
+    if executor is None:
+        for number, scenario, seed in tasks:
+            yield number, run_once(scenario, seed, store)
+        return
+    most = _WAITING_FOR_EACH_WORKER * (getattr(executor, '_max_workers', None) or 8)
+    futures: dict[Future[Outcome], int] = {}
+    try:
+        while True:
+            for number, scenario, seed in itertools.islice(tasks, most - len(futures)):
+                futures[executor.submit(run_once, scenario, seed, store)] = number
+            if not futures:
+                return
+            for future in wait(futures, return_when=FIRST_COMPLETED).done:
+                yield futures.pop(future), future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+__all__ = ['at', 'identity', 'run_once', 'sweep']

@@ -1,0 +1,226 @@
+"""What a sweep found: a row for each point."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from simulations.estimates import CONFIDENCE, bounded_share
+from simulations.expectation import expect
+from simulations.intervals import Interval, ratio_interval
+from simulations.refusals import Retry
+from simulations.scenario import Scenario
+from simulations.sweeps.outcome import Outcome
+from simulations.sweeps.points import Value
+
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Point(NamedTuple):
+    """One point: what was varied, and what came of it in all runs together.
+
+    Attributes:
+        values: what was varied, by name.
+        runs: how many.
+        jobs: in all runs.
+        refusal_share: of jobs, with its interval at 99 %; ``None`` for too few jobs, and so are the others.
+        attempts_refusal_share: of attempts.
+        occupancy_mean: live slots.
+        overrun_mean: bodies beyond their slot.
+        overrun_share: of the granted jobs, those whose slot expired before their body ended.
+        recovery_mean: from a crash until the slot was back, in seconds; 0 if no slot came back.
+        recovery_longest: the longest of these.
+        wait_mean: from arrival to grant, in seconds.
+        utilisation: share of the slots in use.
+        refusal_share_theory, overrun_theory: where theory applies; the first is of what ``refusals`` is of.
+        of_attempts: whether jobs ask until they get a slot.
+        sound: whether nothing stands against the intervals.
+    """
+
+    values: dict[str, Value]
+    runs: int
+    jobs: int
+    refusal_share: Interval | None
+    attempts_refusal_share: Interval | None
+    occupancy_mean: Interval | None
+    overrun_mean: Interval | None
+    overrun_share: float
+    recovery_mean: float
+    recovery_longest: float
+    wait_mean: float
+    utilisation: float
+    refusal_share_theory: float | None
+    overrun_theory: float | None
+    of_attempts: bool
+    sound: bool
+
+    @property
+    def refusals(self) -> Interval | None:
+        """The share of attempts where jobs ask until they get a slot, as none is refused in the end; else of jobs."""
+        return self.attempts_refusal_share if self.of_attempts else self.refusal_share
+
+    def row(self) -> dict[str, Any]:
+        """As plain values; an interval becomes three, its mean, ``_low`` and ``_high``."""
+        row: dict[str, Any] = dict(self.values)
+        for name, value in self._asdict().items():
+            if name == 'values':
+                continue
+            row[name] = value.mean if isinstance(value, Interval) else value
+            if name in _WITH_INTERVAL:
+                row[f'{name}_low'] = None if value is None else value.low
+                row[f'{name}_high'] = None if value is None else value.high
+        return row
+
+
+_WITH_INTERVAL = ('refusal_share', 'attempts_refusal_share', 'occupancy_mean', 'overrun_mean')
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """A scenario at many points.  In JupyterLab it shows itself as a picture and a table; ``print(...)`` as a table.
+
+    Attributes:
+        scenario: what was run.
+        vary: the values of each name that was varied.
+        points: one for each combination, the last name varying fastest.
+    """
+
+    scenario: Scenario
+    vary: dict[str, tuple[Value, ...]]
+    points: list[Point] = field(repr=False)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The table as plain values, such as a data frame takes."""
+        return [point.row() for point in self.points]
+
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """The table as CSV; written to ``path`` if one is given."""
+        text = io.StringIO()
+        rows = self.rows()
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator='\n')
+        writer.writeheader()
+        writer.writerows(rows)
+        if path is not None:
+            Path(path).write_text(text.getvalue(), encoding='utf-8')
+        return text.getvalue()
+
+    def plot(self, ax: 'Axes | None' = None, figure: str = 'refusal_share') -> 'Axes':
+        """Draw a figure against what was varied: one name as a curve, two as a heat map.
+
+        Args:
+            ax: where to draw; a new figure by default.
+            figure: ``refusal_share``, ``attempts_refusal_share``, ``occupancy_mean``, ``overrun_mean``,
+                ``overrun_share``, ``recovery_mean``, ``wait_mean`` or ``utilisation``.
+        """
+        from simulations.sweeps.plots import plot_sweep
+
+        return plot_sweep(self, ax, figure)
+
+    def __str__(self) -> str:
+        table = self._table()
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = ['  '.join(f'{cell:>{width}}' for cell, width in zip(row, widths, strict=True)) for row in table]
+        head = self.scenario.title or str(self.scenario.workload().name)
+        return '\n'.join([head, *lines])
+
+    def _table(self) -> list[list[str]]:
+        shown = ['jobs', 'refused', '99 % interval']
+        theory = any(point.refusal_share_theory is not None for point in self.points)
+        crashes = any(point.recovery_longest for point in self.points)
+        rows = []
+        for point in self.points:
+            share = point.refusals
+            cells = ['none' if value is None else f'{value:g}' for value in point.values.values()]
+            cells += [f'{point.jobs:,}', '' if share is None else f'{share.mean:.3%}']
+            cells.append('' if share is None else f'{share.low:.3%} to {share.high:.3%}' + ('' if point.sound else ' ?'))
+            if theory:
+                cells.append('' if point.refusal_share_theory is None else f'{point.refusal_share_theory:.3%}')
+            cells += [f'{point.utilisation:.1%}', '' if point.overrun_mean is None else f'{point.overrun_mean.mean:.4g}']
+            cells.append(f'{point.overrun_share:.3%}')
+            if crashes:
+                cells.append(f'{point.recovery_mean:.4g} s')
+            rows.append(cells)
+        head = [*self.vary, *shown, *(['theory'] if theory else []), 'in use', 'overrun', 'outlived their slot']
+        return [head + (['recovery'] if crashes else []), *rows]
+
+    def _repr_html_(self) -> str:
+        from simulations.sweeps.plots import sweep_picture
+
+        head, *rows = self._table()
+        cells = ''.join(f'<th>{escape(name)}</th>' for name in head)
+        body = ''.join('<tr>' + ''.join(f'<td>{escape(cell)}</td>' for cell in row) + '</tr>' for row in rows[:ROWS_SHOWN])
+        more = '' if len(rows) <= ROWS_SHOWN else f'<p>… and {len(rows) - ROWS_SHOWN:,} more points</p>'
+        title = escape(self.scenario.title or self.scenario.workload().name)
+        return f'<div><strong>{title}</strong><br>{sweep_picture(self)}<table><tr>{cells}</tr>{body}</table>{more}</div>'
+
+
+ROWS_SHOWN = 30
+
+
+def make_sweep(
+    scenario: Scenario,
+    vary: dict[str, tuple[Value, ...]],
+    all_points: Sequence[dict[str, Value]],
+    scenarios: Sequence[Scenario],
+    outcomes: Sequence[Sequence[Outcome]],
+) -> Sweep:
+    """The table of what was found at each point."""
+    rows = [
+        make_point(values, scenario_there, found)
+        for values, scenario_there, found in zip(all_points, scenarios, outcomes, strict=True)
+    ]
+    return Sweep(scenario, vary, rows)
+
+
+def make_point(values: Mapping[str, Value], scenario: Scenario, outcomes: Sequence[Outcome]) -> Point:
+    """What the runs at one point say together."""
+    figures = [outcome.figures for outcome in outcomes]
+    granted, recovered = sum(f.granted for f in figures), sum(f.recovered for f in figures)
+    lengths = [f.last - f.first for f in figures]
+    theory = expect(
+        scenario.workload(), scenario.max_size, scenario.slot_exp, scenario.on_refusal, scenario.crash_probability
+    )
+
+    of_attempts = isinstance(scenario.on_refusal, Retry) and scenario.on_refusal.tries is None
+    share_theory = None
+    if not isinstance(theory, str):
+        share_theory = theory.attempts_refusal_share if of_attempts else theory.refusal_share
+
+    def mean(name: str, weights: Sequence[float]) -> float:
+        whole = sum(weights)
+        return sum(getattr(f, name) * w for f, w in zip(figures, weights, strict=True)) / whole if whole else 0.0
+
+    return Point(
+        values=dict(values),
+        runs=len(outcomes),
+        jobs=sum(f.jobs for f in figures),
+        refusal_share=_interval(outcomes, 'refusal_share', 'refused', 'jobs'),
+        attempts_refusal_share=_interval(outcomes, 'attempts_refusal_share', 'attempts_refused', 'attempts'),
+        occupancy_mean=_interval(outcomes, 'occupancy_mean', 'occupancy', 'seconds'),
+        overrun_mean=_interval(outcomes, 'overrun_mean', 'overrun', 'seconds'),
+        overrun_share=sum(f.expired_while_running for f in figures) / granted if granted else 0.0,
+        recovery_mean=mean('recovery_mean', [f.recovered for f in figures]) if recovered else 0.0,
+        recovery_longest=max(f.recovery_longest for f in figures),
+        wait_mean=mean('wait_mean', [f.granted for f in figures]),
+        utilisation=mean('utilisation', lengths),
+        refusal_share_theory=share_theory,
+        overrun_theory=None if isinstance(theory, str) else theory.overrun_mean,
+        of_attempts=of_attempts,
+        sound=len(outcomes) > 1 or outcomes[0].sound,
+    )
+
+
+def _interval(outcomes: Sequence[Outcome], name: str, above: str, below: str) -> Interval | None:
+    if len(outcomes) == 1:
+        found: Interval | None = getattr(outcomes[0], name)
+        return found
+    per = [outcome.sum(below) for outcome in outcomes]
+    if not any(per):
+        return None
+    interval = ratio_interval([outcome.sum(above) for outcome in outcomes], per, CONFIDENCE)
+    return bounded_share(interval, int(sum(per)), CONFIDENCE) if name.endswith('share') else interval
