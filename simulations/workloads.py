@@ -33,12 +33,6 @@ class Job(NamedTuple):
     key: str | None = None
 
 
-class Turn(NamedTuple):
-    thinking: float
-    holding: float
-    key: str | None = None
-
-
 class Workload(Protocol):
     """Jobs in order of arrival."""
 
@@ -81,9 +75,6 @@ class Trace:
         Trace([(0, 5), (1, 5), (2, 5)], name='three jobs of five seconds')
     """
 
-    clients = None
-    steady = False
-    horizon = None
     arrivals: NDArray[np.float64]
     holdings: NDArray[np.float64]
     keys: NDArray[np.int32] | None
@@ -231,8 +222,6 @@ class Poisson:
         Poisson(rate=6, holding='exp:1', jobs=10_000, seed=1)
     """
 
-    clients = None
-    steady = True
     skipped: dict[str, int]
 
     def __init__(
