@@ -7,6 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from py_cachify.arguments import check_encodable
 from simulations.arguments import not_negative, whole_number
 from simulations.holding import number
 
@@ -55,6 +56,7 @@ class Zipf:
             raise TypeError(f'name must be a text such as {DEFAULT_NAME!r}, not {self.name!r}')
         if '{id}' not in self.name:
             raise ValueError(f'name must contain {{id}}, else all keys are one, got {self.name!r}')
+        check_encodable('name', self.name)
         object.__setattr__(self, '_keys', [self.name.replace('{id}', str(rank)) for rank in range(1, pools + 1)])
         weights = (math.pow(rank, -exponent) for rank in range(1, pools + 1))
         object.__setattr__(self, '_cumulated', list(itertools.accumulate(weights)))
