@@ -13,13 +13,25 @@ from importlib.util import find_spec
 
 
 if missing := [
-    name for name in ('fakeredis', 'matplotlib', 'numpy', 'redis', 'simpy', 'tqdm') if find_spec(name) is None
+    name
+    for name in ('fakeredis', 'matplotlib', 'numpy', 'redis', 'simpy', 'tomli_w', 'tqdm')
+    if find_spec(name) is None
 ]:
     raise ModuleNotFoundError(
         f"simulations needs what the extra `sim` installs, {', '.join(missing)}: pip install 'py-cachify-lab[sim]'",
         name=missing[0],
     )
 
+from simulations.arrivals import (
+    Arrivals,
+    Bursty,
+    Clients,
+    Periodic,
+    PoissonArrivals,
+    Recorded,
+    Varying,
+    parse_arrivals,
+)
 from simulations.batches import BatchMeans, batch_means
 from simulations.bundled import bundled_trace
 from simulations.checks import InvariantError, Violation
@@ -38,6 +50,8 @@ from simulations.holding import (
     parse_holding,
 )
 from simulations.intervals import Interval, mean_interval, ratio_interval
+from simulations.keys import Keys, Zipf, parse_keys
+from simulations.refusals import Leave, OnRefusal, Retry
 from simulations.results import Result
 from simulations.stopping import Judgement, StoppingRule
 from simulations.stores import Store, StoreError, open_store
@@ -59,11 +73,14 @@ from simulations.theory import (
 )
 from simulations.traces import TraceError, read_azure, read_swf, read_table, read_trace, recognise, select_jobs
 from simulations.warmup import Warmup, mser5
-from simulations.workloads import Job, Poisson, Trace, Workload
+from simulations.workloads import Job, Poisson, Synthetic, Trace, Turn, Workload
 
 
 __all__ = [
+    'Arrivals',
     'BatchMeans',
+    'Bursty',
+    'Clients',
     'Constant',
     'Empirical',
     'Engset',
@@ -76,22 +93,33 @@ __all__ = [
     'InvariantError',
     'Job',
     'Judgement',
+    'Keys',
+    'Leave',
     'Lognormal',
     'LossSystem',
     'Mixture',
+    'OnRefusal',
     'Pareto',
+    'Periodic',
     'Poisson',
+    'PoissonArrivals',
+    'Recorded',
     'Result',
     'Retrials',
+    'Retry',
     'StoppingRule',
     'Store',
     'StoreError',
+    'Synthetic',
     'Trace',
     'TraceError',
+    'Turn',
     'Uniform',
+    'Varying',
     'Violation',
     'Warmup',
     'Workload',
+    'Zipf',
     'batch_means',
     'bundled_trace',
     'engset',
@@ -106,7 +134,9 @@ __all__ = [
     'mser5',
     'occupancy_distribution',
     'open_store',
+    'parse_arrivals',
     'parse_holding',
+    'parse_keys',
     'ratio_interval',
     'read_azure',
     'read_swf',

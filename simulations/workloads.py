@@ -5,32 +5,25 @@ time it gives the same jobs.  All times are in seconds.
 """
 
 import csv
-import itertools
-import random
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simulations.holding import Holding, parse_holding
-from simulations.theory import LossSystem, loss_system
+from simulations.arrivals import Clients
+from simulations.jobs import LONGEST, Job, Turn, checked_job
+from simulations.synthetic import Poisson, Synthetic
+from simulations.theory import LossSystem
 
 
-LONGEST = 1e300
-"""In seconds: what a clock can count, an expiry included."""
+__all__ = ['LONGEST', 'Job', 'Poisson', 'Synthetic', 'Trace', 'Turn', 'Workload']
+
+
 _TOGETHER = 4096
 """Jobs of a trace that are made from its columns at once."""
-
-
-class Job(NamedTuple):
-    """One arrival: its instant, its holding time, and which pool it asks, where there are many."""
-
-    arrival: float
-    holding: float
-    key: str | None = None
 
 
 class Workload(Protocol):
@@ -51,11 +44,37 @@ class Workload(Protocol):
         """How many records of the source could not be used, by reason."""
         ...
 
+    @property
+    def steady(self) -> bool:
+        """Whether its law is the same at all times, so that a mean after a warm-up is one in the long run."""
+        ...
+
+    @property
+    def period(self) -> float | None:
+        """After how many seconds the law of the arrivals repeats itself; ``None`` if it does not."""
+        ...
+
+    @property
+    def horizon(self) -> float | None:
+        """After how many seconds no job arrives any more; ``None`` if their number ends them."""
+        ...
+
+    @property
+    def clients(self) -> Clients | None:
+        """Who asks, where that is a given number of clients: then there are turns in place of jobs."""
+        ...
+
     def theory(self, max_size: int, slot_exp: float | None) -> LossSystem | None:
         """What is to be expected of a pool under this workload, where theory knows."""
         ...
 
-    def __iter__(self) -> Iterator[Job]: ...
+    def __iter__(self) -> Iterator[Job]:
+        """The jobs; raises ``TypeError`` where there are clients, whose jobs depend on what the pool answers."""
+        ...
+
+    def turns(self, client: int) -> Iterator[Turn]:
+        """What one of the clients does, turn by turn, without end; raises ``TypeError`` where there are none."""
+        ...
 
 
 class Trace:
@@ -69,6 +88,7 @@ class Trace:
         holdings: in seconds.
         keys: for each job the place of its key in ``key_names``, or -1; ``None`` if no job has a key.
         key_names: the keys.
+        steady, period, horizon, clients: as of every workload; recorded arrivals follow no law.
 
     Example::
 
@@ -79,6 +99,10 @@ class Trace:
     holdings: NDArray[np.float64]
     keys: NDArray[np.int32] | None
     key_names: list[str]
+    steady = False
+    period: float | None = None
+    horizon: float | None = None
+    clients: Clients | None = None
 
     def __init__(
         self,
@@ -89,7 +113,7 @@ class Trace:
         """Raises ``ValueError`` for a job with an arrival or a holding time that cannot be."""
         arrivals, holdings, keys = array('d'), array('d'), array('i')
         numbers: dict[str | None, int] = {None: -1}
-        for job in map(_job, jobs):
+        for job in map(checked_job, jobs):
             arrivals.append(job.arrival)
             holdings.append(job.holding)
             keys.append(numbers.setdefault(job.key, len(numbers) - 1))
@@ -136,8 +160,8 @@ class Trace:
             possible = (seconds >= 0) & (np.abs(times + seconds) < LONGEST)
         if not possible.all():
             wrong = int(np.argmin(possible))
-            _job((float(times[wrong]), float(seconds[wrong])))
-        names = [str(_job((0, 0, key)).key) for key in key_names]
+            checked_job((float(times[wrong]), float(seconds[wrong])))
+        names = [str(checked_job((0, 0, key)).key) for key in key_names]
         if places is not None and len(places) and not -1 <= places.min() <= places.max() < len(names):
             raise ValueError(
                 f'keys must be places in the {len(names)} key_names, or -1, got {places.min()} to {places.max()}'
@@ -167,6 +191,10 @@ class Trace:
     def theory(self, max_size: int, slot_exp: float | None) -> None:
         """None: recorded arrivals follow no law."""
 
+    def turns(self, client: int) -> NoReturn:  # noqa: ARG002 - there is none
+        """Raises ``TypeError``: recorded jobs have no clients."""
+        raise TypeError(f'{self.name}: recorded jobs have no clients, go through them')
+
     def __iter__(self) -> Iterator[Job]:
         names = (*self.key_names, None)
         for start in range(0, len(self.arrivals), _TOGETHER):
@@ -188,86 +216,3 @@ class Trace:
             writer.writerow(Job._fields[:columns])
             # repr keeps every digit.
             writer.writerows((repr(job.arrival), repr(job.holding), job.key)[:columns] for job in self)
-
-
-def _job(given: Any) -> Job:
-    try:
-        arrival, holding, *key = given
-        job = Job(float(arrival), float(holding), *key)
-        if job.key is not None:
-            job.key.encode()
-        fits = job.holding >= 0 and abs(job.arrival + job.holding) < LONGEST
-    except (TypeError, AttributeError, ValueError, OverflowError):
-        raise TypeError(f'a job is (arrival, holding) or (arrival, holding, key), in seconds, not {given!r}') from None
-    if not fits:
-        raise ValueError(f'a job needs a finite arrival and a holding time of at least 0 seconds, got {given!r}')
-    return job
-
-
-class Poisson:
-    """Arrivals at random with a constant rate, each with a holding time drawn anew.
-
-    Arrivals and holding times have a random stream of their own, so that changing the one does not
-    shift the other.
-
-    Args:
-        rate: mean number of arrivals a second, more than 0.
-        holding: the distribution of the holding time, as an object or as :func:`parse_holding` reads it.
-        jobs: how many jobs; or
-        horizon: until which second jobs arrive; at least one of the two.
-        seed: the same seed gives the same jobs.
-
-    Example::
-
-        Poisson(rate=6, holding='exp:1', jobs=10_000, seed=1)
-    """
-
-    skipped: dict[str, int]
-
-    def __init__(
-        self,
-        rate: float,
-        holding: Holding | str,
-        *,
-        jobs: int | None = None,
-        horizon: float | None = None,
-        seed: int = 0,
-    ) -> None:
-        if not 0 < rate < float('inf'):
-            raise ValueError(f'rate must be more than 0 arrivals a second, got {rate!r}')
-        if jobs is None and horizon is None:
-            raise ValueError('say when to stop: jobs=..., or horizon=... in seconds')
-        if jobs is not None and (not isinstance(jobs, int) or jobs < 1):
-            raise ValueError(f'jobs must be a whole number of at least 1, got {jobs!r}')
-        if horizon is not None and not 0 < horizon < float('inf'):
-            raise ValueError(f'horizon must be more than 0 seconds, got {horizon!r}')
-        self.rate = rate
-        self.holding: Holding = parse_holding(holding) if isinstance(holding, str) else holding
-        if not hasattr(holding, 'draw') and not isinstance(holding, str):
-            raise TypeError(f"holding must be a distribution, or a text such as 'exp:1', not {holding!r}")
-        self.seed = seed
-        self.expected_jobs = jobs
-        self.horizon = horizon
-        self.skipped = {}
-
-    def __repr__(self) -> str:
-        return f'<{self.name}, seed {self.seed}>'
-
-    @property
-    def name(self) -> str:
-        """Rate and holding time, in words."""
-        return f'Poisson arrivals, {self.rate:g} a second, holding {self.holding}'
-
-    def theory(self, max_size: int, slot_exp: float | None) -> LossSystem:
-        """The loss system M/G/c/c, see :func:`simulations.loss_system`."""
-        return loss_system(self.rate, self.holding, max_size, slot_exp)
-
-    def __iter__(self) -> Iterator[Job]:
-        arrivals = random.Random(f'{self.seed} arrivals')
-        holdings = random.Random(f'{self.seed} holdings')
-        now = 0.0
-        for _ in itertools.repeat(None) if self.expected_jobs is None else range(self.expected_jobs):
-            now += arrivals.expovariate(self.rate)
-            if self.horizon is not None and now > self.horizon:
-                return
-            yield _job((now, self.holding.draw(holdings)))

@@ -55,7 +55,7 @@ def test_arrivals_end_at_the_horizon_or_after_so_many_jobs() -> None:
     ('arguments', 'complaint'),
     [
         ({'rate': 0.0, 'jobs': 1}, 'rate must be more than 0'),
-        ({'rate': float('nan'), 'jobs': 1}, 'rate must be more than 0'),
+        ({'rate': float('nan'), 'jobs': 1}, 'rate must be a number, got nan'),
         ({'rate': 1.0}, 'say when to stop'),
         ({'rate': 1.0, 'jobs': 0}, 'jobs must be a whole number of at least 1, got 0'),
         ({'rate': 1.0, 'horizon': -1.0}, 'horizon must be more than 0'),

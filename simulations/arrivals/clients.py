@@ -1,0 +1,49 @@
+"""A given number of clients that ask again and again."""
+
+from dataclasses import dataclass
+
+from simulations.arguments import whole_number
+from simulations.holding import Holding
+from simulations.holding.given import as_holding
+
+
+@dataclass(frozen=True)
+class Clients:
+    """Each client thinks for a while, asks, holds its slot if it got one, and thinks again.
+
+    Who holds a slot does not ask, so when jobs arrive depends on what the pool answered.
+
+    Args:
+        number: how many, at least 1.
+        thinking: the distribution of the time between two requests, as an object or as
+            :func:`simulations.parse_holding` reads it; its mean is more than 0.
+
+    Example::
+
+        Clients(40, 'exp:10')
+    """
+
+    number: int
+    thinking: Holding
+
+    def __init__(self, number: int, thinking: Holding | str) -> None:
+        """Raises ``TypeError`` or ``ValueError`` that names the value."""
+        object.__setattr__(self, 'number', whole_number('number', number, 1))
+        object.__setattr__(self, 'thinking', as_holding('thinking', thinking))
+        if not self.thinking.mean() > 0:
+            raise ValueError(
+                f'thinking must take more than 0 s on average, got {self.thinking}, else time stands still'
+            )
+
+    def __str__(self) -> str:
+        return f'clients:{self.number}:{self.thinking}'
+
+    @property
+    def steady(self) -> bool:
+        """Always: the clients are the same at all times."""
+        return True
+
+    def words(self) -> str:
+        """What it is, for reports."""
+        clients = '1 client that thinks' if self.number == 1 else f'{self.number:,} clients that think'
+        return f'{clients} for {self.thinking}'

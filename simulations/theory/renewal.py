@@ -1,0 +1,57 @@
+"""A loss system whose arrivals are not random: the times between them are independent, of any one distribution.
+
+L. Takacs, "Introduction to the Theory of Queues", 1962, chapter 4: GI/M/c/c, with exponential holding times.
+"""
+
+import math
+from collections.abc import Callable
+
+from simulations.arguments import not_negative, positive, whole_number
+
+
+def renewal_loss(servers: int, odds: Callable[[float], float], holding_mean: float = 1.0) -> float:
+    """The share of arrivals that find all ``servers`` busy.
+
+    1 / sum over r from 0 to c of (c choose r) odds(1/m) ... odds(r/m), where m is the mean holding time and
+    odds(s) = (1 - f(s)) / f(s), with f(s) = E[exp(-s X)] of the time X from one arrival to the next.  For Poisson
+    arrivals of rate L, where odds(s) = s/L, it is Erlang's B.  All terms are positive, so nothing cancels.
+
+    Args:
+        servers: how many, at least 1.
+        odds: of a rate s > 0 in 1/s; given as odds and not as f, which is 1 in all its digits where s is small.
+        holding_mean: m in seconds, more than 0.
+
+    Raises:
+        TypeError, ValueError: an argument is not so.
+
+    Example::
+
+        renewal_loss(5, even_spacing(1 / 3))                # 0.0334...: less than the 0.110... of erlang_b(5, 3)
+    """
+    servers, holding_mean = whole_number('servers', servers, 1), positive('holding_mean', holding_mean)
+    total = term = 1.0
+    for left in range(servers):
+        term *= (servers - left) / (left + 1) * odds((left + 1) / holding_mean)
+        total += term
+        if math.isinf(total):
+            return 0.0
+    return 1 / total
+
+
+def even_spacing(interval: float) -> Callable[[float], float]:
+    """The odds of arrivals each so many seconds, more than 0: f(s) = exp(-s interval)."""
+    interval = positive('interval', interval)
+
+    def odds(rate: float) -> float:
+        try:
+            return math.expm1(rate * interval)
+        except OverflowError:
+            return math.inf
+
+    return odds
+
+
+def poisson_spacing(rate: float) -> Callable[[float], float]:
+    """The odds of Poisson arrivals, so many a second, at least 0: f(s) = rate / (rate + s)."""
+    rate = not_negative('rate', rate)
+    return lambda at: at / rate if rate else math.inf
