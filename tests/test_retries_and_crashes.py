@@ -124,7 +124,7 @@ def test_each_client_asks_again_only_after_its_body_has_ended(anywhere: str) -> 
 
     assert result.figures.jobs == 9
     asked = [event.time for event in result.history if event.what in ('granted', 'refused')]
-    assert asked == [2, 2, 2, 4, 4, 5, 6, 6, 8]
+    assert asked == [2, 2, 2, 4, 4, 5, 6, 7, 8]
     assert result.figures.running_peak == 1
 
 
