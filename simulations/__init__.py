@@ -36,6 +36,7 @@ from simulations.batches import BatchMeans, batch_means
 from simulations.bundled import bundled_trace
 from simulations.checks import InvariantError, Violation
 from simulations.engine import replay
+from simulations.expectation import Expectation, expect
 from simulations.figures import Figures
 from simulations.history import Event, History
 from simulations.holding import (
@@ -53,6 +54,7 @@ from simulations.intervals import Interval, mean_interval, ratio_interval
 from simulations.keys import Keys, Zipf, parse_keys
 from simulations.refusals import Leave, OnRefusal, Retry
 from simulations.results import Result
+from simulations.scenario import Scenario
 from simulations.stopping import Judgement, StoppingRule
 from simulations.stores import Store, StoreError, open_store
 from simulations.student import student_t
@@ -85,6 +87,7 @@ __all__ = [
     'Empirical',
     'Engset',
     'Event',
+    'Expectation',
     'Exponential',
     'Figures',
     'History',
@@ -107,6 +110,7 @@ __all__ = [
     'Result',
     'Retrials',
     'Retry',
+    'Scenario',
     'StoppingRule',
     'Store',
     'StoreError',
@@ -126,6 +130,7 @@ __all__ = [
     'engset_occupancy',
     'erlang_b',
     'erlang_c',
+    'expect',
     'load_for',
     'loss_system',
     'max_size_for',

@@ -1,0 +1,252 @@
+"""A scenario: everything that makes a run but the store, as one value, and as a small TOML file."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from py_cachify.arguments import check_encodable, check_expiration, check_max_size
+from simulations.arguments import positive, probability, whole_number
+from simulations.arrivals import Arrivals, Clients, as_arrivals
+from simulations.holding import Holding
+from simulations.holding.given import as_holding
+from simulations.keys import Keys, as_keys
+from simulations.refusals import Leave, Retry
+from simulations.scenario_file import TRACE_OPTIONS, find_scenario, only_known, read_fields, written
+from simulations.traces import read_trace
+from simulations.traces.read import KINDS
+from simulations.traces.times import instant_seconds
+from simulations.workloads import Synthetic, Workload
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A workload, the pool that it meets, and what goes wrong.
+
+    Either ``arrivals`` and ``holding``, with ``keys`` if there are many pools, and ``jobs``, ``horizon`` or both; or
+    ``trace``.  All is checked at once but the content of a trace, which :meth:`workload` reads.  Texts are read, so
+    that equal scenarios are equal however they were written.
+
+    Args:
+        title: what it is, in a few words.
+        lesson: what it teaches, in one sentence.
+        arrivals, holding, keys: as :class:`simulations.Synthetic` has them.
+        trace: a recorded trace in place of these three, a path.
+        trace_options: what :func:`simulations.read_trace` takes beside the path, such as ``kind``, ``key``, ``thin``,
+            ``time_scale`` and ``until``, but ``seed``, which is the scenario's.
+        on_refusal: what a refused job does.
+        crash_probability: the share of holders that crash before they release, from 0 to 1.
+        max_size: slots of each pool.
+        slot_exp: the life of a slot in seconds; ``None`` for ever.
+        jobs: how many jobs; or
+        horizon: until which second jobs arrive.
+        seed: of all that is random, at least 0.
+        replications: how many independent runs, at least 1.
+        folder: what the paths of files are relative to; the working directory by default.
+
+    Raises:
+        TypeError, ValueError: a field cannot be; it is named with its value.
+
+    Example::
+
+        Scenario(title='An API', arrivals='poisson:6', holding='exp:1', max_size=5, slot_exp=600.0, jobs=10_000)
+    """
+
+    title: str
+    lesson: str = ''
+    arrivals: Arrivals | Clients | str | None = None
+    holding: Holding | str | None = None
+    keys: Keys | str | None = None
+    trace: str | Path | None = None
+    trace_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    on_refusal: Leave | Retry = Leave()  # noqa: RUF009 - it is frozen
+    crash_probability: float = 0.0
+    max_size: int
+    slot_exp: float | None = None
+    jobs: int | None = None
+    horizon: float | None = None
+    seed: int = 0
+    replications: int = 1
+    folder: str | Path = field(default=Path(), repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._check_texts()
+        self._set('folder', Path(self.folder))
+        self._set('max_size', check_max_size(self.max_size))
+        self._set('slot_exp', check_expiration('slot_exp', self.slot_exp))
+        self._set('crash_probability', probability('crash_probability', self.crash_probability))
+        self._set('seed', whole_number('seed', self.seed))
+        self._set('replications', whole_number('replications', self.replications, 1))
+        if not isinstance(self.on_refusal, Leave | Retry):
+            raise TypeError(f'on_refusal must be Leave() or Retry(...), not {self.on_refusal!r}')
+        endless = isinstance(self.on_refusal, Retry) and self.on_refusal.tries is None
+        if endless and self.slot_exp is None and self.crash_probability:
+            raise ValueError(
+                f'crash_probability {self.crash_probability!r} takes slot after slot where none expires, and jobs that'
+                ' retry without limit would try for ever: give slot_exp, or tries in on_refusal'
+            )
+        if self.trace is None:
+            self._check_synthetic()
+        else:
+            self._check_trace(self.trace)
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check_texts(self) -> None:
+        for name in ('title', 'lesson'):
+            text = getattr(self, name)
+            if not isinstance(text, str):
+                raise TypeError(f'{name} must be a text, not {text!r}')
+            check_encodable(name, text)
+        if not self.title.strip():
+            raise ValueError(f'title must say what the scenario is, got {self.title!r}')
+
+    def _check_synthetic(self) -> None:
+        if self.trace_options:
+            raise ValueError(f'trace_options are for a trace, got {dict(self.trace_options)!r}: give trace, a path')
+        for name, example in (('arrivals', 'poisson:6'), ('holding', 'exp:1')):
+            if getattr(self, name) is None:
+                raise ValueError(
+                    f'{name} must be given, such as {example!r}, or a trace instead of arrivals and holding'
+                )
+        self._set('arrivals', as_arrivals(self.arrivals, self.folder))
+        self._set('holding', as_holding('holding', self.holding, self.folder))
+        self._set('keys', as_keys(self.keys))
+        self.workload()
+
+    def _check_trace(self, path: str | Path) -> None:
+        if not isinstance(path, str | Path):
+            raise TypeError(f'trace must be a path, not {path!r}')
+        for name in ('arrivals', 'holding', 'keys', 'jobs', 'horizon'):
+            if getattr(self, name) is not None:
+                part = '; until=... takes a part of a trace' if name in ('jobs', 'horizon') else ''
+                raise ValueError(
+                    f'{name} and trace exclude each other, got {getattr(self, name)!r} and {str(path)!r}{part}'
+                )
+        only_known('trace_options', self.trace_options, TRACE_OPTIONS)
+        options = {name: _plain(value) for name, value in self.trace_options.items() if value is not None}
+        for name, value in options.items():
+            if name in _CHECKED:
+                _CHECKED[name](name, value)
+        self._set('trace', str(path))
+        self._set('trace_options', options)
+        where = Path(self.folder) / path
+        if not where.is_file():
+            raise ValueError(f'trace must be a file, and there is none at {where}')
+
+    def workload(self, seed: int | None = None) -> Workload:
+        """The jobs.
+
+        Args:
+            seed: in place of the scenario's own, for one of several replications.
+
+        Raises:
+            TypeError, ValueError: the trace cannot be read, or ``seed`` is no whole number.
+        """
+        seed = self.seed if seed is None else whole_number('seed', seed)
+        if self.arrivals is not None and self.holding is not None:
+            return Synthetic(self.arrivals, self.holding, self.keys, jobs=self.jobs, horizon=self.horizon, seed=seed)
+        return read_trace(Path(self.folder) / str(self.trace), seed=seed, **self.trace_options)
+
+    def replace(self, **changes: Any) -> Self:
+        """The same scenario with other values in some fields.
+
+        Raises:
+            TypeError, ValueError: there is no such field, and the nearest is named; or the new scenario cannot be.
+
+        Example::
+
+            scenario.replace(max_size=10, seed=1)
+        """
+        only_known('a scenario', changes, [each.name for each in dataclasses.fields(self)])
+        return dataclasses.replace(self, **changes)
+
+    @classmethod
+    def load(cls, path_or_name: str | Path) -> Self:
+        """Read a scenario from a file, or one that comes with the package by its name.
+
+        Args:
+            path_or_name: of a file ``*.toml``, in which paths are relative to its own folder; or a name.
+
+        Raises:
+            ValueError: there is no such scenario, or the file holds none; the message says what to write.
+
+        Example::
+
+            Scenario.load('nightly-batch')
+            Scenario.load('mine/nightly-batch.toml')
+        """
+        path = find_scenario(path_or_name)
+        try:
+            return cls.from_toml(path.read_text(encoding='utf-8'), path.parent)
+        except (OSError, TypeError, ValueError) as error:
+            raise ValueError(f'cannot load the scenario {path}: {error}') from None
+
+    @classmethod
+    def from_toml(cls, text: str, folder: str | Path = '') -> Self:
+        """Read a scenario from the text of a file, as :mod:`simulations.scenario_file` shows it.
+
+        Args:
+            text: TOML.
+            folder: what paths in it are relative to; the working directory by default.
+
+        Raises:
+            TypeError, ValueError: it is no TOML, has a key that no scenario has, or a value that cannot be.
+        """
+        return cls(**read_fields(text, Path(folder)), folder=folder)
+
+    def to_toml(self) -> str:
+        """The scenario as the text of a file in its folder.
+
+        Raises:
+            ValueError: a part has no text that would be read as the same again.
+        """
+        return self._written(Path(self.folder))
+
+    def save(self, path: str | Path) -> None:
+        """Write the scenario to a file, which :meth:`load` reads as an equal one.
+
+        Raises:
+            ValueError: the suffix is not ``.toml``; or a part has no text that would be read as the same again, as
+                with a relative path in another folder.
+            OSError: the file cannot be written.
+        """
+        path = Path(path)
+        if path.suffix != '.toml':
+            raise ValueError(f'a scenario is saved as *.toml, got {str(path)!r}')
+        path.write_text(self._written(path.parent), encoding='utf-8', newline='\n')
+
+    def _written(self, folder: Path) -> str:
+        fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        defaults = {each.name: each.default for each in dataclasses.fields(self) if each.default is not MISSING}
+        return written(fields, defaults, Path(self.folder), folder)
+
+
+def _kind(name: str, value: Any) -> None:
+    if value not in KINDS:
+        raise ValueError(f'{name} must be one of {", ".join(KINDS)}, got {value!r}')
+
+
+def _share(name: str, value: Any) -> None:
+    probability(name, value)
+    positive(name, value)
+
+
+_CHECKED: dict[str, Callable[[str, Any], Any]] = {
+    'kind': _kind,
+    'start': instant_seconds,
+    'until': instant_seconds,
+    'thin': _share,
+    'time_scale': positive,
+    'holding_scale': positive,
+}
+
+
+def _plain(value: Any) -> Any:
+    """A value as a file gives it again: TOML has instants of its own, and lists but no tuples."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value
