@@ -53,6 +53,7 @@ from simulations.holding import (
 from simulations.intervals import Interval, mean_interval, ratio_interval
 from simulations.keys import Keys, Zipf, parse_keys
 from simulations.refusals import Leave, OnRefusal, Retry
+from simulations.replications import replicate
 from simulations.results import Result
 from simulations.scenario import Scenario
 from simulations.stopping import Judgement, StoppingRule

@@ -77,11 +77,9 @@ def replicate(
             if rule is not None and len(results) > 1:
                 found = rule.judge_interval(_refusals(results, rule.confidence), len(results))
                 bar.set_postfix_str(f'half-width {found.interval.half_width:.3%}, wanted {found.target:.3%}')
+                outcome = '' if found.reached else 'the half-width that was asked for was not reached'
                 if found.stop:
                     break
-        else:
-            if rule is not None:
-                outcome = 'the half-width that was asked for was not reached'
     return together(results, rule.confidence if rule else CONFIDENCE, outcome)
 
 

@@ -17,7 +17,7 @@ def rows(result: 'Result') -> list[tuple[str, str]]:
     table = [
         ('store', result.store),
         ('pool', _pool(result)),
-        ('time simulated', duration(figures.last - figures.first) if figures.jobs else 'none: no job arrived'),
+        ('time simulated', _simulated(result)),
         ('refused', _refused(result)),
     ]
     if not isinstance(result.on_refusal, Leave):
@@ -43,6 +43,13 @@ def rows(result: 'Result') -> list[tuple[str, str]]:
     table.append(('history', f'sha256 {result.history_hash[:16]}'))
     table.append(('verdict', verdict(result)))
     return table
+
+
+def _simulated(result: 'Result') -> str:
+    figures = result.figures
+    if not figures.jobs:
+        return 'none: no job arrived'
+    return duration(figures.last - figures.first) + (' in the first run' if result.replications > 1 else '')
 
 
 def _together(result: 'Result') -> str:

@@ -1,7 +1,9 @@
 """A scenario: everything that makes a run but the store, as one value, and as a small TOML file."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import MISSING, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -10,15 +12,21 @@ from typing import Any, Self
 from py_cachify.arguments import check_encodable, check_expiration, check_max_size
 from simulations.arguments import positive, probability, whole_number
 from simulations.arrivals import Arrivals, Clients, as_arrivals
-from simulations.holding import Holding
+from simulations.checks import InvariantError
+from simulations.engine import replay
+from simulations.holding import Constant, Holding
 from simulations.holding.given import as_holding
 from simulations.keys import Keys, as_keys
 from simulations.refusals import Leave, Retry
-from simulations.scenario_file import TRACE_OPTIONS, find_scenario, only_known, read_fields, written
+from simulations.replications import replicate
+from simulations.results import Result
+from simulations.scenario_file import SCENARIOS, SUFFIX, TRACE_OPTIONS, find_scenario, only_known, read_fields, written
+from simulations.stopping import StoppingRule
+from simulations.stores import Store, open_store
 from simulations.traces import read_trace
 from simulations.traces.read import KINDS
 from simulations.traces.times import instant_seconds
-from simulations.workloads import Synthetic, Workload
+from simulations.workloads import Synthetic, Trace, Workload
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +38,7 @@ class Scenario:
     that equal scenarios are equal however they were written.
 
     Args:
-        title: what it is, in a few words.
+        title: what it is, in a few words; a file must say it.
         lesson: what it teaches, in one sentence.
         arrivals, holding, keys: as :class:`simulations.Synthetic` has them.
         trace: a recorded trace in place of these three, a path.
@@ -40,6 +48,7 @@ class Scenario:
         crash_probability: the share of holders that crash before they release, from 0 to 1.
         max_size: slots of each pool.
         slot_exp: the life of a slot in seconds; ``None`` for ever.
+        load_factor: arrivals, as a multiple of those that the fields above describe.
         jobs: how many jobs; or
         horizon: until which second jobs arrive.
         seed: of all that is random, at least 0.
@@ -54,13 +63,14 @@ class Scenario:
         Scenario(title='An API', arrivals='poisson:6', holding='exp:1', max_size=5, slot_exp=600.0, jobs=10_000)
     """
 
-    title: str
+    title: str = ''
     lesson: str = ''
     arrivals: Arrivals | Clients | str | None = None
     holding: Holding | str | None = None
     keys: Keys | str | None = None
     trace: str | Path | None = None
     trace_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    load_factor: float = 1.0
     on_refusal: Leave | Retry = Leave()  # noqa: RUF009 - it is frozen
     crash_probability: float = 0.0
     max_size: int
@@ -77,6 +87,7 @@ class Scenario:
         self._set('max_size', check_max_size(self.max_size))
         self._set('slot_exp', check_expiration('slot_exp', self.slot_exp))
         self._set('crash_probability', probability('crash_probability', self.crash_probability))
+        self._set('load_factor', positive('load_factor', self.load_factor))
         self._set('seed', whole_number('seed', self.seed))
         self._set('replications', whole_number('replications', self.replications, 1))
         if not isinstance(self.on_refusal, Leave | Retry):
@@ -101,8 +112,6 @@ class Scenario:
             if not isinstance(text, str):
                 raise TypeError(f'{name} must be a text, not {text!r}')
             check_encodable(name, text)
-        if not self.title.strip():
-            raise ValueError(f'title must say what the scenario is, got {self.title!r}')
 
     def _check_synthetic(self) -> None:
         if self.trace_options:
@@ -147,9 +156,120 @@ class Scenario:
             TypeError, ValueError: the trace cannot be read, or ``seed`` is no whole number.
         """
         seed = self.seed if seed is None else whole_number('seed', seed)
-        if self.arrivals is not None and self.holding is not None:
-            return Synthetic(self.arrivals, self.holding, self.keys, jobs=self.jobs, horizon=self.horizon, seed=seed)
-        return read_trace(Path(self.folder) / str(self.trace), seed=seed, **self.trace_options)
+        if self.trace is not None:
+            return self._read_trace(seed)
+        arrivals, holding = as_arrivals(self.arrivals), as_holding('holding', self.holding)  # type: ignore[arg-type]
+        if self.load_factor != 1:
+            arrivals = arrivals.times(self.load_factor)
+        return Synthetic(arrivals, holding, self.keys, jobs=self.jobs, horizon=self.horizon, seed=seed)
+
+    def _read_trace(self, seed: int) -> Trace:
+        options = dict(self.trace_options)
+        if self.load_factor != 1:
+            options['time_scale'] = options.get('time_scale', 1.0) / self.load_factor
+        path = Path(self.folder) / str(self.trace)
+        thinned = options.get('thin', 1.0) < 1
+        try:
+            # Many runs of one trace read it once.
+            changed = path.stat().st_mtime_ns
+            return _trace(path, changed, seed if thinned else 0, tuple(sorted(options.items())))
+        except (OSError, TypeError):
+            return read_trace(path, seed=seed, **options)
+
+    @property
+    def random(self) -> bool:
+        """Whether another seed makes another run; a recorded trace as such knows no chance."""
+        retrying = isinstance(self.on_refusal, Retry) and (
+            bool(self.on_refusal.jitter) or not isinstance(self.on_refusal.pauses, Constant)
+        )
+        thinned = self.trace is None or self.trace_options.get('thin', 1.0) < 1
+        return thinned or bool(self.crash_probability) or retrying
+
+    def replay(
+        self,
+        *,
+        seed: int | None = None,
+        store: str | Store = 'memory',
+        audit: bool = False,
+        history: bool = True,
+        progress: bool = False,
+    ) -> Result:
+        """Run it once, see :func:`simulations.replay`.
+
+        Args:
+            seed: in place of the scenario's own.
+            store, audit, history, progress: as :func:`simulations.replay` has them.
+
+        Raises:
+            TypeError, ValueError, StoreError, InvariantError: as :func:`simulations.replay`.
+
+        Example::
+
+            Scenario.load('api').replay().plot_occupancy()
+        """
+        seed = self.seed if seed is None else whole_number('seed', seed)
+        try:
+            result = replay(
+                self.workload(seed),
+                max_size=self.max_size,
+                slot_exp=self.slot_exp,
+                on_refusal=self.on_refusal,
+                crash_probability=self.crash_probability,
+                seed=seed,
+                store=store,
+                audit=audit,
+                history=history,
+                progress=progress,
+            )
+        except InvariantError as error:
+            error.result = self._named(error.result)
+            raise
+        return self._named(result)
+
+    def _named(self, result: Result) -> Result:
+        return dataclasses.replace(result, title=self.title or None, lesson=self.lesson)
+
+    def run(
+        self,
+        *,
+        replications: int | None = None,
+        rule: StoppingRule | None = None,
+        store: str | Store = 'memory',
+        audit: bool = False,
+        history: bool = True,
+        progress: bool = False,
+    ) -> Result:
+        """Run it as often as it says, see :func:`simulations.replicate`.
+
+        Args:
+            replications: in place of the scenario's own.
+            rule: run it until this says to stop.
+            store, audit, history, progress: as :func:`simulations.replay` has them.
+
+        Raises:
+            ValueError: several runs of what knows no chance would all be the same.
+            TypeError, StoreError, InvariantError: as :func:`simulations.replay`.
+
+        Example::
+
+            Scenario.load('api').run(rule=StoppingRule(half_width=0.002))
+        """
+        count = self.replications if replications is None else whole_number('replications', replications, 1)
+        if rule is None and count == 1:
+            return self.replay(store=store, audit=audit, history=history, progress=progress)
+        if not self.random:
+            raise ValueError('every run of a recorded trace is the same: take one run, or thin it, such as thin=0.9')
+        with ExitStack() as stack:
+            opened = store if isinstance(store, Store) else stack.enter_context(open_store(store))
+            return replicate(
+                lambda seed: self.replay(
+                    seed=seed, store=opened, audit=audit, history=history and seed == self.seed, progress=False
+                ),
+                count,
+                rule=rule,
+                seed=self.seed,
+                progress=progress,
+            )
 
     def replace(self, **changes: Any) -> Self:
         """The same scenario with other values in some fields.
@@ -223,6 +343,16 @@ class Scenario:
         fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
         defaults = {each.name: each.default for each in dataclasses.fields(self) if each.default is not MISSING}
         return written(fields, defaults, Path(self.folder), folder)
+
+
+@functools.lru_cache(maxsize=8)
+def _trace(path: Path, changed: int, seed: int, options: tuple[tuple[str, Any], ...]) -> Trace:  # noqa: ARG001
+    return read_trace(path, seed=seed, **dict(options))
+
+
+def scenario_names() -> list[str]:
+    """The scenarios that come with the package, by name."""
+    return sorted(path.stem for path in SCENARIOS.glob(f'*{SUFFIX}'))
 
 
 def _kind(name: str, value: Any) -> None:

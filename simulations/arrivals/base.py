@@ -34,6 +34,10 @@ class Arrivals(Protocol):
         """What it is, for reports: the beginning of a sentence."""
         ...
 
+    def times(self, factor: float) -> 'Arrivals':
+        """The same with so many times as many arrivals; drawn from the same stream, they stay as alike as can be."""
+        ...
+
 
 class Process(ABC):
     """A law that is steady and has no period, unless it says otherwise."""
@@ -54,6 +58,9 @@ class Process(ABC):
 
     @abstractmethod
     def words(self) -> str: ...
+
+    @abstractmethod
+    def times(self, factor: float) -> 'Arrivals': ...
 
 
 def positive_rate(rate: Any) -> float:

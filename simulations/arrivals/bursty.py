@@ -85,6 +85,9 @@ class Bursty(Process):
         elapsed = window * sum(1 / lasts for _, lasts in self.states)
         return 1 + beyond * (1 + math.expm1(-elapsed) / elapsed) if elapsed else 1.0
 
+    def times(self, factor: float) -> 'Bursty':
+        return Bursty(tuple((rate * factor, mean) for rate, mean in self.states))
+
     def instants(self, stream: random.Random) -> Iterator[float]:
         [state] = stream.choices(range(len(self.states)), [mean for _, mean in self.states])
         begin = 0.0

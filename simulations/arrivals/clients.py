@@ -43,6 +43,10 @@ class Clients:
         """Always: the clients are the same at all times."""
         return True
 
+    def times(self, factor: float) -> 'Clients':
+        """So many times as many clients, to the nearest whole number."""
+        return Clients(max(1, round(self.number * factor)), self.thinking)
+
     def words(self) -> str:
         """What it is, for reports."""
         clients = '1 client that thinks' if self.number == 1 else f'{self.number:,} clients that think'

@@ -62,6 +62,12 @@ class Periodic(Process):
     def rate(self) -> float:
         return self.together / self.interval
 
+    def times(self, factor: float) -> 'Periodic':
+        """A batch has so many times as many jobs, to the nearest whole number; single jobs come so much more often."""
+        if self.together > 1:
+            return Periodic(self.interval, max(1, round(self.together * factor)), self.spread)
+        return Periodic(self.interval / factor, 1, self.spread / factor)
+
     def instants(self, stream: random.Random) -> Iterator[float]:
         interval, spread, jobs = float(self.interval), float(self.spread), range(self.together)
         for count in itertools.count():

@@ -35,6 +35,9 @@ class PoissonArrivals(Process):
     def rate(self) -> float:
         return float(self.per_second)
 
+    def times(self, factor: float) -> 'PoissonArrivals':
+        return PoissonArrivals(self.per_second * factor)
+
     def instants(self, stream: random.Random) -> Iterator[float]:
         now = 0.0
         while True:

@@ -82,6 +82,9 @@ class Varying(Process):
     def rate(self) -> float:
         return sum(self.rates) / len(self.rates)
 
+    def times(self, factor: float) -> 'Varying':
+        return Varying(self.length, tuple(rate * factor for rate in self.rates))
+
     def instants(self, stream: random.Random) -> Iterator[float]:
         rates = [*self.rates, self.rates[0]]
         width = self.length / len(self.rates)

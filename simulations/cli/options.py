@@ -163,7 +163,8 @@ def on_refusal(given: dict[str, Any], so_far: Leave | Retry) -> Leave | Retry:
     if pause is not None:
         changes['pause'] = parse_holding(pause)
     if isinstance(so_far, Retry):
-        changes = {name: getattr(so_far, name) for name in ('pause', *names.values())} | changes
+        kept = {name: getattr(so_far, name) for name in names.values()}
+        changes = {'pause': so_far.pauses, **kept} | changes
     if 'pause' not in changes:
         option = '--' + next(iter(said)).replace('_', '-')
         raise ValueError(f'{option} is for jobs that try again: give --retry PAUSE as well, such as --retry exp:1')

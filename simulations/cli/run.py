@@ -96,5 +96,5 @@ def made_up_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
 def _do(options: argparse.Namespace) -> int:
     scenario, said = made_up_scenario(options)
     if options.save is not None:
-        scenario.save(options.save)
+        scenario.replace(title=scenario.title or scenario.workload().name).save(options.save)
     return run_and_report(scenario, options, ['run', *said, *run_words(options, scenario)])

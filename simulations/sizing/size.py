@@ -1,6 +1,6 @@
 """The smallest pool that refuses no more than one wants."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 ENDLESS = 2**31 - 1
 """The largest pool there is: nobody is refused there."""
-_MOST_NEIGHBOURS = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +88,11 @@ class Sizing:
             lines.append(f'  with one less     {mean:.3%} [{low:.3%}, {high:.3%}]')
         lines.append(f'  slots in use      {point.utilisation:.1%}')
         if self.range[0] < self.range[1]:
-            lines.append(f'  may as well be    anything from {self.range[0]:,} to {self.range[1]:,}: {_WHY[self.decided_by]}')
+            between = f'{self.range[0]:,} to {self.range[1]:,}'
+            if self.scenario.random:
+                lines.append(f'  not excluded      {between}: {_WHY[self.decided_by]}')
+            else:
+                lines.append(f'  in the long run   {between}, if it went on like this; for this very trace {self.max_size:,}')
         if self.max_size_theory is not None:
             lines.append(f'  theory            {self.max_size_theory:,}')
         lines.append(f'  nobody refused    with {self.peak:,}, in the first run')
@@ -196,29 +199,34 @@ def _search(measure: Measure, guess: int, too_small: int, peak: int) -> int:
         too_small = enough
         # Where pauses are shorter than holding times, retries may take more than nobody would be refused with.
         enough, step = enough + step, 2 * step
-    step = 1
-    while enough - step > too_small and measure.verdict(enough - step).enough:
-        enough, step = enough - step, 2 * step
-    too_small = max(too_small, enough - step)
-    while enough - too_small > 1:
-        middle = (enough + too_small) // 2
-        if measure.verdict(middle).enough:
-            enough = middle
-        else:
-            too_small = middle
-    if too_small > floor:
-        measure.verdict(too_small)
-    return enough
+    found = _edge(enough, too_small, lambda size: measure.verdict(size).enough)
+    if found - 1 > floor:
+        measure.verdict(found - 1)
+    return found
 
 
 def _range(measure: Measure, found: int, unstable: int) -> tuple[int, int]:
     """The answers that the intervals do not exclude."""
-    lowest = highest = found
-    while lowest - 1 > max(unstable, found - _MOST_NEIGHBOURS) and measure.verdict(lowest - 1).share.low <= measure.target:
-        lowest -= 1
-    while highest < found + _MOST_NEIGHBOURS and measure.verdict(highest).share.high >= measure.target:
-        highest += 1
-    return lowest, highest
+    lowest = _edge(found, unstable, lambda size: measure.verdict(size).share.low <= measure.target)
+    highest, step = found, 1
+    while measure.verdict(highest).share.high >= measure.target and highest < ENDLESS // 2:
+        highest, step = highest + step, 2 * step
+    return lowest, _edge(highest, found - 1, lambda size: measure.verdict(size).share.high < measure.target)
+
+
+def _edge(yes: int, no: int, holds: Callable[[int], bool]) -> int:
+    """The smallest size for which something holds, as it does for ``yes`` and not for ``no``; outwards, then by halves."""
+    step = 1
+    while yes - step > no and holds(yes - step):
+        yes, step = yes - step, 2 * step
+    no = max(no, yes - step)
+    while yes - no > 1:
+        middle = (yes + no) // 2
+        if holds(middle):
+            yes = middle
+        else:
+            no = middle
+    return yes
 
 
 def _around(found: int, peak: int, unstable: int, count: int) -> Iterable[int]:
@@ -247,10 +255,4 @@ def _theory(scenario: Scenario, target: float, peak: int) -> int | None:
         if found is None or big > ENDLESS // 2:
             return None
         too_small, big = big, 2 * big
-    while big - too_small > 1:
-        middle = (big + too_small) // 2
-        if enough(middle):
-            big = middle
-        else:
-            too_small = middle
-    return big
+    return _edge(big, too_small, lambda size: bool(enough(size)))

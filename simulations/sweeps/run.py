@@ -96,9 +96,12 @@ def sweep(
     return make_sweep(scenario, checked, all_points, scenarios, by_point)
 
 
+_FIELDS = {'load': 'load_factor'}
+
+
 def at(scenario: Scenario, point: Mapping[str, Value]) -> Scenario:
     """The scenario at a point."""
-    return scenario.replace(**point)
+    return scenario.replace(**{_FIELDS.get(name, name): value for name, value in point.items()})
 
 
 def identity(scenario: Scenario, vary: Mapping[str, Iterable[Value]], replications: int) -> str:

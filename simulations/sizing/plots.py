@@ -1,0 +1,92 @@
+"""The pictures of an answer: why this size, why this expiry."""
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from simulations.colours import LIMIT, OCCUPANCY, QUIET, RUNNING, THEORY
+from simulations.expectation import expect
+from simulations.sweeps.plots import html_image, new_axes, plot_trade_off
+
+
+if TYPE_CHECKING:
+    from simulations.sizing.expiry import Expiry
+    from simulations.sizing.size import Sizing
+
+
+def plot_sizing(sizing: 'Sizing', ax: Axes | None = None) -> Axes:
+    """Refusal share against ``max_size``: what was measured with its intervals, theory, the target, the answer."""
+    ax = new_axes((8, 4.5)) if ax is None else ax
+    sizes = np.array(list(sizing.curve))
+    shares = [verdict.share for verdict in sizing.curve.values()]
+    means = np.array([share.mean for share in shares])
+    below = means - np.array([share.low for share in shares])
+    above = np.array([share.high for share in shares]) - means
+    scenario = sizing.scenario
+    workload = scenario.workload()
+    every = np.unique(np.linspace(sizes[0], sizes[-1], 200).astype(int))
+    expected = [
+        expect(workload, int(size), scenario.slot_exp, scenario.on_refusal, scenario.crash_probability) for size in every
+    ] if sizing.max_size_theory is not None else []
+    of_attempts = sizing.curve[sizing.max_size].point.of_attempts
+    told = [
+        (size, each.attempts_refusal_share if of_attempts else each.refusal_share)
+        for size, each in zip(every, expected, strict=False)
+        if not isinstance(each, str)
+    ]
+    if told:
+        ax.plot(*zip(*told, strict=True), color=THEORY, linewidth=1.2, label='theory')
+    ax.errorbar(
+        sizes,
+        means,
+        yerr=np.clip([below, above], 0, None),
+        fmt='o',
+        linestyle=':',
+        color=OCCUPANCY,
+        markersize=4,
+        capsize=3,
+        label='measured, with 99 % intervals',
+    )
+    ax.axhline(sizing.target, color=RUNNING, linestyle='--', linewidth=1.2, label=f'target {sizing.target:.3g}')
+    low, high = sizing.range
+    if low < high:
+        ax.axvspan(low - 0.5, high + 0.5, color=QUIET, alpha=0.25, linewidth=0, label=f'not excluded: {low:,} to {high:,}')
+    ax.axvline(sizing.max_size, color=LIMIT, linestyle='-.', linewidth=1, label=f'max_size = {sizing.max_size:,}')
+    ax.set_xlabel('max_size (slots)')
+    ax.set_ylabel('share of attempts refused' if of_attempts else 'share of jobs refused')
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    ax.set_ylim(0, max(1.1 * float(means.max()), 2 * sizing.target))
+    mean, least, most = sizing.refusal_share
+    title = scenario.title or workload.name
+    ax.set_title(f'{title}\n{sizing.max_size:,} slots: {mean:.2%} refused [{least:.2%}, {most:.2%}]')
+    ax.legend(frameon=False)
+    return ax
+
+
+def plot_expiry_choice(expiry: 'Expiry', ax: Axes | None = None) -> Axes:
+    """Who outlives its slot and when a crashed holder's slot is back, against ``slot_exp``, with what was asked for."""
+    ax = plot_trade_off(expiry.curve, ax)
+    ax.axhline(expiry.overrun_share, color=RUNNING, linestyle=':', linewidth=1.2)
+    ax.axvline(expiry.shortest, color=QUIET, linestyle=':', linewidth=1.2)
+    ax.axvline(expiry.recovery, color=LIMIT, linestyle='-.', linewidth=1.2)
+    answer = (
+        f'slot_exp = {expiry.slot_exp:g} s'
+        if expiry.slot_exp is not None
+        else f'no expiry does both: {expiry.shortest:.3g} s or more for the overrun, {expiry.recovery:g} s or less for the crash'
+    )
+    ax.set_title(f'{expiry.scenario.title or expiry.scenario.workload().name}\n{answer}')
+    return ax
+
+
+def sizing_card(sizing: 'Sizing') -> str:
+    """An answer in JupyterLab: the words and the picture, as HTML."""
+    figure = Figure(figsize=(8, 4), layout='constrained')
+    plot_sizing(sizing, figure.add_subplot())
+    head, *lines = str(sizing).splitlines()
+    words = '<br>'.join(escape(line.strip()) for line in lines)
+    return f'<div><strong>{escape(head)}</strong><p>{words}</p>{html_image(figure, "refusals by size")}</div>'

@@ -1,0 +1,238 @@
+"""The pictures of a sweep: one name that was varied as a curve, two as a heat map.
+
+Each function draws on ``ax``, or on a new figure, and returns the axes.
+"""
+
+import base64
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from simulations.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, RECOVERY, RUNNING, THEORY
+from simulations.intervals import Interval
+
+
+if TYPE_CHECKING:
+    from simulations.sweeps.points import Value
+    from simulations.sweeps.table import Point, Sweep
+
+
+class _Shown(NamedTuple):
+    label: str
+    share: bool = False
+    theory: str | None = None
+
+
+FIGURES = {
+    'refusal_share': _Shown('share of jobs refused', share=True, theory='refusal_share_theory'),
+    'attempts_refusal_share': _Shown('share of attempts refused', share=True),
+    'occupancy_mean': _Shown('mean occupancy (live slots)'),
+    'overrun_mean': _Shown('mean overrun (bodies beyond their slot)', theory='overrun_theory'),
+    'overrun_share': _Shown('share of granted jobs that outlived their slot', share=True),
+    'recovery_mean': _Shown("seconds until a crashed holder's slot was back, mean"),
+    'recovery_longest': _Shown("seconds until a crashed holder's slot was back, longest"),
+    'wait_mean': _Shown('seconds from arrival to grant, mean'),
+    'utilisation': _Shown('share of slots in use', share=True),
+}
+NAMES = {
+    'max_size': 'max_size (slots)',
+    'slot_exp': 'slot_exp (seconds)',
+    'load': 'load (multiple of the scenario)',
+    'crash_probability': 'crash probability',
+}
+_CELLS_WITH_NUMBERS = 150
+
+
+def plot_sweep(sweep: 'Sweep', ax: Axes | None = None, figure: str = 'refusal_share') -> Axes:
+    """Draw a figure against what was varied."""
+    if figure not in FIGURES:
+        raise ValueError(f'there is no figure {figure!r}: choose from {", ".join(FIGURES)}')
+    names = [name for name, values in sweep.vary.items() if len(values) > 1] or list(sweep.vary)[:1]
+    if len(names) > 2:
+        raise ValueError(
+            f'{len(names)} names were varied, {", ".join(names)}, and a picture shows two: take `rows()` as a table'
+        )
+    ax = new_axes((8, 4.5)) if ax is None else ax
+    if len(names) == 2:
+        _heat_map(sweep, ax, figure, names)
+    else:
+        _curve(sweep, ax, figure, names[0])
+    return ax
+
+
+def plot_trade_off(sweep: 'Sweep', ax: Axes | None = None) -> Axes:
+    """Draw what a longer ``slot_exp`` costs and gains: who outlives its slot, and when a crashed holder's slot is back.
+
+    The sweep must have varied ``slot_exp`` alone.  Where nothing crashed, the time that it takes at most, ``slot_exp``
+    itself, is drawn.
+    """
+    if [name for name, values in sweep.vary.items() if len(values) > 1] != ['slot_exp']:
+        raise ValueError(f'the trade-off needs a sweep over slot_exp alone, this one is over {", ".join(sweep.vary)}')
+    ax = new_axes((8, 4.5)) if ax is None else ax
+    points = [point for point in sweep.points if point.values['slot_exp'] is not None]
+    lives = np.array([point.values['slot_exp'] for point in points], float)
+    left = ax.plot(
+        lives,
+        [point.overrun_share for point in points],
+        color=RUNNING,
+        marker='o',
+        markersize=4,
+        label='outlived their slot (left)',
+    )
+    ax.set_xscale('log')
+    ax.set_xlabel(NAMES['slot_exp'])
+    ax.set_ylabel('share of granted jobs that outlived their slot')
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    ax.set_ylim(bottom=0)
+    right = ax.twinx()
+    crashed = any(point.recovery_longest for point in points)
+    lines = right.plot(lives, lives, color=RECOVERY, linestyle='--', label='slot is back after a crash, at most (right)')
+    if crashed:
+        lines += right.plot(
+            lives,
+            [point.recovery_mean for point in points],
+            color=RECOVERY,
+            marker='s',
+            markersize=4,
+            label='slot was back after a crash, mean (right)',
+        )
+    right.set_yscale('log')
+    right.set_ylabel('seconds from a crash until the slot is back')
+    ax.set_title(_title(sweep, 'A longer expiry: fewer outlive their slot, crashed slots come back later'))
+    ax.legend(
+        handles=[*left, *lines], loc='upper center', bbox_to_anchor=(0.5, 0), borderaxespad=4, ncols=2, frameon=False
+    )
+    return ax
+
+
+def save_pictures(sweep: 'Sweep', folder: Path) -> list[Path]:
+    """Write the pictures that a sweep has into a folder; returns the files."""
+    varied = [name for name, values in sweep.vary.items() if len(values) > 1]
+    if len(varied) > 2:
+        return []
+    drawn: list[tuple[str, Any]] = [('sweep.png', plot_sweep)]
+    if varied == ['slot_exp']:
+        drawn.append(('trade-off.png', plot_trade_off))
+    written = []
+    for name, draw in drawn:
+        figure = Figure(figsize=(9, 5), layout='constrained')
+        draw(sweep, figure.add_subplot())
+        figure.savefig(folder / name, dpi=150)
+        written.append(folder / name)
+    return written
+
+
+def sweep_picture(sweep: 'Sweep') -> str:
+    """The picture of a sweep as an HTML image; empty where there is none."""
+    if len([name for name, values in sweep.vary.items() if len(values) > 1]) > 2:
+        return ''
+    figure = Figure(figsize=(8, 4), layout='constrained')
+    plot_sweep(sweep, figure.add_subplot())
+    return html_image(figure, 'refusals against what was varied')
+
+
+def html_image(figure: Figure, words: str) -> str:
+    """A figure as an HTML image."""
+    image = io.BytesIO()
+    figure.savefig(image, format='png', dpi=110)
+    data = base64.b64encode(image.getvalue()).decode()
+    return f'<img alt="{words}" style="max-width:100%" src="data:image/png;base64,{data}">'
+
+
+def _curve(sweep: 'Sweep', ax: Axes, figure: str, name: str) -> None:
+    shown = FIGURES[figure]
+    places, ticks = _places([point.values[name] for point in sweep.points])
+    found = [_value(point, figure) for point in sweep.points]
+    low = [value.low if isinstance(value, Interval) else value for value in found]
+    high = [value.high if isinstance(value, Interval) else value for value in found]
+    means = [value.mean if isinstance(value, Interval) else value for value in found]
+    if any(isinstance(value, Interval) for value in found):
+        ax.fill_between(places, _floats(low), _floats(high), color=OCCUPANCY_BAND, label='99 % interval', linewidth=0)
+    ax.plot(places, _floats(means), color=OCCUPANCY, marker='o', markersize=4, label='measured')
+    theory = [None if shown.theory is None else getattr(point, shown.theory) for point in sweep.points]
+    if any(value is not None for value in theory):
+        ax.plot(places, _floats(theory), color=THEORY, linestyle='--', linewidth=1.2, label='theory')
+    if ticks is not None:
+        ax.set_xticks(places, ticks)
+    ax.set_xlabel(NAMES[name])
+    ax.set_ylabel(shown.label)
+    ax.set_ylim(bottom=0)
+    if shown.share:
+        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    ax.set_title(_title(sweep, f'{shown.label}, by {name}'))
+    ax.legend(frameon=False)
+
+
+def _heat_map(sweep: 'Sweep', ax: Axes, figure: str, names: list[str]) -> None:
+    shown = FIGURES[figure]
+    across, up = (sweep.vary[name] for name in names)
+    cells = np.full((len(up), len(across)), np.nan)
+    for point in sweep.points:
+        value = _value(point, figure)
+        mean = value.mean if isinstance(value, Interval) else value
+        if mean is not None:
+            cells[up.index(point.values[names[1]]), across.index(point.values[names[0]])] = mean
+    # Of one lightness after the other, so that it reads in grey as well.
+    image = ax.imshow(cells, aspect='auto', origin='lower', cmap='cividis_r')
+    if cells.size <= _CELLS_WITH_NUMBERS:
+        middle = (np.nanmin(cells) + np.nanmax(cells)) / 2
+        for (row, column), value in np.ndenumerate(cells):
+            text = f'{value:.1%}' if shown.share else f'{value:.3g}'
+            colour = 'white' if value > middle else LIMIT
+            ax.text(column, row, text, ha='center', va='center', fontsize=8, color=colour)
+    ax.set_xticks(*_ticks(across))
+    ax.set_yticks(*_ticks(up))
+    ax.set_xlabel(NAMES[names[0]])
+    ax.set_ylabel(NAMES[names[1]])
+    bar = ax.figure.colorbar(image, ax=ax, label=shown.label)
+    if shown.share:
+        bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    ax.set_title(_title(sweep, f'{shown.label}, by {names[0]} and {names[1]}'))
+
+
+_MOST_TICKS = 16
+
+
+def _ticks(values: 'tuple[Value, ...]') -> tuple[list[int], list[str]]:
+    step = -(-len(values) // _MOST_TICKS)
+    places = list(range(0, len(values), step))
+    return places, [_word(values[place]) for place in places]
+
+
+def _places(values: 'list[Value]') -> 'tuple[list[float], list[str] | None]':
+    """Where the values stand on an axis: themselves, or one after the other where one is "for ever"."""
+    if any(value is None for value in values):
+        return [float(place) for place in range(len(values))], [_word(value) for value in values]
+    return [float(value) for value in values if value is not None], None
+
+
+def _word(value: 'Value') -> str:
+    return 'none' if value is None else f'{value:g}'
+
+
+def _value(point: 'Point', figure: str) -> Any:
+    return point.refusals if figure == 'refusal_share' else getattr(point, figure)
+
+
+def _floats(values: list[Any]) -> 'np.ndarray[Any, np.dtype[np.float64]]':
+    return np.array([np.nan if value is None else value for value in values], float)
+
+
+def _title(sweep: 'Sweep', words: str) -> str:
+    return f'{sweep.scenario.title or sweep.scenario.workload().name}\n{words}'
+
+
+def new_axes(size: tuple[float, float]) -> Axes:
+    """Axes on a new figure."""
+    # Only here: it chooses a window system, which a command has no use for.
+    import matplotlib.pyplot as plt
+
+    _, axes = plt.subplots(figsize=size, layout='constrained')
+    return axes
+
+
