@@ -1,7 +1,10 @@
 """Workloads: what jobs a distribution or a list of them turns into."""
 
+import itertools
+import random
 from array import array
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulations import Job, Poisson, Trace, bundled_trace, parse_holding, read_table
+from simulations import (
+    Clients,
+    Constant,
+    Job,
+    Poisson,
+    PoissonArrivals,
+    Recorded,
+    Synthetic,
+    Trace,
+    Turn,
+    Workload,
+    Zipf,
+    bundled_trace,
+    parse_holding,
+    read_table,
+)
 
 
 def test_the_bundled_trace_is_the_whole_log() -> None:
@@ -39,6 +57,179 @@ def test_arrivals_and_holding_times_have_streams_of_their_own() -> None:
 
     assert [job.arrival for job in jobs] == [job.arrival for job in others]
     assert [job.holding for job in jobs] == [job.holding for job in denser]
+
+
+PARTS: dict[str, Any] = {'arrivals': 'bursty:1:4:9:1', 'holding': 'exp:1', 'keys': 'zipf:9'}
+OTHERS = {'arrivals': 'varying:7:1:5', 'holding': 'lognormal:0:1', 'keys': 'zipf:3:0'}
+
+
+def columns(**parts: Any) -> dict[str, list[Any]]:
+    """What each stream of a workload gave."""
+    arrivals, holdings, keys = zip(*Synthetic(**{**PARTS, **parts}, jobs=200, seed=4), strict=True)
+    return {'arrivals': list(arrivals), 'holding': list(holdings), 'keys': list(keys)}
+
+
+@pytest.mark.parametrize('part', list(PARTS))
+def test_to_change_one_part_shifts_no_other(part: str) -> None:
+    """Arrivals, holding times and keys are drawn from streams of their own, however much each takes from its own."""
+    before, after = columns(), columns(**{part: OTHERS[part]})
+
+    assert [name for name in PARTS if before[name] != after[name]] == [part]
+
+
+def test_the_streams_are_independent_of_each_other() -> None:
+    """The same law drawn from two of them gives two sequences; and another seed changes all."""
+    jobs = list(Synthetic('poisson:1', 'exp:1', 'zipf:100:0', jobs=500, seed=4))
+    gaps = np.diff([0.0, *(job.arrival for job in jobs)])
+    holdings = [job.holding for job in jobs]
+    keys = [int(str(job.key).removeprefix('user-')) for job in jobs]
+
+    for one, two in itertools.combinations([gaps, holdings, keys], 2):
+        assert abs(np.corrcoef(np.array(one), np.array(two))[0, 1]) < 5 / 500**0.5
+    other = Synthetic('poisson:1', 'exp:1', 'zipf:100:0', jobs=500, seed=5)
+    assert not {job.arrival for job in jobs} & {job.arrival for job in other}
+    assert not {job.holding for job in jobs} & {job.holding for job in other}
+
+
+def test_poisson_is_a_synthetic_workload() -> None:
+    """The same jobs, the same words; and the very jobs that it gave when it was alone."""
+    poisson = Poisson(6, 'exp:1', jobs=100, seed=7)
+    arrivals, holdings = random.Random('7 arrivals'), random.Random('7 holdings')
+    now = itertools.accumulate(arrivals.expovariate(6) for _ in range(100))
+
+    assert list(poisson) == list(Synthetic('poisson:6', 'exp:1', jobs=100, seed=7))
+    assert list(poisson) == [Job(arrival, holdings.expovariate(1)) for arrival in now]
+    assert poisson.name == Synthetic(PoissonArrivals(6), 'exp:1', jobs=1).name
+    assert (poisson.rate, poisson.arrivals, poisson.holding) == (6, PoissonArrivals(6), parse_holding('exp:1'))
+    assert repr(poisson) == '<Poisson arrivals, 6 a second, holding exp:1, seed 7>'
+
+
+@pytest.mark.parametrize(
+    ('workload', 'told'),
+    [
+        (Poisson(6, 'exp:1', jobs=9), ('Poisson arrivals, 6 a second, holding exp:1', 9, True, None, None, None)),
+        (
+            Synthetic('varying:60:1:5', Constant(1), Zipf(3), horizon=99),
+            (
+                'arrivals at 1 to 5 a second, varying over 60 s, holding const:1, keys zipf:3:1',
+                None,
+                False,
+                60,
+                99,
+                None,
+            ),
+        ),
+        (
+            Synthetic('periodic:2', 'const:1', jobs=5, horizon=4),
+            ('an arrival every 2 s, holding const:1', 5, True, 2, 4, None),
+        ),
+        (
+            Synthetic('clients:4:exp:9', 'exp:1', jobs=50),
+            ('4 clients that think for exp:9, holding exp:1', 50, True, None, None, Clients(4, 'exp:9')),
+        ),
+        (
+            Synthetic(Recorded([1, 2, 3]), 'exp:1', jobs=50),
+            ('the 3 arrivals, holding exp:1', 3, False, None, None, None),
+        ),
+        (Trace([(0, 1)]), ('1 jobs', 1, False, None, None, None)),
+    ],
+)
+def test_a_workload_says_what_it_is(workload: Workload, told: tuple[Any, ...]) -> None:
+    """Whether a mean in the long run makes sense, over which period, until when, and who asks."""
+    assert told == (
+        workload.name,
+        workload.expected_jobs,
+        workload.steady,
+        workload.period,
+        workload.horizon,
+        workload.clients,
+    )
+    assert workload.skipped == {}
+
+
+def test_recorded_arrivals_end_by_themselves() -> None:
+    """Before the number of jobs asked for."""
+    assert [job.arrival for job in Synthetic(Recorded([5, 6, 8]), 'exp:1', jobs=50)] == [0, 1, 3]
+
+
+def turns(client: int, **parts: Any) -> list[Turn]:
+    workload = Synthetic(
+        **{'arrivals': 'clients:4:exp:9', 'holding': 'exp:1', 'keys': 'zipf:9', 'seed': 3, **parts}, jobs=1
+    )
+    return list(itertools.islice(workload.turns(client), 100))
+
+
+def test_each_client_has_streams_of_its_own() -> None:
+    """More clients change none of those before; another part of a turn shifts no other."""
+    before = turns(2)
+    thinking, holding, keys = map(list, zip(*before, strict=True))
+
+    assert before == turns(2) == turns(2, arrivals='clients:40:exp:9')
+    assert not set(thinking) & {turn.thinking for client in (0, 1, 3) for turn in turns(client)}
+    assert [turn.holding for turn in turns(2, arrivals='clients:4:lognormal:0:1')] == holding
+    assert [turn.key for turn in turns(2, holding='lognormal:0:1')] == keys
+    assert [turn.thinking for turn in turns(2, holding='lognormal:0:1', keys=None)] == thinking
+    assert thinking != [turn.thinking for turn in turns(2, seed=4)]
+    assert [turn.key for turn in turns(2, keys=None)] == [None] * 100
+    assert np.mean(thinking) == pytest.approx(9, rel=0.5)
+
+
+def test_the_jobs_of_clients_cannot_be_listed() -> None:
+    """As they depend on what the pool answers; and jobs that can be listed have no turns."""
+    calls: list[tuple[Callable[[], object], type[Exception], str]] = [
+        (lambda: iter(Synthetic('clients:4:exp:9', 'exp:1', jobs=5)), TypeError, 'cannot be listed, use replay'),
+        (lambda: Poisson(6, 'exp:1', jobs=5).turns(0), TypeError, 'Poisson arrivals.* has no clients'),
+        (lambda: Trace([(0, 1)]).turns(0), TypeError, 'recorded jobs have no clients'),
+        (
+            lambda: Synthetic('clients:4:exp:9', 'exp:1', jobs=5).turns(4),
+            ValueError,
+            'client must be less than 4, got 4',
+        ),
+        (lambda: Synthetic('clients:4:exp:9', 'exp:1', jobs=5).turns(-1), ValueError, 'client must be at least 0'),
+    ]
+    for call, kind, complaint in calls:
+        with pytest.raises(kind, match=complaint):
+            call()
+
+
+class _Endless:
+    steady, period = False, None
+
+    def instants(self, stream: random.Random) -> Iterator[float]:
+        return itertools.repeat(1e300)
+
+    def rate(self) -> float:
+        return 1.0
+
+    def words(self) -> str:
+        return 'jobs at the end of time'
+
+
+@pytest.mark.parametrize(
+    ('parts', 'kind', 'complaint'),
+    [
+        (
+            {'arrivals': 6, 'jobs': 1},
+            TypeError,
+            "arrivals must be a law of arrivals, or a text such as 'poisson:6', not 6",
+        ),
+        ({'holding': 1, 'jobs': 1}, TypeError, "holding must be a distribution, or a text such as 'exp:1', not 1"),
+        (
+            {'keys': 5, 'jobs': 1},
+            TypeError,
+            "keys must be a choice of keys, a text such as 'zipf:100:1', or None, not 5",
+        ),
+        ({}, ValueError, 'say when to stop'),
+        ({'jobs': True}, ValueError, 'jobs must be a whole number of at least 1, got True'),
+        ({'horizon': 'x'}, TypeError, "horizon must be a number, not 'x'"),
+        ({'jobs': 1, 'seed': 'x'}, TypeError, "seed must be a whole number, not 'x'"),
+        ({'jobs': 1, 'arrivals': _Endless()}, ValueError, 'a job needs a finite arrival'),
+    ],
+)
+def test_parts_that_make_no_workload_are_refused(parts: dict[str, Any], kind: type[Exception], complaint: str) -> None:
+    """Naming the argument and its value."""
+    with pytest.raises(kind, match=complaint):
+        list(Synthetic(**{'arrivals': 'poisson:6', 'holding': 'exp:1', **parts}))
 
 
 def test_arrivals_end_at_the_horizon_or_after_so_many_jobs() -> None:

@@ -1,0 +1,406 @@
+"""What theory expects of a workload: the known values, simulations that share no code with it, and why not."""
+
+import heapq
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+import pytest
+
+from simulations import (
+    Expectation,
+    Job,
+    Leave,
+    OnRefusal,
+    Poisson,
+    Retry,
+    Synthetic,
+    Trace,
+    Turn,
+    Workload,
+    bundled_trace,
+    erlang_b,
+    expect,
+    mean_interval,
+    replay,
+    retrials,
+)
+from simulations.expectation import MOST_STATES, MOST_THAT_RETRY
+from simulations.theory.renewal import even_spacing, poisson_spacing, renewal_loss
+
+
+def expected(
+    workload: Workload,
+    max_size: int,
+    slot_exp: float | None = None,
+    on_refusal: OnRefusal = Leave(),  # noqa: B008 - it is frozen
+    crash_probability: float = 0.0,
+) -> Expectation:
+    found = expect(workload, max_size, slot_exp, on_refusal, crash_probability)
+    assert isinstance(found, Expectation), found
+    return found
+
+
+def reason(
+    workload: Workload,
+    max_size: int = 5,
+    slot_exp: float | None = None,
+    on_refusal: OnRefusal = Leave(),  # noqa: B008 - it is frozen
+    crash_probability: float = 0.0,
+) -> str:
+    found = expect(workload, max_size, slot_exp, on_refusal, crash_probability)
+    assert isinstance(found, str), found
+    assert found.endswith('.')
+    assert found[0].isupper() or found[0].isdigit()
+    return found
+
+
+def synthetic(
+    arrivals: str, holding: str = 'exp:1', keys: str | None = None, jobs: int = 10, seed: int = 0
+) -> Synthetic:
+    return Synthetic(arrivals, holding, keys, jobs=jobs, seed=seed)
+
+
+@pytest.mark.parametrize(
+    ('rate', 'max_size', 'slot_exp', 'crashing', 'refused', 'overrun'),
+    [
+        (6, 5, 0.5, 0.0, 0.05965, 3.422),
+        (12, 10, 1.0, 0.0, 0.10324, 3.959),
+        (3, 5, 4.0, 0.2, 0.26476, 0.03232),
+        (3, 5, None, 0.0, 0.110054, 0.0),
+        (3, 5, 600, 0.0, 0.110054, 0.0),
+    ],
+)
+def test_poisson_arrivals_that_leave_meet_the_known_values(
+    rate: float, max_size: int, slot_exp: float | None, crashing: float, refused: float, overrun: float
+) -> None:
+    """Expiry and crashes included; an overrun that no one will see is 0."""
+    found = expected(Poisson(rate, 'exp:1', jobs=10), max_size, slot_exp, crash_probability=crashing)
+
+    assert found.refusal_share == found.attempts_refusal_share == pytest.approx(refused, abs=1e-5)
+    assert found.overrun_mean == pytest.approx(overrun, abs=6e-4)
+    assert found.overrun_mean == 0 or overrun
+    assert found.wait_mean is None
+    assert found.occupancy_distribution is not None
+    assert len(found.occupancy_distribution) == max_size + 1
+    assert found.occupancy_distribution[-1] == pytest.approx(found.refusal_share, rel=1e-12)
+    mean = sum(busy * share for busy, share in enumerate(found.occupancy_distribution))
+    assert found.occupancy_mean == pytest.approx(mean, rel=1e-12)
+
+
+def test_a_report_says_whose_formula_it_is_and_for_which_load() -> None:
+    """In one line."""
+    at_expiry = expected(Poisson(6, 'exp:1', jobs=10), 5, 0.5)
+
+    assert at_expiry.formula == "Erlang's loss system M/G/5/5 at an offered load of 2.361 erlangs"
+    assert at_expiry.offered_load == pytest.approx(2.36082, abs=1e-5)
+    assert expected(synthetic('poisson:6', keys='zipf:1000'), 2).formula == (
+        "Erlang's loss system M/G/2/2 for each of 1,000 pools, at an offered load of 6 erlangs in all"
+    )
+    assert expected(synthetic('clients:10:exp:2'), 5).formula == (
+        "Engset's system of 10 clients on 5 slots, each free one offering 0.5 erlangs"
+    )
+    assert expected(synthetic('poisson:3'), 5, None, Retry('exp:2')).formula == (
+        'M/M/5 with retries after exp:2 s, at an offered load of 3 erlangs'
+    )
+    assert expected(synthetic('periodic:0.5'), 5).formula == (
+        "Takacs' loss system D/M/5/5 at an offered load of 2 erlangs"
+    )
+
+
+def test_crashes_without_an_expiry_take_every_slot() -> None:
+    """In the long run all is refused."""
+    found = expected(Poisson(3, 'exp:1', jobs=10), 5, None, crash_probability=0.1)
+
+    assert (found.refusal_share, found.occupancy_mean, found.overrun_mean) == (1, 5, 0)
+    assert found.occupancy_distribution == (0, 0, 0, 0, 0, 1)
+
+
+def test_each_of_many_pools_is_a_loss_system_of_its_own() -> None:
+    """The shares of refused jobs weigh as jobs come, and live slots and overruns add up."""
+    found = expected(synthetic('poisson:12', 'exp:1', 'zipf:3:1'), 4, 0.8, crash_probability=0.1)
+    parts = [
+        expected(Poisson(rate, 'exp:1', jobs=1), 4, 0.8, crash_probability=0.1) for rate in (72 / 11, 36 / 11, 24 / 11)
+    ]
+    weights = (6 / 11, 3 / 11, 2 / 11)
+
+    assert found.refusal_share == pytest.approx(
+        sum(weight * part.refusal_share for weight, part in zip(weights, parts, strict=True)), rel=1e-12
+    )
+    assert found.occupancy_mean == pytest.approx(sum(part.occupancy_mean for part in parts), rel=1e-12)
+    assert found.overrun_mean == pytest.approx(sum(part.overrun_mean or 0 for part in parts), rel=1e-12)
+    assert found.offered_load == pytest.approx(sum(part.offered_load or 0 for part in parts), rel=1e-12)
+    assert found.occupancy_distribution is None
+
+
+def test_equal_pools_are_as_one_with_its_part_of_the_load() -> None:
+    """Any number of them."""
+    found = expected(synthetic('poisson:3000', keys='zipf:1000:0'), 5)
+
+    assert found.refusal_share == pytest.approx(erlang_b(5, 3.0), rel=1e-9)
+    assert found.occupancy_mean == pytest.approx(3000 * (1 - erlang_b(5, 3.0)), rel=1e-9)
+    assert expected(synthetic('poisson:3', keys='zipf:1'), 5).occupancy_distribution is not None
+
+
+def test_many_pools_refuse_as_often_as_replayed() -> None:
+    """20 runs of 3,000 jobs through three pools: the expected share lies in their 99.9 % interval."""
+    workloads = [synthetic('poisson:12', 'exp:1', 'zipf:3:1', 3000, seed) for seed in range(20)]
+    shares = [replay(workload, max_size=4, slot_exp=0.8).figures.refusal_share for workload in workloads]
+    measured = mean_interval(shares, 0.999)
+
+    assert measured.low <= expected(workloads[0], 4, 0.8).refusal_share <= measured.high
+    assert measured.high - measured.low < 0.02
+
+
+def test_clients_that_leave_meet_the_known_values() -> None:
+    """Engset's: the share of requests that are refused is less than that of the time that all slots are busy."""
+    found = expected(synthetic('clients:10:const:2', 'exp:1'), 5)
+
+    assert found.refusal_share == found.attempts_refusal_share == pytest.approx(0.106961, abs=1e-6)
+    assert found.occupancy_distribution is not None
+    assert found.occupancy_distribution[-1] == pytest.approx(0.147887, abs=1e-6)
+    assert found.offered_load == pytest.approx(10 / 3)
+    assert (found.overrun_mean, found.wait_mean) == (0, None)
+
+
+@pytest.mark.parametrize('holding', ['exp:1', 'const:1', 'pareto:2.5:0.6'])
+def test_clients_are_refused_as_often_as_their_turns_say(holding: str) -> None:
+    """30 runs of the turns of ten clients by a few lines of code that know no theory, whatever the distributions."""
+    workloads = [synthetic('clients:10:uniform:0:4', holding, seed=seed) for seed in range(30)]
+    shares, occupancies = zip(*(_clients_by_hand(workload, 5, 1000.0) for workload in workloads), strict=True)
+    share, occupancy = mean_interval(shares, 0.999), mean_interval(occupancies, 0.999)
+    found = expected(workloads[0], 5)
+
+    assert share.low <= found.refusal_share <= share.high
+    assert occupancy.low <= found.occupancy_mean <= occupancy.high
+
+
+def _clients_by_hand(workload: Synthetic, slots: int, horizon: float) -> tuple[float, float]:
+    """Share of refused requests, and busy slots on average, from 50 s on."""
+    assert workload.clients is not None
+    turns = [workload.turns(client) for client in range(workload.clients.number)]
+    current = [next(each) for each in turns]
+    events = [(turn.thinking, client, 'asks') for client, turn in enumerate(current)]
+    heapq.heapify(events)
+    busy, refused, asked, area, before = 0, 0, 0, 0.0, 50.0
+    while events[0][0] < horizon:
+        now, client, what = heapq.heappop(events)
+        if now > 50:
+            area += busy * (now - before)
+            before = now
+        if what == 'asks':
+            asked += now > 50
+            if busy < slots:
+                busy += 1
+                heapq.heappush(events, (now + current[client].holding, client, 'ends'))
+                continue
+            refused += now > 50
+        else:
+            busy -= 1
+        current[client] = next(turns[client])
+        heapq.heappush(events, (now + current[client].thinking, client, 'asks'))
+    return refused / asked, area / (before - 50)
+
+
+def test_jobs_that_retry_meet_the_known_values() -> None:
+    """The share of first attempts that find all busy; and of all attempts."""
+    for pause, busy in (('exp:10', 0.16416), ('exp:1', 0.18275), ('exp:0.1', 0.21838)):
+        found = expected(Poisson(3, 'exp:1', jobs=10), 5, None, Retry(pause))
+        assert found.refusal_share == pytest.approx(busy, abs=1e-5)
+    system = retrials(5, 3.0, 1 / 6, 2.0)
+    slow = expected(Poisson(1.5, 'exp:2', jobs=10), 5, 600, Retry('exp:6'))
+
+    assert (slow.refusal_share, slow.attempts_refusal_share) == pytest.approx((system.all_busy, system.refusal_share))
+    assert slow.wait_mean == pytest.approx(system.wait_mean)
+    assert (slow.offered_load, slow.occupancy_mean, slow.overrun_mean) == (3, 3, 0)
+    assert slow.occupancy_distribution is None
+
+
+@pytest.mark.parametrize('servers', [1, 2, 5, 30, 200])
+@pytest.mark.parametrize('load', [0.1, 1.0, 4.5, 40.0, 250.0])
+def test_renewal_loss_with_poisson_arrivals_is_erlang_b(servers: int, load: float) -> None:
+    """The known case, whatever the unit of time."""
+    assert renewal_loss(servers, poisson_spacing(load)) == pytest.approx(erlang_b(servers, load), rel=1e-11, abs=1e-300)
+    assert renewal_loss(servers, poisson_spacing(load / 7), 7.0) == pytest.approx(
+        erlang_b(servers, load), rel=1e-11, abs=1e-300
+    )
+
+
+def test_renewal_loss_has_its_limits() -> None:
+    """One server: a job is refused if the one before it still holds; no arrivals, none refused."""
+    for interval in (1e-3, 0.7, 5.0, 100.0):
+        assert renewal_loss(1, even_spacing(interval)) == pytest.approx(2.718281828459045**-interval, rel=1e-12)
+    assert renewal_loss(5, even_spacing(1e9)) == 0
+    assert renewal_loss(3, poisson_spacing(0)) == 0
+
+
+def test_evenly_spaced_arrivals_are_refused_as_often_as_counted_by_hand() -> None:
+    """30 runs of 3,000 jobs by a few lines of code that know no theory."""
+    workloads = [synthetic('periodic:0.25', 'exp:1', jobs=3000, seed=seed) for seed in range(30)]
+    measured = mean_interval([_loss_by_hand(workload, 4) for workload in workloads], 0.999)
+    found = expected(workloads[0], 4)
+
+    assert measured.low <= found.refusal_share <= measured.high
+    assert found.refusal_share < erlang_b(4, 4.0) - 0.05
+    assert found.occupancy_mean == pytest.approx(4 * (1 - found.refusal_share))
+    assert found.occupancy_distribution is None
+
+
+def _loss_by_hand(workload: Workload, slots: int) -> float:
+    ends: list[float] = []
+    seen: Counter[bool] = Counter()
+    for job in workload:
+        while ends and ends[0] <= job.arrival:
+            heapq.heappop(ends)
+        granted = len(ends) < slots
+        if granted:
+            heapq.heappush(ends, job.arrival + job.holding)
+        # The first jobs find the pool emptier than the later ones.
+        if job.arrival > 20:
+            seen[granted] += 1
+    return seen[False] / seen.total()
+
+
+SAME_LOAD = 'of Poisson arrivals with the same mean load, {load} erlangs, {share:.2%} would be refused'
+
+
+@pytest.mark.parametrize(
+    ('arrivals', 'holding', 'why'),
+    [
+        ('bursty:1:1:5:1', 'exp:1', 'No simple theory knows how many bursty arrivals are refused; '),
+        (
+            'varying:60:1:5',
+            'exp:1',
+            'The arrivals vary with time, so there is no long run that is the same at all times; ',
+        ),
+        ('periodic:10:30', 'exp:1', 'Theory here knows no arrivals by the clock but evenly spaced ones; '),
+        ('periodic:1:3:1', 'exp:1', 'Theory here knows no arrivals by the clock but evenly spaced ones; '),
+        ('periodic:0.3333333333333333', 'const:1', 'Theory knows evenly spaced arrivals for one pool with exponential'),
+    ],
+)
+def test_where_theory_has_no_answer_it_tells_that_of_poisson_arrivals(arrivals: str, holding: str, why: str) -> None:
+    """With the same mean load: how much is due to the arrivals being others can then be seen."""
+    said = reason(synthetic(arrivals, holding))
+
+    assert said.startswith(why)
+    assert SAME_LOAD.format(load=3, share=erlang_b(5, 3)) in said
+
+
+def test_a_recorded_trace_is_compared_with_poisson_arrivals_of_its_load() -> None:
+    """As many a second as from its first arrival to its last, each for as long as its slot lasts."""
+    trace = Trace([(second, 4.0 if second % 2 else 2.0) for second in range(101)])
+
+    assert reason(trace, 3, 3.0).startswith('Recorded arrivals follow no law; ')
+    load = (50 * 3 + 51 * 2) / 101
+    assert SAME_LOAD.format(load='2.495', share=erlang_b(3, load)) in reason(trace, 3, 3.0)
+    assert SAME_LOAD.format(load='81.29', share=0) in reason(bundled_trace(), 200, 3 * 86400.0)
+
+
+@pytest.mark.parametrize(
+    'trace', [Trace([]), Trace([(1, 1)]), Trace([(1, 1), (1, 1)]), Trace([(0, 1, 'a'), (1, 1, 'b')])]
+)
+def test_a_trace_without_a_rate_or_with_many_pools_is_compared_with_nothing(trace: Trace) -> None:
+    """There is nothing to tell."""
+    assert reason(trace) == 'Recorded arrivals follow no law.'
+    assert reason(Trace([(0, 1), (1, 1)]), on_refusal=Retry()) == 'Recorded arrivals follow no law.'
+
+
+@pytest.mark.parametrize(
+    ('said', 'why'),
+    [
+        (lambda: reason(synthetic('clients:9:exp:1'), 5, None, Retry()), 'and these retry'),
+        (lambda: reason(synthetic('clients:9:exp:1', keys='zipf:3')), 'of one pool, and these choose among 3'),
+        (
+            lambda: reason(synthetic('clients:9:exp:1'), 5, 2.0),
+            'but slots expire after 2 s, while some bodies still run',
+        ),
+        (lambda: reason(synthetic('clients:9:exp:1'), 5, 60, crash_probability=0.1), 'but 10 % of the holders crash'),
+        (lambda: reason(synthetic('clients:9:const:1', 'const:1')), 'thinking and holding are both constant'),
+        (lambda: reason(synthetic('bursty:1:1:2:2'), 5, None, Retry()), 'for Poisson arrivals, and these are bursty'),
+        (lambda: reason(synthetic('poisson:1', keys='zipf:3'), 5, None, Retry()), 'for one pool, and here are 3'),
+        (
+            lambda: reason(synthetic('poisson:1', 'const:1'), 5, None, Retry()),
+            'exponential holding times, and these are const',
+        ),
+        (lambda: reason(synthetic('poisson:1'), 5, None, Retry('const:1')), 'a refused job retries after const:1 s'),
+        (lambda: reason(synthetic('poisson:1'), 5, None, Retry(factor=2)), 'doubled each time'),
+        (lambda: reason(synthetic('poisson:1'), 5, None, Retry(longest=2)), 'at most 2 s'),
+        (lambda: reason(synthetic('poisson:1'), 5, None, Retry(jitter=0.5)), 'left out at random'),
+        (lambda: reason(synthetic('poisson:1'), 5, None, Retry(tries=2)), 'at most 2 attempts'),
+        (lambda: reason(synthetic('poisson:1'), 5, 2.0, Retry()), 'but slots expire after 2 s'),
+        (lambda: reason(synthetic('poisson:1'), 5, 60.0, Retry(), 0.2), 'but 20 % of the holders crash'),
+        (lambda: reason(synthetic('poisson:6'), 5, None, Retry()), 'there is no long run'),
+        (lambda: reason(synthetic('poisson:1'), MOST_THAT_RETRY + 1, None, Retry()), 'for at most 500 slots'),
+        (lambda: reason(synthetic('poisson:4.9999'), 5, None, Retry('exp:1000')), 'is too long: retry_rate'),
+        (lambda: reason(synthetic('periodic:1', keys='zipf:3')), 'for one pool'),
+        (lambda: reason(synthetic('periodic:1'), 5, 2.0), 'that no expiry and no crash changes'),
+        (lambda: reason(synthetic('poisson:1'), 5, None, _Sulk()), 'for jobs that do _Sulk when they are refused'),
+        (lambda: reason(_Other()), 'for a workload of _Other'),
+        (lambda: reason(Synthetic(_Law(), 'exp:1', jobs=1)), 'for arrivals of my own; of Poisson arrivals'),
+    ],
+)
+def test_why_theory_does_not_apply_is_said_in_a_sentence(said: Callable[[], str], why: str) -> None:
+    """It names what is in the way."""
+    assert why in said()
+
+
+class _Sulk:
+    def pause(self, n: int, stream: random.Random) -> float | None:
+        return None
+
+
+class _Law:
+    steady, period = True, None
+
+    def instants(self, stream: random.Random) -> Iterator[float]:
+        return iter([1.0])
+
+    def rate(self) -> float:
+        return 3.0
+
+    def words(self) -> str:
+        return 'arrivals of my own'
+
+
+class _Other:
+    """A workload of someone else's."""
+
+    name = 'other jobs'
+    expected_jobs = 1
+    skipped: ClassVar[dict[str, int]] = {}
+    steady = False
+    period = horizon = clients = None
+
+    def theory(self, max_size: int, slot_exp: float | None) -> None:
+        return None
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter([Job(0, 1)])
+
+    def turns(self, client: int) -> Iterator[Turn]:
+        raise TypeError
+
+
+def test_a_pool_of_any_size_is_answered_at_once() -> None:
+    """Without a list of all its states."""
+    large = 2**31 - 1
+
+    assert expected(Poisson(6, 'exp:1', jobs=1), large).occupancy_distribution is None
+    assert expected(synthetic('clients:9:exp:1'), large).occupancy_distribution is None
+    assert expected(Poisson(6, 'exp:1', jobs=1), MOST_STATES).occupancy_distribution is not None
+    assert reason(synthetic('periodic:1'), large)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'complaint'),
+    [
+        ((0, None), 'max_size must be at least 1, got 0'),
+        ((5, -1.0), 'slot_exp must be more than 0'),
+        ((5, None, Leave(), 2.0), 'crash_probability must be between 0 and 1, got 2.0'),
+    ],
+)
+def test_a_pool_that_cannot_be_is_refused(arguments: tuple[int, float | None], complaint: str) -> None:
+    """Naming the argument and its value."""
+    with pytest.raises(ValueError, match=complaint):
+        expect(Poisson(6, 'exp:1', jobs=1), *arguments)
