@@ -1,7 +1,5 @@
-"""A run in JupyterLab: what it says in a few rows, and its picture."""
+"""A run in JupyterLab: what it says in a few rows, and its pictures."""
 
-import base64
-import io
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -11,21 +9,28 @@ from simulations.report import rows
 if TYPE_CHECKING:
     from simulations.results import Result
 
+_ROW = 'style="text-align:left;vertical-align:top;white-space:normal"'
+
 
 def card(result: 'Result') -> str:
-    """The report as a table, and the occupancy over time under it, as HTML."""
+    """The report as a table, and occupancy over time beside its distribution under it, as HTML."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 3.2), layout='constrained')
-    result.plot_occupancy(figure.add_subplot())
-    image = io.BytesIO()
-    figure.savefig(image, format='png', dpi=110)
+    from simulations.plots.frame import html_image
+
+    figure = Figure(figsize=(11, 3.8), layout='constrained')
+    left, right = figure.subplots(1, 2, width_ratios=[3, 2])
+    result.plot_occupancy(left)
+    result.plot_occupancy_shares(right)
+    left.set_title('occupancy over time', fontsize=10)
+    right.set_title('share of the time', fontsize=10)
     cells = ''.join(
-        f'<tr><td style="text-align:left">{escape(name)}</td><td style="text-align:left">{escape(value)}</td></tr>'
-        for name, value in rows(result)
+        f'<tr><td {_ROW}>{escape(name)}</td><td {_ROW}>{escape(value)}</td></tr>' for name, value in rows(result)
     )
+    lesson = f'<p style="margin:0">{escape(result.lesson)}</p>' if result.lesson else ''
+    workload = f'<p style="margin:0">{escape(result.workload)}</p>' if result.title else ''
     return (
-        f'<div><strong>{escape(result.title or result.workload)}</strong><table>{cells}</table>'
-        f'<img alt="occupancy over time" src="data:image/png;base64,{base64.b64encode(image.getvalue()).decode()}">'
-        '</div>'
+        f'<div style="max-width:900px"><strong>{escape(result.title or result.workload)}</strong>{lesson}{workload}'
+        f'{html_image(figure, "occupancy over time, and for what share of the time so many slots were live")}'
+        f'<table>{cells}</table></div>'
     )

@@ -57,7 +57,9 @@ class _Asking:
 
     __slots__ = ('arrival', 'client', 'crash', 'holding', 'lease', 'number', 'pauses', 'pool', 'refusals')
 
-    def __init__(self, number: int, arrival: float, holding: float, pool: Any, client: int, crash: float | None) -> None:
+    def __init__(
+        self, number: int, arrival: float, holding: float, pool: Any, client: int, crash: float | None
+    ) -> None:
         self.number = number
         self.arrival = arrival
         self.holding = holding

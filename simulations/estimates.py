@@ -58,14 +58,17 @@ def estimate(series: Series, steady: bool, confidence: float = CONFIDENCE) -> Es
     refusal_share = bounded_share(found.interval, int(rest.jobs.sum()), confidence)
     attempts = batch_means(rest.attempts_refused.tolist(), rest.attempts.tolist(), confidence)
     timed = bool(rest.seconds.sum())
-    how = [f'{confidence:.0%} intervals by {found.batches} batch means']
+    how = [f'{100 * confidence:g} % intervals by {found.batches} batch means']
     if warmup is not None:
         out = int(series.jobs[: warmup.cut].sum())
-        how.append(f'warm-up: the first {out:,} of {jobs:,} jobs left out (MSER-5 on the occupancy)')
+        words = f'the first {out:,} of {jobs:,} jobs left out' if out else 'none to leave out'
+        how.append(f'warm-up: {words} (MSER-5 on the occupancy)')
         if not warmup.conclusive:
             how.append('its end was not found: run longer')
     elif not steady:
-        how.append('no warm-up left out, as the arrivals change with time: of the long run only if they go on like this')
+        how.append(
+            'no warm-up left out, as the arrivals change with time: of the long run only if they go on like this'
+        )
     if not found.independent:
         how.append('batches are alike, so the intervals are too narrow: run longer, or make replications')
     return Estimates(

@@ -117,7 +117,7 @@ def _ratio(runs: Sequence[Series], above: str, below: str, confidence: float) ->
 def _estimates(results: Sequence[Result], confidence: float, outcome: str) -> Estimates:
     runs = [result.estimates.series for result in results]
     jobs, attempts = (int(sum(getattr(series, name).sum() for series in runs)) for name in ('jobs', 'attempts'))
-    how = [f'{confidence:.0%} intervals of {len(runs)} independent runs']
+    how = [f'{100 * confidence:g} % intervals of {len(runs)} independent runs']
     left_out = sum(result.figures.jobs for result in results) - jobs
     if left_out:
         how.append(f'their warm-up left out, {left_out:,} jobs in all (MSER-5 on the occupancy)')
@@ -153,7 +153,11 @@ def _figures(runs: Sequence[Figures]) -> Figures:
 
     def mean(name: str, weights: Sequence[float]) -> float:
         whole = sum(weights)
-        return sum(getattr(run, name) * weight for run, weight in zip(runs, weights, strict=True)) / whole if whole else 0.0
+        return (
+            sum(getattr(run, name) * weight for run, weight in zip(runs, weights, strict=True)) / whole
+            if whole
+            else 0.0
+        )
 
     of: dict[str, float] = {}
     for name in ('jobs', 'granted', 'refused', 'attempts', 'retries', 'granted_later', 'expired_while_running'):

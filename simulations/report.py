@@ -25,13 +25,16 @@ def rows(result: 'Result') -> list[tuple[str, str]]:
     table += [
         ('occupancy', _occupancy(result)),
         ('throughput', f'{rate(figures.throughput)} granted'),
-        ('running', f'{figures.running_mean:.4g} bodies on average, {figures.running_peak:,} at most{_together(result)}'),
+        (
+            'running',
+            f'{figures.running_mean:.4g} bodies on average, {figures.running_peak:,} at most{_together(result)}',
+        ),
         ('expired while running', f'{figures.expired_while_running:,} slots'),
         ('overrun', _overrun(result)),
     ]
     if result.crash_probability:
         table.append(('crashed', _crashed(result)))
-    table.append(('theory', result.theory.formula if result.theory else f'none: {result.why_no_theory}'))
+    table.append(('theory', result.theory.formula if result.theory else f'does not apply. {result.why_no_theory}'))
     if result.replications > 1:
         table.append(('replications', f'{result.replications} independent runs; pictures and history are of the first'))
     if figures.jobs:
@@ -78,7 +81,9 @@ def _retries(result: 'Result') -> str:
     words += _long_run(result.estimates.attempts_refusal_share, '.2%')
     if theory is not None and theory.attempts_refusal_share is not None:
         words += f'; theory {theory.attempts_refusal_share:.2%}'
-    words += f'; {figures.granted_later:,} jobs granted later; from arrival to grant {figures.wait_mean:.4g} s on average'
+    words += (
+        f'; {figures.granted_later:,} jobs granted later; from arrival to grant {figures.wait_mean:.4g} s on average'
+    )
     if theory is not None and theory.wait_mean is not None:
         words += f' (theory {theory.wait_mean:.4g} s)'
     return f'{words}, {figures.wait_longest:.4g} s at most'

@@ -89,7 +89,9 @@ class Result:
     @cached_property
     def whole(self) -> Part:
         """Who held a slot when, in the whole run where its history was kept, else in a part of it."""
-        return self.part if self.kept is None else Part(self.part.before.select(np.empty(0, np.int64)), self.kept.block())
+        return (
+            self.part if self.kept is None else Part(self.part.before.select(np.empty(0, np.int64)), self.kept.block())
+        )
 
     def plot_occupancy(self, ax: 'Axes | None' = None) -> 'Axes':
         """Draw the occupancy over time, ``max_size``, and how many bodies were really running.
@@ -112,6 +114,32 @@ class Result:
         from simulations.plots import plot_slots
 
         return plot_slots(self, ax, window, most)
+
+    def plot_occupancy_shares(self, ax: 'Axes | None' = None) -> 'Axes':
+        """Draw for what share of the time each number of slots was live, with theory's distribution where there is one."""
+        from simulations.plots import plot_occupancy_shares
+
+        return plot_occupancy_shares(self, ax)
+
+    def plot_overrun_shares(self, ax: 'Axes | None' = None) -> 'Axes':
+        """Draw for what share of the time so many bodies ran beyond their slot."""
+        from simulations.plots import plot_overrun_shares
+
+        return plot_overrun_shares(self, ax)
+
+    def plot_expiry(self, ax: 'Axes | None' = None, job: int | None = None) -> 'Axes':
+        """Draw one slot that expired under a running body in close-up.
+
+        Args:
+            ax: where to draw; a new figure by default.
+            job: which holder; by default one that tells most.
+
+        Raises:
+            ValueError: no slot expired so, or not that of this job.
+        """
+        from simulations.plots import plot_expiry
+
+        return plot_expiry(self, ax, job)
 
     def to_json(self) -> dict[str, Any]:
         """The figures as plain values; shares and means as numbers, times in seconds, intervals as [low, high]."""

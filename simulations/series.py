@@ -1,4 +1,7 @@
-"""A run cut into stretches of equally many jobs, for intervals: a few hundred sums, however long the run is."""
+"""A run cut into stretches of equally many jobs, for intervals: a few hundred sums, however long the run is.
+
+What comes after the last job, when no more arrive and the pool runs empty, is not in it.
+"""
 
 from typing import NamedTuple
 
@@ -46,6 +49,7 @@ class SeriesMaker:
         self._width = 1
         self._done = 0
         self._sums = np.zeros((len(Series._fields), STRETCHES))
+        self._since_last = np.zeros(len(Series._fields))
 
     def add(self, spans: Spans) -> None:
         """The events that follow."""
@@ -58,7 +62,6 @@ class SeriesMaker:
         while self._done > self._width * STRETCHES:
             self._join()
         stretch = place // self._width
-        # After the last job of all, time goes on in the last stretch.
         np.minimum(stretch, STRETCHES - 1, out=stretch)
         values = (
             outcome,
@@ -70,9 +73,13 @@ class SeriesMaker:
             spans.before[2] * spans.seconds,
         )
         first = int(stretch[0])
-        for sums, value in zip(self._sums, values, strict=True):
+        if done[-1]:
+            self._since_last[:] = 0
+        last = int(np.flatnonzero(outcome)[-1]) + 1 if done[-1] else 0
+        for row, value in enumerate(values):
             found = np.bincount(stretch - first, weights=value)
-            sums[first : first + len(found)] += found
+            self._sums[row, first : first + len(found)] += found
+            self._since_last[row] += value[last:].sum()
 
     def _join(self) -> None:
         self._width *= 2
@@ -81,9 +88,7 @@ class SeriesMaker:
         self._sums[:, STRETCHES // 2 :] = 0
 
     def series(self) -> Series:
-        """The stretches so far; time after the last job belongs to the last."""
-        used = -(-self._done // self._width)
-        if used and used < STRETCHES:
-            self._sums[:, used - 1] += self._sums[:, used]
-            self._sums[:, used] = 0
-        return Series(*self._sums[:, :used].copy())
+        """The stretches so far."""
+        sums = self._sums.copy()
+        sums[:, min(self._done // self._width, STRETCHES - 1)] -= self._since_last
+        return Series(*sums[:, : -(-self._done // self._width)])

@@ -113,7 +113,11 @@ class Timeline:
     def _join(self) -> None:
         self._width *= 2
         half = SPANS // 2
-        for values, join, empty in ((self._least, np.min, np.inf), (self._most, np.max, -np.inf), (self._area, np.sum, 0.0)):
+        for values, join, empty in (
+            (self._least, np.min, np.inf),
+            (self._most, np.max, -np.inf),
+            (self._area, np.sum, 0.0),
+        ):
             values[:, :half] = join(values.reshape(2, half, 2), axis=2)
             values[:, half:] = empty
 

@@ -135,7 +135,7 @@ def assert_series(series: Series, result: Result) -> None:
     overrun = np.zeros(len(series.jobs))
     for (_, seconds, before, _), event, outcome in zip(levels(result), result.history, outcomes, strict=True):
         place = min((done - skipped) // 4, len(refused) - 1)
-        if done >= skipped:
+        if skipped <= done < sum(outcomes):
             refused[place] += event.what == 'refused'
             overrun[place] += before[2] * seconds
         done += outcome
@@ -154,7 +154,11 @@ def test_the_part_that_is_kept_knows_who_was_running_before_it(monkeypatch: pyte
     """Of every holder that ran in this time the same is known as from the whole history, up to its end."""
     monkeypatch.setattr('simulations.engine.BLOCK', 50)
     run = replay(
-        Poisson(6, 'exp:1', jobs=3000, seed=5), max_size=5, slot_exp=0.9, crash_probability=0.1, on_refusal=Retry('exp:1')
+        Poisson(6, 'exp:1', jobs=3000, seed=5),
+        max_size=5,
+        slot_exp=0.9,
+        crash_probability=0.1,
+        on_refusal=Retry('exp:1'),
     )
     first, last = run.part.block.times[0], run.part.block.times[-1]
     known, whole = as_jobs(run.part.holders()), as_jobs(run.whole.holders())

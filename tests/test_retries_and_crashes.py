@@ -7,7 +7,7 @@ import pytest
 
 from simulations import InvariantError, Poisson, StoppingRule, Trace, replay
 from simulations.history import Event
-from simulations.refusals import Leave, Retry
+from simulations.refusals import Retry
 from simulations.replications import replicate, seeds
 from simulations.workloads import Synthetic
 
@@ -102,6 +102,7 @@ def test_another_crash_probability_crashes_the_same_jobs_and_more() -> None:
 
 def test_pauses_of_one_job_do_not_depend_on_those_of_another() -> None:
     """A job that asks more often leaves the pauses of the others as they were."""
+
     def second_attempt(slots: int) -> list[float]:
         run = replay(Trace([(0, 100), (1, 1), (2, 1)][3 - slots :]), max_size=1, on_refusal=Retry('exp:1', tries=slots))
         return [event.time for event in run.history if event.what == 'refused']
@@ -154,6 +155,7 @@ def test_replications_are_independent_and_begin_with_the_run_itself() -> None:
 
 def test_replications_are_one_result() -> None:
     """Counts are sums, shares are of all jobs together, peaks the highest; the interval narrows with more of them."""
+
     def run(seed: int) -> Any:
         return replay(Poisson(6, 'exp:1', jobs=500, seed=seed), max_size=5, slot_exp=0.5, history=False)
 
@@ -180,6 +182,7 @@ def test_replications_are_one_result() -> None:
 
 def test_replications_stop_when_the_interval_is_narrow_enough() -> None:
     """And say so if they had to stop before."""
+
     def run(seed: int) -> Any:
         return replay(Poisson(6, 'exp:1', jobs=500, seed=seed), max_size=5, slot_exp=0.5, history=False)
 

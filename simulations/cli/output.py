@@ -4,14 +4,19 @@ import argparse
 import json
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulations.checks import InvariantError
 from simulations.cli.options import BROKEN, KEPT, check_writable
 from simulations.results import Result
 from simulations.scenario import Scenario
 from simulations.stopping import StoppingRule
+
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def run_and_report(scenario: Scenario, options: argparse.Namespace, words: list[str]) -> int:
@@ -49,11 +54,18 @@ def _write(result: Result, scenario: Scenario, options: argparse.Namespace) -> l
     """Write the pictures and what else was asked for; returns the files."""
     from matplotlib.figure import Figure
 
-    written = []
-    for name, draw, size in (
+    drawn: list[tuple[str, Callable[[Axes], Axes], tuple[float, float]]] = [
         ('occupancy.png', result.plot_occupancy, (10, 4.5)),
         ('slots.png', result.plot_slots, (10, 6)),
-    ):
+        ('occupancy-shares.png', result.plot_occupancy_shares, (8, 4)),
+    ]
+    if result.whole.holders().overran.any():
+        drawn += [
+            ('overrun-shares.png', result.plot_overrun_shares, (8, 4)),
+            ('expiry.png', result.plot_expiry, (10, 4.5)),
+        ]
+    written = []
+    for name, draw, size in drawn:
         figure = Figure(figsize=size, layout='constrained')
         draw(figure.add_subplot())
         figure.savefig(options.out / name, dpi=150)

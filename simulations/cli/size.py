@@ -88,7 +88,10 @@ def _do(options: argparse.Namespace) -> int:
     told = {name: getattr(options, name) for name in ('target', 'recovery', 'overrun_share')}
     if options.recovery is None:
         told = {'target': options.target}
-    print(f'  repeat it with: {shlex.join(["pool-sim", "size", *said, *words(told), *run_words(options, scenario)])}', file=out)
+    print(
+        f'  repeat it with: {shlex.join(["pool-sim", "size", *said, *words(told), *run_words(options, scenario)])}',
+        file=out,
+    )
     for path in written:
         print(f'  wrote {path}', file=out)
     return KEPT

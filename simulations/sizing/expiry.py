@@ -120,9 +120,7 @@ def choose_expiry(
         there = measured(recovery)
         shortest = _shortest(measured, wanted, recovery, there)
     around = {recovery, shortest, *_spread(min(shortest, recovery) / 4, max(shortest, recovery) * 4, points)}
-    found = sweep(
-        scenario, {'slot_exp': sorted(around)}, store=store, workers=workers, progress=progress
-    )
+    found = sweep(scenario, {'slot_exp': sorted(around)}, store=store, workers=workers, progress=progress)
     enough = there.overrun_share <= wanted
     return Expiry(
         scenario=scenario.replace(slot_exp=recovery if enough else shortest),

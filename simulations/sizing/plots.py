@@ -10,7 +10,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from simulations.colours import LIMIT, OCCUPANCY, QUIET, RUNNING, THEORY
 from simulations.expectation import expect
-from simulations.sweeps.plots import html_image, new_axes, plot_trade_off
+from simulations.plots.frame import head, html_image, new_axes
+from simulations.sweeps.plots import plot_trade_off
 
 
 if TYPE_CHECKING:
@@ -29,9 +30,14 @@ def plot_sizing(sizing: 'Sizing', ax: Axes | None = None) -> Axes:
     scenario = sizing.scenario
     workload = scenario.workload()
     every = np.unique(np.linspace(sizes[0], sizes[-1], 200).astype(int))
-    expected = [
-        expect(workload, int(size), scenario.slot_exp, scenario.on_refusal, scenario.crash_probability) for size in every
-    ] if sizing.max_size_theory is not None else []
+    expected = (
+        [
+            expect(workload, int(size), scenario.slot_exp, scenario.on_refusal, scenario.crash_probability)
+            for size in every
+        ]
+        if sizing.max_size_theory is not None
+        else []
+    )
     of_attempts = sizing.curve[sizing.max_size].point.of_attempts
     told = [
         (size, each.attempts_refusal_share if of_attempts else each.refusal_share)
@@ -54,7 +60,9 @@ def plot_sizing(sizing: 'Sizing', ax: Axes | None = None) -> Axes:
     ax.axhline(sizing.target, color=RUNNING, linestyle='--', linewidth=1.2, label=f'target {sizing.target:.3g}')
     low, high = sizing.range
     if low < high:
-        ax.axvspan(low - 0.5, high + 0.5, color=QUIET, alpha=0.25, linewidth=0, label=f'not excluded: {low:,} to {high:,}')
+        ax.axvspan(
+            low - 0.5, high + 0.5, color=QUIET, alpha=0.25, linewidth=0, label=f'not excluded: {low:,} to {high:,}'
+        )
     ax.axvline(sizing.max_size, color=LIMIT, linestyle='-.', linewidth=1, label=f'max_size = {sizing.max_size:,}')
     ax.set_xlabel('max_size (slots)')
     ax.set_ylabel('share of attempts refused' if of_attempts else 'share of jobs refused')
@@ -62,7 +70,7 @@ def plot_sizing(sizing: 'Sizing', ax: Axes | None = None) -> Axes:
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
     ax.set_ylim(0, max(1.1 * float(means.max()), 2 * sizing.target))
     mean, least, most = sizing.refusal_share
-    title = scenario.title or workload.name
+    title = head(scenario.title or workload.name)
     ax.set_title(f'{title}\n{sizing.max_size:,} slots: {mean:.2%} refused [{least:.2%}, {most:.2%}]')
     ax.legend(frameon=False)
     return ax
@@ -79,7 +87,7 @@ def plot_expiry_choice(expiry: 'Expiry', ax: Axes | None = None) -> Axes:
         if expiry.slot_exp is not None
         else f'no expiry does both: {expiry.shortest:.3g} s or more for the overrun, {expiry.recovery:g} s or less for the crash'
     )
-    ax.set_title(f'{expiry.scenario.title or expiry.scenario.workload().name}\n{answer}')
+    ax.set_title(f'{head(expiry.scenario.title or expiry.scenario.workload().name)}\n{answer}')
     return ax
 
 

@@ -92,7 +92,9 @@ class Sizing:
             if self.scenario.random:
                 lines.append(f'  not excluded      {between}: {_WHY[self.decided_by]}')
             else:
-                lines.append(f'  in the long run   {between}, if it went on like this; for this very trace {self.max_size:,}')
+                lines.append(
+                    f'  in the long run   {between}, if it went on like this; for this very trace {self.max_size:,}'
+                )
         if self.max_size_theory is not None:
             lines.append(f'  theory            {self.max_size_theory:,}')
         lines.append(f'  nobody refused    with {self.peak:,}, in the first run')

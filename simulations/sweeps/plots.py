@@ -3,8 +3,6 @@
 Each function draws on ``ax``, or on a new figure, and returns the axes.
 """
 
-import base64
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from simulations.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, RECOVERY, RUNNING, THEORY
 from simulations.intervals import Interval
+from simulations.plots.frame import head, html_image, new_axes
 
 
 if TYPE_CHECKING:
@@ -91,7 +90,9 @@ def plot_trade_off(sweep: 'Sweep', ax: Axes | None = None) -> Axes:
     ax.set_ylim(bottom=0)
     right = ax.twinx()
     crashed = any(point.recovery_longest for point in points)
-    lines = right.plot(lives, lives, color=RECOVERY, linestyle='--', label='slot is back after a crash, at most (right)')
+    lines = right.plot(
+        lives, lives, color=RECOVERY, linestyle='--', label='slot is back after a crash, at most (right)'
+    )
     if crashed:
         lines += right.plot(
             lives,
@@ -134,14 +135,6 @@ def sweep_picture(sweep: 'Sweep') -> str:
     figure = Figure(figsize=(8, 4), layout='constrained')
     plot_sweep(sweep, figure.add_subplot())
     return html_image(figure, 'refusals against what was varied')
-
-
-def html_image(figure: Figure, words: str) -> str:
-    """A figure as an HTML image."""
-    image = io.BytesIO()
-    figure.savefig(image, format='png', dpi=110)
-    data = base64.b64encode(image.getvalue()).decode()
-    return f'<img alt="{words}" style="max-width:100%" src="data:image/png;base64,{data}">'
 
 
 def _curve(sweep: 'Sweep', ax: Axes, figure: str, name: str) -> None:
@@ -224,15 +217,4 @@ def _floats(values: list[Any]) -> 'np.ndarray[Any, np.dtype[np.float64]]':
 
 
 def _title(sweep: 'Sweep', words: str) -> str:
-    return f'{sweep.scenario.title or sweep.scenario.workload().name}\n{words}'
-
-
-def new_axes(size: tuple[float, float]) -> Axes:
-    """Axes on a new figure."""
-    # Only here: it chooses a window system, which a command has no use for.
-    import matplotlib.pyplot as plt
-
-    _, axes = plt.subplots(figsize=size, layout='constrained')
-    return axes
-
-
+    return f'{head(sweep.scenario.title or sweep.scenario.workload().name)}\n{words}'

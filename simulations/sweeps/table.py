@@ -137,10 +137,15 @@ class Sweep:
             share = point.refusals
             cells = ['none' if value is None else f'{value:g}' for value in point.values.values()]
             cells += [f'{point.jobs:,}', '' if share is None else f'{share.mean:.3%}']
-            cells.append('' if share is None else f'{share.low:.3%} to {share.high:.3%}' + ('' if point.sound else ' ?'))
+            cells.append(
+                '' if share is None else f'{share.low:.3%} to {share.high:.3%}' + ('' if point.sound else ' ?')
+            )
             if theory:
                 cells.append('' if point.refusal_share_theory is None else f'{point.refusal_share_theory:.3%}')
-            cells += [f'{point.utilisation:.1%}', '' if point.overrun_mean is None else f'{point.overrun_mean.mean:.4g}']
+            cells += [
+                f'{point.utilisation:.1%}',
+                '' if point.overrun_mean is None else f'{point.overrun_mean.mean:.4g}',
+            ]
             cells.append(f'{point.overrun_share:.3%}')
             if crashes:
                 cells.append(f'{point.recovery_mean:.4g} s')
@@ -153,10 +158,14 @@ class Sweep:
 
         head, *rows = self._table()
         cells = ''.join(f'<th>{escape(name)}</th>' for name in head)
-        body = ''.join('<tr>' + ''.join(f'<td>{escape(cell)}</td>' for cell in row) + '</tr>' for row in rows[:ROWS_SHOWN])
+        body = ''.join(
+            '<tr>' + ''.join(f'<td>{escape(cell)}</td>' for cell in row) + '</tr>' for row in rows[:ROWS_SHOWN]
+        )
         more = '' if len(rows) <= ROWS_SHOWN else f'<p>… and {len(rows) - ROWS_SHOWN:,} more points</p>'
         title = escape(self.scenario.title or self.scenario.workload().name)
-        return f'<div><strong>{title}</strong><br>{sweep_picture(self)}<table><tr>{cells}</tr>{body}</table>{more}</div>'
+        return (
+            f'<div><strong>{title}</strong><br>{sweep_picture(self)}<table><tr>{cells}</tr>{body}</table>{more}</div>'
+        )
 
 
 ROWS_SHOWN = 30

@@ -1,0 +1,1 @@
+"""Theory against simulation, case by case: ``python -m tests.against_theory``."""

@@ -1,0 +1,47 @@
+"""Print the table of theory against simulation, as Markdown; 99 % intervals of independent runs, warm-up left out."""
+
+import argparse
+import sys
+
+from tqdm.auto import tqdm
+
+from tests.against_theory.cases import CASES
+from tests.against_theory.compare import compared, distance
+
+
+def main() -> None:
+    """Run the cases and print the table."""
+    parser = argparse.ArgumentParser(prog='python -m tests.against_theory', description=__doc__)
+    parser.add_argument('--runs', type=int, default=40, help='independent runs of 20,000 jobs (default %(default)s)')
+    parser.add_argument('--seed', type=int, default=0, help='(default %(default)s)')
+    options = parser.parse_args()
+    print('| case | workload | formula | figure | simulation, 99 % interval | theory | | distribution off by |')
+    print('|---|---|---|---|---|---|---|---|')
+    outside = total = 0
+    for case in tqdm(CASES, unit=' cases', file=sys.stderr):
+        result = case.replace(seed=options.seed).run(replications=options.runs, history=False)
+        off = distance(result)
+        life = '' if case.slot_exp is None else f', slot_exp {case.slot_exp:g} s'
+        crash = f', {case.crash_probability:.0%} crash' if case.crash_probability else ''
+        retry = f', {case.on_refusal}' if str(case.on_refusal) != 'leaves' else ''
+        words = [case.title, f'{result.workload}{life}{crash}{retry}', result.theory.formula if result.theory else '']
+        for figure, measured, theory in compared(result):
+            holds = theory in measured
+            total, outside = total + 1, outside + (not holds)
+            mean, low, high = (f'{value:.5f}' for value in measured)
+            shown = '' if off is None or figure != 'occupancy' else f'{off:.4f}'
+            print(
+                '|',
+                ' | '.join(
+                    [*words, figure, f'{mean} [{low}, {high}]', f'{theory:.5f}', '' if holds else 'outside', shown]
+                ),
+                '|',
+            )
+            words = ['', '', '']
+    print(
+        f'\n{outside} of {total} outside their 99 % interval; seed {options.seed}, {options.runs} runs of 20,000 jobs each.'
+    )
+
+
+if __name__ == '__main__':
+    main()
