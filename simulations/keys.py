@@ -39,7 +39,7 @@ class Zipf:
 
     Example::
 
-        Zipf(100).draw(random.Random(1))    # 'user-2'
+        Zipf(100).draw(random.Random(1))    # 'user-1'
         Zipf(3).shares()                    # (0.545..., 0.272..., 0.181...)
     """
 

@@ -183,9 +183,13 @@ def test_a_varying_rate_is_linear_between_its_points_and_closes_its_circle() -> 
     assert (np.abs(counts - expected) <= SIGMAS * np.sqrt(expected)).all()
 
 
-def test_a_varying_rate_is_sampled_by_inversion() -> None:
-    """Each arrival takes one exponential number, and the cumulated rate at the arrivals is their sum, for ever."""
-    arrivals = Varying(10, (2, 6, 0, 1))
+@pytest.mark.parametrize('scale', [1, 0.01])
+def test_a_varying_rate_is_sampled_by_inversion(scale: float) -> None:
+    """Each arrival takes one exponential number, and the cumulated rate at the arrivals is their sum.
+
+    For ever, and also where whole periods pass without an arrival.
+    """
+    arrivals = Varying(10, (2 * scale, 6 * scale, 0, scale))
     stream = random.Random(4)
     sums = np.cumsum([stream.expovariate(1) for _ in range(5000)])
     points = np.linspace(0, 10, 5)
@@ -194,7 +198,7 @@ def test_a_varying_rate_is_sampled_by_inversion() -> None:
     def cumulated(now: float) -> float:
         periods, within = divmod(now, 10)
         knots = np.concatenate([points[points < within], [within]])
-        return float(periods * 22.5 + np.trapezoid(np.interp(knots, points, rates), knots))
+        return float(periods * 22.5 * scale + np.trapezoid(np.interp(knots, points, rates), knots))
 
     some = itertools.islice(arrivals.instants(random.Random(4)), 5000)
 
