@@ -150,6 +150,7 @@ __all__ = [
     'read_trace',
     'recognise',
     'replay',
+    'replicate',
     'retrials',
     'select_jobs',
     'student_t',

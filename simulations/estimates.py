@@ -58,25 +58,25 @@ def estimate(series: Series, steady: bool, confidence: float = CONFIDENCE) -> Es
     refusal_share = bounded_share(found.interval, int(rest.jobs.sum()), confidence)
     attempts = batch_means(rest.attempts_refused.tolist(), rest.attempts.tolist(), confidence)
     timed = bool(rest.seconds.sum())
-    how = [f'{100 * confidence:g} % intervals by {found.batches} batch means']
+    words = [f'{100 * confidence:g} % intervals by {found.batches} batch means']
     if warmup is not None:
         out = int(series.jobs[: warmup.cut].sum())
-        words = f'the first {out:,} of {jobs:,} jobs left out' if out else 'none to leave out'
-        how.append(f'warm-up: {words} (MSER-5 on the occupancy)')
+        left_out = f'the first {out:,} of {jobs:,} jobs left out' if out else 'none to leave out'
+        words.append(f'warm-up: {left_out} (MSER-5 on the occupancy)')
         if not warmup.conclusive:
-            how.append('its end was not found: run longer')
+            words.append('its end was not found: run longer')
     elif not steady:
-        how.append(
+        words.append(
             'no warm-up left out, as the arrivals change with time: of the long run only if they go on like this'
         )
     if not found.independent:
-        how.append('batches are alike, so the intervals are too narrow: run longer, or make replications')
+        words.append('batches are alike, so the intervals are too narrow: run longer, or make replications')
     return Estimates(
         refusal_share,
         bounded_share(attempts.interval, int(rest.attempts.sum()), confidence),
         batch_means(rest.occupancy.tolist(), rest.seconds.tolist(), confidence).interval if timed else None,
         batch_means(rest.overrun.tolist(), rest.seconds.tolist(), confidence).interval if timed else None,
-        '; '.join(how),
+        '; '.join(words),
         sound=found.independent and (warmup is None or warmup.conclusive) and steady,
         series=rest,
     )

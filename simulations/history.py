@@ -14,7 +14,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,17 @@ class Block(NamedTuple):
     running: NDArray[np.int64]
 
     @classmethod
+    def empty(cls) -> 'Block':
+        """No events."""
+        whole = np.empty(0, np.int64)
+        return cls(np.empty(0), np.empty(0, np.int8), whole, np.empty(0, np.int32), whole, whole)
+
+    def followed_by(self, block: 'Block') -> 'Block':
+        """These events and then those."""
+        pairs: Iterable[tuple[Any, Any]] = zip(self, block, strict=True)
+        return Block(*map(np.concatenate, pairs))
+
+    @classmethod
     def of(cls, rows: Sequence[Row]) -> 'Block':
         """The events that were noted as rows, of which there must be one at least."""
         times, whats, jobs, pools, occupancy, running = zip(*rows, strict=True)
@@ -99,7 +110,8 @@ class Digest:
 
     def add(self, block: Block) -> None:
         """Take in the events that follow."""
-        for column, values in zip(self._columns, block, strict=True):
+        columns: Iterable[NDArray[Any]] = block
+        for column, values in zip(self._columns, columns, strict=True):
             column.update((values if sys.byteorder == 'little' else values.byteswap()).tobytes())
 
     def hexdigest(self, key_names: Iterable[str]) -> str:
@@ -134,7 +146,8 @@ class History:
 
     def add(self, block: Block) -> None:
         """Add the events that follow."""
-        for column, values in zip(self._columns(), block, strict=True):
+        columns: Iterable[NDArray[Any]] = block
+        for column, values in zip(self._columns(), columns, strict=True):
             column.frombytes(values.tobytes())
 
     def _columns(self) -> 'list[array[float] | array[int]]':
@@ -154,7 +167,7 @@ class History:
         return self._event(*(column[index] for column in self._columns()))  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Event]:
-        return itertools.starmap(self._event, zip(*self._columns(), strict=True))  # type: ignore[arg-type]
+        return itertools.starmap(self._event, zip(*self._columns(), strict=True))
 
     def _event(self, time: float, what: int, job: int, pool: int, occupancy: int, running: int) -> Event:
         return Event(time, WHATS[what], job, self.key_names[pool], occupancy, running)

@@ -36,7 +36,8 @@ class Holders(NamedTuple):
 
     def select(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> 'Holders':
         """Some of them."""
-        return Holders(*(column[which] for column in self))
+        jobs, granted, slot_until, body_until, crashed = self
+        return Holders(jobs[which], granted[which], slot_until[which], body_until[which], crashed[which])
 
     @property
     def overran(self) -> NDArray[np.bool_]:
@@ -101,7 +102,7 @@ class PartKeeper:
     """
 
     def __init__(self) -> None:
-        self._part = Part(nobody(), Block(*(np.empty(0) for _ in Block._fields)))  # type: ignore[arg-type]
+        self._part = Part(nobody(), Block.empty())
         self._now = nobody()
         self._count = 0
         self._kept_at = 0
@@ -116,8 +117,7 @@ class PartKeeper:
             self._part, self._rank = Part(self._now, block), rank
             self._kept_at, self._blocks = self._count, 1
         elif self._blocks < _BLOCKS_KEPT and self._count == self._kept_at + self._blocks:
-            joined = Block(*(np.concatenate(pair) for pair in zip(self._part.block, block, strict=True)))
-            self._part, self._blocks = Part(self._part.before, joined), self._blocks + 1
+            self._part, self._blocks = Part(self._part.before, self._part.block.followed_by(block)), self._blocks + 1
         after = follow(self._now, block)
         self._now = after.select(np.isnan(after.slot_until) | np.isnan(after.body_until))
 

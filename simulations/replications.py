@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,7 +149,7 @@ def _figures(runs: Sequence[Figures]) -> Figures:
     def total(name: str) -> int:
         return sum(getattr(run, name) for run in runs)
 
-    def highest(name: str) -> float:
+    def highest(name: str) -> Any:
         return max(getattr(run, name) for run in runs)
 
     def mean(name: str, weights: Sequence[float]) -> float:
@@ -159,7 +160,7 @@ def _figures(runs: Sequence[Figures]) -> Figures:
             else 0.0
         )
 
-    of: dict[str, float] = {}
+    of: dict[str, Any] = {}
     for name in ('jobs', 'granted', 'refused', 'attempts', 'retries', 'granted_later', 'expired_while_running'):
         of[name] = total(name)
     for name in ('crashed', 'recovered'):

@@ -116,7 +116,7 @@ class Result:
         return plot_slots(self, ax, window, most)
 
     def plot_occupancy_shares(self, ax: 'Axes | None' = None) -> 'Axes':
-        """Draw for what share of the time each number of slots was live, with theory's distribution where there is one."""
+        """Draw for what share of the time each number of slots was live, with theory's distribution if it has one."""
         from simulations.plots import plot_occupancy_shares
 
         return plot_occupancy_shares(self, ax)

@@ -158,7 +158,7 @@ class Scenario:
         seed = self.seed if seed is None else whole_number('seed', seed)
         if self.trace is not None:
             return self._read_trace(seed)
-        arrivals, holding = as_arrivals(self.arrivals), as_holding('holding', self.holding)  # type: ignore[arg-type]
+        arrivals, holding = as_arrivals(self.arrivals), as_holding('holding', self.holding)
         if self.load_factor != 1:
             arrivals = arrivals.times(self.load_factor)
         return Synthetic(arrivals, holding, self.keys, jobs=self.jobs, horizon=self.horizon, seed=seed)

@@ -8,11 +8,13 @@ class Shares:
     """Adds up the time at each value of a count that is never below 0."""
 
     def __init__(self) -> None:
-        self._seconds = np.zeros(1)
+        self._seconds: NDArray[np.float64] = np.zeros(1)
 
     def add(self, values: NDArray[np.int64], seconds: NDArray[np.float64]) -> None:
         """So many seconds were spent at each of these values."""
-        more = np.bincount(values, weights=seconds, minlength=len(self._seconds))
+        more: NDArray[np.float64] = np.bincount(values, weights=seconds, minlength=len(self._seconds)).astype(
+            np.float64
+        )
         more[: len(self._seconds)] += self._seconds
         self._seconds = more
 
@@ -33,4 +35,4 @@ def mean(shares: NDArray[np.float64]) -> float:
 
 def quantile(shares: NDArray[np.float64], share: float) -> int:
     """The smallest value that is not exceeded for this share of the time."""
-    return int(min(np.searchsorted(np.cumsum(shares), share - 1e-12), len(shares) - 1))
+    return min(int(np.searchsorted(np.cumsum(shares), share - 1e-12)), len(shares) - 1)

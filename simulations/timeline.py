@@ -134,7 +134,7 @@ class Timeline:
     def envelope(self) -> Envelope:
         """In spans; the last may end before its edge."""
         used = int(self._place(np.array([self._end]))[0]) + 1 if self._events else 0
-        edges = self._start + np.arange(used + 1) * self._width
+        edges = (self._start + np.arange(used + 1) * self._width).astype(np.float64)
         lengths = np.clip(self._end - edges[:-1], 0, self._width)
         bands = []
         for least, area, most in zip(self._least, self._area, self._most, strict=True):

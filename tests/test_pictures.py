@@ -8,7 +8,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from simulations import Poisson, Result, Trace, parse_holding, plots, replay
+from simulations import Poisson, Result, Scenario, Trace, colours, parse_holding, replay
+from simulations.refusals import Retry
+from simulations.timeline import SPANS
 
 
 mpl.use('agg')
@@ -30,7 +32,10 @@ def expiring() -> Result:
     return replay(Trace([(0, 10), (4, 3), (5, 1)]), max_size=1, slot_exp=4)
 
 
-@pytest.mark.parametrize('picture', ['plot_occupancy', 'plot_slots'])
+PICTURES = ['plot_occupancy', 'plot_slots', 'plot_occupancy_shares', 'plot_overrun_shares', 'plot_expiry']
+
+
+@pytest.mark.parametrize('picture', PICTURES)
 def test_a_picture_is_drawn_where_it_is_wanted(expiring: Result, picture: str) -> None:
     """On the axes given, or on new ones; both axes are labelled, with the unit of time."""
     ax = axes()
@@ -38,7 +43,11 @@ def test_a_picture_is_drawn_where_it_is_wanted(expiring: Result, picture: str) -
 
     assert draw(ax) is ax
     assert draw() is not ax
-    assert ax.get_xlabel() == 'seconds since the first arrival'
+    assert ax.get_xlabel() == {
+        'plot_expiry': 'seconds since job 0 acquired its slot',
+        'plot_occupancy_shares': 'occupancy (live slots)',
+        'plot_overrun_shares': 'overrun (bodies beyond their slot)',
+    }.get(picture, 'seconds since the first arrival')
     assert ax.get_ylabel()
     assert ax.get_title()
 
@@ -96,17 +105,19 @@ def test_a_long_run_is_drawn_as_an_envelope_that_touches_every_extreme() -> None
     run = replay(Poisson(rate=6, holding=parse_holding('exp:1'), jobs=20_000, seed=1), max_size=8, slot_exp=1.5)
     ax = run.plot_occupancy(axes())
     most, mean = (np.asarray(line.get_ydata()) for line in ax.get_lines()[2:4])
+    edges = np.asarray(ax.get_lines()[3].get_xdata())
 
-    assert len(most) == len(mean) == plots.ENVELOPE_BINS
+    assert SPANS // 2 < len(most) == len(mean) <= SPANS + 1
     assert most.max() == run.figures.occupancy_peak == 8
-    assert mean.mean() == pytest.approx(run.figures.occupancy_mean, rel=1e-9)
+    lengths = np.diff(edges)
+    assert mean[:-1] @ lengths / lengths.sum() == pytest.approx(run.figures.occupancy_mean, rel=1e-9)
 
 
 def test_the_colours_differ_in_grey() -> None:
     """Printed without colour, the bands, the lines and the limit still have different lightness."""
     lightness = sorted(
         float(np.dot(to_rgb(colour), (0.299, 0.587, 0.114)))
-        for colour in (plots.LIMIT, plots.OCCUPANCY, plots.RUNNING, plots.HELD)
+        for colour in (colours.LIMIT, colours.OCCUPANCY, colours.RUNNING, colours.HELD, colours.DEAD)
     )
 
     assert min(np.diff(lightness)) > 0.08
@@ -129,3 +140,132 @@ def test_what_happened_in_one_instant_can_be_drawn(jobs: int) -> None:
     run.plot_occupancy(axes())
     run.plot_slots(axes())
     assert run.figures.granted == jobs
+
+
+def bars(ax: Axes) -> list[Rectangle]:
+    return [bar for bar in ax.patches if isinstance(bar, Rectangle)]
+
+
+def test_the_histogram_stands_beside_the_distribution_of_theory() -> None:
+    """A bar for each number of slots, as high as its share of the time; theory's probabilities on top of them."""
+    run = replay(Poisson(6, 'exp:1', jobs=20_000, seed=1), max_size=5, slot_exp=0.5)
+    ax = run.plot_occupancy_shares(axes())
+    [theory] = [line for line in ax.get_lines() if line.get_label() == 'theory']
+
+    assert [bar.get_height() for bar in bars(ax)] == pytest.approx(run.occupancy_shares.tolist())
+    assert sum(bar.get_height() for bar in bars(ax)) == pytest.approx(1)
+    assert run.theory is not None
+    assert np.asarray(theory.get_ydata()).tolist() == pytest.approx(run.theory.occupancy_distribution)
+    assert np.asarray(theory.get_ydata()) == pytest.approx(run.occupancy_shares, abs=0.02)
+    assert 'max_size = 5' in legend(ax)
+
+
+def test_a_histogram_of_many_values_has_few_bars() -> None:
+    """Neighbours share one, measured and theory alike, and nothing is lost."""
+    run = replay(Poisson(300, 'exp:1', jobs=20_000, seed=1), max_size=330)
+    ax = run.plot_occupancy_shares(axes())
+    [theory] = [line for line in ax.get_lines() if line.get_label() == 'theory']
+
+    assert 20 < len(bars(ax)) <= 60
+    assert sum(bar.get_height() for bar in bars(ax)) == pytest.approx(1)
+    assert float(np.sum(theory.get_ydata())) == pytest.approx(1, abs=1e-4)
+    assert 'values to a bar' in ax.get_ylabel()
+
+
+def test_where_theory_has_no_distribution_the_picture_says_why(expiring: Result) -> None:
+    """Instead of the points that one looks for."""
+    ax = expiring.plot_occupancy_shares(axes())
+
+    assert 'theory' not in legend(ax)
+    assert 'no theory: Recorded arrivals follow no law' in ax.get_title().replace('\n', ' ')
+
+
+def test_overrun_stands_beside_its_mean_by_theory() -> None:
+    """A bar for each number of bodies beyond their slot."""
+    run = replay(Poisson(6, 'exp:1', jobs=5000, seed=1), max_size=5, slot_exp=0.5)
+    ax = run.plot_overrun_shares(axes())
+
+    assert [bar.get_height() for bar in bars(ax)] == pytest.approx(run.overrun_shares.tolist())
+    assert f'mean {run.figures.overrun_mean:.4g}' in legend(ax)
+    assert 'mean by theory 3.422' in legend(ax)
+
+
+def words(ax: Axes) -> list[str]:
+    return [text.get_text() for text in ax.texts]
+
+
+def test_an_expiry_in_close_up_tells_its_story(expiring: Result) -> None:
+    """Acquired, expired, still running, slot taken by another, released late; occupancy and running under it."""
+    ax = expiring.plot_expiry(axes())
+
+    assert words(ax) == [
+        'acquired',
+        'slot expired',
+        'released late',
+        'still running, without a slot',
+        'slot taken by job 1',
+        'running 1',
+        'occupancy 0',
+    ]
+    drawn = [(bar.get_x(), bar.get_x() + bar.get_width(), bar.get_hatch() is not None) for bar in bars(ax)]
+    assert drawn == [(0, 4, False), (4, 10, True), (4, 7, False)]
+
+
+def test_the_close_up_is_of_the_holder_one_asks_for() -> None:
+    """Or says that this one did not outlive its slot, or that none did."""
+    run = replay(Trace([(0, 6), (1, 7), (20, 1)]), max_size=5, slot_exp=4)
+
+    assert 'since job 1 acquired its slot' in run.plot_expiry(axes(), job=1).get_xlabel()
+    with pytest.raises(ValueError, match='job 2 did not outlive its slot'):
+        run.plot_expiry(axes(), job=2)
+    with pytest.raises(ValueError, match='slots live 40 s, longer than all bodies'):
+        replay(Trace([(0, 6)]), max_size=5, slot_exp=40).plot_expiry(axes())
+    with pytest.raises(ValueError, match='slots never expire'):
+        replay(Trace([(0, 6)]), max_size=5).plot_expiry(axes())
+
+
+def test_a_crashed_holder_leaves_a_slot_that_waits_for_its_expiry() -> None:
+    """Its bar goes on in another style from the crash until the slot is recovered."""
+    run = replay(Trace([(0, 4)]), max_size=1, slot_exp=10, crash_probability=1)
+    ax = run.plot_slots(axes())
+    crash = run.history[1].time
+
+    drawn = [(bar.get_x(), bar.get_x() + bar.get_width(), bar.get_hatch()) for bar in bars(ax)]
+    assert drawn == [(0, pytest.approx(crash), None), (pytest.approx(crash), pytest.approx(10), '..')]
+    assert legend(ax) == ['slot held', 'released', 'crashed', 'slot waits for its expiry']
+
+
+def test_a_window_that_was_not_kept_is_refused_in_words() -> None:
+    """Without a history there is a part of a long run; the message says which."""
+    run = replay(Poisson(6, 'exp:1', jobs=60_000, seed=1), max_size=5, slot_exp=0.5, history=False)
+    first, last = (float(run.part.block.times[place]) for place in (0, -1))
+
+    assert 'job' in run.plot_slots(axes(), window=(first + 1, first + 3)).get_yticklabels()[0].get_text()
+    assert first > 100
+    assert last < run.figures.last
+    with pytest.raises(ValueError, match=r'were kept, and the window is 0 to 10 s: replay\(\.\.\., history=True\)'):
+        run.plot_slots(axes(), window=(0, 10))
+
+
+@pytest.mark.parametrize('picture', PICTURES)
+@pytest.mark.parametrize('history', [True, False], ids=['with a history', 'without one'])
+def test_a_long_run_has_all_its_pictures(picture: str, history: bool) -> None:
+    """Of many pools, with retries and crashes, at times like those of a real log, whether its history was kept or not."""
+    jobs = [(1.4e9 + job.arrival, job.holding, job.key) for job in Scenario.load('worker-per-customer').workload()][
+        :9000
+    ]
+    run = replay(
+        Trace(jobs), max_size=2, slot_exp=1, crash_probability=0.05, on_refusal=Retry(tries=2), history=history
+    )
+    ax = getattr(run, picture)(axes())
+
+    low, high = ax.get_xlim()
+    assert np.isfinite([low, high]).all()
+    assert high < 1e6
+
+
+def test_a_long_title_is_cut_to_what_fits() -> None:
+    """Not drawn beyond the edges of the picture."""
+    run = replay(Trace([(0, 1)], name='a name of many words ' * 20), max_size=1)
+
+    assert len(run.plot_occupancy(axes()).get_title().splitlines()[0]) <= 90

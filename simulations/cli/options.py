@@ -150,7 +150,7 @@ def check_writable(options: argparse.Namespace) -> None:
         raise ValueError('--csv - is not possible: name a file')
 
 
-def on_refusal(given: dict[str, Any], so_far: Leave | Retry) -> Leave | Retry:
+def on_refusal(given: dict[str, Any], so_far: Leave | Retry | None) -> Leave | Retry:
     """What a refused job does, by the options that were given."""
     said = {name: given[name] for name in RETRY if name in given}
     pause = said.pop('retry', None)

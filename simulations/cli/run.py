@@ -84,8 +84,8 @@ def made_up_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
     changes['on_refusal'] = on_refusal(given, base.on_refusal)
     scenario = base.replace(**changes)
     if options.scenario is None:
-        end = {'jobs': scenario.jobs} if scenario.horizon is None else {'horizon': scenario.horizon}
-        told = {'arrivals': scenario.arrivals, 'holding': scenario.holding} | end
+        end: dict[str, Any] = {'jobs': scenario.jobs} if scenario.horizon is None else {'horizon': scenario.horizon}
+        told: dict[str, Any] = {'arrivals': scenario.arrivals, 'holding': scenario.holding} | end
         told |= {'keys': scenario.keys} if scenario.keys else {}
         told |= {'max_size': scenario.max_size, 'slot_exp': scenario.slot_exp}
         return scenario, words(told)

@@ -16,7 +16,7 @@ def add(commands: 'Commands') -> None:
     commands.add_parser('scenarios', help='the scenarios that `run` knows by name').set_defaults(do=_do)
 
 
-def _do(options: argparse.Namespace) -> int:
+def _do(_: argparse.Namespace) -> int:
     for name in scenario_names():
         scenario = Scenario.load(name)
         print(f'{name}: {scenario.title}\n    {scenario.lesson}')

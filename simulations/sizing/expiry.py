@@ -64,8 +64,8 @@ class Expiry:
         if self.slot_exp is None:
             answer = (
                 f'  no slot_exp does both: at {self.recovery:g} s {share:.3%} of the granted jobs outlive their slot;'
-                f' from {shortest:.4g} s on no more than {self.overrun_share:.3%} do, and a slot is back {shortest:.4g} s'
-                ' after a crash at the latest'
+                f' from {shortest:.4g} s on no more than {self.overrun_share:.3%} do, and a slot is back at most'
+                f' {shortest:.4g} s after a crash'
             )
         else:
             answer = (

@@ -22,8 +22,8 @@ class Verdict(NamedTuple):
     Attributes:
         point: what was measured there.
         enough: whether the refusal share is below the target.
-        by: ``measurement`` if the whole interval is on one side of it, ``theory`` if only theory could tell, ``mean`` if
-            neither could.
+        by: ``measurement`` if the whole interval is on one side of it, ``theory`` if only theory could tell,
+            ``mean`` if neither could.
     """
 
     point: Point

@@ -85,7 +85,7 @@ def plot_expiry_choice(expiry: 'Expiry', ax: Axes | None = None) -> Axes:
     answer = (
         f'slot_exp = {expiry.slot_exp:g} s'
         if expiry.slot_exp is not None
-        else f'no expiry does both: {expiry.shortest:.3g} s or more for the overrun, {expiry.recovery:g} s or less for the crash'
+        else f'none does both: the overrun needs {expiry.shortest:.3g} s or more, crashes {expiry.recovery:g} s or less'
     )
     ax.set_title(f'{head(expiry.scenario.title or expiry.scenario.workload().name)}\n{answer}')
     return ax

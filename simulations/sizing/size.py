@@ -127,8 +127,8 @@ def size_pool(
     """The smallest ``max_size`` with which less than ``target`` of the jobs are refused.
 
     Sizes are bisected; at each, independent runs are made until the interval of the refusal share is on one side of
-    the target, or narrower than ``tolerance``.  All sizes see the same jobs.  Where jobs try again until they get a slot,
-    ``target`` is of attempts.  Where the measurement cannot tell, theory does if it applies and agrees with it.
+    the target, or narrower than ``tolerance``.  All sizes see the same jobs.  Where jobs try again until they get a
+    slot, ``target`` is of attempts.  Where the measurement cannot tell, theory does if it applies and agrees with it.
 
     Args:
         scenario: the workload; its own ``max_size`` does not matter.
@@ -164,7 +164,7 @@ def size_pool(
         peak, load = max(1, endless.figures.occupancy_peak), endless.figures.occupancy_mean
         pools = max(1, endless.figures.pools)
         unstable = int(load / pools) if endless.figures.attempts and _tries_for_ever(scenario) else 0
-        found = _search(measure, max(1, min(peak, _guess(load / pools, target))), unstable, peak)
+        found = _search(measure, max(1, min(peak, _guess(load / pools, target))), unstable)
         lowest, highest = _range(measure, found, unstable)
         for size in _around(found, peak, unstable, curve):
             measure.verdict(size)
@@ -192,7 +192,7 @@ def _guess(load: float, target: float) -> int:
     return max_size_for(load, target) if load > 0 else 1
 
 
-def _search(measure: Measure, guess: int, too_small: int, peak: int) -> int:
+def _search(measure: Measure, guess: int, too_small: int) -> int:
     """The smallest size that is enough, from a guess outwards and then by halves."""
     floor = too_small
     enough = max(guess, floor + 1)
@@ -217,7 +217,7 @@ def _range(measure: Measure, found: int, unstable: int) -> tuple[int, int]:
 
 
 def _edge(yes: int, no: int, holds: Callable[[int], bool]) -> int:
-    """The smallest size for which something holds, as it does for ``yes`` and not for ``no``; outwards, then by halves."""
+    """The smallest size for which something holds, as it does for ``yes`` and not for ``no``."""
     step = 1
     while yes - step > no and holds(yes - step):
         yes, step = yes - step, 2 * step

@@ -40,13 +40,15 @@ class Journal:
         if not text:
             return 0
         try:
-            if json.loads(lines[0])['sweep'] != self._what:
-                raise ValueError
+            same = json.loads(lines[0])['sweep'] == self._what
             for line in lines[1:]:
                 number, plain = json.loads(line)
                 self.done[number] = Outcome.from_json(plain)
         except (ValueError, KeyError, TypeError, IndexError):
-            raise ValueError(f'{self._path} is not of this sweep: name another file, or remove it') from None
+            same = False
+        if not same:
+            self.done.clear()
+            raise ValueError(f'{self._path} is not of this sweep: name another file, or remove it')
         return sum(len(line) + 1 for line in lines)
 
     def keep(self, number: int, outcome: Outcome) -> None:

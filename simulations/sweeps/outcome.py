@@ -40,8 +40,8 @@ class Outcome(NamedTuple):
     def from_json(cls, plain: list[Any]) -> 'Outcome':
         """The outcome that was written so."""
         figures, sums, *intervals, sound, violations = plain
-        read = [None if interval is None else Interval(*interval) for interval in intervals]
-        return cls(Figures(*figures), tuple(sums), *read, sound, violations)
+        shares, attempts, occupancy, overrun = (None if each is None else Interval(*each) for each in intervals)
+        return cls(Figures(*figures), tuple(sums), shares, attempts, occupancy, overrun, sound, violations)
 
 
 def outcome(result: Result) -> Outcome:

@@ -70,10 +70,10 @@ def _range(text: str, values: str) -> list[Value]:
         # As written: in binary a step of 0.1 would miss the last value, or give 0.30000000000000004.
         first, last, step = map(Decimal, values.split(':'))
         count = int((last - first) / step) + 1
-        if step <= 0 or count > MOST_POINTS:
-            raise ValueError
     except (ValueError, ArithmeticError):
-        raise ValueError(f'vary {text!r}: write NAME=FIRST:LAST:STEP, with a step of more than 0') from None
+        step = Decimal(0)
+    if step <= 0 or not 0 < count <= MOST_POINTS:
+        raise ValueError(f'vary {text!r}: write NAME=FIRST:LAST:STEP, with a step of more than 0')
     return [_plain(first + number * step) for number in range(count)]
 
 

@@ -39,7 +39,8 @@ def main() -> None:
             )
             words = ['', '', '']
     print(
-        f'\n{outside} of {total} outside their 99 % interval; seed {options.seed}, {options.runs} runs of 20,000 jobs each.'
+        f'\n{outside} of {total} outside their 99 % interval; seed {options.seed},'
+        f' {options.runs} runs of 20,000 jobs each.'
     )
 
 
