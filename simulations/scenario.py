@@ -112,6 +112,8 @@ class Scenario:
             if not isinstance(text, str):
                 raise TypeError(f'{name} must be a text, not {text!r}')
             check_encodable(name, text)
+        if self.title and not self.title.strip():
+            raise ValueError(f'title must say what the scenario is, got {self.title!r}')
 
     def _check_synthetic(self) -> None:
         if self.trace_options:

@@ -11,7 +11,6 @@ from simulations.holding import Holding
 from simulations.holding.given import as_holding
 from simulations.jobs import LONGEST, Job, Turn, checked_job
 from simulations.keys import Keys, as_keys
-from simulations.theory import LossSystem, loss_system
 
 
 _LEAST_SEED = -(2**63)
@@ -99,12 +98,6 @@ class Synthetic:
     def clients(self) -> Clients | None:
         """Who asks, where that is a given number of clients."""
         return self.arrivals if isinstance(self.arrivals, Clients) else None
-
-    def theory(self, max_size: int, slot_exp: float | None) -> LossSystem | None:
-        """The loss system M/G/c/c where it is one, see :func:`simulations.loss_system`."""
-        if self.keys is None and isinstance(self.arrivals, PoissonArrivals):
-            return loss_system(self.arrivals.rate(), self.holding, max_size, slot_exp)
-        return None
 
     def __iter__(self) -> Iterator[Job]:
         """Raises ``TypeError`` where the jobs depend on what the pool answers."""

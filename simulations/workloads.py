@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from simulations.arrivals import Clients
 from simulations.jobs import LONGEST, Job, Turn, checked_job
 from simulations.synthetic import Poisson, Synthetic
-from simulations.theory import LossSystem
 
 
 __all__ = ['LONGEST', 'Job', 'Poisson', 'Synthetic', 'Trace', 'Turn', 'Workload']
@@ -62,10 +61,6 @@ class Workload(Protocol):
     @property
     def clients(self) -> Clients | None:
         """Who asks, where that is a given number of clients: then there are turns in place of jobs."""
-        ...
-
-    def theory(self, max_size: int, slot_exp: float | None) -> LossSystem | None:
-        """What is to be expected of a pool under this workload, where theory knows."""
         ...
 
     def __iter__(self) -> Iterator[Job]:
@@ -187,9 +182,6 @@ class Trace:
     @property
     def expected_jobs(self) -> int:
         return len(self.arrivals)
-
-    def theory(self, max_size: int, slot_exp: float | None) -> None:
-        """None: recorded arrivals follow no law."""
 
     def turns(self, client: int) -> NoReturn:  # noqa: ARG002 - there is none
         """Raises ``TypeError``: recorded jobs have no clients."""

@@ -141,7 +141,7 @@ def test_a_table_of_ones_own_is_replayed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('words', 'complaint'),
     [
-        (['replay', 'nowhere.swf'], 'cannot read the trace nowhere.swf'),
+        (['replay', 'nowhere.swf'], 'trace must be a file, and there is none at nowhere.swf'),
         (['replay', 'README.txt'], 'README.txt has no column'),
         (['replay', 'README.txt', '--kind', 'swf'], 'README.txt is not in the Standard Workload Format'),
         (['replay', '--arrival', 'start'], 'arrival is for tables, and'),
@@ -232,14 +232,14 @@ def test_a_server_that_goes_away_in_the_middle_gets_one_clear_line(tmp_path: Pat
     program = (
         'import redis, sys\n'
         'from simulations.cli import main\n'
-        'from simulations.workloads import Poisson\n'
-        'jobs = Poisson.__iter__\n'
+        'from simulations.workloads import Synthetic\n'
+        'jobs = Synthetic.__iter__\n'
         'def dying(self):\n'
         '    for number, job in enumerate(jobs(self)):\n'
         '        if number == 50: redis.Redis.evalsha = redis.Redis.delete = gone\n'
         '        yield job\n'
         'def gone(*args): raise redis.ConnectionError("Connection closed by server.")\n'
-        'Poisson.__iter__ = dying\n'
+        'Synthetic.__iter__ = dying\n'
         f'sys.exit(main({[*SHORT, "--store", f"unix://{socket}"]!r}))\n'
     )
     done = subprocess.run(

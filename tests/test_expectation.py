@@ -362,6 +362,9 @@ class _Law:
     def words(self) -> str:
         return 'arrivals of my own'
 
+    def times(self, factor: float) -> '_Law':
+        return self
+
 
 class _Other:
     """A workload of someone else's."""
@@ -371,9 +374,6 @@ class _Other:
     skipped: ClassVar[dict[str, int]] = {}
     steady = False
     period = horizon = clients = None
-
-    def theory(self, max_size: int, slot_exp: float | None) -> None:
-        return None
 
     def __iter__(self) -> Iterator[Job]:
         return iter([Job(0, 1)])

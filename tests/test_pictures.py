@@ -204,7 +204,7 @@ def test_an_expiry_in_close_up_tells_its_story(expiring: Result) -> None:
         'released late',
         'still running, without a slot',
         'slot taken by job 1',
-        'running 1',
+        'running 0',
         'occupancy 0',
     ]
     drawn = [(bar.get_x(), bar.get_x() + bar.get_width(), bar.get_hatch() is not None) for bar in bars(ax)]
@@ -230,8 +230,9 @@ def test_a_crashed_holder_leaves_a_slot_that_waits_for_its_expiry() -> None:
     ax = run.plot_slots(axes())
     crash = run.history[1].time
 
-    drawn = [(bar.get_x(), bar.get_x() + bar.get_width(), bar.get_hatch()) for bar in bars(ax)]
-    assert drawn == [(0, pytest.approx(crash), None), (pytest.approx(crash), pytest.approx(10), '..')]
+    ends = [end for bar in bars(ax) for end in (bar.get_x(), bar.get_x() + bar.get_width())]
+    assert ends == pytest.approx([0, crash, crash, 10])
+    assert [bar.get_hatch() for bar in bars(ax)] == [None, '..']
     assert legend(ax) == ['slot held', 'released', 'crashed', 'slot waits for its expiry']
 
 
@@ -250,7 +251,7 @@ def test_a_window_that_was_not_kept_is_refused_in_words() -> None:
 @pytest.mark.parametrize('picture', PICTURES)
 @pytest.mark.parametrize('history', [True, False], ids=['with a history', 'without one'])
 def test_a_long_run_has_all_its_pictures(picture: str, history: bool) -> None:
-    """Of many pools, with retries and crashes, at times like those of a real log, whether its history was kept or not."""
+    """Of many pools, with retries and crashes, at times like those of a real log, its history kept or not."""
     jobs = [(1.4e9 + job.arrival, job.holding, job.key) for job in Scenario.load('worker-per-customer').workload()][
         :9000
     ]

@@ -53,8 +53,8 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--holding',
         default=NOT_GIVEN,
-        help='holding time in seconds: exp:MEAN, const:X, uniform:A:B, lognormal:MU:SIGMA, pareto:SHAPE:MIN, values:A:B:...,'
-        ' file:FILE, trace:FILE, or a mixture such as mix:0.9*exp:1+0.1*const:30 (default exp:1)',
+        help='holding time in seconds: exp:MEAN, const:X, uniform:A:B, lognormal:MU:SIGMA, pareto:SHAPE:MIN,'
+        ' values:A:B:..., file:FILE, trace:FILE, or a mixture such as mix:0.9*exp:1+0.1*const:30 (default exp:1)',
     )
     parser.add_argument(
         '--keys', type=reads(parse_keys), default=NOT_GIVEN, help='many pools: zipf:POOLS or zipf:POOLS:EXPONENT'

@@ -83,8 +83,8 @@ def _check_kept(result: 'Result', window: tuple[float, float]) -> None:
     times = result.whole.block.times
     if result.kept is None and len(times) and not (window[0] < times[-1] and window[1] > times[0]):
         raise ValueError(
-            f'of this run {times[0]:g} to {times[-1]:g} s were kept, and the window is {window[0]:g} to {window[1]:g} s:'
-            ' replay(..., history=True) keeps all'
+            f'of this run {times[0]:g} to {times[-1]:g} s were kept, and the window is {window[0]:g} to'
+            f' {window[1]:g} s: replay(..., history=True) keeps all'
         )
 
 
