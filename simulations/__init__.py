@@ -56,9 +56,11 @@ from simulations.refusals import Leave, OnRefusal, Retry
 from simulations.replications import replicate
 from simulations.results import Result
 from simulations.scenario import Scenario
+from simulations.sizing import Expiry, Sizing, choose_expiry, size_pool
 from simulations.stopping import Judgement, StoppingRule
 from simulations.stores import Store, StoreError, open_store
 from simulations.student import student_t
+from simulations.sweeps import Sweep, parse_vary, sweep
 from simulations.theory import (
     Engset,
     LossSystem,
@@ -89,6 +91,7 @@ __all__ = [
     'Engset',
     'Event',
     'Expectation',
+    'Expiry',
     'Exponential',
     'Figures',
     'History',
@@ -112,9 +115,11 @@ __all__ = [
     'Retrials',
     'Retry',
     'Scenario',
+    'Sizing',
     'StoppingRule',
     'Store',
     'StoreError',
+    'Sweep',
     'Synthetic',
     'Trace',
     'TraceError',
@@ -127,6 +132,7 @@ __all__ = [
     'Zipf',
     'batch_means',
     'bundled_trace',
+    'choose_expiry',
     'engset',
     'engset_occupancy',
     'erlang_b',
@@ -143,6 +149,7 @@ __all__ = [
     'parse_arrivals',
     'parse_holding',
     'parse_keys',
+    'parse_vary',
     'ratio_interval',
     'read_azure',
     'read_swf',
@@ -153,5 +160,7 @@ __all__ = [
     'replicate',
     'retrials',
     'select_jobs',
+    'size_pool',
     'student_t',
+    'sweep',
 ]

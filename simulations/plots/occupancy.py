@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-_MUCH = 0.05
+_MUCH, _LITTLE = 0.05, 0.01
+"""Of the running bodies, those beyond their slot."""
 
 
 def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
@@ -30,8 +31,9 @@ def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
     ax = new_axes((9, 4)) if ax is None else ax
     figures = result.figures
     unit, length = time_unit(figures.last - figures.first)
-    # Where bodies run beyond their slot, or crash and leave it, running is a curve of its own.
-    apart = bool(figures.expired_while_running or figures.crashed)
+    # Where bodies run beyond their slot, or crash and leave it, running is a curve of its own, if one can see it.
+    little = _LITTLE * figures.running_mean if result.timeline.steps() is None else 0
+    apart = figures.overrun_mean > little or figures.crashed > 0
     # Where it is below the occupancy for the most part, a second area would cover the first.
     fill = RUNNING_BAND if figures.overrun_mean > _MUCH * figures.running_mean else None
     steps = result.timeline.steps()

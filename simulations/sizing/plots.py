@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from simulations.colours import LIMIT, OCCUPANCY, QUIET, RUNNING, THEORY
+from simulations.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, QUIET, RUNNING, THEORY
 from simulations.expectation import expect
 from simulations.plots.frame import head, html_image, new_axes
 from simulations.sweeps.plots import plot_trade_off
@@ -17,6 +17,9 @@ from simulations.sweeps.plots import plot_trade_off
 if TYPE_CHECKING:
     from simulations.sizing.expiry import Expiry
     from simulations.sizing.size import Sizing
+
+
+MOST_BARS = 15
 
 
 def plot_sizing(sizing: 'Sizing', ax: Axes | None = None) -> Axes:
@@ -46,20 +49,24 @@ def plot_sizing(sizing: 'Sizing', ax: Axes | None = None) -> Axes:
     ]
     if told:
         ax.plot(*zip(*told, strict=True), color=THEORY, linewidth=1.2, label='theory')
-    ax.errorbar(
-        sizes,
-        means,
-        yerr=np.clip([below, above], 0, None),
-        fmt='o',
-        linestyle=':',
-        color=OCCUPANCY,
-        markersize=4,
-        capsize=3,
-        label='measured, with 99 % intervals',
-    )
+    if len(sizes) <= MOST_BARS:
+        ax.errorbar(
+            sizes,
+            means,
+            yerr=np.clip([below, above], 0, None),
+            fmt='o',
+            linestyle=':',
+            color=OCCUPANCY,
+            markersize=4,
+            capsize=3,
+            label='measured, with 99 % intervals',
+        )
+    else:
+        ax.fill_between(sizes, means - below, means + above, color=OCCUPANCY_BAND, linewidth=0, label='99 % intervals')
+        ax.plot(sizes, means, marker='o', color=OCCUPANCY, markersize=3, linewidth=1, label='measured')
     ax.axhline(sizing.target, color=RUNNING, linestyle='--', linewidth=1.2, label=f'target {sizing.target:.3g}')
     low, high = sizing.range
-    if low < high:
+    if low < high and scenario.random:
         ax.axvspan(
             low - 0.5, high + 0.5, color=QUIET, alpha=0.25, linewidth=0, label=f'not excluded: {low:,} to {high:,}'
         )

@@ -1,0 +1,98 @@
+"""The scenarios that come with the package: each runs by its name, quickly, and teaches what it says."""
+
+import pytest
+
+from simulations import Result, Scenario
+from simulations.scenario import scenario_names
+
+
+@pytest.fixture(scope='module')
+def results() -> dict[str, Result]:
+    """One run of each."""
+    return {name: Scenario.load(name).replay(history=False) for name in scenario_names()}
+
+
+def test_there_are_six_that_a_reader_recognises() -> None:
+    """Each with a title and one sentence of what it teaches."""
+    assert scenario_names() == [
+        'api-connection-limit',
+        'crash-loop',
+        'day-of-traffic',
+        'nightly-batch',
+        'slow-downstream',
+        'worker-per-customer',
+    ]
+    for name in scenario_names():
+        scenario = Scenario.load(name)
+        assert scenario.title
+        assert scenario.lesson.endswith('.')
+        assert scenario.lesson.count('. ') == 0
+
+
+def test_with_back_off_and_jitter_nearly_every_job_gets_through(results: dict[str, Result]) -> None:
+    """Although almost every other attempt is refused; without retries a third of the jobs would be lost."""
+    figures = results['api-connection-limit'].figures
+
+    assert figures.refusal_share < 0.05
+    assert 0.4 < figures.attempts_refusal_share < 0.5
+    assert figures.wait_mean > 0.1
+
+
+def test_a_pool_that_is_idle_all_day_refuses_one_job_in_six(results: dict[str, Result]) -> None:
+    """It is used for less than a hundredth of the time."""
+    figures = results['nightly-batch'].figures
+
+    assert 1 / 7 < figures.refusal_share < 1 / 5
+    assert figures.utilisation < 0.01
+
+
+def test_the_busiest_customer_meets_its_own_limit(results: dict[str, Result]) -> None:
+    """The first customers are refused most, the last hardly ever."""
+    run = Scenario.load('worker-per-customer').replay()
+    refused: dict[str, list[bool]] = {}
+    for event in run.history:
+        if event.what in ('granted', 'refused'):
+            refused.setdefault(event.key, []).append(event.what == 'refused')
+    shares = {key: sum(each) / len(each) for key, each in refused.items()}
+
+    assert shares['user-1'] > 0.5
+    assert sum(shares[f'user-{rank}'] for rank in range(100, 200)) / 100 < 0.02
+    assert run.figures.pools == 200
+
+
+def test_more_than_twice_the_slots_run_at_once_where_bodies_outlive_them(results: dict[str, Result]) -> None:
+    """The pool never counts more than eight, and nineteen run."""
+    figures = results['slow-downstream'].figures
+
+    assert figures.occupancy_peak == 8
+    assert figures.running_peak == 19
+    assert '19' not in Scenario.load('slow-downstream').lesson
+    assert 'nineteen' in Scenario.load('slow-downstream').lesson
+
+
+def test_most_slots_belong_to_the_dead(results: dict[str, Result]) -> None:
+    """One holder in twenty crashes, and the slots of the crashed take most of the occupancy."""
+    figures = results['crash-loop'].figures
+
+    assert figures.crashed / figures.granted == pytest.approx(1 / 20, rel=0.1)
+    assert figures.occupancy_mean > 3 * figures.running_mean
+    assert 59 < figures.recovery_mean < 60
+
+
+def test_a_pool_sized_for_the_mean_refuses_by_daylight(results: dict[str, Result]) -> None:
+    """One job in seven, and nearly all of them between six and eighteen o'clock."""
+    run = Scenario.load('day-of-traffic').replay()
+    hours = [event.time / 3600 for event in run.history if event.what == 'refused']
+
+    assert 1 / 8 < run.figures.refusal_share < 1 / 6
+    assert sum(6 <= hour < 20 for hour in hours) > 0.99 * len(hours)
+
+
+def test_a_scenario_is_run_as_often_as_it_says() -> None:
+    """A day is no long run: its interval comes from five of them."""
+    result = Scenario.load('day-of-traffic').replace(load_factor=0.1, max_size=3).run(history=False)
+
+    assert result.replications == 5
+    assert result.estimates.refusal_share
+    assert result.title == 'A day of traffic'
+    assert 'Sized for the mean' in str(result)
