@@ -133,9 +133,18 @@ def _client(url: str) -> Any:
 
     try:
         # A server that is gone is reported at once: a simulation has nobody to wait for.
-        return redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=5, socket_timeout=30)
+        # And it asks one thing after another, so a connection of its own saves the way through a pool of them.
+        return redis.Redis.from_url(
+            url,
+            single_connection_client=True,
+            retry=Retry(NoBackoff(), 0),
+            socket_connect_timeout=5,
+            socket_timeout=30,
+        )
     except (ValueError, TypeError) as error:
         raise StoreError(f'the store {without_password(url)}: {error}') from error
+    except (redis.RedisError, OSError) as error:
+        raise StoreError(f'the store {without_password(url)} does not answer: {error}') from error
 
 
 def _close(client: Any) -> None:
