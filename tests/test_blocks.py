@@ -90,7 +90,7 @@ def test_figures_are_those_of_a_count_event_by_event(jobs: Any, run: dict[str, A
 def test_the_size_of_a_block_changes_nothing(block: int, on_refusal: Leave | Retry) -> None:
     """Figures, shares, series, timeline, and the hash, which is that of the whole history."""
     result = replay(
-        Poisson(6, 'exp:1', jobs=3000, seed=5),
+        Poisson(6, 'exp:1', jobs=2998, seed=5),
         max_size=5,
         slot_exp=0.5,
         crash_probability=0.1,

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import redis
 
-from simulations import Poisson, parse_holding, replay
+from simulations import Poisson, Scenario, parse_holding, replay
+from simulations.cli import main
 
 
 SHORT = ['run', '--jobs', '300', '--max-size', '5', '--slot-exp', '0.5']
@@ -138,6 +139,91 @@ def test_a_table_of_ones_own_is_replayed(tmp_path: Path) -> None:
     assert again['history_hash'] == found['history_hash']
 
 
+def test_a_scenario_is_run_by_its_name_and_options_change_it(tmp_path: Path) -> None:
+    """What is not changed stays, of the back-off too; the line that repeats it does so."""
+    words = ['run', 'api-connection-limit', '--jobs', '3000', '--tries', '2', '--store', 'memory', '--json', 'f.json']
+    done = pool_sim(tmp_path, *words)
+    found = json.loads((tmp_path / 'f.json').read_text())
+
+    assert done.returncode == 0, done.stderr
+    assert 'An API with a connection limit' in done.stdout
+    assert 'the price is waiting' in done.stdout
+    assert found['jobs'] == 3000
+    assert found['on_refusal'].startswith('retries after exp:0.2 s, doubled each time up to 5 s')
+    assert found['on_refusal'].endswith('at most 2 attempts')
+    [repeat] = [line for line in done.stdout.splitlines() if 'repeat it with: pool-sim ' in line]
+    again = figures(tmp_path, *repeat.split('pool-sim ')[1].split())
+    assert again['history_hash'] == found['history_hash']
+    left = figures(tmp_path, *words[:4], '--retry', 'none', '--store', 'memory')
+    assert left['on_refusal'] == 'leaves'
+
+
+def test_what_was_asked_for_is_saved_as_a_scenario(tmp_path: Path) -> None:
+    """And gives the same run when it is asked for by its file."""
+    words = [
+        '--arrivals',
+        'bursty:1:60:20:5',
+        '--holding',
+        'const:2',
+        '--keys',
+        'zipf:9',
+        '--retry',
+        'exp:1',
+        '--tries',
+        '3',
+    ]
+    more = ['--crash', '0.1', '--slot-exp', '4', '--max-size', '2', '--horizon', '300', '--seed', '5']
+    first = figures(tmp_path, 'run', *words, *more, '--store', 'memory', '--save', 'mine.toml')
+    again = figures(tmp_path, 'run', 'mine.toml', '--store', 'memory')
+
+    assert first['crashed'] > 0
+    assert first['pools'] == 9
+    assert again['history_hash'] == first['history_hash']
+    assert again['seed'] == 5
+
+
+def test_several_runs_have_an_interval_of_their_own(tmp_path: Path) -> None:
+    """As many as one says, or until the refusal share is known to within a half-width."""
+    few = figures(tmp_path, *SHORT, '--store', 'memory', '--replications', '4')
+    enough = figures(tmp_path, *SHORT, '--store', 'memory', '--half-width', '0.02')
+
+    assert (few['replications'], few['jobs']) == (4, 1200)
+    low, high = enough['refusal_share_ci']
+    assert high - low <= 0.04
+    assert low <= enough['refusal_share'] <= high
+    assert enough['replications'] >= 10
+
+
+def test_the_history_is_kept_only_if_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long run takes no memory for it otherwise; and the pictures are the same five."""
+    asked = []
+    run = Scenario.run
+
+    def spy(self: Scenario, **options: Any) -> Any:
+        asked.append(options['history'])
+        return run(self, **options)
+
+    monkeypatch.setattr(Scenario, 'run', spy)
+    for more in ([], ['--csv', str(tmp_path / 'events.csv')]):
+        assert main([*SHORT, '--store', 'memory', '--out', str(tmp_path / 'out'), *more]) == 0
+
+    assert asked == [False, True]
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
+        'expiry.png',
+        'occupancy-shares.png',
+        'occupancy.png',
+        'overrun-shares.png',
+        'slots.png',
+    ]
+
+
+def test_the_scenarios_are_listed_with_what_they_teach(tmp_path: Path) -> None:
+    """A name to run, a title, a sentence."""
+    listed = pool_sim(tmp_path, 'scenarios').stdout
+
+    assert 'crash-loop: A crash loop\n    One holder in twenty crashes' in listed
+
+
 @pytest.mark.parametrize(
     ('words', 'complaint'),
     [
@@ -169,19 +255,49 @@ def test_a_table_of_ones_own_is_replayed(tmp_path: Path) -> None:
         (['run', '--max-size', '9' * 30], 'max_size must be at most '),
         (['run', '--store', 'redis://localhost/0?foo=bar'], 'the store redis://localhost/0?foo=bar'),
         (['run', '--store', 'redis://me:p@ss@127.0.0.1:1/0?password=word'], 'redis://***@127.0.0.1:1/0?password=***'),
+        (['run', 'no-such-scenario'], "no scenario is called 'no-such-scenario': there are api-connection-limit"),
+        (['run', '--tries', '3'], '--tries is for jobs that try again: give --retry PAUSE as well'),
+        (['run', '--retry', 'soon'], "holding 'soon': write exp:MEAN"),
+        (['run', '--crash', '2'], 'crash_probability must be'),
+        (['run', '--crash', '.1', '--slot-exp', 'none', '--retry', 'exp:1'], 'would try for ever'),
+        (['run', '--arrivals', 'poisson:x'], 'poisson:RATE'),
+        (['run', '--keys', 'zipf:0'], 'pools must be'),
+        (['run', '--rate', '3', '--arrivals', 'poisson:3'], 'not allowed with argument'),
+        (['replay', '--replications', '3'], 'every run of a recorded trace is the same'),
+        (['run', '--half-width', '0'], 'half_width must be finite and more than 0'),
+        (['run', '--store', 'memory', '--save', 'mine.json'], 'a scenario is saved as *.toml'),
         (['fly'], "invalid choice: 'fly'"),
     ],
 )
-def test_what_cannot_be_done_gets_one_clear_line_and_status_2(tmp_path: Path, words: list[str], complaint: str) -> None:
+def test_what_cannot_be_done_gets_one_clear_line_and_status_2(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    complaint: str,
+) -> None:
     """Never a traceback."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / 'README.txt').write_text('no trace\n')
-    done = pool_sim(tmp_path, *words)
+    try:
+        status: object = main(words)
+    except SystemExit as ended:
+        status = ended.code
+    said = capsys.readouterr()
 
-    assert done.returncode == 2
-    assert complaint in done.stderr
-    assert done.stderr.startswith('pool-sim: ')
+    assert status == 2
+    assert complaint in said.err
+    assert said.err.startswith('pool-sim: ')
+    assert len(said.err.splitlines()) == 1
+    assert said.out == ''
+
+
+def test_the_process_ends_with_the_status(tmp_path: Path) -> None:
+    """And with nothing else on either output."""
+    done = pool_sim(tmp_path, 'run', '--tries', '3')
+
+    assert (done.returncode, done.stdout) == (2, '')
     assert len(done.stderr.splitlines()) == 1
-    assert done.stdout == ''
 
 
 def test_a_broken_promise_ends_with_status_1(tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ def test_the_figures_are_those_one_computes_by_hand() -> None:
     assert figures.occupancy_mean == pytest.approx(8 / 6)
     assert (figures.occupancy_peak, figures.running_peak) == (2, 2)
     assert (figures.first, figures.last) == (0, 6)
+    assert (figures.utilisation, figures.throughput) == (pytest.approx(8 / 6 / 2), pytest.approx(2 / 6))
 
 
 def test_means_begin_with_the_first_arrival() -> None:
@@ -91,6 +92,9 @@ def test_jobs_with_keys_have_pools_of_their_own(anywhere: str) -> None:
 
     assert [(event.job, event.key) for event in result.history if event.what == 'refused'] == [(2, 'a')]
     assert (result.figures.pools, result.figures.occupancy_peak, result.figures.running_peak) == (3, 1, 3)
+    assert result.figures.utilisation == pytest.approx(15 / 8 / 3)
+    others = replay(Trace([(job.arrival, job.holding, job.key and 'other ' + job.key) for job in jobs]), max_size=1)
+    assert others.history_hash != result.history_hash
 
 
 def test_the_same_seed_gives_the_same_history_byte_for_byte_on_every_store(socket: str) -> None:
@@ -226,6 +230,17 @@ def test_one_open_store_serves_one_run_after_another(socket: str) -> None:
         hashes = {replay(short_run(50), max_size=2, slot_exp=9, store=store).history.hash() for _ in range(3)}
 
     assert len(hashes) == 1
+
+
+def test_the_report_names_the_formula_or_says_why_there_is_none() -> None:
+    """In a line of its own, and the numbers beside those that were measured."""
+    known = str(replay(short_run(), max_size=5, slot_exp=0.5))
+    unknown = str(replay(Trace([(0, 4), (2, 4)]), max_size=2))
+
+    assert "theory                 Erlang's loss system M/G/5/5" in known
+    assert 'theory 5.96%' in known
+    assert 'theory 3.422' in known
+    assert 'theory                 does not apply. Recorded arrivals follow no law' in unknown
 
 
 def test_a_store_that_cannot_be_had_is_named() -> None:

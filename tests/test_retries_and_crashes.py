@@ -44,11 +44,18 @@ def test_a_refused_job_asks_again_after_its_pause(anywhere: str) -> None:
     assert (figures.granted_later, figures.wait_mean, figures.wait_longest) == (1, 1.5, 3)
 
 
+def test_a_slot_that_is_released_when_a_pause_ends_can_be_taken_by_it() -> None:
+    """Although the end of the pause was known before the end of the body."""
+    run = replay(Trace([(0, 3), (1, 5), (3, 1)]), max_size=1, on_refusal=Retry('const:3'))
+
+    assert [(event.time, event.job) for event in run.history if event.what == 'granted'] == [(0, 0), (3, 2), (4, 1)]
+
+
 def test_a_job_gives_up_after_so_many_attempts() -> None:
     """Then it is refused, once; its attempts are counted apart."""
     figures = replay(Trace([(0, 9), (1, 1)]), max_size=1, on_refusal=Retry('const:1', tries=3)).figures
 
-    assert (figures.jobs, figures.granted, figures.refused, figures.attempts) == (2, 1, 1, 4)
+    assert (figures.jobs, figures.granted, figures.refused, figures.attempts, figures.retries) == (2, 1, 1, 4, 2)
     assert (figures.refusal_share, figures.attempts_refusal_share) == (1 / 2, 3 / 4)
 
 
@@ -64,6 +71,25 @@ def test_a_crashed_holder_never_releases_and_its_slot_comes_back_when_it_expires
     figures = result.figures
     assert (figures.crashed, figures.recovered, figures.overrun_peak, figures.expired_while_running) == (1, 1, 0, 0)
     assert figures.recovery_mean == figures.recovery_longest == 10 - crashed.time
+
+
+def test_a_crashed_holder_had_its_slot_until_the_crash() -> None:
+    """It dies before its slot expires, also where its body would have outlived it: there is no overrun."""
+    run = replay(Trace([(20 * number, 100) for number in range(50)]), max_size=1, slot_exp=10, crash_probability=1)
+
+    assert run.figures.crashed == run.figures.recovered == run.figures.granted == 50
+    assert run.figures.overrun_peak == 0
+
+
+def test_what_was_released_long_ago_is_forgotten_and_what_is_held_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that throws away the expiries of released slots sees just the same."""
+    jobs = Poisson(6, 'mix:0.9*exp:0.1+0.1*uniform:5:60', jobs=2000, seed=1)
+    plain = replay(jobs, max_size=20, slot_exp=30)
+    monkeypatch.setattr('simulations.checks.FEW_EXPIRIES', 8)
+    forgetful = replay(jobs, max_size=20, slot_exp=30)
+
+    assert forgetful.history_hash == plain.history_hash
+    assert plain.figures.expired_while_running > 50
 
 
 def test_a_slot_without_expiry_is_lost_with_its_holder(anywhere: str) -> None:
@@ -102,7 +128,7 @@ def test_another_crash_probability_crashes_the_same_jobs_and_more() -> None:
 
 def test_pauses_of_one_job_do_not_depend_on_those_of_another() -> None:
     """A job that asks more often leaves the pauses of the others as they were."""
-    trace = Trace([(0, 100), (1, 1), (2, 1)])
+    trace = Trace([(0, 100), (1, 1), (40, 1)])
     once = replay(trace, max_size=1, on_refusal=Retry('exp:1', tries=2)).history
     often = replay(trace, max_size=1, on_refusal=Retry('exp:1', tries=9)).history
 
@@ -111,6 +137,10 @@ def test_pauses_of_one_job_do_not_depend_on_those_of_another() -> None:
         asked_often = [event.time for event in often if event.job == job]
         assert asked_often[:2] == asked_once
         assert len(asked_often) == 9
+    first, second = (
+        next(event.time for event in once if event.job == job and event.what == 'refused') for job in (1, 2)
+    )
+    assert first - 1 != second - 40
 
 
 def test_each_client_asks_again_only_after_its_body_has_ended(anywhere: str) -> None:
@@ -152,15 +182,16 @@ def test_replications_are_one_result() -> None:
     """Counts are sums, shares are of all jobs together, peaks the highest; the interval narrows with more of them."""
 
     def run(seed: int) -> Any:
-        return replay(Poisson(6, 'exp:1', jobs=500, seed=seed), max_size=5, slot_exp=0.5, history=False)
+        return replay(Poisson(6, 'exp:1', horizon=80, seed=seed), max_size=5, slot_exp=0.5, history=False)
 
     single = [run(seed) for seed in itertools.islice(seeds(3), 10)]
     few, many = replicate(run, 10, seed=3), replicate(run, 40, seed=3)
 
     assert few.replications == 10
-    assert few.figures.jobs == 5000
+    jobs = sum(each.figures.jobs for each in single)
+    assert few.figures.jobs == jobs
     assert few.figures.refused == sum(each.figures.refused for each in single)
-    assert few.figures.refusal_share == few.figures.refused / 5000
+    assert few.figures.refusal_share == pytest.approx(few.figures.refused / jobs, rel=1e-12)
     assert few.figures.overrun_peak == max(each.figures.overrun_peak for each in single)
     lengths = [each.figures.last for each in single]
     assert few.figures.occupancy_mean == pytest.approx(

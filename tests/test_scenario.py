@@ -1,6 +1,7 @@
 """Scenarios: one value that makes a run, saved and loaded as a small TOML file."""
 
 import math
+import os
 import pickle
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -328,3 +329,70 @@ def test_a_field_that_there_is_not_cannot_be_replaced() -> None:
         with pytest.raises(ValueError, match=complaint):
             call()
     assert SIMPLE.replace(holding=Constant(2)).holding == Constant(2)
+
+
+@pytest.mark.parametrize(
+    ('arrivals', 'twice'),
+    [
+        ('poisson:6', 'poisson:12'),
+        ('periodic:4', 'periodic:2'),
+        ('periodic:4:1:2', 'periodic:2:1:1'),
+        ('periodic:100:30:10', 'periodic:100:60:10'),
+        ('bursty:1:60:20:5', 'bursty:2:60:40:5'),
+        ('varying:86400:1:2:3', 'varying:86400:2:4:6'),
+        ('clients:10:exp:2', 'clients:20:exp:2'),
+    ],
+)
+def test_a_load_factor_multiplies_the_arrivals(arrivals: str, twice: str) -> None:
+    """Of each law in its own way; holding times and all else stay."""
+    scenario = Scenario(arrivals=arrivals, holding='exp:1', max_size=5, jobs=100, load_factor=2)
+    doubled = scenario.replace(arrivals=twice, load_factor=1)
+
+    assert scenario.workload().name == doubled.workload().name
+    assert Scenario.from_toml(scenario.replace(title='a').to_toml()).load_factor == 2
+    if not arrivals.startswith('clients'):
+        assert list(scenario.workload()) == list(doubled.workload())
+
+
+def test_a_load_factor_brings_recorded_jobs_closer_together(tmp_path: Path) -> None:
+    """Their holding times stay; also of instants alone."""
+    (tmp_path / 'jobs.csv').write_text('arrival,holding\n0,5\n10,6\n30,7\n')
+    scenario = Scenario(trace='jobs.csv', max_size=5, load_factor=2, folder=tmp_path)
+    instants = Scenario(
+        arrivals='trace:jobs.csv', holding='const:1', jobs=3, max_size=5, load_factor=2, folder=tmp_path
+    )
+
+    assert [(job.arrival, job.holding) for job in scenario.workload()] == [(0, 5), (5, 6), (15, 7)]
+    assert [job.arrival for job in instants.workload()] == [0, 5, 15]
+    with pytest.raises(ValueError, match='load_factor must be finite and more than 0, got 0'):
+        scenario.replace(load_factor=0)
+
+
+def test_a_trace_is_thinned_anew_for_each_seed_and_read_anew_when_it_changed(tmp_path: Path) -> None:
+    """Although it is read once for many runs."""
+    path = tmp_path / 'jobs.csv'
+    path.write_text('arrival,holding\n' + ''.join(f'{number},1\n' for number in range(200)))
+    scenario = Scenario(trace=path, trace_options={'thin': 0.5}, max_size=5)
+    some, others = (list(scenario.workload(seed)) for seed in (1, 2))
+
+    assert some != others
+    assert list(scenario.workload(1)) == some
+    assert scenario.random
+    assert not scenario.replace(trace_options={}).random
+    path.write_text('arrival,holding\n0,1\n')
+    assert len(list(scenario.replace(trace_options={}).workload())) == 1
+    path.write_text('arrival,holding\n0,1\n1,1\n')
+    os.utime(path, ns=(1, 1))
+    assert len(list(scenario.replace(trace_options={}).workload())) == 2
+
+
+def test_several_runs_of_what_knows_no_chance_are_refused(tmp_path: Path) -> None:
+    """They would all be the same, and an interval of them nothing."""
+    path = tmp_path / 'jobs.csv'
+    path.write_text('arrival,holding\n' + '0,1\n' * 50)
+    scenario = Scenario(trace=path, max_size=5, replications=3)
+
+    with pytest.raises(ValueError, match='every run of a recorded trace is the same'):
+        scenario.run()
+    assert scenario.replace(trace_options={'thin': 0.5}).run().replications == 3
+    assert scenario.replace(slot_exp=9.0, crash_probability=0.5).run().replications == 3
