@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from simulations.embedded import EmbeddedServerError
-from tests.benchmarks import rows_contended, rows_harness, rows_import, rows_memory, rows_pooled, rows_store
+from tests.benchmarks import rows_contended, rows_import, rows_memory, rows_pooled, rows_store
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.cores import can_choose
 from tests.benchmarks.machine import machine
@@ -31,8 +31,6 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     'pooled-sync': rows_pooled.sync_rows,
     'pooled-async': rows_pooled.async_rows,
     'import': rows_import.import_rows,
-    'harness-memory': rows_harness.memory_rows,
-    'harness-server': rows_harness.server_rows,
 }
 FULL, QUICK = Plan(rounds=30, seconds=0.03, window=0.1), Plan(rounds=3, seconds=0.002, window=0.03)
 WINDOW_WITH_OTHERS = 0.5

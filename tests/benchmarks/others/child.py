@@ -13,7 +13,7 @@ from tests.benchmarks.rounds import Chunk
 
 
 # The project comes last on the path, so that its packages do not hide the other's; `-P` leaves the present folder out.
-_START = 'import runpy, sys; sys.path.%ssys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name="__main__")'
+_START = 'import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name="__main__")'
 _PROJECT = Path(__file__).parents[3]
 
 
@@ -21,9 +21,8 @@ class Child:
     """A worker; a context manager, at whose end it is gone."""
 
     def __init__(self, other: Other, socket: str) -> None:
-        place = 'insert(0, ' if other.project_first else 'append('
         self._process = subprocess.Popen(
-            [python_of(other), '-P', '-c', _START % place, _PROJECT, f'{__package__}.worker', other.module, socket],
+            [python_of(other), '-P', '-c', _START, _PROJECT, f'{__package__}.worker', other.module, socket],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

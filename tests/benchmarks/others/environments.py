@@ -16,8 +16,6 @@ class Other(NamedTuple):
     version: str
     module: str
     """The module beside this one that knows how to use it."""
-    project_first: bool = False
-    """Whether packages of its environment hide the project's that the measuring needs."""
 
     @property
     def title(self) -> str:
@@ -29,8 +27,6 @@ OTHERS = [
     Other('py-cachify', '3.1.0', 'py_cachify_3'),
     Other('py-redis-semaphore', '0.2.0', 'py_redis_semaphore'),
 ]
-# It installs a top-level package of the name `tests`.
-CIW = Other('ciw', '3.2.7', 'ciw_3', project_first=True)
 
 
 def python_of(other: Other) -> Path:
