@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks import contention
-from tests.benchmarks.command import MEASURES, choose, main
+from tests.benchmarks.command import MEASURES, main
 from tests.benchmarks.contention import Counter, Threads
 from tests.benchmarks.judge import Grant, Refusal, Verdict, judge
 from tests.benchmarks.others.subject import CannotError
 from tests.benchmarks.others.worker import Worker
+from tests.benchmarks.output import choose
 from tests.benchmarks.rounds import Chunk, Spread, interleave, ratios, spread, turns
 from tests.benchmarks.table import Absolute, Cell, Row, markdown
 
@@ -38,11 +39,11 @@ def test_every_row_can_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_rows_are_chosen_by_name_or_first_word() -> None:
     """No name means all; a name that is none is refused, with those that are."""
-    assert choose([]) == list(MEASURES)
-    assert choose(['memory', 'sync']) == ['sync', 'memory-sync', 'memory-async']
-    assert choose(['contended-tasks']) == ['contended-tasks']
+    assert choose([], MEASURES) == list(MEASURES)
+    assert choose(['memory', 'sync'], MEASURES) == ['sync', 'memory-sync', 'memory-async']
+    assert choose(['contended-tasks'], MEASURES) == ['contended-tasks']
     with pytest.raises(ValueError, match="no row 'memroy'; there are sync, async"):
-        choose(['memroy'])
+        choose(['memroy'], MEASURES)
 
 
 # --- the statistics
