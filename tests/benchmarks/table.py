@@ -121,7 +121,7 @@ def _digits(number: float) -> str:
 def _cells(row: Row | NotMeasured, quick: bool) -> list[str]:
     if isinstance(row, NotMeasured):
         verdict = '**broken**' if row.broken else 'not measured'
-        return [row.measure, '', row.against, '', verdict, '; '.join((row.why, *row.broken))]
+        return [row.measure, '', row.against, '', verdict, '; '.join(filter(None, (row.why, *row.broken)))]
     verdict = 'met' if row.met else '**missed**'
     if quick:
         verdict = '**broken**' if row.broken else 'quick: not measured'

@@ -6,6 +6,7 @@ from statistics import median
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from simulations.colours import OCCUPANCY, RUNNING, THEORY
 from simulations.plots.frame import legend_below
@@ -33,14 +34,18 @@ def _panel(ax: Axes, runs: Sequence[Run], value: Callable[[Run], float], title: 
             linestyle=line,
             label='history kept' if history else 'history not kept',
         )
-    low, high = ax.get_ylim()
     ends = min(runs, key=lambda run: run.jobs), max(runs, key=lambda run: run.jobs)
     jobs = [run.jobs for run in ends]
     # Through the longest run, so that a curve which bends upwards lies below it before.
     top = max(value(run) for run in runs if run.jobs == jobs[1])
     ax.loglog(jobs, [top * number / jobs[1] for number in jobs], color=THEORY, linestyle=':', label='slope 1')
+    low = min(value(run) for run in runs)
     # A decade at least, and what the curves need: of the line only what lies there.
-    ax.set_ylim(min(low, high / 20), high)
+    ax.set_ylim(min(0.7 * low, top / 20), 1.5 * top)
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if low > top / 100 else (1,)))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda number, _: f'{number:,.10g}'))
     ax.set_xlabel('jobs')
     ax.set_ylabel(unit)
     ax.set_title(title)

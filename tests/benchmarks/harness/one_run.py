@@ -4,7 +4,6 @@
 """
 
 import json
-import resource
 import sys
 from pathlib import Path
 
@@ -33,6 +32,8 @@ def peak_memory() -> int:
         # On Linux `ru_maxrss` would be that of the process which started this one, if it is larger.
         (peak,) = (line.split()[1] for line in status.read_text().splitlines() if line.startswith('VmHWM:'))
         return int(peak) * 1024
+    import resource  # Windows has none
+
     peak_used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak_used if sys.platform == 'darwin' else peak_used * 1024
 
