@@ -12,12 +12,13 @@ import pytest
 import redis
 
 from py_cachify.backends.memory import MemoryBackend
-from simulations import Poisson, open_store
+from simulations import open_store
+from simulations.theory import erlang_b
 from tests.benchmarks.harness import growth, one_run, rows_memory, rows_server
 from tests.benchmarks.harness.bare import Bare
 from tests.benchmarks.harness.command import main
 from tests.benchmarks.harness.growth import Run, straight_line
-from tests.benchmarks.harness.load import QUICK, RATE, SEED
+from tests.benchmarks.harness.load import QUICK
 from tests.benchmarks.harness.replayed import Replayed
 from tests.benchmarks.harness.rows_server import round_trips
 
@@ -107,10 +108,11 @@ def test_the_round_trips_of_a_run_are_counted(running_server: Path) -> None:
         assert _scripts_called(client) - before == round_trips(300, ours.refused) + 1
 
 
-def test_the_load_is_that_of_the_constants() -> None:
-    """The arrivals are as many a second as another simulator is told."""
-    *_, last = Poisson(RATE, 'exp:1', jobs=20_000, seed=SEED)
-    assert 20_000 / last.arrival == pytest.approx(RATE, rel=0.03)
+def test_the_load_is_three_erlangs_on_five_slots() -> None:
+    """So about as many jobs are refused as Erlang's formula says."""
+    ours = Replayed()
+    ours.chunk(20_000)
+    assert ours.refused / 20_000 == pytest.approx(erlang_b(5, 3.0), abs=0.01)
 
 
 # --- growth
