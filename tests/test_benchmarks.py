@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks import contention
-from tests.benchmarks.command import MEASURES, choose, main
+from tests.benchmarks.command import MEASURES, main
 from tests.benchmarks.contention import Counter, Threads
 from tests.benchmarks.judge import Grant, Refusal, Verdict, judge
 from tests.benchmarks.others.subject import CannotError
 from tests.benchmarks.others.worker import Worker
+from tests.benchmarks.output import choose
 from tests.benchmarks.rounds import Chunk, Spread, interleave, ratios, spread, turns
-from tests.benchmarks.table import Absolute, Cell, Row, markdown
+from tests.benchmarks.table import Absolute, Cell, NotMeasured, Row, as_json, markdown
 
 
 @pytest.mark.usefixtures('running_server')
@@ -28,6 +29,7 @@ def test_every_row_can_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture
     assert {measure.replace(',', '').replace('@', '').split()[0] for measure in measured} == first_words
     assert all(math.isfinite(number) for row in rows for number in row['ratio'].values())
     assert not any(row['broken'] for row in rows)
+    assert {row['met'] for row in rows} == {None}
     table = files[1].read_text()
     assert table == capsys.readouterr().out
     assert [line.split('|')[1].strip() for line in table.splitlines() if line.startswith('| ')] == [
@@ -38,11 +40,11 @@ def test_every_row_can_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_rows_are_chosen_by_name_or_first_word() -> None:
     """No name means all; a name that is none is refused, with those that are."""
-    assert choose([]) == list(MEASURES)
-    assert choose(['memory', 'sync']) == ['sync', 'memory-sync', 'memory-async']
-    assert choose(['contended-tasks']) == ['contended-tasks']
+    assert choose([], MEASURES) == list(MEASURES)
+    assert choose(['memory', 'sync'], MEASURES) == ['sync', 'memory-sync', 'memory-async']
+    assert choose(['contended-tasks'], MEASURES) == ['contended-tasks']
     with pytest.raises(ValueError, match="no row 'memroy'; there are sync, async"):
-        choose(['memroy'])
+        choose(['memroy'], MEASURES)
 
 
 # --- the statistics
@@ -81,6 +83,21 @@ def test_times_are_those_of_one_operation() -> None:
     times = interleave({'slow': chunk(0.5), 'fast': chunk(0.125)}, rounds=2, seconds=4)
     assert times == {'slow': [0.5, 0.5], 'fast': [0.125, 0.125]}
     assert counts[-4:] == [8, 32, 32, 8]
+
+
+def test_all_may_do_the_same_number_of_operations() -> None:
+    """Where it is given, however long that takes; once more at first, which is not measured."""
+    counts: list[int] = []
+
+    def chunk(count: int) -> float:
+        counts.append(count)
+        return count * 0.5
+
+    assert interleave({'one': chunk, 'two': chunk}, rounds=2, seconds=0, count=7) == {
+        'one': [0.5] * 2,
+        'two': [0.5] * 2,
+    }
+    assert counts == [7] * 6
 
 
 # --- the judge
@@ -166,6 +183,30 @@ def test_a_target_is_met_by_the_median_and_by_all_that_was_counted() -> None:
     assert not Row('a', ratio, 'LIMIT', times, bound=1.11, at_least=True).met
     assert not Row('a', ratio, 'LIMIT', times, bound=1.1, unmet=('not flat',)).met
     assert not Row('a', ratio, 'LIMIT', times, bound=1.1, broken=('1 overfull',)).met
+
+
+def test_a_quick_run_is_judged_by_no_target() -> None:
+    """Whether a few tiny rounds are fast says nothing; a broken promise is one all the same."""
+    times = Absolute(2, 1, 'µs')
+    slow = Row('slow', Spread(9, 9, 9), 'LIMIT', times, bound=1.1)
+    wrong = Row('wrong', Spread(1, 1, 1), 'LIMIT', times, bound=1.1, broken=('1 overfull',))
+    verdicts = [line.split('|')[5].strip() for line in markdown([slow, wrong], [], quick=True).splitlines()[2:]]
+    assert verdicts == ['quick: not measured', '**broken**']
+    assert (as_json(slow, quick=True)['met'], as_json(slow)['met']) == (None, False)
+
+
+def test_a_row_without_numbers_says_why() -> None:
+    """That it was not asked for, or that a promise was broken."""
+    rows = [
+        NotMeasured('a', 'quick 1.0', 'needs --others'),
+        NotMeasured('b', 'quick 1.0', '', broken=('occupancy violated at 3 s',)),
+    ]
+    cells = [[cell.strip() for cell in line.split('|')[1:-1]] for line in markdown(rows, []).splitlines()[2:]]
+    assert cells == [
+        ['a', '', 'quick 1.0', '', 'not measured', 'needs --others'],
+        ['b', '', 'quick 1.0', '', '**broken**', 'occupancy violated at 3 s'],
+    ]
+    assert as_json(rows[1])['broken'] == ['occupancy violated at 3 s']
 
 
 def test_the_table_shows_the_others_and_what_they_cannot() -> None:

@@ -119,9 +119,9 @@ class Bench:
 
     # --- measuring
 
-    def times(self, chunks: dict[str, Chunk]) -> dict[str, list[float]]:
-        """The seconds of one operation, for each contestant, round by round."""
-        return interleave(chunks, self.plan.rounds, self.plan.seconds, self.tick)
+    def times(self, chunks: dict[str, Chunk], count: int | None = None) -> dict[str, list[float]]:
+        """The seconds of one operation, for each contestant, round by round; ``count`` operations in each, if given."""
+        return interleave(chunks, self.plan.rounds, self.plan.seconds, self.tick, count=count)
 
     def other_chunks(self, measure: str) -> Asked[Chunk]:
         """The same loop in the other packages."""

@@ -5,19 +5,17 @@ what was asked for cannot be done.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from simulations.embedded import EmbeddedServerError
 from tests.benchmarks import rows_contended, rows_import, rows_memory, rows_pooled, rows_store
 from tests.benchmarks.bench import Bench
-from tests.benchmarks.cores import can_choose
 from tests.benchmarks.machine import machine
 from tests.benchmarks.others.environments import OTHERS
+from tests.benchmarks.output import IMPOSSIBLE, add_options, choose, put_out
 from tests.benchmarks.rounds import Plan
-from tests.benchmarks.table import Row, as_json, markdown
+from tests.benchmarks.table import Row
 
 
 MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
@@ -36,15 +34,13 @@ FULL, QUICK = Plan(rounds=30, seconds=0.03, window=0.1), Plan(rounds=3, seconds=
 WINDOW_WITH_OTHERS = 0.5
 """One of them waits for a tenth of a second where the library is refused: it is given the time for that."""
 
-MEASURED, BROKEN, IMPOSSIBLE = 0, 1, 2
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what these arguments say, by default those of the process; returns the exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        chosen = choose(options.rows)
+        chosen = choose(options.rows, MEASURES)
     except ValueError as error:
         parser.error(str(error))
     plan = QUICK if options.quick else FULL
@@ -69,28 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         'rounds': str(plan.rounds),
         'cores of the rows sync and async': 'one, for client and server' if one_core else 'as the system likes',
     }
-    table = '\n'.join((*(f'- {name}: {value}' for name, value in about.items()), '', markdown(rows, bench.others)))
-    print(table)
-    if options.markdown:
-        options.markdown.write_text(table + '\n')
-    if options.json:
-        options.json.write_text(json.dumps({'machine': about, 'rows': [as_json(row) for row in rows]}, indent=1) + '\n')
-    return BROKEN if any(row.broken for row in rows) else MEASURED
-
-
-def choose(wanted: Sequence[str]) -> list[str]:
-    """The measures that are named, in full or by their first word; all if none is.
-
-    ``ValueError`` if there is none of that name.
-    """
-    for name in wanted:
-        if not any(_is_meant(measure, name) for measure in MEASURES):
-            raise ValueError(f'there is no row {name!r}; there are {", ".join(MEASURES)}')
-    return [measure for measure in MEASURES if not wanted or any(_is_meant(measure, name) for name in wanted)]
-
-
-def _is_meant(measure: str, name: str) -> bool:
-    return name in (measure, measure.partition('-')[0])
+    return put_out(about, rows, options, bench.others)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -101,28 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         'rows', nargs='*', metavar='ROW', help=f'what to measure, by default all of it: {", ".join(MEASURES)}'
     )
-    parser.add_argument('--rounds', type=_rounds, help=f'how many rounds (default {FULL.rounds})', metavar='N')
-    parser.add_argument('--quick', action='store_true', help='a few tiny rounds, to see that it runs')
-    parser.add_argument(
-        '--cores',
-        choices=['one', 'free'],
-        default='one' if can_choose() else 'free',
-        help='let client and server share one core in the rows sync and async, or leave it to the system'
-        ' (default %(default)s)',
-    )
+    add_options(parser, rounds=FULL.rounds, one_core='the rows sync and async')
     parser.add_argument(
         '--others',
         action='store_true',
         help='measure other packages beside it; each gets an environment of its own, made by pip at first'
         f' ({", ".join(other.title for other in OTHERS)})',
     )
-    parser.add_argument('--json', type=Path, help='write the numbers into that file', metavar='FILE')
-    parser.add_argument('--markdown', type=Path, help='write the table into that file', metavar='FILE')
     return parser
-
-
-def _rounds(text: str) -> int:
-    number = int(text)
-    if number < 2:
-        raise argparse.ArgumentTypeError(f'{text} is too few: quartiles need 2 rounds at least')
-    return number

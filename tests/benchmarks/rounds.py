@@ -52,12 +52,23 @@ def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> Spread
 
 
 def interleave(
-    chunks: Mapping[str, Chunk], rounds: int, seconds: float, tick: Callable[[], object] = lambda: None
+    chunks: Mapping[str, Chunk],
+    rounds: int,
+    seconds: float,
+    tick: Callable[[], object] = lambda: None,
+    *,
+    count: int | None = None,
 ) -> dict[str, list[float]]:
-    """The seconds of one operation, for each contestant, round by round; ``tick`` is called after each round."""
+    """The seconds of one operation, for each contestant, round by round; ``tick`` is called after each round.
+
+    In a round each does ``count`` operations, or as many as take about ``seconds``.
+    """
     times: dict[str, list[float]] = {name: [] for name in chunks}
     with heap_set_aside():
-        counts = {name: _count_for(chunk, seconds) for name, chunk in chunks.items()}
+        counts = {
+            name: _count_for(chunk, seconds) if count is None else _warmed_up(chunk, count)
+            for name, chunk in chunks.items()
+        }
         for name in turns(list(chunks), rounds, tick):
             gc.collect()
             times[name].append(chunks[name](counts[name]) / counts[name])
@@ -82,6 +93,11 @@ def heap_set_aside() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+def _warmed_up(chunk: Chunk, count: int) -> int:
+    chunk(count)
+    return count
 
 
 def _count_for(chunk: Chunk, seconds: float) -> int:

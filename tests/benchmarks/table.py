@@ -55,10 +55,25 @@ class Row:
         return in_bound and not self.unmet and not self.broken
 
 
-def markdown(rows: Sequence[Row], others: Sequence[str]) -> str:
-    """The table, with a column for each of the other packages that were measured."""
+@dataclass(frozen=True)
+class NotMeasured:
+    """A row without numbers, and why."""
+
+    measure: str
+    against: str
+    why: str
+    others: Mapping[str, Cell | str] = field(default_factory=dict)
+    broken: tuple[str, ...] = ()
+    """Promises that were broken, so that there is nothing to measure."""
+
+
+def markdown(rows: Sequence[Row | NotMeasured], others: Sequence[str], *, quick: bool = False) -> str:
+    """The table, with a column for each of the other packages that were measured.
+
+    A ``quick`` run is judged by no target.
+    """
     head = ['measure', 'ratio (quartiles)', 'against', 'target', '', 'absolute', *others]
-    lines = [head, *([*_cells(row), *(_other(row.others.get(name, '')) for name in others)] for row in rows)]
+    lines = [head, *([*_cells(row, quick), *(_other(row.others.get(name, '')) for name in others)] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     texts = [
         '| ' + ' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + ' |' for line in lines
@@ -67,14 +82,17 @@ def markdown(rows: Sequence[Row], others: Sequence[str]) -> str:
     return '\n'.join(texts)
 
 
-def as_json(row: Row) -> dict[str, Any]:
-    """The row's numbers."""
+def as_json(row: Row | NotMeasured, *, quick: bool = False) -> dict[str, Any]:
+    """The row's numbers; ``met`` is null where no target can be judged."""
+    if isinstance(row, NotMeasured):
+        empty = {'ratio': None, 'met': None, 'why': row.why}
+        return {'measure': row.measure, 'against': row.against, **empty, 'broken': list(row.broken)}
     return {
         'measure': row.measure,
         'ratio': row.ratio._asdict(),
         'against': row.against,
         'target': {'at_least' if row.at_least else 'at_most': row.bound},
-        'met': row.met,
+        'met': None if quick else row.met,
         'absolute': row.absolute._asdict(),
         'seen': row.seen,
         'unmet': list(row.unmet),
@@ -91,12 +109,22 @@ def microseconds(ours: Sequence[float], against: Sequence[float]) -> Absolute:
     return Absolute(median(ours) * 1e6, median(against) * 1e6, 'µs')
 
 
+def jobs_a_second(ours: Sequence[float], against: Sequence[float]) -> Absolute:
+    """The same as jobs a second, from two series of seconds for a job."""
+    return Absolute(1 / median(ours), 1 / median(against), 'jobs a second')
+
+
 def _digits(number: float) -> str:
     return f'{number:,.0f}' if number >= 1000 else f'{number:.3g}'
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row | NotMeasured, quick: bool) -> list[str]:
+    if isinstance(row, NotMeasured):
+        verdict = '**broken**' if row.broken else 'not measured'
+        return [row.measure, '', row.against, '', verdict, '; '.join(filter(None, (row.why, *row.broken)))]
     verdict = 'met' if row.met else '**missed**'
+    if quick:
+        verdict = '**broken**' if row.broken else 'quick: not measured'
     ratio = f'{row.ratio.median:.3f} ({row.ratio.low:.3f} to {row.ratio.high:.3f})'
     target = f'{">=" if row.at_least else "<="} {row.bound:.2f}'
     absolute = '; '.join(filter(None, (str(row.absolute), row.seen, *row.unmet, *row.broken)))

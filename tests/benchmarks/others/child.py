@@ -12,8 +12,12 @@ from tests.benchmarks.others.subject import CannotError
 from tests.benchmarks.rounds import Chunk
 
 
-# The project comes last on the path, so that its packages do not hide the other's; `-P` leaves the present folder out.
-_START = 'import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name="__main__")'
+# The project comes last on the path, so that its packages do not hide the other's, or first, so that the other's do not
+# hide its own; `-P` leaves the present folder out.
+_START = (
+    'import runpy, sys; sys.path.insert({place}, sys.argv.pop(1));'
+    ' runpy.run_module(sys.argv.pop(1), run_name="__main__")'
+)
 _PROJECT = Path(__file__).parents[3]
 
 
@@ -21,8 +25,9 @@ class Child:
     """A worker; a context manager, at whose end it is gone."""
 
     def __init__(self, other: Other, socket: str) -> None:
+        start = _START.format(place=0 if other.project_first else 'len(sys.path)')
         self._process = subprocess.Popen(
-            [python_of(other), '-P', '-c', _START, _PROJECT, f'{__package__}.worker', other.module, socket],
+            [python_of(other), '-P', '-c', start, _PROJECT, f'{__package__}.worker', other.module, socket],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

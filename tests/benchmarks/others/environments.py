@@ -16,6 +16,8 @@ class Other(NamedTuple):
     version: str
     module: str
     """The module beside this one that knows how to use it."""
+    project_first: bool = False
+    """Whether the project comes before it on the path: for one that installs a package of a name in here."""
 
     @property
     def title(self) -> str:
@@ -27,6 +29,8 @@ OTHERS = [
     Other('py-cachify', '3.1.0', 'py_cachify_3'),
     Other('py-redis-semaphore', '0.2.0', 'py_redis_semaphore'),
 ]
+CIW = Other('ciw', '3.2.7', 'ciw_loss', project_first=True)
+"""It installs its tests as ``tests``, which would hide these."""
 
 
 def python_of(other: Other) -> Path:

@@ -1,0 +1,101 @@
+"""Time and memory as the jobs become more, each run in a fresh process."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.harness.load import Amounts
+from tests.benchmarks.harness.replayed import BrokenPromiseError
+from tests.benchmarks.rounds import ratios, turns
+from tests.benchmarks.table import Absolute, NotMeasured, Row, microseconds
+
+
+LINEAR, FLAT = 1.2, 1.1
+"""How much dearer a job may be in the longest run than in the shortest; how much more a peak may be than expected."""
+ROWS = {
+    (what, history): f'{what}, history {"kept" if history else "not kept"}'
+    for history in (True, False)
+    for what in ('time of a job', 'peak memory')
+}
+MEGABYTE = 1e6
+
+_PROJECT = Path(__file__).parents[3]
+
+
+class Run(NamedTuple):
+    """Runs of the same length, round by round."""
+
+    jobs: int
+    history: bool
+    seconds: list[float]
+    peaks: list[float]
+    """Of the whole process, interpreter and imports included; in bytes."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The medians, in seconds and bytes."""
+        medians = {'seconds': median(self.seconds), 'peak_bytes': median(self.peaks)}
+        return {'jobs': self.jobs, 'history': self.history, **medians}
+
+
+def growth(bench: Bench, amounts: Amounts) -> tuple[list[Row | NotMeasured], list[Run]]:
+    """The rows, and the curve behind them: first the runs that keep their history, then those that do not."""
+    runs = {
+        f'{jobs} {history}': Run(jobs, history, [], []) for history in (True, False) for jobs in amounts.growth_jobs
+    }
+    try:
+        for name in turns(list(runs), amounts.growth_rounds, bench.tick):
+            seconds, peak = _measured(runs[name].jobs, runs[name].history)
+            runs[name].seconds.append(seconds)
+            runs[name].peaks.append(peak)
+    except BrokenPromiseError as error:
+        return [NotMeasured(row, 'fewer jobs', '', broken=(str(error),)) for row in ROWS.values()], []
+    curve = list(runs.values())
+    return [row for history in (True, False) for row in _rows([run for run in curve if run.history is history])], curve
+
+
+def straight_line(runs: Sequence[Run]) -> list[float]:
+    """What the last peak would be on a straight line through the first and the one before the last, round by round."""
+    first, near, last = runs[0], runs[-2], runs[-1]
+    further = (last.jobs - first.jobs) / (near.jobs - first.jobs)
+    return [low + (high - low) * further for low, high in zip(first.peaks, near.peaks, strict=True)]
+
+
+def _rows(runs: Sequence[Run]) -> list[Row]:
+    first, near, last = runs[0], runs[-2], runs[-1]
+    history = last.history
+    each, each_first = ([seconds / run.jobs for seconds in run.seconds] for run in (last, first))
+    expected = straight_line(runs) if history else first.peaks
+    peaks = Absolute(median(last.peaks) / MEGABYTE, median(expected) / MEGABYTE, 'MB')
+    added = (median(last.peaks) - median(first.peaks)) / (last.jobs - first.jobs)
+    return [
+        Row(
+            ROWS['time of a job', history],
+            ratios(each, each_first),
+            f'{first.jobs:,} jobs',
+            microseconds(each, each_first),
+            bound=LINEAR,
+            seen=f'{last.jobs:,} jobs in {median(last.seconds):.3g} s',
+        ),
+        Row(
+            ROWS['peak memory', history],
+            ratios(last.peaks, expected),
+            f'straight line from {first.jobs:,} by {near.jobs:,} jobs' if history else f'{first.jobs:,} jobs',
+            peaks,
+            bound=FLAT,
+            seen=f'{added:.0f} bytes a job',
+        ),
+    ]
+
+
+def _measured(jobs: int, history: bool) -> tuple[float, float]:
+    command = [sys.executable, '-m', f'{__package__}.one_run', str(jobs), 'kept' if history else 'dropped']
+    done = subprocess.run(command, cwd=_PROJECT, stdout=subprocess.PIPE, text=True, check=True)
+    answer = json.loads(done.stdout)
+    if 'broken' in answer:
+        raise BrokenPromiseError(answer['broken'])
+    return answer['seconds'], answer['peak']

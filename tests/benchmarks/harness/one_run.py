@@ -1,0 +1,42 @@
+"""One run in a process of its own: ``python -m tests.benchmarks.harness.one_run JOBS HISTORY``.
+
+``HISTORY`` is ``kept`` or ``dropped``.  It prints ``{"seconds": …, "peak": …}``, or ``{"broken": "which promise"}``.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from tests.benchmarks.harness.replayed import BrokenPromiseError, Replayed
+
+
+FIRST_JOBS = 100
+
+
+def main() -> None:
+    """Replay so many jobs, after a few that load what is loaded at the first use."""
+    jobs, history = sys.argv[1:]
+    replayed = Replayed(history={'kept': True, 'dropped': False}[history])
+    try:
+        replayed.chunk(FIRST_JOBS)
+        answer: dict[str, float | str] = {'seconds': replayed.chunk(int(jobs)), 'peak': peak_memory()}
+    except BrokenPromiseError as error:
+        answer = {'broken': str(error)}
+    print(json.dumps(answer))
+
+
+def peak_memory() -> int:
+    """The most memory that this process ever had resident, in bytes."""
+    status = Path('/proc/self/status')
+    if status.exists():
+        # On Linux `ru_maxrss` would be that of the process which started this one, if it is larger.
+        (peak,) = (line.split()[1] for line in status.read_text().splitlines() if line.startswith('VmHWM:'))
+        return int(peak) * 1024
+    import resource  # Windows has none
+
+    peak_used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak_used if sys.platform == 'darwin' else peak_used * 1024
+
+
+if __name__ == '__main__':
+    main()
