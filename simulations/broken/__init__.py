@@ -1,0 +1,26 @@
+"""Pools that look right and are not, one idea to a file, in the same steps as the shipped ones.
+
+Each is found out by ``pool-sim explore NAME``, which draws the shortest schedule that goes wrong.
+"""
+
+from simulations.broken.base import Broken
+from simulations.broken.blind_release import BLIND_RELEASE
+from simulations.broken.check_then_add import CHECK_THEN_ADD
+from simulations.broken.client_clock import CLIENT_CLOCK
+from simulations.broken.counter import COUNTER
+from simulations.broken.delete_by_index import DELETE_BY_INDEX
+from simulations.broken.retried_acquire import RETRIED_ACQUIRE
+from simulations.broken.short_lock import SHORT_LOCK
+
+
+BROKEN: tuple[Broken, ...] = (
+    CHECK_THEN_ADD,
+    BLIND_RELEASE,
+    SHORT_LOCK,
+    CLIENT_CLOCK,
+    COUNTER,
+    DELETE_BY_INDEX,
+    RETRIED_ACQUIRE,
+)
+
+__all__ = ['BROKEN', 'Broken']

@@ -1,0 +1,33 @@
+"""Count the slots, and add one if there is room: between the two another client does the same."""
+
+from py_cachify.commands import Steps
+from py_cachify.protocols import Lease, SlotProtocol
+from simulations.broken.base import Broken
+from simulations.broken.commands import Add, Count, Drop, DropUpTo, ServerClock
+
+
+def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | None]:
+    now = yield from ServerClock()
+    yield from DropUpTo(key, now)
+    if (yield from Count(key)) >= max_size:
+        return None
+    yield from Add(key, token, now + (slot_exp or 0))
+    return Lease(key, token)
+
+
+def _release(lease: Lease) -> Steps[bool]:
+    now = yield from ServerClock()
+    yield from DropUpTo(lease.name, now)
+    return (yield from Drop(lease.name, lease.token))
+
+
+def _size(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001 - it counts what is there
+    now = yield from ServerClock()
+    return (yield from Count(key, now))
+
+
+CHECK_THEN_ADD = Broken(
+    'check-then-add',
+    SlotProtocol('check-then-add', _acquire, _release, _size),
+    'it counts the slots and then adds one, without a lock: two clients may both find room for one',
+)

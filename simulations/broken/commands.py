@@ -1,0 +1,173 @@
+"""Commands of a plain server, for protocols that are put together of them: keys with values, counters, sets, lists.
+
+Each is indivisible, as one command of a real server is; what goes wrong is what happens between two of them.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from py_cachify.commands import Command
+
+
+@dataclass(frozen=True, slots=True)
+class GetKey(Command['str | None']):
+    """The value of ``name``, or ``None``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetNew(Command[bool]):
+    """Set ``name`` for ``ex`` seconds unless it exists; whether this call did."""
+
+    name: str
+    value: str
+    ex: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remove(Command[bool]):
+    """Remove ``name``; whether it was there."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Increment(Command[int]):
+    """Add ``by`` to the counter ``name``; what it is then."""
+
+    name: str
+    by: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Count(Command[int]):
+    """How many members the set ``name`` has whose score is above ``above``."""
+
+    name: str
+    above: float = float('-inf')
+
+
+@dataclass(frozen=True, slots=True)
+class Add(Command[None]):
+    """Add a member with a score to the set ``name``."""
+
+    name: str
+    member: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drop(Command[bool]):
+    """Take a member out of the set ``name``; whether it was there."""
+
+    name: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropUpTo(Command[int]):
+    """Take out of the set ``name`` the members whose score is at most ``score``; how many."""
+
+    name: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBelow(Command[bool]):
+    """Drop members of the set ``name`` up to the score ``now``, then add one if there are fewer than ``most``.
+
+    One that ``knows_own`` answers a member that is there already that it has its place.
+    """
+
+    name: str
+    member: str
+    now: float
+    score: float
+    most: int
+    knows_own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServerClock(Command[float]):
+    """The present instant by the server's clock, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnClock(Command[float]):
+    """The present instant by the client's own clock, in seconds."""
+
+
+@dataclass
+class KeyValues:
+    """A server that carries these out, under a clock that is given with each command."""
+
+    values: dict[str, tuple[Any, float | None]] = field(default_factory=dict)
+    sets: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def perform(self, command: Command[Any], now: float, own_now: float) -> Any:
+        """Carry out ``command`` at the instant ``now``; the client's own clock says ``own_now``."""
+        self._let_expire(now)
+        match command:
+            case GetKey(name):
+                return self.values.get(name, (None, None))[0]
+            case SetNew(name, value, ex):
+                if name in self.values:
+                    return False
+                self.values[name] = (value, None if ex is None else now + ex)
+                return True
+            case Remove(name):
+                return self.values.pop(name, None) is not None
+            case Increment(name, by):
+                value = self.values.get(name, (0, None))[0] + by
+                self.values[name] = (value, None)
+                return value
+            case Count(name, above):
+                return sum(score > above for score in self.sets.get(name, {}).values())
+            case Add(name, member, score):
+                self.sets.setdefault(name, {})[member] = score
+                return None
+            case Drop(name, member):
+                return self.sets.get(name, {}).pop(member, None) is not None
+            case DropUpTo(name, score):
+                members = self.sets.get(name, {})
+                gone = [member for member, each in members.items() if each <= score]
+                for member in gone:
+                    del members[member]
+                return len(gone)
+            case TakeBelow(name, member, by, score, most, knows_own):
+                self.perform(DropUpTo(name, by), now, own_now)
+                if knows_own and member in self.sets.get(name, {}):
+                    return True
+                if len(self.sets.get(name, {})) >= most:
+                    return False
+                self.sets.setdefault(name, {})[member] = score
+                return True
+            case ServerClock():
+                return now
+            case OwnClock():
+                return own_now
+        raise TypeError(f'this server knows no {command!r}')
+
+    def _let_expire(self, now: float) -> None:
+        for name in [name for name, (_, until) in self.values.items() if until is not None and until <= now]:
+            del self.values[name]
+
+    def snapshot(self, now: float) -> tuple[Any, ...]:
+        """All of it as a value, instants relative to ``now``."""
+        self._let_expire(now)
+        values = sorted((n, v, None if until is None else until - now) for n, (v, until) in self.values.items())
+        sets = sorted((n, tuple(sorted((m, s - now) for m, s in members.items()))) for n, members in self.sets.items())
+        return tuple(values), tuple(each for each in sets if each[1])
+
+    def restore(self, snapshot: tuple[Any, ...], now: float) -> None:
+        """Make it so again."""
+        values, sets = snapshot
+        self.values = {n: (v, None if left is None else now + left) for n, v, left in values}
+        self.sets = {n: {m: now + left for m, left in members} for n, members in sets}
+
+    def next_expiry(self, now: float) -> float | None:
+        """Seconds until the first key expires, or the first score of a set is reached."""
+        instants = [until for _, until in self.values.values() if until is not None]
+        instants += [score for members in self.sets.values() for score in members.values()]
+        return min((instant - now for instant in instants if instant > now), default=None)

@@ -1,0 +1,45 @@
+"""Count and add under a lock that expires before a paused client is done."""
+
+from py_cachify.commands import Steps
+from py_cachify.protocols import Lease, SlotProtocol
+from simulations.broken.base import Broken
+from simulations.broken.commands import Add, Count, Drop, DropUpTo, GetKey, Remove, ServerClock, SetNew
+
+
+LOCK_SECONDS = 1.0
+
+
+def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | None]:
+    # Whoever finds it locked asks again; a search stops after three attempts.
+    for _ in range(3):
+        if (yield from SetNew(f'{key}-lock', token, LOCK_SECONDS)):
+            break
+    else:
+        return None
+    now = yield from ServerClock()
+    yield from DropUpTo(key, now)
+    lease = None
+    if (yield from Count(key)) < max_size:
+        yield from Add(key, token, now + (slot_exp or 0))
+        lease = Lease(key, token)
+    if (yield from GetKey(f'{key}-lock')) == token:
+        yield from Remove(f'{key}-lock')
+    return lease
+
+
+def _release(lease: Lease) -> Steps[bool]:
+    now = yield from ServerClock()
+    yield from DropUpTo(lease.name, now)
+    return (yield from Drop(lease.name, lease.token))
+
+
+def _size(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001
+    now = yield from ServerClock()
+    return (yield from Count(key, now))
+
+
+SHORT_LOCK = Broken(
+    'short-lock',
+    SlotProtocol('short-lock', _acquire, _release, _size),
+    'its lock expires while a paused client believes that it has it: then two are inside',
+)

@@ -1,0 +1,28 @@
+"""Every interleaving of a few clients of a pool, with faults between any two commands, judged by a model of its own.
+
+::
+
+    from simulations.exploring import explore, subject
+
+    found = explore(subject('check-then-add'))
+    print(found)                        # the shortest schedule that goes wrong, told step by step
+    found.violation.plot()              # the same as a sequence diagram
+"""
+
+from simulations.exploring.explore import Exploration, Failure, explore, replay_schedule
+from simulations.exploring.moves import Move, Schedule
+from simulations.exploring.subjects import SUBJECTS, Scope, Subject, subject
+
+
+__all__ = [
+    'SUBJECTS',
+    'Exploration',
+    'Failure',
+    'Move',
+    'Schedule',
+    'Scope',
+    'Subject',
+    'explore',
+    'replay_schedule',
+    'subject',
+]

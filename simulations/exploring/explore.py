@@ -1,0 +1,321 @@
+"""Search the schedules of a protocol for one that goes wrong: all of them in a small scope, or random ones."""
+
+import random
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tqdm.auto import tqdm
+
+from simulations.arguments import whole_number
+from simulations.exploring.moves import STEP, WAIT, Move, Schedule
+from simulations.exploring.states import Happened, ImpossibleMoveError, Machine, State
+from simulations.exploring.subjects import Scope, Subject, subject
+from simulations.exploring.words import told
+from simulations.exploring.worlds import World
+
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_STATES = 200_000
+_FAULT_SHARE = 0.2
+"""Of the moves of a random schedule, while faults are left."""
+
+
+class Failure(NamedTuple):
+    """A schedule that goes wrong.
+
+    Attributes:
+        schedule: what happened; it makes the same happen again.
+        reason: which promise was broken, in a sentence.
+        story: what each move came to.
+        found_after: how many schedules were tried before; of an exhaustive search, how many states were seen.
+    """
+
+    schedule: Schedule
+    reason: str
+    story: tuple[Happened, ...]
+    found_after: int
+
+    def __str__(self) -> str:
+        return told(self.story, self.reason)
+
+    def plot(self, ax: 'Axes | None' = None) -> 'Axes':
+        """Draw it as a sequence diagram: clients and store as lanes, time downwards, the instant it goes wrong marked."""
+        from simulations.exploring.diagram import plot_schedule
+
+        return plot_schedule(self, ax)
+
+    def to_test(self, name: str = 'this_schedule') -> str:
+        """The text of a pytest test that makes the same happen again and fails as long as it goes wrong."""
+        from simulations.exploring.words import as_test
+
+        return as_test(self.schedule, self.reason, name)
+
+
+class Exploration(NamedTuple):
+    """What a search found.
+
+    Attributes:
+        subject: the protocol.
+        scope: what was searched.
+        exhaustive: whether every schedule of the scope was, rather than random ones.
+        complete: whether the search came to its end.
+        states: how many different states there were.
+        steps: how many moves were made.
+        schedules: how many schedules that is, from beginning to end.
+        seconds: how long it took.
+        seed: of a random search.
+        violation: the schedule that goes wrong, if one was found; the shortest there is, of an exhaustive search.
+    """
+
+    subject: Subject
+    scope: Scope
+    exhaustive: bool
+    complete: bool
+    states: int
+    steps: int
+    schedules: int
+    seconds: float
+    seed: int
+    violation: Failure | None
+
+    def __str__(self) -> str:
+        scope = self.scope
+        fault = 'no fault' if not scope.faults else f'at most {scope.faults} of the faults {", ".join(scope.kinds)}'
+        how = 'every schedule' if self.exhaustive else f'random schedules, seed {self.seed}'
+        lines = [
+            f'{self.subject.name}: {self.subject.idea}',
+            f'  scope       {scope.clients} clients, a pool of {scope.max_size}, {scope.rounds} rounds each, {fault}',
+            f'  searched    {how}: {self.schedules:,} schedules, {self.states:,} states, {self.steps:,} moves',
+            f'  took        {self.seconds:.2f} s',
+        ]
+        if self.violation is None:
+            verdict = 'nothing goes wrong' if self.complete else 'nothing went wrong so far: the search was cut off'
+            return '\n'.join([*lines, f'  verdict     {verdict}'])
+        count = len(self.violation.schedule.moves)
+        lines.append(f'  verdict     GOES WRONG after {count} moves: {self.violation.reason}')
+        return '\n'.join([*lines, str(self.violation)])
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            'protocol': self.subject.name,
+            'scope': self.scope._asdict(),
+            'exhaustive': self.exhaustive,
+            'complete': self.complete,
+            'schedules': self.schedules,
+            'states': self.states,
+            'steps': self.steps,
+            'seconds': self.seconds,
+            'seed': self.seed,
+            'violation': None if self.violation is None else self.violation.reason,
+            'found_after': None if self.violation is None else self.violation.found_after,
+            'schedule': None if self.violation is None else self.violation.schedule.to_json(),
+        }
+
+
+def explore(
+    subject: Subject,
+    scope: Scope | None = None,
+    *,
+    schedules: int | None = None,
+    seed: int = 0,
+    world: World | None = None,
+    most_states: int = MOST_STATES,
+    progress: bool = False,
+) -> Exploration:
+    """Search for a schedule in which a protocol breaks its promise.
+
+    Between any two commands of a client another one may go on, time may pass until the next slot expires, or a fault
+    may happen; everything is judged by :class:`simulations.exploring.monitor.Monitor`, and when all clients are done or
+    have crashed, and all had time to expire, the pool must be empty and have room.
+
+    Args:
+        subject: the protocol, see :func:`simulations.exploring.subject`.
+        scope: what is searched, by default the subject's own.
+        schedules: so many random schedules; by default every one, states that are alike taken as one.
+        seed: of a random search.
+        world: the store, by default the subject's own.
+        most_states: an exhaustive search is cut off there.
+        progress: show a progress bar on standard error, or in the notebook.
+
+    Example::
+
+        print(explore(subject('check-then-add')))
+    """
+    scope = subject.scope if scope is None else scope
+    for name in ('clients', 'max_size', 'rounds', 'slot_exp'):
+        whole_number(name, getattr(scope, name), 1)
+    whole_number('faults', scope.faults, 0)
+    if scope.clients > 26:
+        raise ValueError(f'clients must be at most 26, got {scope.clients}')
+    machine = Machine(subject, scope, world)
+    began = time.perf_counter()
+    with tqdm(unit=' states', disable=not progress, dynamic_ncols=True) as bar:
+        if schedules is None:
+            found = _Exhaustive(machine, subject, scope, most_states, bar).search()
+        else:
+            whole_number('schedules', schedules, 1)
+            found = _at_random(machine, subject, scope, schedules, seed, bar)
+    return found._replace(seconds=time.perf_counter() - began)
+
+
+def replay_schedule(schedule: Schedule, world: World | None = None) -> Failure | None:
+    """Make the same happen again; ``None`` if nothing goes wrong any more.
+
+    Args:
+        schedule: what happened.
+        world: another store than the subject's own.
+
+    Raises:
+        ValueError: there is no such protocol, or one of the moves cannot be made.
+    """
+    known = subject(schedule.protocol)
+    faults = sum(move.do not in (STEP, WAIT) for move in schedule.moves)
+    scope = Scope(schedule.clients, schedule.max_size, schedule.rounds, faults, schedule.slot_exp)
+    return _follow(Machine(known, scope, world), schedule, strict=True)
+
+
+def _follow(machine: Machine, schedule: Schedule, strict: bool) -> Failure | None:
+    state, story, made = machine.start(), [], []
+    for move in schedule.moves:
+        try:
+            state, happened, wrong = machine.make(state, move)
+        except ImpossibleMoveError as error:
+            if strict:
+                raise ValueError(f'move {len(made) + 1}, {move.do}, cannot be made: {error}') from None
+            continue
+        story.append(happened)
+        made.append(move)
+        if wrong:
+            return Failure(schedule.with_moves(made), wrong, tuple(story), 0)
+    wrong = machine.left_behind(state) if state.over else None
+    return Failure(schedule.with_moves(made), wrong, tuple(story), 0) if wrong else None
+
+
+class _Exhaustive:
+    """Breadth first, so that the first schedule that goes wrong is as short as any."""
+
+    def __init__(self, machine: Machine, subject: Subject, scope: Scope, most: int, bar: 'tqdm[None]') -> None:
+        self._machine = machine
+        self._subject = subject
+        self._scope = scope
+        self._most = most
+        self._bar = bar
+        start = machine.start()
+        self._number: dict[State, int] = {start: 0}
+        self._came_by: list[tuple[int, Move] | None] = [None]
+        self._following: list[list[int]] = [[]]
+        self._waiting = deque([start])
+        self._steps = 0
+
+    def search(self) -> Exploration:
+        while self._waiting:
+            state = self._waiting.popleft()
+            here = self._number[state]
+            if state.over and (wrong := self._machine.left_behind(state)):
+                return self._found(self._way_to(here), wrong)
+            for move in list(self._machine.moves(state)):
+                after, _, wrong = self._machine.make(state, move)
+                self._steps += 1
+                if wrong:
+                    return self._found([*self._way_to(here), move], wrong)
+                if after not in self._number:
+                    if len(self._number) >= self._most:
+                        return self._outcome(complete=False, violation=None)
+                    self._number[after] = len(self._came_by)
+                    self._came_by.append((here, move))
+                    self._following.append([])
+                    self._waiting.append(after)
+                    self._bar.update()
+                self._following[here].append(self._number[after])
+        return self._outcome(complete=True, violation=None)
+
+    def _way_to(self, number: int) -> list[Move]:
+        moves = []
+        while (came := self._came_by[number]) is not None:
+            number, move = came
+            moves.append(move)
+        return moves[::-1]
+
+    def _found(self, moves: Sequence[Move], reason: str) -> Exploration:
+        failure = _follow(self._machine, _schedule(self._subject, self._scope, moves), strict=True)
+        if failure is None or failure.reason != reason:
+            raise RuntimeError(f'a schedule done twice came out differently: {reason}, then {failure}')
+        return self._outcome(complete=True, violation=failure._replace(found_after=len(self._number)))
+
+    def _outcome(self, complete: bool, violation: Failure | None) -> Exploration:
+        return Exploration(
+            self._subject,
+            self._scope,
+            exhaustive=True,
+            complete=complete,
+            states=len(self._number),
+            steps=self._steps,
+            schedules=_count_ways(self._following),
+            seconds=0.0,
+            seed=0,
+            violation=violation,
+        )
+
+
+def _count_ways(following: list[list[int]]) -> int:
+    """How many ways lead from the first state to one that nothing follows: no way comes back to where it was."""
+    ways: dict[int, int] = {}
+    stack = [0]
+    while stack:
+        here = stack[-1]
+        missing = [each for each in following[here] if each not in ways]
+        if missing:
+            stack += missing
+        else:
+            ways[here] = sum(ways[each] for each in following[here]) or 1
+            stack.pop()
+    return ways[0]
+
+
+def _schedule(subject: Subject, scope: Scope, moves: Sequence[Move]) -> Schedule:
+    return Schedule(subject.name, scope.clients, scope.max_size, scope.slot_exp, scope.rounds, tuple(moves))
+
+
+def _at_random(
+    machine: Machine, subject: Subject, scope: Scope, schedules: int, seed: int, bar: 'tqdm[None]'
+) -> Exploration:
+    stream = random.Random(f'{seed} schedules')
+    seen: set[State] = set()
+    steps, failure, count = 0, None, 0
+    for count in range(1, schedules + 1):
+        state, moves, wrong = machine.start(), [], None
+        while not state.over and not wrong:
+            possible = list(machine.moves(state))
+            faults = [move for move in possible if move.do not in (STEP, WAIT)]
+            plain = [move for move in possible if move.do in (STEP, WAIT)]
+            move = stream.choice(faults if faults and stream.random() < _FAULT_SHARE else plain)
+            state, _, wrong = machine.make(state, move)
+            moves.append(move)
+            steps += 1
+            seen.add(state)
+        if wrong or (wrong := machine.left_behind(state)):
+            failure = shrink(machine, _schedule(subject, scope, moves))._replace(found_after=count)
+            break
+        bar.update()
+    return Exploration(subject, scope, False, True, len(seen), steps, count, 0.0, seed, failure)
+
+
+def shrink(machine: Machine, schedule: Schedule) -> Failure:
+    """A schedule that goes wrong, without the moves that it does not need: none can be left out any more."""
+    failure = _follow(machine, schedule, strict=False)
+    if failure is None:
+        raise RuntimeError('a schedule done twice came out differently: nothing goes wrong the second time')
+    place = 0
+    while place < len(failure.schedule.moves):
+        moves = failure.schedule.moves
+        shorter = _follow(machine, failure.schedule.with_moves(moves[:place] + moves[place + 1 :]), strict=False)
+        if shorter is not None and len(shorter.schedule.moves) < len(moves):
+            failure, place = shorter, 0
+        else:
+            place += 1
+    return failure

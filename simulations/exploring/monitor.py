@@ -1,0 +1,166 @@
+"""Judge a history of calls and returns while it happens, by a model of what a pool is.
+
+Written from the reference, sharing no code with the library.  The model is sequential: a set of tokens, each with the
+instant at which its slot expires.  A history is *linearizable* if each call can be thought to happen as a whole at one
+instant between call and return, so that every answer is the model's; a call whose outcome is unknown may happen at any
+later instant, or never (M. Herlihy and J. Wing, "Linearizability", ACM Transactions on Programming Languages and
+Systems 12, 1990).
+
+All ways to think so are followed at once (G. Lowe, "Testing for linearizability", Concurrency and Computation 29, 2017):
+what is kept is the set of the states in which the pool can be, and the history goes wrong when it becomes empty.  The
+number of calls that are under way at once bounds it, not the length of the history.
+
+Besides it counts *grants*: a lease surely lasts from the return of the acquire to the call of the release, or to the
+earliest instant at which it can expire; there are never more than ``max_size``.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Call(NamedTuple):
+    """An operation under way."""
+
+    what: str
+    token: str
+
+
+class State(NamedTuple):
+    """One way in which the pool can be: who holds a slot for how many seconds yet, and which calls have happened so.
+
+    Attributes:
+        slots: (token, seconds left) of live slots.
+        done: (call, answer) of calls that happened but have not returned.
+    """
+
+    slots: frozenset[tuple[str, float]]
+    done: frozenset[tuple[Call, bool]]
+
+
+class Monitor(NamedTuple):
+    """What is known of the pool so far; a value, from which the next one is made.
+
+    Attributes:
+        max_size: slots of the pool.
+        slot_exp: life of a slot in seconds.
+        honest: whether a refusal must be one at some instant; else it is always allowed.
+        pending: the calls under way, those of unknown outcome included.
+        states: the ways in which the pool can be.
+        leases: (token, seconds for which it surely lasts yet).
+        called: (token, seconds since its acquire was called).
+    """
+
+    max_size: int
+    slot_exp: float
+    honest: bool
+    pending: frozenset[Call]
+    states: frozenset[State]
+    leases: frozenset[tuple[str, float]]
+    called: frozenset[tuple[str, float]]
+
+    @classmethod
+    def start(cls, max_size: int, slot_exp: float, honest: bool) -> 'Monitor':
+        """An empty pool."""
+        nothing: frozenset[tuple[str, float]] = frozenset()
+        return cls(max_size, slot_exp, honest, frozenset(), frozenset([State(nothing, frozenset())]), nothing, nothing)
+
+    def call(self, what: str, token: str) -> 'Monitor':
+        """A client calls ``acquire`` or ``release``."""
+        leases, called = self.leases, self.called
+        if what == 'release':
+            leases = frozenset(lease for lease in leases if lease[0] != token)
+        else:
+            called |= {(token, 0.0)}
+        return self._replace(pending=self.pending | {Call(what, token)}, leases=leases, called=called)
+
+    def returned(
+        self, what: str, token: str, answer: bool, repeated: bool = False
+    ) -> tuple['Monitor', str | None]:
+        """The call returned with this answer; the second value says what is wrong, if something is.
+
+        A release that was ``repeated`` by the client's driver may be told that the slot is gone, as it was the first one
+        that took it.
+        """
+        call = Call(what, token)
+        ways = self._closure()
+        answers = {answer, True} if repeated and what == 'release' else {answer}
+        agreeing = {
+            state._replace(done=state.done - {(call, each)})
+            for state in ways
+            for each in answers
+            if (call, each) in state.done
+        }
+        leases = self.leases
+        if what == 'acquire' and answer:
+            [since] = [seconds for known, seconds in self.called if known == token]
+            leases |= {(token, self.slot_exp - since)} if since < self.slot_exp else set()
+        called = frozenset(each for each in self.called if each[0] != token)
+        following = self._replace(
+            pending=self.pending - {call}, states=frozenset(agreeing), leases=leases, called=called
+        )
+        if len(leases) > self.max_size:
+            holders = ', '.join(sorted(token for token, _ in leases))
+            return following, f'{len(leases)} hold a slot of a pool of {self.max_size} at once: {holders}'
+        if not agreeing:
+            return following, self._why(what, token, answer)
+        return following, None
+
+    def failed(self, token: str, undone: bool) -> 'Monitor':
+        """An acquire ended with an error: if it was undone nothing of it is left, else it may yet have happened."""
+        call = Call('acquire', token)
+        if not undone:
+            return self
+        undoing = self._replace(pending=self.pending | {Call('release', token)})
+        ways = {
+            State(state.slots, frozenset(done for done in state.done if done[0].token != token))
+            for state in undoing._closure()
+            if all(held != token for held, _ in state.slots)
+        }
+        called = frozenset(each for each in self.called if each[0] != token)
+        return self._replace(pending=self.pending - {call}, states=frozenset(ways), called=called)
+
+    def _why(self, what: str, token: str, answer: bool) -> str:
+        if what == 'acquire' and answer:
+            return f'{token} was granted a slot although {self.max_size} were taken all the while'
+        if what == 'acquire':
+            return f'{token} was refused although a slot was free all the while'
+        if answer:
+            return f'{token} released a slot that it did not have any more'
+        return f'{token} was told that its slot was gone, and it had not expired'
+
+    def passed(self, seconds: float) -> 'Monitor':
+        """Time passes.  What is under way may have happened before it did."""
+        states = frozenset(
+            State(frozenset((token, left - seconds) for token, left in state.slots if left > seconds), state.done)
+            for state in self._closure()
+        )
+        leases = frozenset((token, left - seconds) for token, left in self.leases if left > seconds)
+        called = frozenset((token, since + seconds) for token, since in self.called)
+        return self._replace(states=states, leases=leases, called=called)
+
+    def counts(self) -> set[int]:
+        """How many slots can be taken now, whatever of what is under way has happened."""
+        return {len(state.slots) for state in self._closure()}
+
+    def _closure(self) -> set[State]:
+        """All ways in which the pool can be, with any of the calls under way having happened by now, in any order."""
+        found = set(self.states)
+        new: Iterable[State] = self.states
+        while new:
+            reached = {after for state in new for call in self.pending for after in self._happen(state, call)}
+            new = reached - found
+            found |= reached
+        return found
+
+    def _happen(self, state: State, call: Call) -> Iterable[State]:
+        if any(done == call for done, _ in state.done):
+            return
+        holds = [slot for slot in state.slots if slot[0] == call.token]
+        if call.what == 'release':
+            yield State(state.slots - set(holds), state.done | {(call, bool(holds))})
+        elif holds:
+            yield State(state.slots, state.done | {(call, True)})
+        elif len(state.slots) < self.max_size:
+            yield State(state.slots | {(call.token, self.slot_exp)}, state.done | {(call, True)})
+        if call.what == 'acquire' and (not self.honest or (len(state.slots) >= self.max_size and not holds)):
+            yield State(state.slots, state.done | {(call, False)})

@@ -1,0 +1,208 @@
+"""The states of an exploration, and how one leads to the next.
+
+A state holds all that decides what can happen and whether it is right: the clients, the store, what the monitor knows, how
+many faults are left, what time it is.  Two ways into equal states are one from there on.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from py_cachify.drivers import run
+from simulations.exploring.clients import KEY, LOST, Asked, Client, Raised, Returned, follow, operation
+from simulations.exploring.monitor import Monitor
+from simulations.exploring.moves import CRASH, HURRY, LOSE_REPLY, LOSE_REQUEST, REPEAT, STEP, WAIT, Move
+from simulations.exploring.subjects import Scope, Subject
+from simulations.exploring.worlds import Snapshot, World
+
+
+class State(NamedTuple):
+    """One state."""
+
+    clients: tuple[Client, ...]
+    store: Snapshot
+    monitor: Monitor
+    faults: int
+    now: float = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether no client will do anything any more."""
+        return all(client.over for client in self.clients)
+
+
+class Happened(NamedTuple):
+    """What a move came to, for those who read it.
+
+    Attributes:
+        move: which.
+        called: the operation that began with it, if one did: ``acquire A1``.
+        command: what was asked of the store, if something was.
+        answers: what the store answered, once or, if it was asked again, twice.
+        told: what the client was told: the answer, or that the connection is lost.
+        ended: how the operation ended with it, if it did: ``granted``, ``refused``, ``released``, ``too late``, ``failed``.
+        seconds: for how long time passed.
+        token: of the operation.
+    """
+
+    move: Move
+    called: str = ''
+    command: Any = None
+    answers: tuple[Any, ...] = ()
+    told: str = ''
+    ended: str = ''
+    seconds: float = 0.0
+    token: str = ''
+
+
+class ImpossibleMoveError(ValueError):
+    """A move that cannot be made in this state."""
+
+
+class Machine:
+    """Makes the states of a subject in a scope."""
+
+    def __init__(self, subject: Subject, scope: Scope, world: World | None = None) -> None:
+        self._subject = subject
+        self._scope = scope
+        self._world = subject.world() if world is None else world
+        # As it was, an empty store: a server may have kept something of another exploration.
+        self._world.restore(self._empty())
+
+    def _empty(self) -> Snapshot:
+        return self._subject.world().snapshot()
+
+    def start(self) -> State:
+        """Nobody has done anything yet."""
+        scope = self._scope
+        clients = tuple(Client(number) for number in range(scope.clients))
+        monitor = Monitor.start(scope.max_size, float(scope.slot_exp), self._subject.honest)
+        return State(clients, self._empty(), monitor, scope.faults)
+
+    def moves(self, state: State) -> Iterator[Move]:
+        """What can happen next."""
+        for client in state.clients:
+            if client.over:
+                continue
+            yield Move(STEP, client.number)
+            if not state.faults:
+                continue
+            busy = client.answers is not None or client.lease is not None
+            for fault in self._scope.kinds:
+                # Who has not begun loses nothing by a crash; a clock that is ahead already stays so.
+                if not ((fault == CRASH and not busy) or (fault == HURRY and client.ahead)):
+                    yield Move(fault, client.number)
+        paused = any(client.answers is not None and not client.over for client in state.clients)
+        if state.over or (paused and not self._scope.pauses):
+            return
+        if self._next_expiry(state) is not None:
+            yield Move(WAIT)
+
+    def _put_back(self, state: State) -> None:
+        self._world.now = state.now
+        self._world.restore(state.store)
+
+    def _next_expiry(self, state: State) -> float | None:
+        self._put_back(state)
+        stored = self._world.next_expiry()
+        known = [left for each in state.monitor.states for _, left in each.slots]
+        return min((each for each in (stored, *known) if each is not None), default=None)
+
+    def make(self, state: State, move: Move) -> tuple[State, Happened, str | None]:
+        """Make a move; the third value says what is wrong, if something is.
+
+        Raises ``ImpossibleMoveError`` if it cannot be made.
+        """
+        if move.do == WAIT:
+            return self._wait(state, move)
+        if not 0 <= move.client < len(state.clients) or state.clients[move.client].over:
+            raise ImpossibleMoveError(f'client {move.client} does nothing any more')
+        client = state.clients[move.client]
+        if move.do != STEP:
+            if not state.faults:
+                raise ImpossibleMoveError('no fault is left')
+            state = state._replace(faults=state.faults - 1)
+        if move.do == CRASH:
+            crashed = client._replace(over=True, answers=None)
+            return self._with(state, crashed), Happened(move, token=client.token), None
+        if move.do == HURRY:
+            return self._with(state, client._replace(ahead=True)), Happened(move), None
+        return self._ask(state, client, move)
+
+    def _with(self, state: State, client: Client) -> State:
+        clients = (*state.clients[: client.number], client, *state.clients[client.number + 1 :])
+        return state._replace(clients=clients)
+
+    def _wait(self, state: State, move: Move) -> tuple[State, Happened, str | None]:
+        seconds = self._next_expiry(state)
+        if seconds is None:
+            raise ImpossibleMoveError('nothing is left that could expire')
+        self._put_back(state)
+        self._world.now = now = state.now + seconds
+        after = state._replace(store=self._world.snapshot(), monitor=state.monitor.passed(seconds), now=now)
+        return after, Happened(move, seconds=seconds), None
+
+    def _steps(self, client: Client) -> Any:
+        return operation(client, self._subject.protocol, self._scope.max_size, float(self._scope.slot_exp))
+
+    def _ask(self, state: State, client: Client, move: Move) -> tuple[State, Happened, str | None]:
+        monitor, what, token = state.monitor, client.what, client.token
+        called = ''
+        if client.answers is None:
+            monitor, called = monitor.call(what, token), f'{what} {token}'
+            client = client._replace(answers=())
+        answered = client.answers or ()
+        stands = follow(self._steps(client), answered)
+        if not isinstance(stands, Asked):
+            raise TypeError(f'the protocol {self._subject.name} asks nothing of the store: {stands!r}')
+        offset = float(self._scope.slot_exp) if client.ahead else 0.0
+        self._put_back(state)
+        times = {LOSE_REQUEST: 0, REPEAT: 2}.get(move.do, 1)
+        answers = tuple(self._world.perform(stands.command, offset) for _ in range(times))
+        told = LOST if move.do in (LOSE_REQUEST, LOSE_REPLY) else answers[-1]
+        store = self._world.snapshot()
+        client = client._replace(answers=(*answered, told), repeated=client.repeated or move.do == REPEAT)
+        stands_now = follow(self._steps(client), client.answers or ())
+        ended, wrong = '', None
+        if not isinstance(stands_now, Asked):
+            client, monitor, ended, wrong = self._end(client, monitor, stands_now)
+        words = 'connection lost' if told is LOST else repr(told)
+        happened = Happened(move, called, stands.command, answers, words, ended, token=token)
+        return self._with(state._replace(store=store, monitor=monitor), client), happened, wrong
+
+    def _end(
+        self, client: Client, monitor: Monitor, stands: Returned | Raised
+    ) -> tuple[Client, Monitor, str, str | None]:
+        token = client.token
+        wrong: str | None = None
+        if isinstance(stands, Raised):
+            if client.lease is None:
+                monitor = monitor.failed(token, stands.undone)
+            ended, lease = 'failed', None
+        elif client.lease is None:
+            lease = stands.result
+            monitor, wrong = monitor.returned('acquire', token, lease is not None)
+            ended = 'refused' if lease is None else 'granted'
+        else:
+            monitor, wrong = monitor.returned('release', token, bool(stands.result), client.repeated)
+            ended, lease = 'released' if stands.result else 'too late', None
+        rounds = client.round + (lease is None)
+        over = rounds >= self._scope.rounds and lease is None
+        client = client._replace(round=rounds, lease=lease, answers=None, repeated=False, over=over)
+        return client, monitor, ended, wrong
+
+    def left_behind(self, state: State) -> str | None:
+        """Of a state in which all is over: what is wrong after everything had time to expire, if something is."""
+        while self._next_expiry(state) is not None:
+            state, _, _ = self._wait(state, Move(WAIT))
+        self._put_back(state)
+        protocol, size = self._subject.protocol, self._scope.max_size
+
+        def perform(command: Any) -> Any:
+            return self._world.perform(command, 0.0)
+
+        taken = run(protocol.size(KEY, size), perform)
+        if taken:
+            return f'{taken} of {size} slots are taken for ever, and nobody holds one'
+        if run(protocol.acquire(KEY, 'Z1', size, float(self._scope.slot_exp)), perform) is None:
+            return 'nobody holds a slot, and yet the pool is full'
+        return None

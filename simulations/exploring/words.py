@@ -1,0 +1,74 @@
+"""A schedule in words: numbered sentences, and a test of it."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from simulations.exploring.clients import name_of
+from simulations.exploring.moves import CRASH, HURRY, LOSE_REPLY, LOSE_REQUEST, REPEAT, WAIT, Schedule
+from simulations.exploring.states import Happened
+
+
+def told(story: Sequence[Happened], reason: str) -> str:
+    """The story as numbered sentences, the last of which says what is wrong."""
+    lines = [f'  {number:>2}. {sentence(each)}' for number, each in enumerate(story, 1)]
+    return '\n'.join([*lines, f'      ! {reason}'])
+
+
+def sentence(happened: Happened) -> str:
+    """One move in words."""
+    do, client = happened.move
+    if do == WAIT:
+        return f'{happened.seconds:g} s pass.'
+    who = f'Client {name_of(client)}'
+    if do == CRASH:
+        return f'{who} crashes, and does nothing ever again.'
+    if do == HURRY:
+        return f'The clock of {who[0].lower()}{who[1:]} is ahead from now on, by the life of a slot.'
+    begins = {'acquire': f'{who} wants a slot', 'release': f'{who} gives its slot back'}
+    first = begins.get(happened.called.partition(' ')[0], who)
+    asks = f'{first}{":" if happened.called else ""} it asks {command_words(happened.command)}'
+    if not happened.called:
+        asks = f'{who} asks {command_words(happened.command)}'
+    answer = f'is told {happened.told}'
+    if do == LOSE_REQUEST:
+        answer = 'the request is lost, and so is the connection'
+    elif do == LOSE_REPLY:
+        answer = f'it happens, the answer {happened.answers[0]!r} is lost, and so is the connection'
+    elif do == REPEAT:
+        answer = (
+            f'the answer {happened.answers[0]!r} is lost, its driver asks again, and it is told {happened.answers[1]!r}'
+        )
+    ends = {
+        'granted': f': {happened.token} has a slot',
+        'refused': f': {happened.token} is refused',
+        'released': f': {happened.token} has released its slot',
+        'too late': f': the slot of {happened.token} was gone',
+        'failed': f': the attempt of {happened.token} has failed',
+    }
+    return f'{asks}; {answer}{ends.get(happened.ended, "")}.'
+
+
+def command_words(command: Any) -> str:
+    """A command as one would call it: its name, and what it is given."""
+    fields = [name for name in getattr(type(command), '__slots__', ()) if name != '__weakref__']
+    given = ', '.join(_value(getattr(command, name)) for name in fields)
+    return f'{type(command).__name__}({given})'
+
+
+def _value(value: Any) -> str:
+    return f'{value:g}' if isinstance(value, float) else str(value)
+
+
+def as_test(schedule: Schedule, reason: str, name: str) -> str:
+    """The text of a pytest test of a schedule."""
+    text = json.dumps(schedule.to_json(), indent=4)
+    return (
+        'import json\n\n'
+        'from simulations.exploring import Schedule, replay_schedule\n\n\n'
+        f'def test_{name}_keeps_every_promise() -> None:\n'
+        f'    """It was seen to go wrong: {reason}."""\n'
+        f"    schedule = Schedule.from_json(json.loads('''{text}'''))\n\n"
+        '    failure = replay_schedule(schedule)\n'
+        '    assert failure is None, failure\n'
+    )

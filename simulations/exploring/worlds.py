@@ -1,0 +1,162 @@
+"""Stores that can be put back to how they were: what an exploration carries commands out on.
+
+A snapshot is a plain value, equal for two states in which the same will happen.  Instants in it are relative to the
+present, so that it does not matter when something happened.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from py_cachify import MemoryClient
+from py_cachify.backends.base import Backend
+from py_cachify.backends.memory import MemoryBackend
+from py_cachify.backends.plain import PlainBackend
+from py_cachify.backends.redis import RedisBackend
+from py_cachify.commands import Command
+from simulations.broken.commands import KeyValues
+
+
+Snapshot = tuple[Any, ...]
+
+
+class World(Protocol):
+    """A store under virtual time."""
+
+    now: float
+
+    def perform(self, command: Command[Any], offset: float) -> Any:
+        """Carry out a command for a client whose own clock is ahead by ``offset`` seconds."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """How the store is, relative to ``now``."""
+        ...
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Make it so again, at the present ``now``."""
+        ...
+
+    def next_expiry(self) -> float | None:
+        """Seconds until the first of what it holds expires."""
+        ...
+
+
+class MemoryWorld:
+    """The library's own store in memory: pools under ``MemoryBackend``, names under the plain contract."""
+
+    def __init__(self, backend: Callable[[MemoryClient], Backend]) -> None:
+        self.now = 0.0
+        self._client = MemoryClient(lambda: self.now)
+        self._backend = backend(self._client)
+
+    def perform(self, command: Command[Any], offset: float) -> Any:  # noqa: ARG002 - it has a clock of its own
+        return self._backend.perform(command)
+
+    def snapshot(self) -> Snapshot:
+        self._client.count_slots('')
+        self._client.get('')
+        slots, names = self._live()
+        values = self._client._values  # noqa: SLF001 - it is taken to pieces and put together here
+        return (
+            tuple(sorted((group, item, until - self.now) for group, item, until in slots)),
+            tuple(sorted((item, values[item], until - self.now) for _, item, until in names)),
+        )
+
+    def _live(self) -> list[list[tuple[str, str, float]]]:
+        kept = (self._client._slots, self._client._names)  # noqa: SLF001
+        return [
+            [(group, item, until) for group, items in expiries.live.items() for item, until in items.items()]
+            for expiries in kept
+        ]
+
+    def restore(self, snapshot: Snapshot) -> None:
+        client = MemoryClient(lambda: self.now)
+        slots, names = snapshot
+        for group, item, left in slots:
+            client._slots.add(group, item, self.now + left)  # noqa: SLF001
+        for name, value, left in names:
+            client.set(name, value, ex=None if left == float('inf') else left)
+        for name in ('_slots', '_names', '_values'):
+            setattr(self._client, name, getattr(client, name))
+
+    def next_expiry(self) -> float | None:
+        left = [until - self.now for kept in self._live() for _, _, until in kept]
+        return min((each for each in left if 0 < each < float('inf')), default=None)
+
+
+class RedisWorld:
+    """The shipped scripts, on fakeredis or a server, in a database of its own that is emptied."""
+
+    def __init__(self, client: Any) -> None:
+        self.now = 0.0
+        self._client = client
+        self._backend = RedisBackend(client, lambda: self.now)
+
+    def perform(self, command: Command[Any], offset: float) -> Any:  # noqa: ARG002 - the server's clock decides
+        return self._backend.perform(command)
+
+    def snapshot(self) -> Snapshot:
+        return tuple(
+            (key, tuple((member, score - self.now) for member, score in sorted(self._slots(key))))
+            for key in sorted(self._client.keys('*'))
+        )
+
+    def _slots(self, key: bytes) -> list[tuple[bytes, float]]:
+        found: list[tuple[bytes, float]] = self._client.zrange(key, 0, -1, withscores=True)
+        return found
+
+    def restore(self, snapshot: Snapshot) -> None:
+        self._client.flushdb()
+        for key, members in snapshot:
+            self._client.zadd(key, {member: self.now + left for member, left in members})
+
+    def next_expiry(self) -> float | None:
+        left = [score - self.now for key in self._client.keys('*') for _, score in self._slots(key)]
+        return min((each for each in left if 0 < each < float('inf')), default=None)
+
+
+class KeyValueWorld:
+    """What the broken protocols are written for: a server of keys, values, counters and lists."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._store = KeyValues()
+
+    def perform(self, command: Command[Any], offset: float) -> Any:
+        return self._store.perform(command, self.now, self.now + offset)
+
+    def snapshot(self) -> Snapshot:
+        return self._store.snapshot(self.now)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        self._store.restore(snapshot, self.now)
+
+    def next_expiry(self) -> float | None:
+        return self._store.next_expiry(self.now)
+
+
+def memory_world() -> World:
+    """The store in memory, slots taken as a whole."""
+    return MemoryWorld(MemoryBackend)
+
+
+def plain_world() -> World:
+    """The plain contract, on names in memory."""
+    return MemoryWorld(PlainBackend)
+
+
+def fakeredis_world() -> World:
+    """The shipped Lua scripts on fakeredis."""
+    import fakeredis
+
+    return RedisWorld(fakeredis.FakeRedis(server=fakeredis.FakeServer()))
+
+
+def server_world(url: str) -> World:
+    """The shipped Lua scripts on a server, in the database that the URL names, which must be empty."""
+    import redis
+
+    client = redis.Redis.from_url(url, single_connection_client=True)
+    if client.dbsize():
+        raise ValueError(f'the database of {url} is not empty: an exploration empties it again and again')
+    return RedisWorld(client)
