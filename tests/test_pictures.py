@@ -16,7 +16,8 @@ from matplotlib.patches import Rectangle
 
 from simulations import Poisson, Result, Scenario, Trace, colours, parse_holding, replay
 from simulations.history import Block
-from simulations.plots.close_up import counts
+from simulations.holders import Part, follow, nobody
+from simulations.plots.close_up import choose, counts
 from simulations.plots.occupancy import SPANS_DRAWN
 from simulations.refusals import Retry
 
@@ -119,6 +120,18 @@ def test_a_long_run_is_drawn_as_an_envelope_that_touches_every_extreme() -> None
     assert most.max() == run.figures.occupancy_peak == 8
     lengths = np.diff(edges)
     assert mean[:-1] @ lengths / lengths.sum() == pytest.approx(run.figures.occupancy_mean, rel=1e-9)
+
+
+def test_no_short_peak_is_lost_in_an_envelope() -> None:
+    """Each of many is drawn, however short it is."""
+    peaks = [37.2 + 101 * number for number in range(29)]
+    jobs = [*((float(second), 0.1) for second in range(3000)), *((peak, 0.01) for peak in peaks for _ in range(4))]
+    ax = replay(Trace(jobs), max_size=4).plot_occupancy(axes())
+    edges, most = (np.asarray(values) for values in ax.get_lines()[0].get_data())
+    # The horizontal axis is in minutes; a peak may be at an edge.
+    spans = [np.searchsorted(edges * 60, [peak, peak + 0.01], side='right') - 1 for peak in peaks]
+
+    assert [most[span].max() for span in spans] == [4] * len(peaks)
 
 
 def test_the_colours_differ_in_grey() -> None:
@@ -429,6 +442,23 @@ def test_the_slot_is_taken_by_a_job_of_the_same_pool() -> None:
     alone = replay(Trace([(0, 10, 'a'), (5, 2, 'b'), (11, 2, 'a')]), max_size=1, slot_exp=4)
     assert not any('taken' in word for word in words(alone.plot_expiry(axes())))
 
+    never = replay(Trace([(0, 10, 'a'), (5, 2, 'b')]), max_size=1, slot_exp=4)
+    assert not any('taken' in word for word in words(never.plot_expiry(axes())))
+
+
+def test_a_close_up_is_of_a_holder_that_was_kept_from_grant_to_end() -> None:
+    """Even if another, of which less is known, would tell more."""
+    run = replay(Trace([(0, 8), (4, 3), (20, 5), (24.5, 1)]), max_size=1, slot_exp=4)
+    block = run.whole.block
+    rows = [*zip(*(column.tolist() for column in block), strict=True)]
+    part = Part(follow(nobody(), Block.of(rows[:1])), Block.of(rows[1:]))
+    known, less = (choose(kept, kept.holders(), 1, None) for kept in (run.whole, part))
+
+    assert known is not None
+    assert less is not None
+    assert run.whole.holders().jobs[known.late] == 0
+    assert part.holders().jobs[less.late] == 2
+
 
 @pytest.mark.parametrize(
     'jobs',
@@ -438,15 +468,19 @@ def test_the_slot_is_taken_by_a_job_of_the_same_pool() -> None:
         [(0, 10), (9.5, 4)],
         [(0, 10), (4, 0.1)],
         [(0, 4.5), (4.4, 4), (4.45, 1)],
+        [(0, 10), (9.9, 0.05)],
+        [(0, 4.01)],
     ],
-    ids=['short overrun', 'long overrun', 'taken late', 'taken for a moment', 'all at once'],
+    ids=['short overrun', 'long overrun', 'taken late', 'a moment', 'all at once', 'a moment at the end', 'not taken'],
 )
 def test_no_words_of_a_close_up_overlap(jobs: list[tuple[float, float]]) -> None:
     """However the instants lie."""
-    ax = drawn('plot_expiry', replay(Trace(jobs), max_size=1, slot_exp=4), (10, 4.5))
+    ax = drawn('plot_expiry', replay(Trace(jobs), max_size=1, slot_exp=4), (7, 4.5))
     boxes = {text.get_text(): text.get_window_extent() for text in ax.texts}
 
-    assert len(boxes) == 7
+    assert len(boxes) == (7 if len(jobs) > 1 else 6)
+    for word, box in boxes.items():
+        assert ax.bbox.x0 <= box.x0 < box.x1 <= ax.bbox.x1, word
     for one, other in itertools.combinations(boxes, 2):
         assert not boxes[one].overlaps(boxes[other]), (one, other)
 
@@ -500,7 +534,8 @@ def test_a_run_without_jobs_has_pictures(picture: str) -> None:
 
     assert ax.get_xlabel()
     assert ax.get_title().startswith('0 jobs')
-    assert -1 <= ax.get_xlim()[0] <= 0 < ax.get_xlim()[1] <= 3
+    if picture in ('plot_occupancy', 'plot_slots'):
+        assert ax.get_xlim() == (0, 1)
 
 
 def test_the_card_is_compact_and_takes_the_colours_of_the_notebook(expiring: Result) -> None:

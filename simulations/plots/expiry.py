@@ -1,24 +1,25 @@
 """The moment of an expiry in close-up."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 
 from simulations.colours import HELD, LIMIT, OCCUPANCY, RUNNING
 from simulations.holders import Holders
-from simulations.plots.close_up import CloseUp, PoolCounts, choose, counts
-from simulations.plots.frame import new_axes, set_title
+from simulations.plots.close_up import CloseUp, Counts, PoolCounts, choose, counts
+from simulations.plots.frame import letters, new_axes, set_title
 from simulations.report import time_unit
 
 
 if TYPE_CHECKING:
     from simulations.results import Result
 
-_ROOM = 0.17
-_NEAR = 0.14
-"""Words at marks that are nearer to each other, as a share of the width, would overlap."""
-_FAR = 0.6
+_WITHOUT_LABELS = 0.8
+"""The share of the width that labels of the rows leave."""
+_NEAR = 16
+"""Words at marks that are fewer letters from each other would overlap."""
 _HEIGHT = 1.6
 _FAR_ABOVE = 1.5
 _APART = 0.25
@@ -48,19 +49,42 @@ def plot_expiry(result: 'Result', ax: Axes | None = None, job: int | None = None
         body_until=(holders.body_until - granted) / length,
     )
     width = (last - granted) / length
-    rows = _draw_holders(ax, scaled, close, width)
     moments = counts(part, close.pool, granted, last)
+    # Beside the curves there is room for what they are called.
+    beside = max(len(_name(name, level)) for name, level in moments._asdict().items() if name != 'times') + 2
+    wide = max(beside, int(letters(ax, rcParams['font.size']) * _WITHOUT_LABELS) - beside)
+    rows = _draw_holders(ax, scaled, close, _Width(width, wide, beside))
     moments = moments._replace(times=(moments.times - granted) / length)
     _, at_expiry, at_end = _instants(scaled, close.late)
     bottom, ticks = _draw_counts(ax, moments, result.max_size, len(rows) + 0.9)
     ax.vlines([at_expiry, at_end], -0.25, bottom, color=LIMIT, linestyle=':', linewidth=0.8, zorder=0)
     ax.set_ylim(bottom + 0.35, -1.25)
-    ax.set_xlim(-0.03 * width, width * (1 + _ROOM))
+    ax.set_xlim(-0.03 * width, width * (1 + beside / wide))
     ax.set_yticks([*range(len(rows)), *ticks], [*rows, *ticks.values()])
     ax.set_ylabel('slots, bodies (below); holders (above)')
     ax.set_xlabel(f'{unit} since job {holders.jobs[close.late]} acquired its slot')
     set_title(ax, result, f'a slot of {result.max_size:,} that expired under a running body')
     return ax
+
+
+class _Width(NamedTuple):
+    """How wide the close-up is: in the unit of time, and how many letters that are, and how many fit beside it."""
+
+    time: float
+    letters: int
+    beside: int
+
+    def holds(self, begin: float, length: int) -> bool:
+        """Whether so many letters from here on fit."""
+        return begin / self.time * self.letters + length <= self.letters + self.beside
+
+    def near(self, one: float, other: float) -> bool:
+        """Whether words at two instants would overlap."""
+        return abs(other - one) / self.time * self.letters < _NEAR
+
+
+def _name(name: str, level: Counts) -> str:
+    return f'{name} {int(level[-1]):,}'
 
 
 def _instants(holders: Holders, place: int) -> tuple[float, float, float]:
@@ -78,7 +102,7 @@ def _why_none(result: 'Result', job: int | None) -> str:
     return f'no slot expired while its body ran: slots {life}'
 
 
-def _draw_holders(ax: Axes, holders: Holders, close: CloseUp, width: float) -> list[str]:
+def _draw_holders(ax: Axes, holders: Holders, close: CloseUp, width: _Width) -> list[str]:
     """A row for each of the two; returns their names."""
 
     def bar(row: float, begin: float, end: float, **style: str) -> None:
@@ -97,7 +121,7 @@ def _draw_holders(ax: Axes, holders: Holders, close: CloseUp, width: float) -> l
     bar(0, granted, expired, facecolor=HELD, edgecolor=OCCUPANCY)
     bar(0, expired, ended, facecolor='white', edgecolor=RUNNING, hatch='////')
     mark(0, granted, 'acquired', 'left', 16)
-    beside_first, beside_last = expired - granted < _NEAR * width, ended - expired < _NEAR * width
+    beside_first, beside_last = width.near(granted, expired), width.near(expired, ended)
     align = 'left' if beside_first else 'right' if beside_last else 'center'
     mark(0, expired, 'slot expired', align, 30 if beside_first or beside_last else 16)
     mark(0, ended, 'released late', 'right', 16)
@@ -113,9 +137,9 @@ def _draw_holders(ax: Axes, holders: Holders, close: CloseUp, width: float) -> l
     rows = [f'job {holders.jobs[close.late]}']
     if close.following is not None:
         took, freed, _ = _instants(holders, close.following)
-        bar(1, took, float(np.fmin(freed, width)), facecolor=HELD, edgecolor=OCCUPANCY)
+        bar(1, took, float(np.fmin(freed, width.time)), facecolor=HELD, edgecolor=OCCUPANCY)
         words = f'slot taken by job {holders.jobs[close.following]}'
-        mark(1, took, words, 'right' if took > _FAR * width else 'left', -16)
+        mark(1, took, words, 'left' if width.holds(took, len(words)) else 'right', -16)
         rows.append(f'job {holders.jobs[close.following]}')
     return rows
 
@@ -142,7 +166,7 @@ def _draw_counts(ax: Axes, moments: PoolCounts, max_size: int, top: float) -> tu
     lower, upper = sorted(curves, key=lambda curve: (int(curve[0][-1]), curve[1] == 'running'))
     for (level, words, colour, *_), points, align in ((upper, 3, 'bottom'), (lower, -3, 'top')):
         ax.annotate(
-            f'{words} {int(level[-1]):,}',
+            _name(words, level),
             (end, at(int(level[-1]))),
             (4, points),
             textcoords='offset points',

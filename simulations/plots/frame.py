@@ -28,8 +28,8 @@ _EM = 0.55
 """How wide a letter is on average, as a share of the size of its font."""
 _HANDLE = 9
 """Letters that would fit in the place of a symbol in a legend, and the space about it."""
-_BESIDE_LABELS = 0.85
-"""What is left for a title, which is centred over the axes, where there are labels on one side of them."""
+_LABELS = 13
+"""Letters that a title, which is centred over the axes, loses to the labels on one side of them."""
 _ROOM_OF_SUBPLOT = 0.775
 """The width of a lone subplot as a share of its figure's, before a layout is made."""
 
@@ -57,7 +57,7 @@ def set_title(ax: Axes, result: 'Result', line: str, note: str = '') -> None:
     """The name of a run, a line of what is to be seen, and a note in smaller letters, cut to what fits the axes."""
     size = FontProperties(size=rcParams['axes.titlesize']).get_size_in_points()
     size = min(size, _SIZE_WITH_NOTE) if note else size
-    width = min(TITLE_WIDTH, int(_letters(ax, size) * _BESIDE_LABELS))
+    width = max(_LABELS, min(TITLE_WIDTH, letters(ax, size) - _LABELS))
     lines = [head(result.title or result.workload, width), *textwrap.wrap(line, width)]
     lines += textwrap.wrap(note, width, max_lines=_NOTE_LINES, placeholder=' …')
     ax.set_title('\n'.join(lines), fontsize=size)
@@ -85,7 +85,7 @@ def legend_below(ax: Axes, handles: Sequence[Any] | None = None) -> None:
     if not entries:
         return
     widths = [len(str(entry.get_label())) + _HANDLE for entry in entries]
-    room = _letters(ax, FontProperties(size=rcParams['legend.fontsize']).get_size_in_points())
+    room = letters(ax, FontProperties(size=rcParams['legend.fontsize']).get_size_in_points())
     # The distance is in letters, not in parts of the axes: room for the label of the axis at any size.
     ax.legend(
         handles=entries,
@@ -97,8 +97,8 @@ def legend_below(ax: Axes, handles: Sequence[Any] | None = None) -> None:
     )
 
 
-def _letters(ax: Axes, size: float) -> int:
-    """How many letters of this size, in points, fit the width of the axes and of the labels beside it."""
+def letters(ax: Axes, size: float) -> int:
+    """How many letters of this size, in points, about fit the width of the axes and of the labels beside it."""
     figure = ax.get_figure(root=True)
     inches = 1.0 if figure is None else float(figure.get_figwidth())
     inches *= min(1.0, ax.get_position(original=True).width / _ROOM_OF_SUBPLOT)
