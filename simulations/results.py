@@ -103,26 +103,39 @@ class Result:
         return plot_occupancy(self, ax)
 
     def plot_slots(self, ax: 'Axes | None' = None, window: tuple[float, float] | None = None, most: int = 30) -> 'Axes':
-        """Draw who held a slot when, as a Gantt chart: held, expired but running, released.
+        """Draw who held a slot when, as a Gantt chart: held, expired but running, crashed, released.
 
         Args:
             ax: where to draw; a new figure by default.
             window: first and last instant in seconds; by default three times ``slot_exp`` about an expiry
-                under a running body, or where the pool is fullest if no slot expired so.
+                under a running body, else about a crash, else where the pool is fullest.
             most: how many holders to show; where there are more, a sample of all lengths.
+
+        Raises:
+            ValueError: ``most`` or ``window`` cannot be, or the window is not within what was kept of the run.
+
+        Example::
+
+            result.plot_slots(window=(0, 60))
         """
         from simulations.plots import plot_slots
 
         return plot_slots(self, ax, window, most)
 
     def plot_occupancy_shares(self, ax: 'Axes | None' = None) -> 'Axes':
-        """Draw for what share of the time each number of slots was live, with theory's distribution if it has one."""
+        """Draw for what share of the time each number of slots was live, with theory's distribution if it has one.
+
+        Returns the axes; drawn on ``ax`` if given.
+        """
         from simulations.plots import plot_occupancy_shares
 
         return plot_occupancy_shares(self, ax)
 
     def plot_overrun_shares(self, ax: 'Axes | None' = None) -> 'Axes':
-        """Draw for what share of the time so many bodies ran beyond their slot."""
+        """Draw for what share of the time so many bodies ran beyond their slot, and their mean beside theory's.
+
+        Returns the axes; drawn on ``ax`` if given.
+        """
         from simulations.plots import plot_overrun_shares
 
         return plot_overrun_shares(self, ax)
@@ -132,10 +145,11 @@ class Result:
 
         Args:
             ax: where to draw; a new figure by default.
-            job: which holder; by default one that tells most.
+            job: which holder; by default one that tells most: whose slot made room in a full pool, and was taken by
+                another while the body still ran.
 
         Raises:
-            ValueError: no slot expired so, or not that of this job.
+            ValueError: no slot expired so, or not that of this job, in what was kept of the run.
         """
         from simulations.plots import plot_expiry
 

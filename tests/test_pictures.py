@@ -1,16 +1,25 @@
 """The pictures of a run show what happened: each is drawn on given axes, labelled, and returned."""
 
+import base64
+import itertools
+import re
+import struct
+
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from simulations import Poisson, Result, Scenario, Trace, colours, parse_holding, replay
+from simulations.history import Block
+from simulations.holders import Part, follow, nobody
+from simulations.plots.close_up import choose, counts
+from simulations.plots.occupancy import SPANS_DRAWN
 from simulations.refusals import Retry
-from simulations.timeline import SPANS
 
 
 mpl.use('agg')
@@ -74,12 +83,12 @@ def test_running_is_left_out_where_it_is_the_occupancy() -> None:
 def test_a_gantt_bar_is_hatched_from_expiry_to_end(expiring: Result) -> None:
     """Held from grant to expiry, running without a slot from there to the end; the next holder is a row of its own."""
     ax = expiring.plot_slots(axes(), window=(0, 10))
-    drawn = [bar for bar in ax.patches if isinstance(bar, Rectangle)]
-    bars = [(bar.get_x(), bar.get_x() + bar.get_width(), bar.get_hatch() is not None) for bar in drawn]
+    spans = [(bar.get_x(), bar.get_x() + bar.get_width(), bar.get_hatch() is not None) for bar in bars(ax)]
 
-    assert bars == [(0, 4, False), (4, 10, True), (4, 7, False)]
+    assert spans == [(0, 4, False), (4, 7, False), (4, 10, True)]
+    assert [round(bar.get_y() + bar.get_height() / 2) for bar in bars(ax)] == [0, 1, 0]
     assert [label.get_text() for label in ax.get_yticklabels()] == ['job 0', 'job 1']
-    assert legend(ax) == ['slot held', 'released', 'slot expired', 'still running', 'job refused']
+    assert legend(ax) == ['slot held', 'released', 'slot expired', 'still running', 'released late', 'job refused']
 
 
 def test_a_gantt_shows_a_sample_where_there_are_too_many_holders() -> None:
@@ -107,10 +116,22 @@ def test_a_long_run_is_drawn_as_an_envelope_that_touches_every_extreme() -> None
     most, mean = (np.asarray(line.get_ydata()) for line in ax.get_lines()[2:4])
     edges = np.asarray(ax.get_lines()[3].get_xdata())
 
-    assert SPANS // 2 < len(most) == len(mean) <= SPANS + 1
+    assert SPANS_DRAWN // 2 < len(most) == len(mean) <= SPANS_DRAWN + 1
     assert most.max() == run.figures.occupancy_peak == 8
     lengths = np.diff(edges)
     assert mean[:-1] @ lengths / lengths.sum() == pytest.approx(run.figures.occupancy_mean, rel=1e-9)
+
+
+def test_no_short_peak_is_lost_in_an_envelope() -> None:
+    """Each of many is drawn, however short it is."""
+    peaks = [37.2 + 101 * number for number in range(29)]
+    jobs = [*((float(second), 0.1) for second in range(3000)), *((peak, 0.01) for peak in peaks for _ in range(4))]
+    ax = replay(Trace(jobs), max_size=4).plot_occupancy(axes())
+    edges, most = (np.asarray(values) for values in ax.get_lines()[0].get_data())
+    # The horizontal axis is in minutes; a peak may be at an edge.
+    spans = [np.searchsorted(edges * 60, [peak, peak + 0.01], side='right') - 1 for peak in peaks]
+
+    assert [most[span].max() for span in spans] == [4] * len(peaks)
 
 
 def test_the_colours_differ_in_grey() -> None:
@@ -233,7 +254,7 @@ def test_a_crashed_holder_leaves_a_slot_that_waits_for_its_expiry() -> None:
     ends = [end for bar in bars(ax) for end in (bar.get_x(), bar.get_x() + bar.get_width())]
     assert ends == pytest.approx([0, crash, crash, 10])
     assert [bar.get_hatch() for bar in bars(ax)] == [None, '..']
-    assert legend(ax) == ['slot held', 'released', 'crashed', 'slot waits for its expiry']
+    assert legend(ax) == ['slot held', 'crashed', 'slot of a crashed holder']
 
 
 def test_a_window_that_was_not_kept_is_refused_in_words() -> None:
@@ -270,3 +291,266 @@ def test_a_long_title_is_cut_to_what_fits() -> None:
     run = replay(Trace([(0, 1)], name='a name of many words ' * 20), max_size=1)
 
     assert len(run.plot_occupancy(axes()).get_title().splitlines()[0]) <= 90
+
+
+def loss(**how: object) -> Result:
+    """Poisson arrivals at a pool of five."""
+    return replay(Poisson(6, 'exp:1', jobs=3000, seed=1), max_size=5, **how)  # type: ignore[arg-type]
+
+
+def drawn(picture: str, result: Result, size: tuple[float, float] = (9, 4)) -> Axes:
+    """The picture on a figure of this size, laid out."""
+    figure = Figure(figsize=size, layout='constrained')
+    ax: Axes = getattr(result, picture)(figure.add_subplot())
+    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
+    return ax
+
+
+@pytest.mark.parametrize('picture', PICTURES)
+@pytest.mark.parametrize(
+    'how',
+    [{'slot_exp': 0.5}, {'slot_exp': 2, 'crash_probability': 0.2}, {'slot_exp': 2, 'on_refusal': Retry(tries=3)}],
+    ids=['expiring', 'crashing', 'retrying'],
+)
+def test_nothing_is_wider_than_the_picture(picture: str, how: dict[str, object]) -> None:
+    """Neither title nor legend is cut off, and no legend presses the axes together."""
+    ax = drawn(picture, loss(**how))
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    boxes = [ax.title.get_window_extent()]
+    if (shown := ax.get_legend()) is not None:
+        boxes.append(shown.get_window_extent())
+
+    for box in boxes:
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+    assert ax.get_window_extent().width > 0.75 * figure.bbox.width
+
+
+@pytest.mark.parametrize('picture', PICTURES)
+def test_a_long_title_fits_narrow_axes_too(picture: str) -> None:
+    """It is cut by the width of the axes that were given."""
+    jobs = Trace([(0, 10), (4, 3), (5, 1)], name='a name of many words ' * 20)
+    ax = drawn(picture, replay(jobs, max_size=1, slot_exp=4), (5, 4))
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    box = ax.title.get_window_extent()
+
+    assert '…' in ax.get_title()
+    assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+
+
+def test_running_differs_from_occupancy_without_colour() -> None:
+    """Its area is hatched and its mean dashed: the two areas are of one lightness."""
+    ax = loss(slot_exp=0.5).plot_occupancy(axes())
+    areas = {str(area.get_label()): area.get_hatch() for area in ax.collections}
+    lines = {str(line.get_label()): line.get_linestyle() for line in ax.get_lines()}
+
+    assert areas == {'running (bodies), least to most': '////', 'occupancy (live slots), least to most': None}
+    assert lines['running (bodies), mean'] == '--'
+    assert lines['occupancy (live slots), mean'] == '-'
+    assert all(bar.get_hatch() for bar in bars(loss(slot_exp=0.5).plot_overrun_shares(axes())))
+
+
+def test_a_symbol_at_the_edge_is_whole_and_none_is_beyond_it(expiring: Result) -> None:
+    """The last release is at the right edge of the axes; what happened outside of the window is not marked."""
+    released = {str(line.get_label()): line for line in expiring.plot_slots(axes(), window=(0, 7)).get_lines()}
+
+    assert np.asarray(released['released'].get_xdata()).tolist() == [7]
+    assert not released['released'].get_clip_on()
+    assert np.asarray(released['released late'].get_xdata()).tolist() == []
+
+
+def test_a_slot_that_never_comes_back_is_held_by_a_crashed_holder() -> None:
+    """It goes on to the end of the picture, and no expiry is promised or marked."""
+    run = replay(Trace([(0, 4), (5, 1)]), max_size=2, crash_probability=1)
+    ax = run.plot_slots(axes(), window=(0, 0.1))
+
+    assert legend(ax) == ['slot held']
+    whole = run.plot_slots(axes(), window=(0, 20))
+    assert [bar.get_x() + bar.get_width() for bar in bars(whole) if bar.get_hatch()] == [20, 20]
+
+
+def test_refused_attempts_are_not_called_refused_jobs() -> None:
+    """With retries, a job that was put off may be granted a slot yet."""
+    run = replay(Trace([(0, 3), (1, 1)]), max_size=1, on_refusal=Retry('const:1'))
+
+    assert run.figures.refused == 0
+    assert legend(run.plot_slots(axes())) == ['slot held', 'released', 'attempt refused']
+    assert 'attempts refused' in run.plot_occupancy(axes()).get_title()
+
+
+def test_a_window_partly_beyond_what_was_kept_is_refused_too() -> None:
+    """Or it would look as if nobody had held a slot there; the default window is within."""
+    long = Poisson(6, 'mix:0.99*exp:1+0.01*const:800', jobs=60_000, seed=1)
+    run = replay(long, max_size=60, slot_exp=700, history=False)
+    first, last = (float(run.part.block.times[place]) for place in (0, -1))
+
+    assert first > run.figures.first
+    with pytest.raises(ValueError, match=re.escape(f'of this run {first!r} to {last!r} s were kept')):
+        run.plot_slots(axes(), window=(first - 1, first + 1))
+    assert last - first < 3 * 700
+    low, high = run.plot_slots(axes(), window=(first, last)).get_xlim()
+    shown = run.plot_slots(axes())
+    assert low <= shown.get_xlim()[0] < shown.get_xlim()[1] <= high
+    assert 'slot expired' in legend(shown)
+
+
+def test_a_short_window_late_in_a_run_counts_from_its_own_beginning() -> None:
+    """Ticks are not a number of ten digits, or what is to be added to one."""
+    run = replay(Trace([(0, 1), (1e9, 2), (1e9 + 1, 2)]), max_size=2)
+    ax = run.plot_slots(axes(), window=(1e9, 1e9 + 4))
+
+    assert ax.get_xlabel() == 'seconds since 1.157e+04 days after the first arrival'
+    assert ax.get_xlim() == (0, 4)
+
+
+def test_max_size_is_marked_where_it_is_or_told_where_it_is_far() -> None:
+    """The line stands at the value; a pool of a million of which few slots are used does not press the bars flat."""
+    near = loss(slot_exp=0.5).plot_occupancy_shares(axes())
+    [limit] = [line for line in near.get_lines() if line.get_label() == 'max_size = 5']
+    assert np.asarray(limit.get_xdata()).tolist() == [5, 5]
+    assert legend(near) == ['measured', 'theory', 'max_size = 5']
+
+    far = replay(Trace([(0, 1)]), max_size=100_000).plot_occupancy_shares(axes())
+    assert far.get_xlabel() == 'occupancy (live slots, of max_size = 100,000)'
+    assert legend(far) == ['measured']
+
+
+def test_where_theory_knows_only_means_the_picture_says_so() -> None:
+    """With retries there is a mean, and no distribution."""
+    run = replay(Poisson(3, 'exp:1', jobs=500, seed=1), max_size=5, on_refusal=Retry('exp:1'))
+    title = run.plot_occupancy_shares(axes()).get_title().replace('\n', ' ')
+
+    assert run.theory is not None
+    assert 'no distribution by theory, only means' in title
+    assert 'theory 3' in title
+
+
+def test_a_close_up_is_of_a_full_pool_if_there_was_one() -> None:
+    """Where a slot was free anyhow, nobody took that of the late body."""
+    run = replay(Trace([(0, 8), (5, 4), (100, 9), (101, 5), (104, 3)]), max_size=2, slot_exp=4)
+
+    assert run.plot_expiry(axes()).get_xlabel() == 'seconds since job 2 acquired its slot'
+    assert 'slot taken by job 4' in words(run.plot_expiry(axes()))
+
+
+def test_the_slot_is_taken_by_a_job_of_the_same_pool() -> None:
+    """One that was granted the slot of another pool in between did not take it, nor did one after the body's end."""
+    run = replay(Trace([(0, 10, 'a'), (5, 2, 'b'), (6, 2, 'a')]), max_size=1, slot_exp=4)
+    assert 'slot taken by job 2' in words(run.plot_expiry(axes()))
+
+    alone = replay(Trace([(0, 10, 'a'), (5, 2, 'b'), (11, 2, 'a')]), max_size=1, slot_exp=4)
+    assert not any('taken' in word for word in words(alone.plot_expiry(axes())))
+
+    never = replay(Trace([(0, 10, 'a'), (5, 2, 'b')]), max_size=1, slot_exp=4)
+    assert not any('taken' in word for word in words(never.plot_expiry(axes())))
+
+
+def test_a_close_up_is_of_a_holder_that_was_kept_from_grant_to_end() -> None:
+    """Even if another, of which less is known, would tell more."""
+    run = replay(Trace([(0, 8), (4, 3), (20, 5), (24.5, 1)]), max_size=1, slot_exp=4)
+    block = run.whole.block
+    rows = [*zip(*(column.tolist() for column in block), strict=True)]
+    part = Part(follow(nobody(), Block.of(rows[:1])), Block.of(rows[1:]))
+    known, less = (choose(kept, kept.holders(), 1, None) for kept in (run.whole, part))
+
+    assert known is not None
+    assert less is not None
+    assert run.whole.holders().jobs[known.late] == 0
+    assert part.holders().jobs[less.late] == 2
+
+
+@pytest.mark.parametrize(
+    'jobs',
+    [
+        [(0, 4.2), (4, 4)],
+        [(0, 100), (4, 4)],
+        [(0, 10), (9.5, 4)],
+        [(0, 10), (4, 0.1)],
+        [(0, 4.5), (4.4, 4), (4.45, 1)],
+        [(0, 10), (9.9, 0.05)],
+        [(0, 4.01)],
+    ],
+    ids=['short overrun', 'long overrun', 'taken late', 'a moment', 'all at once', 'a moment at the end', 'not taken'],
+)
+def test_no_words_of_a_close_up_overlap(jobs: list[tuple[float, float]]) -> None:
+    """However the instants lie."""
+    ax = drawn('plot_expiry', replay(Trace(jobs), max_size=1, slot_exp=4), (7, 4.5))
+    boxes = {text.get_text(): text.get_window_extent() for text in ax.texts}
+
+    assert len(boxes) == (7 if len(jobs) > 1 else 6)
+    for word, box in boxes.items():
+        assert ax.bbox.x0 <= box.x0 < box.x1 <= ax.bbox.x1, word
+    for one, other in itertools.combinations(boxes, 2):
+        assert not boxes[one].overlaps(boxes[other]), (one, other)
+
+
+def test_the_close_up_of_a_part_shows_just_what_the_whole_run_would() -> None:
+    """Occupancy and running are those of the history, and begin with the grant."""
+    long = Poisson(6, 'exp:1', jobs=60_000, seed=1)
+    part, whole = (replay(long, max_size=5, slot_exp=0.5, history=kept) for kept in (False, True))
+    ax = part.plot_expiry(axes())
+    job = int(ax.get_yticklabels()[0].get_text().removeprefix('job '))
+    other = whole.plot_expiry(axes(), job=job)
+    curves, expected = (
+        [curve for line in each.get_lines() if len(curve := np.asarray(line.get_xydata())) > 1] for each in (ax, other)
+    )
+
+    assert part.part.block.times[0] > part.figures.first
+    assert len(curves) == 2
+    for curve, same in zip(curves, expected, strict=True):
+        assert curve[0, 0] == 0
+        assert curve == pytest.approx(same)
+
+
+def test_counts_are_not_invented_where_nothing_was_kept() -> None:
+    """They begin with what was kept, at the level that the first event of this pool found."""
+    jobs = [(0.0, 9.0, 'a'), (1.0, 8.0, 'a'), (2.0, 1.0, 'b'), (4.0, 0.0, 'b'), (6.0, 1.0, 'a')]
+    run = replay(Trace(jobs), max_size=3)
+    block = run.whole.block
+    kept = run.part._replace(block=Block.of([*zip(*(column[2:].tolist() for column in block), strict=True)]))
+    times, occupancy, running = counts(kept, 0, 0.0, 8.0)
+
+    assert times.tolist() == [2, 6, 7, 8]
+    assert occupancy.tolist() == running.tolist() == [2, 3, 2, 2]
+
+
+def test_a_body_that_ended_outside_of_what_was_kept_is_not_denied() -> None:
+    """The message does not claim that no slot expired under a running body."""
+    jobs = [(0.0, 30_000.0), *((float(second), 0.1) for second in range(1, 20_000))]
+    run = replay(Trace(jobs), max_size=5, slot_exp=1, history=False)
+
+    assert run.figures.expired_while_running == 1
+    with pytest.raises(
+        ValueError, match=r'ended in what was kept of the run: replay\(\.\.\., history=True\) keeps all'
+    ):
+        run.plot_expiry(axes())
+
+
+@pytest.mark.parametrize('picture', PICTURES[:4])
+def test_a_run_without_jobs_has_pictures(picture: str) -> None:
+    """Empty ones, on axes that begin at 0."""
+    ax = getattr(replay(Trace([]), max_size=2), picture)(axes())
+
+    assert ax.get_xlabel()
+    assert ax.get_title().startswith('0 jobs')
+    if picture in ('plot_occupancy', 'plot_slots'):
+        assert ax.get_xlim() == (0, 1)
+
+
+def test_the_card_is_compact_and_takes_the_colours_of_the_notebook(expiring: Result) -> None:
+    """No wider than 900 pixels, text in the colour of the theme and wrapped, and the rest to be opened."""
+    page = expiring._repr_html_()
+    found = re.search(r'alt="([^"]+)"[^>]*base64,([^"]+)"', page)
+    assert found is not None
+    width, height = struct.unpack('>II', base64.b64decode(found[2])[16:24])
+    shown, more = page.split('<details>')
+
+    assert found[1].startswith('occupancy over time')
+    assert 800 < width <= 900 > 2 * height
+    assert 'color' not in re.sub('base64,[^"]+', '', page)
+    assert 'white-space:normal' in shown
+    assert '>verdict<' in shown
+    assert '>refused<' in shown
+    assert 'sha256' not in shown
+    assert 'sha256' in more

@@ -13,6 +13,7 @@ class Broken(NamedTuple):
         protocol: its steps.
         idea: what is wrong with it, in a sentence.
         clients, max_size, rounds, faults, kinds: the smallest scope in which that shows, and the faults that it takes.
+        honest: whether it claims that a refusal was due, as one that refuses where it finds a lock cannot.
     """
 
     name: str
@@ -23,3 +24,4 @@ class Broken(NamedTuple):
     rounds: int = 1
     faults: int = 0
     kinds: tuple[str, ...] = ()
+    honest: bool = True

@@ -3,27 +3,25 @@
 from py_cachify.commands import Steps
 from py_cachify.protocols import Lease, SlotProtocol
 from simulations.broken.base import Broken
-from simulations.broken.commands import Add, Count, Drop, DropUpTo, ServerClock
+from simulations.broken.commands import Add, Count, Drop, DropExpired
 
 
 def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | None]:
-    now = yield from ServerClock()
-    yield from DropUpTo(key, now)
+    yield from DropExpired(key)
     if (yield from Count(key)) >= max_size:
         return None
-    yield from Add(key, token, now + (slot_exp or 0))
+    yield from Add(key, token, slot_exp or 0)
     return Lease(key, token)
 
 
 def _release(lease: Lease) -> Steps[bool]:
-    now = yield from ServerClock()
-    yield from DropUpTo(lease.name, now)
+    yield from DropExpired(lease.name)
     return (yield from Drop(lease.name, lease.token))
 
 
 def _size(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001 - it counts what is there
-    now = yield from ServerClock()
-    return (yield from Count(key, now))
+    yield from DropExpired(key)
+    return (yield from Count(key))
 
 
 CHECK_THEN_ADD = Broken(

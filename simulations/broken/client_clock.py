@@ -3,24 +3,23 @@
 from py_cachify.commands import Steps
 from py_cachify.protocols import Lease, SlotProtocol
 from simulations.broken.base import Broken
-from simulations.broken.commands import Count, Drop, DropUpTo, OwnClock, TakeBelow
+from simulations.broken.commands import Count, Drop, DropExpired, OwnClock, TakeBelow
 
 
 def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | None]:
     now = yield from OwnClock()
-    granted = yield from TakeBelow(key, token, now, now + (slot_exp or 0), max_size, knows_own=True)
+    granted = yield from TakeBelow(key, token, max_size, slot_exp or 0, knows_own=True, now=now)
     return Lease(key, token) if granted else None
 
 
 def _release(lease: Lease) -> Steps[bool]:
-    now = yield from OwnClock()
-    yield from DropUpTo(lease.name, now)
+    yield from DropExpired(lease.name)
     return (yield from Drop(lease.name, lease.token))
 
 
-def _size(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001
-    now = yield from OwnClock()
-    return (yield from Count(key, now))
+def _size(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001 - it counts what is there
+    yield from DropExpired(key)
+    return (yield from Count(key))
 
 
 CLIENT_CLOCK = Broken(

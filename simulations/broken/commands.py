@@ -42,19 +42,18 @@ class Increment(Command[int]):
 
 @dataclass(frozen=True, slots=True)
 class Count(Command[int]):
-    """How many members the set ``name`` has whose score is above ``above``."""
+    """How many members the set ``name`` has."""
 
     name: str
-    above: float = float('-inf')
 
 
 @dataclass(frozen=True, slots=True)
 class Add(Command[None]):
-    """Add a member with a score to the set ``name``."""
+    """Add a member to the set ``name``, with the instant ``seconds`` from now as its score."""
 
     name: str
     member: str
-    score: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,36 +65,31 @@ class Drop(Command[bool]):
 
 
 @dataclass(frozen=True, slots=True)
-class DropUpTo(Command[int]):
-    """Take out of the set ``name`` the members whose score is at most ``score``; how many."""
+class DropExpired(Command[int]):
+    """Take out of the set ``name`` the members whose score is past, by the server's clock; how many."""
 
     name: str
-    score: float
 
 
 @dataclass(frozen=True, slots=True)
 class TakeBelow(Command[bool]):
-    """Drop members of the set ``name`` up to the score ``now``, then add one if there are fewer than ``most``.
+    """Drop what has expired from the set ``name``, then add a member for ``seconds`` if there are fewer than ``most``.
 
-    One that ``knows_own`` answers a member that is there already that it has its place.
+    One that ``knows_own`` answers a member that is there already that it has its place.  What has expired is judged
+    by ``now``, if that is given, else by the server's clock.
     """
 
     name: str
     member: str
-    now: float
-    score: float
     most: int
+    seconds: float
     knows_own: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ServerClock(Command[float]):
-    """The present instant by the server's clock, in seconds."""
+    now: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OwnClock(Command[float]):
-    """The present instant by the client's own clock, in seconds."""
+    """The present instant by the client's own clock, in seconds; no server is asked."""
 
 
 @dataclass
@@ -122,32 +116,35 @@ class KeyValues:
                 value = self.values.get(name, (0, None))[0] + by
                 self.values[name] = (value, None)
                 return value
-            case Count(name, above):
-                return sum(score > above for score in self.sets.get(name, {}).values())
-            case Add(name, member, score):
-                self.sets.setdefault(name, {})[member] = score
+            case Count(name):
+                return len(self.sets.get(name, {}))
+            case Add(name, member, seconds):
+                self.sets.setdefault(name, {})[member] = now + seconds
                 return None
             case Drop(name, member):
                 return self.sets.get(name, {}).pop(member, None) is not None
-            case DropUpTo(name, score):
-                members = self.sets.get(name, {})
-                gone = [member for member, each in members.items() if each <= score]
-                for member in gone:
-                    del members[member]
-                return len(gone)
-            case TakeBelow(name, member, by, score, most, knows_own):
-                self.perform(DropUpTo(name, by), now, own_now)
-                if knows_own and member in self.sets.get(name, {}):
+            case DropExpired(name):
+                return self._drop(name, now)
+            case TakeBelow(name, member, most, seconds, knows_own, told_now):
+                judged = now if told_now is None else told_now
+                self._drop(name, judged)
+                members = self.sets.setdefault(name, {})
+                if member in members and knows_own:
                     return True
-                if len(self.sets.get(name, {})) >= most:
+                if len(members) >= most:
                     return False
-                self.sets.setdefault(name, {})[member] = score
+                members[member] = judged + seconds
                 return True
-            case ServerClock():
-                return now
             case OwnClock():
                 return own_now
         raise TypeError(f'this server knows no {command!r}')
+
+    def _drop(self, name: str, now: float) -> int:
+        members = self.sets.get(name, {})
+        gone = [member for member, score in members.items() if score <= now]
+        for member in gone:
+            del members[member]
+        return len(gone)
 
     def _let_expire(self, now: float) -> None:
         for name in [name for name, (_, until) in self.values.items() if until is not None and until <= now]:

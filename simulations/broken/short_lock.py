@@ -3,7 +3,7 @@
 from py_cachify.commands import Steps
 from py_cachify.protocols import Lease, SlotProtocol
 from simulations.broken.base import Broken
-from simulations.broken.commands import Add, Count, Drop, DropUpTo, GetKey, Remove, ServerClock, SetNew
+from simulations.broken.commands import Add, Count, Drop, DropExpired, GetKey, Remove, SetNew
 
 
 LOCK_SECONDS = 1.0
@@ -16,11 +16,10 @@ def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Ste
             break
     else:
         return None
-    now = yield from ServerClock()
-    yield from DropUpTo(key, now)
+    yield from DropExpired(key)
     lease = None
     if (yield from Count(key)) < max_size:
-        yield from Add(key, token, now + (slot_exp or 0))
+        yield from Add(key, token, slot_exp or 0)
         lease = Lease(key, token)
     if (yield from GetKey(f'{key}-lock')) == token:
         yield from Remove(f'{key}-lock')
@@ -28,18 +27,18 @@ def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Ste
 
 
 def _release(lease: Lease) -> Steps[bool]:
-    now = yield from ServerClock()
-    yield from DropUpTo(lease.name, now)
+    yield from DropExpired(lease.name)
     return (yield from Drop(lease.name, lease.token))
 
 
-def _size(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001
-    now = yield from ServerClock()
-    return (yield from Count(key, now))
+def _size(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001 - it counts what is there
+    yield from DropExpired(key)
+    return (yield from Count(key))
 
 
 SHORT_LOCK = Broken(
     'short-lock',
     SlotProtocol('short-lock', _acquire, _release, _size),
     'its lock expires while a paused client believes that it has it: then two are inside',
+    honest=False,
 )

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
 
-from simulations.cli import replay, run, scenarios, size, sweep, theory
+from simulations.cli import explore, replay, run, scenarios, size, sweep, theory
 from simulations.cli.options import CUT_OFF, IMPOSSIBLE, INTERRUPTED, TERMINATED, Parser
 from simulations.stores import StoreError
 
 
-COMMANDS = (replay, run, scenarios, sweep, size, theory)
+COMMANDS = (replay, run, scenarios, sweep, size, explore, theory)
 """Each has ``add(commands)``, which makes its parser, and sets ``do``, which runs it."""
 
 

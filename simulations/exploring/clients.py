@@ -1,7 +1,7 @@
 """A client of an exploration: it acquires, holds and releases some times over, one command after the other.
 
-A client is a plain value.  Where it stands within an operation is the list of the answers that it got so far: its steps are
-made anew and given these again, as steps know nothing else.
+A client is a plain value.  Where it stands within an operation is the list of the answers that it got so far: its steps
+are made anew and given these again, as steps know nothing else.
 """
 
 from collections.abc import Iterable

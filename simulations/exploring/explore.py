@@ -43,7 +43,7 @@ class Failure(NamedTuple):
         return told(self.story, self.reason)
 
     def plot(self, ax: 'Axes | None' = None) -> 'Axes':
-        """Draw it as a sequence diagram: clients and store as lanes, time downwards, the instant it goes wrong marked."""
+        """Draw it as a sequence diagram: clients and store as lanes, time downwards, and where it goes wrong."""
         from simulations.exploring.diagram import plot_schedule
 
         return plot_schedule(self, ax)
@@ -180,7 +180,9 @@ def replay_schedule(schedule: Schedule, world: World | None = None) -> Failure |
 
 
 def _follow(machine: Machine, schedule: Schedule, strict: bool) -> Failure | None:
-    state, story, made = machine.start(), [], []
+    state = machine.start()
+    story: list[Happened] = []
+    made: list[Move] = []
     for move in schedule.moves:
         try:
             state, happened, wrong = machine.make(state, move)

@@ -6,8 +6,8 @@ instant between call and return, so that every answer is the model's; a call who
 later instant, or never (M. Herlihy and J. Wing, "Linearizability", ACM Transactions on Programming Languages and
 Systems 12, 1990).
 
-All ways to think so are followed at once (G. Lowe, "Testing for linearizability", Concurrency and Computation 29, 2017):
-what is kept is the set of the states in which the pool can be, and the history goes wrong when it becomes empty.  The
+All ways to think so are followed at once (G. Lowe, "Testing for linearizability", Concurrency and Computation 29,
+2017): what is kept is the set of the states in which the pool can be, and the history goes wrong when it is empty.  The
 number of calls that are under way at once bounds it, not the length of the history.
 
 Besides it counts *grants*: a lease surely lasts from the return of the acquire to the call of the release, or to the
@@ -73,16 +73,14 @@ class Monitor(NamedTuple):
             called |= {(token, 0.0)}
         return self._replace(pending=self.pending | {Call(what, token)}, leases=leases, called=called)
 
-    def returned(
-        self, what: str, token: str, answer: bool, repeated: bool = False
-    ) -> tuple['Monitor', str | None]:
+    def returned(self, what: str, token: str, answer: bool, repeated: bool = False) -> tuple['Monitor', str | None]:
         """The call returned with this answer; the second value says what is wrong, if something is.
 
-        A release that was ``repeated`` by the client's driver may be told that the slot is gone, as it was the first one
-        that took it.
+        A release that was ``repeated`` by the client's driver may be told that the slot is gone, as it was the first
+        one that took it.
         """
         call = Call(what, token)
-        ways = self._closure()
+        ways = self.ways()
         answers = {answer, True} if repeated and what == 'release' else {answer}
         agreeing = {
             state._replace(done=state.done - {(call, each)})
@@ -113,7 +111,7 @@ class Monitor(NamedTuple):
         undoing = self._replace(pending=self.pending | {Call('release', token)})
         ways = {
             State(state.slots, frozenset(done for done in state.done if done[0].token != token))
-            for state in undoing._closure()
+            for state in undoing.ways()
             if all(held != token for held, _ in state.slots)
         }
         called = frozenset(each for each in self.called if each[0] != token)
@@ -132,7 +130,7 @@ class Monitor(NamedTuple):
         """Time passes.  What is under way may have happened before it did."""
         states = frozenset(
             State(frozenset((token, left - seconds) for token, left in state.slots if left > seconds), state.done)
-            for state in self._closure()
+            for state in self.ways()
         )
         leases = frozenset((token, left - seconds) for token, left in self.leases if left > seconds)
         called = frozenset((token, since + seconds) for token, since in self.called)
@@ -140,9 +138,9 @@ class Monitor(NamedTuple):
 
     def counts(self) -> set[int]:
         """How many slots can be taken now, whatever of what is under way has happened."""
-        return {len(state.slots) for state in self._closure()}
+        return {len(state.slots) for state in self.ways()}
 
-    def _closure(self) -> set[State]:
+    def ways(self) -> set[State]:
         """All ways in which the pool can be, with any of the calls under way having happened by now, in any order."""
         found = set(self.states)
         new: Iterable[State] = self.states

@@ -26,8 +26,8 @@ class Move(NamedTuple):
     """One thing that happens.
 
     Attributes:
-        do: ``step`` (the client's next command, or its next call), ``wait`` (time passes until the next slot expires), or
-            one of the faults.
+        do: ``step`` (the client's next command, or its next call), ``wait`` (time passes until the next slot expires),
+            or one of the faults.
         client: whose, from 0; -1 for ``wait``.
     """
 
@@ -68,8 +68,8 @@ class Schedule(NamedTuple):
         """The schedule that was written so.  Raises ``ValueError`` for anything else."""
         try:
             moves = tuple(_move(each) for each in plain['moves'])
-            numbers = [_number(plain[name]) for name in ('clients', 'max_size', 'slot_exp', 'rounds')]
-            return cls(str(plain['protocol']), *numbers, moves)
+            clients, size, life, rounds = (_number(plain[name]) for name in cls._fields[1:5])
+            return cls(str(plain['protocol']), clients, size, life, rounds, moves)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f'this is not a schedule: {error!r} is wrong or missing') from None
 

@@ -1,7 +1,7 @@
 """The states of an exploration, and how one leads to the next.
 
-A state holds all that decides what can happen and whether it is right: the clients, the store, what the monitor knows, how
-many faults are left, what time it is.  Two ways into equal states are one from there on.
+A state holds all that decides what can happen and whether it is right: the clients, the store, what the monitor knows,
+how many faults are left, what time it is.  Two ways into equal states are one from there on.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,8 @@ class Happened(NamedTuple):
         command: what was asked of the store, if something was.
         answers: what the store answered, once or, if it was asked again, twice.
         told: what the client was told: the answer, or that the connection is lost.
-        ended: how the operation ended with it, if it did: ``granted``, ``refused``, ``released``, ``too late``, ``failed``.
+        ended: how the operation ended with it, if it did: ``granted``, ``refused``, ``released``, ``too late``,
+            ``failed``.
         seconds: for how long time passed.
         token: of the operation.
     """

@@ -51,7 +51,6 @@ class Subject(NamedTuple):
     idea: str
 
 
-
 SHIPPED = (
     Subject('redis', ATOMIC, fakeredis_world, Scope(faults=2), honest=True, idea='the shipped Lua scripts'),
     Subject('memory', ATOMIC, memory_world, Scope(faults=2), honest=True, idea='the store in memory'),
@@ -76,7 +75,7 @@ SUBJECTS: Mapping[str, Subject] = {
                 each.protocol,
                 KeyValueWorld,
                 Scope(each.clients, each.max_size, each.rounds, each.faults, kinds=each.kinds),
-                honest=True,
+                honest=each.honest,
                 idea=each.idea,
             )
             for each in BROKEN

@@ -52,7 +52,8 @@ def sentence(happened: Happened) -> str:
 def command_words(command: Any) -> str:
     """A command as one would call it: its name, and what it is given."""
     fields = [name for name in getattr(type(command), '__slots__', ()) if name != '__weakref__']
-    given = ', '.join(_value(getattr(command, name)) for name in fields)
+    values = (getattr(command, name) for name in fields)
+    given = ', '.join(_value(value) for value in values if value is not None)
     return f'{type(command).__name__}({given})'
 
 

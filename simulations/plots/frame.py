@@ -3,10 +3,16 @@
 import base64
 import io
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from simulations.refusals import Leave
 
@@ -16,6 +22,16 @@ if TYPE_CHECKING:
 
 TITLE_WIDTH = 90
 """Letters in a line of a title that fit the width of a figure."""
+_NOTE_LINES = 3
+_SIZE_WITH_NOTE = 10.0
+_EM = 0.55
+"""How wide a letter is on average, as a share of the size of its font."""
+_HANDLE = 9
+"""Letters that would fit in the place of a symbol in a legend, and the space about it."""
+_LABELS = 13
+"""Letters that a title, which is centred over the axes, loses to the labels on one side of them."""
+_ROOM_OF_SUBPLOT = 0.775
+"""The width of a lone subplot as a share of its figure's, before a layout is made."""
 
 
 def new_axes(size: tuple[float, float]) -> Axes:
@@ -27,38 +43,75 @@ def new_axes(size: tuple[float, float]) -> Axes:
     return axes
 
 
-def head(text: str) -> str:
+def head(text: str, width: int = TITLE_WIDTH) -> str:
     """A line of a title, cut to what fits."""
-    return textwrap.shorten(text, TITLE_WIDTH, placeholder=' …')
+    return textwrap.shorten(text, width, placeholder=' …')
 
 
-def name_of(result: 'Result') -> str:
-    """The first line of the title of a run."""
-    return head(result.title or result.workload)
+def count(number: int, one: str, many: str) -> str:
+    """So many of something."""
+    return f'{number:,} {one if number == 1 else many}'
+
+
+def set_title(ax: Axes, result: 'Result', line: str, note: str = '') -> None:
+    """The name of a run, a line of what is to be seen, and a note in smaller letters, cut to what fits the axes."""
+    size = FontProperties(size=rcParams['axes.titlesize']).get_size_in_points()
+    size = min(size, _SIZE_WITH_NOTE) if note else size
+    width = max(_LABELS, min(TITLE_WIDTH, letters(ax, size) - _LABELS))
+    lines = [head(result.title or result.workload, width), *textwrap.wrap(line, width)]
+    lines += textwrap.wrap(note, width, max_lines=_NOTE_LINES, placeholder=' …')
+    ax.set_title('\n'.join(lines), fontsize=size)
 
 
 def refused(result: 'Result') -> str:
     """How much was refused, for a title."""
     figures = result.figures
+    if not figures.jobs:
+        return 'no job arrived'
     if isinstance(result.on_refusal, Leave):
-        return f'{figures.refusal_share:.2%} of {figures.jobs:,} jobs refused'
-    return f'{figures.attempts_refusal_share:.2%} of {figures.attempts:,} attempts refused'
+        return f'{figures.refusal_share:.2%} of {count(figures.jobs, "job", "jobs")} refused'
+    return f'{figures.attempts_refusal_share:.2%} of {count(figures.attempts, "attempt", "attempts")} refused'
 
 
-def legend_below(ax: Axes, handles: list[Any] | None = None, columns: int | None = None) -> None:
+def whole_numbers(axis: Axis) -> None:
+    """Ticks at round whole numbers, as one writes them."""
+    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(StrMethodFormatter('{x:,.0f}'))
+
+
+def legend_below(ax: Axes, handles: Sequence[Any] | None = None) -> None:
     """A legend under the axis, in as many columns as fit."""
-    entries: Any = handles or ax.get_legend_handles_labels()[0]
-    if columns is None:
-        columns = 3 if len(entries) == 5 and handles is None else 5
+    entries: Any = ax.get_legend_handles_labels()[0] if handles is None else handles
+    if not entries:
+        return
+    widths = [len(str(entry.get_label())) + _HANDLE for entry in entries]
+    room = letters(ax, FontProperties(size=rcParams['legend.fontsize']).get_size_in_points())
     # The distance is in letters, not in parts of the axes: room for the label of the axis at any size.
     ax.legend(
         handles=entries,
         loc='upper center',
         bbox_to_anchor=(0.5, 0),
         borderaxespad=4,
-        ncols=columns,
+        ncols=_columns(widths, room),
         frameon=False,
     )
+
+
+def letters(ax: Axes, size: float) -> int:
+    """How many letters of this size, in points, about fit the width of the axes and of the labels beside it."""
+    figure = ax.get_figure(root=True)
+    inches = 1.0 if figure is None else float(figure.get_figwidth())
+    inches *= min(1.0, ax.get_position(original=True).width / _ROOM_OF_SUBPLOT)
+    return max(20, int(inches * 72 / (_EM * size)))
+
+
+def _columns(widths: Sequence[int], room: int) -> int:
+    """The most columns, which are filled one after the other, that are not wider than the room."""
+    for columns in range(len(widths), 1, -1):
+        # As matplotlib parts them: the first columns may have one more.
+        if sum(int(column.max()) for column in np.array_split(widths, columns)) <= room:
+            return columns
+    return 1
 
 
 def html_image(figure: Figure, words: str) -> str:

@@ -1,16 +1,16 @@
 """Occupancy over time, and the bodies running beside it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from simulations.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, RUNNING, RUNNING_BAND
-from simulations.plots.frame import legend_below, name_of, new_axes, refused
+from simulations.plots.frame import legend_below, new_axes, refused, set_title, whole_numbers
 from simulations.report import time_unit
-from simulations.timeline import Band
+from simulations.timeline import Band, Envelope
 
 
 if TYPE_CHECKING:
@@ -18,15 +18,18 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+SPANS_DRAWN = 256
+"""As many at most: more would be narrower than a line is wide."""
 _MUCH, _LITTLE = 0.05, 0.01
-"""Of the running bodies, those beyond their slot."""
+_DASHED = (0, (6, 1.5))
 
 
 def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
     """Occupancy over time, the bodies running beside it, and ``max_size``.
 
     A short run is drawn step by step; a long one as an envelope, from the least to the most in each of some hundred
-    spans of time, with the mean as a line.
+    spans of time, with the mean as a line.  Where more bodies run than slots are live, the area is hatched, and the
+    line of the bodies is dashed: so they differ without colour, too.
     """
     ax = new_axes((9, 4)) if ax is None else ax
     figures = result.figures
@@ -43,8 +46,9 @@ def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
             _draw_steps(ax, elapsed, steps.running, fill, RUNNING, 'running (bodies)')
         _draw_steps(ax, elapsed, steps.occupancy, OCCUPANCY_BAND, OCCUPANCY, 'occupancy (live slots)')
     else:
-        edges, occupancy, running = result.timeline.envelope()
-        elapsed = (np.minimum(edges, figures.last) - figures.first) / length
+        envelope = result.timeline.envelope()
+        edges = np.minimum(envelope.edges, figures.last)
+        elapsed, occupancy, running = _fewer(Envelope((edges - figures.first) / length, *envelope[1:]))
         if apart:
             _draw_band(ax, elapsed, running, fill, RUNNING, 'running (bodies)')
         _draw_band(ax, elapsed, occupancy, OCCUPANCY_BAND, OCCUPANCY, 'occupancy (live slots)')
@@ -54,22 +58,62 @@ def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
     ax.set_xlabel(f'{unit} since the first arrival')
     ax.set_ylabel('slots, bodies' if figures.pools <= 1 else f'slots, bodies in {figures.pools:,} pools')
     ax.set_ylim(bottom=0)
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(ax.yaxis)
     ax.margins(x=0.01)
-    ax.set_title(f'{name_of(result)}\n{refused(result)}')
+    if not figures.jobs:
+        ax.set_xlim(0, 1)
+    set_title(ax, result, refused(result))
     legend_below(ax)
     return ax
 
 
-def _draw_steps(ax: Axes, elapsed: Floats, level: 'NDArray[np.int64]', fill: str | None, line: str, label: str) -> None:
+def _fewer(envelope: Envelope) -> Envelope:
+    """The same in at most ``SPANS_DRAWN`` spans, each of some neighbours; no extreme is lost."""
+    edges = envelope.edges
+    firsts = np.arange(0, len(edges) - 1, max(1, -(-(len(edges) - 1) // SPANS_DRAWN)))
+    lengths = np.diff(edges)
+    sums = np.add.reduceat(lengths, firsts)
+
+    def fewer(band: Band) -> Band:
+        most = np.maximum.reduceat(band.most, firsts)
+        mean = np.add.reduceat(band.mean * lengths, firsts) / np.where(sums > 0, sums, 1.0)
+        return Band(np.minimum.reduceat(band.least, firsts), np.where(sums > 0, mean, most), most)
+
+    return Envelope(np.append(edges[firsts], edges[-1]), fewer(envelope.occupancy), fewer(envelope.running))
+
+
+def _area(ax: Axes, times: Floats, least: Floats | float, most: Floats, fill: str, line: str, label: str = '') -> None:
+    hatch = '////' if line == RUNNING else None
+    # Thin, so that the lines in the area are seen.
+    with rc_context({'hatch.linewidth': 0.4}):
+        ax.fill_between(
+            times, least, most, step='post', facecolor=fill, edgecolor=line, hatch=hatch, linewidth=0, label=label
+        )
+
+
+def _draw_steps(ax: Axes, elapsed: Floats, level: NDArray[np.int64], fill: str | None, line: str, label: str) -> None:
     if fill is not None:
-        ax.fill_between(elapsed, level, step='post', color=fill, linewidth=0)
-    ax.step(elapsed, level, where='post', color=line, linewidth=1.0, label=label, zorder=2 if fill else 3)
+        _area(ax, elapsed, 0.0, level.astype(float), fill, line)
+    # Dashes are for where the two lines cross; around a hatched area they would only flicker.
+    style: Any = _DASHED if line == RUNNING and fill is None else '-'
+    order = 2 if fill else 3
+    ax.step(elapsed, level, where='post', color=line, linewidth=1.0, linestyle=style, label=label, zorder=order)
 
 
 def _draw_band(ax: Axes, edges: Floats, band: Band, fill: str | None, line: str, label: str) -> None:
     least, mean, most = (np.append(values, values[-1:]) for values in band)
+    style: Any = _DASHED if line == RUNNING else '-'
     if fill is not None:
-        ax.fill_between(edges, least, most, step='post', color=fill, linewidth=0, label=f'{label}, least to most')
+        _area(ax, edges, least, most, fill, line, f'{label}, least to most')
         ax.step(edges, most, where='post', color=line, linewidth=0.4)
-    ax.step(edges, mean, where='post', color=line, linewidth=1.2, label=f'{label}, mean', zorder=2 if fill else 3)
+    order = 2 if fill else 3
+    ax.step(
+        edges,
+        mean,
+        where='post',
+        color=line,
+        linewidth=1.8 if line == RUNNING else 1.4,
+        linestyle=style,
+        label=f'{label}, mean',
+        zorder=order,
+    )

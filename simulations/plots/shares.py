@@ -1,16 +1,15 @@
 """For what share of the time a count had each value, against theory."""
 
-import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from simulations.colours import HELD, LIMIT, OCCUPANCY, RUNNING, RUNNING_BAND, THEORY
-from simulations.plots.frame import TITLE_WIDTH, legend_below, name_of, new_axes
+from simulations.plots.frame import legend_below, new_axes, set_title, whole_numbers
 from simulations.shares import mean
 
 
@@ -18,29 +17,35 @@ if TYPE_CHECKING:
     from simulations.results import Result
 
 MOST_BARS = 60
+_FAR = 2
 
 
 def plot_occupancy_shares(result: 'Result', ax: Axes | None = None) -> Axes:
-    """For what share of the time each number of slots was live; theory's distribution on top, where there is one."""
+    """For what share of the time each number of slots was live; theory's distribution on top, where there is one.
+
+    Where there is none, a note says why.  ``max_size`` is a dashed line, or told in words if it is far beyond all that
+    was measured.
+    """
     ax = new_axes((8, 4)) if ax is None else ax
     shares = result.occupancy_shares
     theory = None if result.theory is None else result.theory.occupancy_distribution
     # A pool of a million slots is drawn as far as anything is to be seen in it.
     expected = None if theory is None else _seen(np.asarray(theory))
-    width = _bars(ax, shares, expected, HELD, OCCUPANCY, 'measured')
-    one = result.figures.pools <= 1
-    if one and result.max_size <= 2 * max(len(shares), 0 if expected is None else len(expected)):
+    handles = _bars(ax, shares, expected, facecolor=HELD, edgecolor=OCCUPANCY)
+    what = 'live slots'
+    if result.figures.pools > 1:
+        what += f' in {result.figures.pools:,} pools'
+    elif result.max_size <= _FAR * max(len(shares), 0 if expected is None else len(expected)):
         limit = f'max_size = {result.max_size:,}'
-        ax.axvline(result.max_size + width / 2, color=LIMIT, linestyle='--', linewidth=1.2, label=limit)
-    ax.set_xlabel('occupancy (live slots)' if one else f'occupancy (live slots in {result.figures.pools:,} pools)')
+        handles.append(ax.axvline(result.max_size, color=LIMIT, linestyle='--', linewidth=1.2, label=limit))
+    else:
+        what += f', of max_size = {result.max_size:,}'
+    ax.set_xlabel(f'occupancy ({what})')
     where = f'{mean(shares):.4g} slots on average'
-    if expected is not None and result.theory is not None:
+    if result.theory is not None and result.theory.occupancy_mean is not None:
         where += f', theory {result.theory.occupancy_mean:.4g}'
-    lines = [name_of(result), where]
-    if result.why_no_theory:
-        lines += textwrap.wrap(f'no theory: {result.why_no_theory}', TITLE_WIDTH)[:2]
-    ax.set_title('\n'.join(lines), fontsize=None if len(lines) < 3 else 10)
-    legend_below(ax)
+    set_title(ax, result, where, _why_no_distribution(result))
+    legend_below(ax, handles)
     return ax
 
 
@@ -48,17 +53,27 @@ def plot_overrun_shares(result: 'Result', ax: Axes | None = None) -> Axes:
     """For what share of the time so many bodies ran beyond their slot; the mean beside theory's, where there is one."""
     ax = new_axes((8, 4)) if ax is None else ax
     shares = result.overrun_shares
-    _bars(ax, shares, None, RUNNING_BAND, RUNNING, 'measured')
+    handles = _bars(ax, shares, None, facecolor=RUNNING_BAND, edgecolor=RUNNING, hatch='////')
     measured = mean(shares)
-    ax.axvline(measured, color=RUNNING, linewidth=1.2, label=f'mean {measured:.4g}')
+    handles.append(ax.axvline(measured, color=RUNNING, linewidth=2.4, label=f'mean {measured:.4g}'))
     if result.theory is not None and result.theory.overrun_mean is not None:
         expected = result.theory.overrun_mean
-        ax.axvline(expected, color=THEORY, linestyle='--', linewidth=1.2, label=f'mean by theory {expected:.4g}')
+        words = f'mean by theory {expected:.4g}'
+        handles.append(ax.axvline(expected, color=THEORY, linestyle='--', linewidth=1.2, label=words))
     ax.set_xlabel('overrun (bodies beyond their slot)')
     peak = result.figures.overrun_peak
-    ax.set_title(f'{name_of(result)}\n{peak:,} {"body" if peak == 1 else "bodies"} beyond their slot at most')
-    legend_below(ax)
+    at_most = f'at most {peak:,} {"body" if peak == 1 else "bodies"} beyond their slot at once'
+    set_title(ax, result, at_most if peak else 'no body ran beyond its slot')
+    legend_below(ax, handles)
     return ax
+
+
+def _why_no_distribution(result: 'Result') -> str:
+    if result.why_no_theory:
+        return f'no theory: {result.why_no_theory}'
+    if result.theory is not None and result.theory.occupancy_distribution is None:
+        return f'no distribution by theory, only means: {result.theory.formula}'
+    return ''
 
 
 def _seen(shares: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -66,32 +81,26 @@ def _seen(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     return shares[: int(seen[-1]) + 1] if len(seen) else shares[:1]
 
 
-def _bars(
-    ax: Axes, shares: NDArray[np.float64], expected: NDArray[np.float64] | None, fill: str, edge: str, label: str
-) -> int:
-    """A bar for each value, or for some together where there are many; returns for how many."""
+def _bars(ax: Axes, shares: NDArray[np.float64], expected: NDArray[np.float64] | None, **style: Any) -> list[Any]:
+    """A bar for each value, or for some together where there are many, and theory's shares; what a legend names."""
     longest = max(len(shares), 0 if expected is None else len(expected))
     together = -(-longest // MOST_BARS)
     heights = _binned(shares, together, longest)
     places = np.arange(len(heights)) * together + (together - 1) / 2
-    ax.bar(places, heights, width=0.85 * together, color=fill, edgecolor=edge, linewidth=0.8, label=label)
+    drawn: Any = ax.bar(places, heights, width=0.85 * together, linewidth=0.8, label='measured', **style)
+    handles = [drawn]
     if expected is not None:
-        ax.plot(
-            places,
-            _binned(expected, together, longest),
-            linestyle='',
-            marker='D',
-            markersize=5,
-            markerfacecolor='white',
-            color=THEORY,
-            label='theory',
-        )
+        # Where bars are narrow, a curve: symbols would cover them.
+        look: dict[str, Any] = {'drawstyle': 'steps-mid', 'linewidth': 1.4}
+        if together == 1:
+            look = {'linestyle': '', 'marker': 'D', 'markersize': 5, 'markerfacecolor': 'white', 'zorder': 3}
+        handles += ax.plot(places, _binned(expected, together, longest), color=THEORY, label='theory', **look)
     each = 'share of the time' if together == 1 else f'share of the time, {together:,} values to a bar'
     ax.set_ylabel(each)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(ax.xaxis)
     ax.set_ylim(bottom=0)
-    return together
+    return handles
 
 
 def _binned(shares: Sequence[float] | NDArray[np.float64], together: int, longest: int) -> NDArray[np.float64]:

@@ -10,20 +10,28 @@ from numpy.typing import NDArray
 
 from simulations.colours import DEAD, HELD, LIMIT, OCCUPANCY, RUNNING
 from simulations.holders import Holders
-from simulations.plots.frame import legend_below, name_of, new_axes
-from simulations.report import time_unit
+from simulations.plots.frame import count, legend_below, new_axes, set_title
+from simulations.refusals import Leave
+from simulations.report import duration, time_unit
 
 
 if TYPE_CHECKING:
     from simulations.results import Result
 
+Floats = NDArray[np.float64]
+
 HOLDERS_SHOWN = 30
+_LATE = 10_000
+"""So many times its length from the first arrival, a window has a beginning of its own: digits would not fit."""
 
 
 def plot_slots(
     result: 'Result', ax: Axes | None = None, window: tuple[float, float] | None = None, most: int = HOLDERS_SHOWN
 ) -> Axes:
-    """Who held a slot when: a bar for each holder, hatched from the expiry of its slot to the end of its body."""
+    """Who held a slot when: a bar for each holder.
+
+    It is hatched from the expiry of the slot to the end of the body, and dotted from a crash until the slot is back.
+    """
     if most < 1:
         raise ValueError(f'most must be at least 1 holder, got {most!r}')
     if window is not None and not window[0] < window[1]:
@@ -33,79 +41,121 @@ def plot_slots(
         _check_kept(result, window)
     first, last = _telling_window(result, holders) if window is None else window
     there = (holders.granted < last) & ~(np.fmax(holders.body_until, holders.slot_until) < first)
+    if not first < last:
+        # All happened in one instant, and there is still something to see.
+        last = first + 1.0
+        there |= holders.granted == first
     within = holders.select(there)
     shown = _sample(within, (first + last) / 2, most)
-    ax = new_axes((9, 2 + 0.12 * max(4, len(shown.jobs)))) if ax is None else ax
+    rows = len(shown.jobs)
+    ax = new_axes((9, 2 + 0.12 * max(4, rows))) if ax is None else ax
     unit, length = time_unit(last - first)
-    origin = result.figures.first
-    # Where all happened in one instant there is still something to see.
-    last = last if last > first else first + 1.0
-
-    def at(instant: float) -> float:
-        return (instant - origin) / length
-
-    rows = zip(*(column.tolist() for column in shown[1:]), strict=True)
-    for row, (granted, slot_until, body_until, crashed) in enumerate(rows):
-        slot_end, body_end = (last if np.isnan(end) else end for end in (slot_until, body_until))
-        held = min(slot_end, body_end)
-        ax.barh(row, at(held) - at(granted), left=at(granted), height=0.7, color=HELD, edgecolor=OCCUPANCY)
-        if body_end > slot_end:
-            width = at(body_end) - at(slot_end)
-            ax.barh(row, width, left=at(slot_end), height=0.7, color='white', edgecolor=RUNNING, hatch='////')
-            ax.plot(at(slot_end), row, marker='X', color=LIMIT, markersize=6)
-        if crashed:
-            width = at(slot_end) - at(body_end)
-            ax.barh(row, width, left=at(body_end), height=0.7, color=DEAD, edgecolor=OCCUPANCY, hatch='..')
-            ax.plot(at(body_end), row, marker='*', color=LIMIT, markersize=7)
-        elif not np.isnan(body_until):
-            ax.plot(at(body_end), row, marker='o' if body_end <= slot_end else '|', color=LIMIT, markersize=4)
+    origin, since = result.figures.first, 'the first arrival'
+    if first - origin >= _LATE * (last - first):
+        origin, since = first, f'{duration(first - origin)} after the first arrival'
     refusals = result.whole.refusals()
     refusals = refusals[(first <= refusals) & (refusals <= last)]
-    count = len(shown.jobs)
-    ax.plot(
-        (refusals - origin) / length, [count] * len(refusals), linestyle='', marker='v', color=RUNNING, markersize=5
-    )
-    ax.set_xlim(at(first), at(last))
-    ax.set_ylim(count + 0.8, -0.8)
-    ax.set_yticks(range(count), [f'job {job}' for job in shown.jobs.tolist()], fontsize=7)
-    ax.set_xlabel(f'{unit} since the first arrival')
+    entries = [
+        *_draw_holders(ax, shown, (first, last), (origin, length)),
+        *_mark(ax, (refusals - origin) / length, np.full(len(refusals), rows), *_refusal(result)),
+    ]
+    ax.set_xlim((first - origin) / length, (last - origin) / length)
+    ax.set_ylim(rows + 0.8, -0.8)
+    ax.ticklabel_format(axis='x', style='plain', useOffset=False)
+    ax.set_yticks(range(rows), [f'job {job}' for job in shown.jobs.tolist()], fontsize=7)
+    ax.set_xlabel(f'{unit} since {since}')
     ax.set_ylabel('holders')
-    which = f'{count} holders'
-    if count < len(within.jobs):
-        which = f'a sample of {count} of the {len(within.jobs):,} holders in this window,'
+    which = count(rows, 'holder', 'holders')
+    if rows < len(within.jobs):
+        which = f'a sample of {rows} of the {len(within.jobs):,} holders in this window,'
     pools = f' of {result.figures.pools:,} pools of {result.max_size:,}' if result.figures.pools > 1 else ''
-    ax.set_title(f'{name_of(result)}\n{which}{pools or f" of a pool of {result.max_size:,}"}')
-    legend_below(ax, _legend(shown, bool(len(refusals))))
+    set_title(ax, result, f'{which}{pools or f" of a pool of {result.max_size:,}"}')
+    legend_below(ax, entries)
     return ax
 
 
-def _check_kept(result: 'Result', window: tuple[float, float]) -> None:
-    times = result.whole.block.times
-    if result.kept is None and len(times) and not (window[0] < times[-1] and window[1] > times[0]):
-        raise ValueError(
-            f'of this run {times[0]:g} to {times[-1]:g} s were kept, and the window is {window[0]:g} to'
-            f' {window[1]:g} s: replay(..., history=True) keeps all'
-        )
+def _draw_holders(
+    ax: Axes, shown: Holders, window: tuple[float, float], scale: tuple[float, float]
+) -> list[Patch | Line2D]:
+    """Bars and symbols; returns what a legend is to name."""
+    (first, last), (origin, length) = window, scale
+    rows = np.arange(len(shown.jobs))
+    # What goes on when the events end, goes on beyond the window.
+    beyond = max([last, *shown.granted])
+    slot_end, body_end = (np.where(np.isnan(end), beyond, end) for end in (shown.slot_until, shown.body_until))
+    overran, crashed = shown.overran, shown.crashed
+    ended = ~np.isnan(shown.body_until) & ~crashed
 
+    def bars(which: NDArray[np.bool_], begins: Floats, ends: Floats, label: str, **style: str) -> list[Patch]:
+        which = which & (begins <= last) & (ends >= first)
+        left = (begins[which] - origin) / length
+        width = np.maximum(ends[which] - begins[which], 0) / length
+        ax.barh(rows[which], width, left=left, height=0.7, **style)  # type: ignore[arg-type]
+        return [Patch(label=label, **style)] if which.any() else []  # type: ignore[arg-type]
 
-def _legend(shown: Holders, refusals: bool) -> list[Patch | Line2D]:
-    entries: list[Patch | Line2D] = [
-        Patch(facecolor=HELD, edgecolor=OCCUPANCY, label='slot held'),
-        Line2D([], [], linestyle='', marker='o', color=LIMIT, markersize=5, label='released'),
+    def marks(which: NDArray[np.bool_], instants: Floats, label: str, marker: str, face: str = LIMIT) -> list[Line2D]:
+        seen = which & (first <= instants) & (instants <= last)
+        return _mark(ax, (instants[seen] - origin) / length, rows[seen], label, marker, face)
+
+    everyone = np.ones(len(rows), np.bool_)
+    held, released = 'slot held', marks(ended & ~overran, body_end, 'released', 'o')
+    return [
+        *bars(everyone, shown.granted, np.minimum(slot_end, body_end), held, facecolor=HELD, edgecolor=OCCUPANCY),
+        *released,
+        *marks(overran, slot_end, 'slot expired', 'X'),
+        *bars(overran, slot_end, body_end, 'still running', facecolor='white', edgecolor=RUNNING, hatch='////'),
+        *marks(ended & overran, body_end, 'released late', 'o', 'white'),
+        *marks(crashed, body_end, 'crashed', '*'),
+        *bars(crashed, body_end, slot_end, 'slot of a crashed holder', facecolor=DEAD, edgecolor=OCCUPANCY, hatch='..'),
     ]
-    if shown.overran.any():
-        entries += [
-            Line2D([], [], linestyle='', marker='X', color=LIMIT, markersize=6, label='slot expired'),
-            Patch(facecolor='white', edgecolor=RUNNING, hatch='////', label='still running'),
-        ]
-    if shown.crashed.any():
-        entries += [
-            Line2D([], [], linestyle='', marker='*', color=LIMIT, markersize=7, label='crashed'),
-            Patch(facecolor=DEAD, edgecolor=OCCUPANCY, hatch='..', label='slot waits for its expiry'),
-        ]
-    if refusals:
-        entries.append(Line2D([], [], linestyle='', marker='v', color=RUNNING, markersize=5, label='job refused'))
-    return entries
+
+
+_SIZES = {'o': 4, 'X': 6, '*': 8, 'v': 5}
+
+
+def _mark(
+    ax: Axes, places: Floats, rows: NDArray[np.int64], label: str, marker: str, face: str = LIMIT
+) -> list[Line2D]:
+    """Symbols, which are whole also at the edge of the axes."""
+    edge = RUNNING if face == RUNNING else LIMIT
+    lines = ax.plot(
+        places,
+        rows,
+        linestyle='',
+        marker=marker,
+        markersize=_SIZES[marker],
+        markerfacecolor=face,
+        markeredgecolor=edge,
+        label=label,
+        clip_on=False,
+        zorder=4,
+    )
+    return lines if len(places) else []
+
+
+def _refusal(result: 'Result') -> tuple[str, str, str]:
+    return 'job refused' if isinstance(result.on_refusal, Leave) else 'attempt refused', 'v', RUNNING
+
+
+def _kept(result: 'Result') -> tuple[float, float]:
+    """From when to when all events are known, in seconds."""
+    times = result.whole.block.times
+    if result.kept is not None or not len(times):
+        return -np.inf, np.inf
+    # Before the first event of the run, and after its last, nothing happened.
+    first = -np.inf if times[0] <= result.figures.first else float(times[0])
+    return first, np.inf if times[-1] >= result.figures.last else float(times[-1])
+
+
+def _check_kept(result: 'Result', window: tuple[float, float]) -> None:
+    first, last = _kept(result)
+    if not first <= window[0] < window[1] <= last:
+        times = result.whole.block.times
+        # With all digits: one may want to ask for just this.
+        raise ValueError(
+            f'of this run {float(times[0])!r} to {float(times[-1])!r} s were kept, and the window is {window[0]!r} to'
+            f' {window[1]!r} s: replay(..., history=True) keeps all'
+        )
 
 
 def _telling_window(result: 'Result', holders: Holders) -> tuple[float, float]:
@@ -114,19 +164,22 @@ def _telling_window(result: 'Result', holders: Holders) -> tuple[float, float]:
         return 0.0, 1.0
     if len(holders.jobs) <= HOLDERS_SHOWN:
         return float(holders.granted[0]), float(np.nanmax([result.figures.last, *holders.body_until]))
-    moments = np.sort(holders.slot_until[holders.overran])
+    earliest, latest = _kept(result)
+    moments = holders.slot_until[holders.overran]
     if not len(moments):
-        moments = np.sort(holders.body_until[holders.crashed])
+        moments = holders.body_until[holders.crashed]
+    moments = np.sort(moments[(earliest <= moments) & (moments <= latest)])
     if len(moments) and result.slot_exp is not None:
         centre = float(moments[len(moments) // 2])
-        return max(float(holders.granted[0]), centre - 1.5 * result.slot_exp), centre + 1.5 * result.slot_exp
+        first = max(float(holders.granted[0]), earliest, centre - 1.5 * result.slot_exp)
+        return first, min(latest, centre + 1.5 * result.slot_exp)
     block = result.whole.block
     fullest = float(block.times[int(np.argmax(block.occupancy))])
     middle = int((holders.granted <= fullest).sum())
     around = holders.select(
         np.arange(max(0, middle - HOLDERS_SHOWN // 2), min(len(holders.jobs), middle + HOLDERS_SHOWN // 2))
     )
-    return float(around.granted[0]), float(np.nanmax([fullest, *around.body_until]))
+    return max(earliest, float(around.granted[0])), min(latest, float(np.nanmax([fullest, *around.body_until])))
 
 
 def _sample(holders: Holders, centre: float, most: int) -> Holders:

@@ -1,0 +1,127 @@
+"""``pool-sim explore``: every interleaving of a few clients, with faults, and the shortest schedule that goes wrong."""
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulations.cli.options import BROKEN, KEPT, NOT_GIVEN, check_folder, words
+from simulations.exploring import SUBJECTS, Failure, Schedule, explore, replay_schedule, subject
+from simulations.exploring.worlds import World, fakeredis_world, server_world
+from simulations.stores import URL_SCHEMES
+
+
+if TYPE_CHECKING:
+    from simulations.cli.options import Commands
+
+_SCOPE = ('clients', 'max_size', 'rounds', 'faults')
+
+
+def add(commands: 'Commands') -> None:
+    """Make the parser of this command."""
+    parser = commands.add_parser(
+        'explore', help='every interleaving of a few clients, with faults: the shortest schedule that goes wrong'
+    )
+    parser.add_argument('protocol', nargs='?', metavar='PROTOCOL', help=', '.join(SUBJECTS))
+    for name, what in (
+        ('clients', 'how many clients'),
+        ('max-size', 'slots of the pool'),
+        ('rounds', 'how often each client acquires and releases'),
+        ('faults', 'how many faults may happen in one schedule'),
+    ):
+        parser.add_argument(
+            f'--{name}', type=int, default=NOT_GIVEN, metavar='N', help=f'{what} (default: the protocol says)'
+        )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument('--exhaustive', action='store_true', help='every schedule (the default)')
+    how.add_argument('--schedules', type=int, metavar='N', help='so many random schedules instead')
+    parser.add_argument('--seed', type=int, default=0, help='of random schedules (default %(default)s)')
+    parser.add_argument('--store', help='for redis: fakeredis (default), or the URL of an empty database of a server')
+    parser.add_argument('--replay', type=Path, metavar='FILE', help='make a schedule happen again that was saved')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('pool-sim-results'),
+        metavar='FOLDER',
+        help='where schedule, test and picture of a violation go (default %(default)s)',
+    )
+    parser.add_argument('--json', metavar='FILE', help='write what was found; - for standard output')
+    parser.set_defaults(do=_do)
+
+
+def _do(options: argparse.Namespace) -> int:
+    out = sys.stderr if options.json == '-' else sys.stdout
+    check_folder(options.out)
+    if options.replay is not None:
+        return _replay(options)
+    if options.protocol is None:
+        raise ValueError(f'say which protocol: {", ".join(SUBJECTS)}')
+    known = subject(options.protocol)
+    given: dict[str, Any] = {name: getattr(options, name) for name in _SCOPE if hasattr(options, name)}
+    found = explore(
+        known,
+        known.scope._replace(**given),
+        schedules=options.schedules,
+        seed=options.seed,
+        world=_world(options, known.name),
+        progress=True,
+    )
+    _tell(json.dumps(found.to_json(), indent=2), options)
+    print(found, file=out)
+    told = given | ({} if options.schedules is None else {'schedules': options.schedules, 'seed': options.seed})
+    told |= {} if options.store is None else {'store': options.store}
+    print(f'  repeat it with: {shlex.join(["pool-sim", "explore", known.name, *words(told)])}', file=out)
+    if found.violation is None:
+        return KEPT
+    for path in _save(found.violation, options.out):
+        print(f'  wrote {path}', file=out)
+    return BROKEN
+
+
+def _replay(options: argparse.Namespace) -> int:
+    schedule = Schedule.load(options.replay)
+    failure = replay_schedule(schedule, _world(options, schedule.protocol))
+    found = {'schedule': schedule.to_json(), 'violation': None if failure is None else failure.reason}
+    _tell(json.dumps(found, indent=2), options)
+    out = sys.stderr if options.json == '-' else sys.stdout
+    if failure is None:
+        print(f'{schedule.protocol}: nothing goes wrong in this schedule', file=out)
+        return KEPT
+    print(f'{schedule.protocol} goes wrong:\n{failure}', file=out)
+    return BROKEN
+
+
+def _world(options: argparse.Namespace, protocol: str) -> World | None:
+    if options.store is None:
+        return None
+    if protocol != 'redis':
+        raise ValueError(f'--store is for the protocol redis, and {protocol} has a store of its own')
+    if options.store == 'fakeredis':
+        return fakeredis_world()
+    if options.store.startswith(URL_SCHEMES):
+        return server_world(options.store)
+    raise ValueError(f'the store {options.store!r} cannot be explored: choose fakeredis or the URL of a server')
+
+
+def _tell(text: str, options: argparse.Namespace) -> None:
+    if options.json == '-':
+        print(text)
+    elif options.json is not None:
+        Path(options.json).write_text(text + '\n', encoding='utf-8')
+
+
+def _save(failure: Failure, folder: Path) -> list[Path]:
+    """Write the schedule, a test of it, and its picture; returns the files."""
+    from matplotlib.figure import Figure
+
+    name = failure.schedule.protocol.replace('-', '_')
+    schedule, test, picture = folder / f'{name}.json', folder / f'test_{name}.py', folder / f'{name}.png'
+    failure.schedule.save(schedule)
+    test.write_text(failure.to_test(name), encoding='utf-8')
+    width, height = 2.6 * (failure.schedule.clients + 1) + 1.5, 1.8 + 0.5 * len(failure.story)
+    figure = Figure(figsize=(width, height), layout='constrained')
+    failure.plot(figure.add_subplot())
+    figure.savefig(picture, dpi=120)
+    return [schedule, test, picture]
