@@ -53,8 +53,6 @@ class MemoryWorld:
         return self._backend.perform(command)
 
     def snapshot(self) -> Snapshot:
-        self._client.count_slots('')
-        self._client.get('')
         slots, names = self._live()
         values = self._client._values  # noqa: SLF001 - it is taken to pieces and put together here
         return (
@@ -75,7 +73,8 @@ class MemoryWorld:
         for group, item, left in slots:
             client._slots.add(group, item, self.now + left)  # noqa: SLF001
         for name, value, left in names:
-            client.set(name, value, ex=None if left == float('inf') else left)
+            client._names.add(name, name, self.now + left)  # noqa: SLF001
+            client._values[name] = value  # noqa: SLF001
         for name in ('_slots', '_names', '_values'):
             setattr(self._client, name, getattr(client, name))
 

@@ -1,0 +1,341 @@
+"""Every interleaving of a few clients: broken pools are found out by their shortest schedule, the shipped ones pass."""
+
+import json
+from pathlib import Path
+
+import pytest
+import redis
+from matplotlib.figure import Figure
+
+from py_cachify import MemoryClient
+from py_cachify.backends.redis import Script, load_script
+from simulations.broken import BROKEN
+from simulations.exploring import SUBJECTS, Move, Schedule, Scope, explore, replay_schedule, subject
+from simulations.exploring.moves import CRASH, FAULTS, LOSE_REPLY, LOSE_REQUEST, REPEAT
+from simulations.exploring.worlds import MemoryWorld, RedisWorld, fakeredis_world, memory_world, server_world
+
+
+SHORTEST = {
+    'check-then-add': (6, '2 hold a slot of a pool of 1 at once: A1, B1'),
+    'blind-release': (4, 'A1 released a slot that it did not have any more'),
+    'short-lock': (12, '2 hold a slot of a pool of 1 at once: A1, B1'),
+    'client-clock': (5, '2 hold a slot of a pool of 1 at once: A1, B1'),
+    'counter': (2, '1 of 1 slots are taken for ever, and nobody holds one'),
+    'delete-by-index': (6, 'B1 was told that its slot was gone, and it had not expired'),
+    'retried-acquire': (1, 'A1 was refused although a slot was free all the while'),
+}
+
+
+def test_there_is_a_length_for_each_broken_pool() -> None:
+    """None is left out here."""
+    assert SHORTEST.keys() == {broken.name for broken in BROKEN}
+    assert [name for name in SUBJECTS if name not in SHORTEST] == ['redis', 'memory', 'nx']
+
+
+@pytest.mark.parametrize('name', SHORTEST)
+def test_a_broken_pool_is_found_out_by_its_shortest_schedule(name: str) -> None:
+    """In the scope that it declares, and the schedule does it again."""
+    found = explore(subject(name))
+
+    assert found.violation is not None
+    assert (len(found.violation.schedule.moves), found.violation.reason) == SHORTEST[name]
+    again = replay_schedule(found.violation.schedule)
+    assert again is not None
+    assert (again.reason, again.story) == (found.violation.reason, found.violation.story)
+    assert SHORTEST[name][1] in str(found)
+
+
+@pytest.mark.parametrize('name', SHORTEST)
+def test_random_schedules_find_it_too_and_are_cut_down_to_what_they_need(name: str) -> None:
+    """Within two thousand of them; no move of what is left can be left out."""
+    found = explore(subject(name), schedules=2000, seed=1)
+
+    assert found.violation is not None
+    assert found.violation.found_after <= 2000
+    moves = found.violation.schedule.moves
+    assert SHORTEST[name][0] <= len(moves) <= SHORTEST[name][0] + 3
+    assert explore(subject(name), schedules=2000, seed=1)._replace(seconds=0) == found._replace(seconds=0)
+
+
+def test_clients_that_count_and_then_add_have_sixty_odd_ways_to_go_on() -> None:
+    """What the notebook tells of two clients, as far as the search goes."""
+    assert explore(subject('check-then-add')).schedules == 67
+
+
+SCOPES = {
+    'memory': [
+        Scope(faults=1),
+        Scope(clients=2, max_size=1, rounds=2, faults=1),
+        Scope(clients=2, max_size=1, faults=2),
+    ],
+    'redis': [Scope(clients=2, max_size=1, faults=1), Scope(clients=3, max_size=2, faults=0)],
+    'nx': [Scope(clients=2, max_size=1, faults=1, pauses=False), Scope(clients=3, max_size=2, faults=0, pauses=False)],
+}
+
+
+@pytest.mark.parametrize(('name', 'scope'), [(name, scope) for name in SCOPES for scope in SCOPES[name]], ids=str)
+def test_the_shipped_protocols_keep_every_promise(name: str, scope: Scope) -> None:
+    """In every schedule with crashes, lost requests, lost replies, repeats and clocks that are ahead."""
+    found = explore(subject(name), scope)
+
+    assert found.violation is None, found.violation
+    assert found.complete
+    assert found.schedules > found.states / 4 > 10
+
+
+def test_the_shipped_protocols_keep_every_promise_in_random_schedules_of_more_clients() -> None:
+    """Five clients, two rounds, three faults."""
+    found = explore(subject('memory'), Scope(5, 2, 2, 3), schedules=300, seed=1)
+
+    assert found.violation is None, found.violation
+    assert found.schedules == 300
+
+
+def test_the_scripts_on_a_real_server_come_out_like_those_in_memory(server: 'redis.Redis', socket: str) -> None:
+    """The same states, moves and schedules; the database must be empty, and is then."""
+    scope = Scope(clients=2, max_size=1, faults=1)
+    there = explore(subject('redis'), scope, world=server_world(f'unix://{socket}'))
+    here = explore(subject('memory'), scope)
+
+    assert there.violation is here.violation is None
+    assert there.schedules == here.schedules
+    server.flushdb()
+    server.set('theirs', 'kept')
+    with pytest.raises(ValueError, match='is not empty'):
+        server_world(f'unix://{socket}')
+
+
+def test_a_limit_of_the_plain_contract_is_found_as_it_is_named() -> None:
+    """A release that is paused past the expiry, between the look and the deletion, frees another's slot."""
+    found = explore(subject('nx'), Scope(clients=2, max_size=1, faults=0, pauses=True))
+
+    assert found.violation is not None
+    assert found.violation.reason == 'B1 was told that its slot was gone, and it had not expired'
+    assert len(found.violation.schedule.moves) == 6
+
+
+# --- what the search catches, if one decision is taken out of the shipped code
+
+
+def _without(name: str, old: str, new: str) -> RedisWorld:
+    world = fakeredis_world()
+    assert isinstance(world, RedisWorld)
+    script = load_script(name, 'virtual_clock')
+    assert script.text.count(old.encode()) == 1, (name, old)
+    text = script.text.replace(old.encode(), new.encode())
+    import hashlib
+
+    digest = hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
+    setattr(world._backend, f'_{name}', Script(text, digest))
+    return world
+
+
+@pytest.mark.parametrize(
+    ('name', 'old', 'new', 'reason'),
+    [
+        ('acquire', "redis.call('ZSCORE', KEYS[1], ARGV[1]) and 1 or 0", '0', 'was refused although a slot was free'),
+        (
+            'acquire',
+            "taken - redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)",
+            'taken',
+            'was refused although a slot was free',
+        ),
+        ('acquire', 'taken >= tonumber(ARGV[2])', 'taken > tonumber(ARGV[2])', 'hold a slot of a pool of 1 at once'),
+        ('release', 'tonumber(expiry) > now and 1 or 0', '1', 'released a slot that it did not have any more'),
+        (
+            'release',
+            "  redis.call('ZREM', KEYS[1], ARGV[1])\n  return",
+            '  return',
+            'was refused although a slot was free',
+        ),
+    ],
+    ids=['own token not looked for', 'expired not dropped', 'one too many', 'expired released', 'not released'],
+)
+def test_a_script_without_one_of_its_decisions_is_found_out(name: str, old: str, new: str, reason: str) -> None:
+    """By the same search that the shipped one passes."""
+    found = explore(subject('redis'), Scope(clients=2, max_size=1, faults=1), world=_without(name, old, new))
+
+    assert found.violation is not None
+    assert reason in found.violation.reason
+
+
+class _Forgetful(MemoryClient):
+    """Does not look for its own token before it counts."""
+
+    def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
+        if token in self._slots.live.get(key, {}):
+            return len(self._slots.live[key]) < max_size
+        return super().take_slot(key, token, max_size, slot_exp)
+
+
+class _KeepsExpired(MemoryClient):
+    """Does not drop what has expired when it is released."""
+
+    def drop_slot(self, key: str, token: str) -> bool:
+        return self._slots.remove(key, token)
+
+
+class _NeverDrops(MemoryClient):
+    """Says released, and keeps the slot."""
+
+    def drop_slot(self, key: str, token: str) -> bool:
+        return token in self._slots.live.get(key, {})
+
+
+@pytest.mark.parametrize('broken', [_Forgetful, _KeepsExpired, _NeverDrops])
+def test_a_store_in_memory_without_one_of_its_decisions_is_found_out(
+    broken: type[MemoryClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Likewise."""
+    monkeypatch.setattr('simulations.exploring.worlds.MemoryClient', broken)
+    world = memory_world()
+    assert isinstance(world, MemoryWorld)
+
+    assert explore(subject('memory'), Scope(clients=2, max_size=1, faults=1), world=world).violation is not None
+
+
+def test_an_acquire_that_is_not_undone_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lost reply leaves a slot behind that counts against the next client."""
+    monkeypatch.setattr('py_cachify.protocols._undo', lambda release, error: iter(()))
+    found = explore(subject('memory'), Scope(clients=2, max_size=1, faults=1, kinds=(LOSE_REPLY,)))
+
+    assert found.violation is not None
+    assert found.violation.reason == 'B1 was refused although a slot was free all the while'
+
+
+def test_a_plain_release_that_does_not_look_whose_slot_it_is_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although time passes between operations only."""
+    from py_cachify.commands import DeleteName, Steps
+    from py_cachify.protocols import Lease
+
+    def blind(lease: Lease) -> Steps[bool]:
+        yield from DeleteName(lease.name)
+        return True
+
+    monkeypatch.setattr('py_cachify.protocols._delete_if_own', blind)
+    assert explore(subject('nx'), Scope(clients=2, max_size=1, faults=0, pauses=False)).violation is not None
+
+
+# --- schedules as text, test and picture
+
+
+def test_a_schedule_is_a_small_text_that_is_read_again(tmp_path: Path) -> None:
+    """And that others can write."""
+    found = explore(subject('delete-by-index')).violation
+    assert found is not None
+    found.schedule.save(tmp_path / 'it.json')
+
+    assert Schedule.load(tmp_path / 'it.json') == found.schedule
+    assert json.loads((tmp_path / 'it.json').read_text())['moves'][:4] == [
+        [0, 'step'],
+        [0, 'step'],
+        'wait',
+        [1, 'step'],
+    ]
+    assert (tmp_path / 'it.json').stat().st_size < 500
+
+
+@pytest.mark.parametrize(
+    ('text', 'complaint'),
+    [
+        ('no json', 'cannot read the schedule'),
+        ('[]', 'this is not a schedule'),
+        ('{"protocol": "redis", "clients": 2, "max_size": 1, "slot_exp": 10, "rounds": 1}', 'moves'),
+        ('{"protocol": "redis", "clients": -2, "max_size": 1, "slot_exp": 10, "rounds": 1, "moves": []}', '-2'),
+        (
+            '{"protocol": "redis", "clients": 2, "max_size": 1, "slot_exp": 10, "rounds": 1, "moves": [[0, "fly"]]}',
+            'fly',
+        ),
+    ],
+)
+def test_what_is_no_schedule_is_refused_in_words(tmp_path: Path, text: str, complaint: str) -> None:
+    """Naming what is wrong."""
+    (tmp_path / 'it.json').write_text(text)
+    with pytest.raises(ValueError, match=complaint):
+        Schedule.load(tmp_path / 'it.json')
+    with pytest.raises(ValueError, match='cannot read the schedule'):
+        Schedule.load(tmp_path / 'nowhere.json')
+
+
+def test_a_move_that_cannot_be_made_is_named() -> None:
+    """As the schedule is of another version of the protocol, say."""
+    schedule = Schedule('memory', 1, 1, 10, 1, (Move('step', 0), Move('step', 0), Move('step', 0)))
+    with pytest.raises(ValueError, match='move 3, step, cannot be made: client 0 does nothing any more'):
+        replay_schedule(schedule)
+    with pytest.raises(ValueError, match='move 1, wait, cannot be made: nothing is left that could expire'):
+        replay_schedule(schedule.with_moves([Move('wait')]))
+    with pytest.raises(ValueError, match="there is no protocol 'mine': choose redis, memory"):
+        replay_schedule(schedule._replace(protocol='mine'))
+
+
+@pytest.mark.parametrize('name', SHORTEST)
+def test_a_schedule_becomes_a_test_that_fails_until_it_is_mended(name: str) -> None:
+    """The text is a whole test module."""
+    found = explore(subject(name)).violation
+    assert found is not None
+    module: dict[str, object] = {}
+    exec(found.to_test('it'), module)
+    check = module['test_it_keeps_every_promise']
+    assert callable(check)
+
+    with pytest.raises(AssertionError, match=SHORTEST[name][1].split(':')[0]):
+        check()
+
+
+@pytest.mark.parametrize('name', SHORTEST)
+def test_a_schedule_is_drawn_as_a_sequence_diagram(name: str) -> None:
+    """A lane for each client and the store, an arrow for each command, and the reason at the bottom."""
+    found = explore(subject(name)).violation
+    assert found is not None
+    axes = Figure(figsize=(8, 6)).add_subplot()
+    assert found.plot(axes) is axes
+    words = [text.get_text() for text in axes.texts]
+
+    assert {'client A', 'store\n(max_size 1)'} <= set(words)
+    assert SHORTEST[name][1] in [word.replace('\n', ' ') for word in words]
+    assert sum(happened.command is not None for happened in found.story) <= len(words)
+
+
+def test_each_kind_of_fault_is_told_and_drawn() -> None:
+    """What happened, and what the client knows of it."""
+    faults = {
+        CRASH: 'crashes, and does nothing ever again',
+        LOSE_REQUEST: 'the request is lost, and so is the connection',
+        LOSE_REPLY: 'it happens, the answer True is lost',
+        REPEAT: 'its driver asks again, and it is told True',
+        'clock ahead': 'is ahead from now on',
+    }
+    assert faults.keys() == set(FAULTS)
+    for fault, words in faults.items():
+        first = [Move('step', 0)] if fault == CRASH else []
+        moves = (*first, Move(fault, 0))
+        schedule = Schedule('memory', 1, 1, 10, 1, moves)
+        from simulations.exploring.explore import Failure
+        from simulations.exploring.states import Machine
+
+        machine = Machine(subject('memory'), Scope(1, 1, faults=1))
+        state, story = machine.start(), []
+        for move in moves:
+            state, happened, _ = machine.make(state, move)
+            story.append(happened)
+        failure = Failure(schedule, 'nothing', tuple(story), 0)
+        assert words in str(failure)
+        assert failure.plot(Figure().add_subplot()).texts
+
+
+def test_a_scope_that_cannot_be_is_refused() -> None:
+    """When it is asked for."""
+    with pytest.raises(ValueError, match='clients must be at least 1'):
+        explore(subject('memory'), Scope(clients=0))
+    with pytest.raises(ValueError, match='clients must be at most 26'):
+        explore(subject('memory'), Scope(clients=27))
+    with pytest.raises(ValueError, match='schedules must be at least 1'):
+        explore(subject('memory'), schedules=0)
+
+
+def test_a_search_that_is_cut_off_says_so() -> None:
+    """Nothing went wrong so far is not that nothing goes wrong."""
+    found = explore(subject('memory'), most_states=50)
+
+    assert not found.complete
+    assert 'the search was cut off' in str(found)
