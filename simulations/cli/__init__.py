@@ -9,11 +9,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import suppress
 from importlib.metadata import version
 
+from simulations.checks import InvariantError
 from simulations.cli import explore, replay, run, scenarios, size, sweep, theory
-from simulations.cli.options import CUT_OFF, IMPOSSIBLE, INTERRUPTED, TERMINATED, Parser
+from simulations.cli.options import BROKEN, CUT_OFF, IMPOSSIBLE, INTERRUPTED, TERMINATED, Parser
 from simulations.stores import StoreError
 
 
@@ -38,7 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the report has seen enough of it; the interpreter must not try once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CUT_OFF
-    except (StoreError, ValueError, OSError) as error:
+    except InvariantError as violated:
+        print(violated, file=sys.stderr)
+        return BROKEN
+    except (StoreError, ValueError, OSError, BrokenExecutor) as error:
         print(f'pool-sim: {error}', file=sys.stderr)
         return IMPOSSIBLE
     except KeyboardInterrupt:

@@ -1,10 +1,11 @@
 """The scenario that someone asked for: by name, as a file, as a trace, or by options."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from simulations.cli.options import add_pool, add_runs
-from simulations.cli.replay import add_trace, trace_scenario
+from simulations.cli.replay import TRACE, add_trace, trace_scenario
 from simulations.cli.run import add_jobs, made_up_scenario
 from simulations.scenario import Scenario
 
@@ -24,9 +25,24 @@ def add_asked(parser: argparse.ArgumentParser) -> None:
 
 
 def asked_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
-    """The scenario that the options describe, and the words that ask for it again."""
+    """The scenario that the options describe, and the words that ask for it again.
+
+    Raises:
+        ValueError: it cannot be, or an option is for another kind of it.
+    """
     name = options.scenario
     if name is not None and Path(name).suffix != '.toml' and Path(name).is_file():
+        _refuse(options, _MADE_UP, f'says how jobs are made up, and {name} is a trace')
         options.trace = Path(name)
         return trace_scenario(options)
+    _refuse(options, [each for each in TRACE if each != 'holding'], 'is for a trace: name its file')
     return made_up_scenario(options)
+
+
+_MADE_UP = ('rate', 'arrivals', 'keys', 'jobs', 'horizon')
+
+
+def _refuse(options: argparse.Namespace, names: Iterable[str], why: str) -> None:
+    for name in names:
+        if hasattr(options, name):
+            raise ValueError(f'--{name.replace("_", "-")} {why}')

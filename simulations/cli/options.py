@@ -142,11 +142,12 @@ def check_folder(folder: Path) -> None:
 def check_writable(options: argparse.Namespace) -> None:
     """Refuse before the run what could not be written after it."""
     check_folder(options.out)
-    files = [options.csv, None if options.json in (None, '-') else Path(options.json)]
+    csv = getattr(options, 'csv', None)
+    files = [csv, None if options.json in (None, '-') else Path(options.json)]
     for path in files:
         if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
             raise ValueError(f'cannot write the file {path}: {path.parent} is not a folder that one can write to')
-    if options.csv == Path('-'):
+    if csv == Path('-'):
         raise ValueError('--csv - is not possible: name a file')
 
 

@@ -4,16 +4,16 @@ import argparse
 import json
 import shlex
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simulations.arguments import whole_number
 from simulations.cli.asked import add_asked, asked_scenario
-from simulations.cli.options import KEPT, add_store, check_folder, words
+from simulations.cli.options import KEPT, add_store, check_writable, words
 from simulations.cli.replay import run_words
 from simulations.sizing import Expiry, Sizing, choose_expiry, size_pool
+from simulations.sweeps.processes import processes
 
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def add(commands: 'Commands') -> None:
 def _do(options: argparse.Namespace) -> int:
     out = sys.stderr if options.json == '-' else sys.stdout
     scenario, said = asked_scenario(options)
-    check_folder(options.out)
+    check_writable(options)
+    if options.workers is not None:
+        whole_number('workers', options.workers, 1)
     expiry: Expiry | None = None
     if options.recovery is not None:
         expiry = choose_expiry(
@@ -71,7 +73,7 @@ def _do(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         executor = None
         if options.workers != 1 and scenario.random:
-            executor = stack.enter_context(ProcessPoolExecutor(options.workers, mp_context=get_context('spawn')))
+            executor = stack.enter_context(processes(options.workers))
         found = size_pool(scenario, options.target, store=options.store, executor=executor, progress=True)
     written = _pictures(found, expiry, options.out)
     answer: dict[str, Any] = {'seed': scenario.seed, **found.to_json()}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulations.cli.asked import add_asked, asked_scenario
-from simulations.cli.options import KEPT, add_store, check_folder, reads
+from simulations.cli.options import KEPT, add_store, check_writable, reads
 from simulations.cli.replay import run_words
 from simulations.sweeps import parse_vary, sweep
 from simulations.sweeps.plots import save_pictures
@@ -50,7 +50,7 @@ def _do(options: argparse.Namespace) -> int:
     names = [name for name, _ in options.vary]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ValueError(f'--vary {twice} is given twice: list all its values in one')
-    check_folder(options.out)
+    check_writable(options)
     journal = options.out / 'sweep.jsonl'
     if options.fresh:
         journal.unlink(missing_ok=True)

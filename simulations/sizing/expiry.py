@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
-from simulations.arguments import inner_probability, positive
+from py_cachify.arguments import LONGEST_EXPIRATION
+from simulations.arguments import inner_probability, positive, whole_number
 from simulations.scenario import Scenario
 from simulations.sweeps.run import sweep
 from simulations.sweeps.table import Point, Sweep
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 _PRECISION = 0.01
 """Of the shortest expiry, as a share of it."""
-_HALVINGS = 60
+_HALVINGS = 30
+"""Down to a billionth of what is asked for: below that nothing outlives its slot at all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,13 +105,16 @@ def choose_expiry(
         progress: show a progress bar on standard error, or in the notebook.
 
     Raises:
-        TypeError, ValueError: an argument is not so.
+        TypeError, ValueError: an argument is not so, or no job arrives.
 
     Example::
 
         choose_expiry(Scenario.load('api'), recovery=60, overrun_share=0.001).slot_exp
     """
     recovery, wanted = positive('recovery', recovery), inner_probability('overrun_share', overrun_share)
+    whole_number('points', points)
+    if recovery > LONGEST_EXPIRATION:
+        raise ValueError(f'recovery must be at most {LONGEST_EXPIRATION} seconds, got {recovery!r}')
     with tqdm(unit=' runs', disable=not progress, dynamic_ncols=True) as bar:
 
         def measured(slot_exp: float) -> Point:
@@ -118,6 +123,8 @@ def choose_expiry(
             return sweep(scenario, {'slot_exp': [slot_exp]}, store=store, workers=1).points[0]
 
         there = measured(recovery)
+        if not there.jobs:
+            raise ValueError('no job arrives in this scenario: there is nothing to choose an expiry for')
         shortest = _shortest(measured, wanted, recovery, there)
     around = {recovery, shortest, *_spread(min(shortest, recovery) / 4, max(shortest, recovery) * 4, points)}
     found = sweep(scenario, {'slot_exp': sorted(around)}, store=store, workers=workers, progress=progress)
@@ -138,7 +145,12 @@ def _shortest(measured: Callable[[float], Point], wanted: float, start: float, t
     few = there.overrun_share <= wanted
     near = far = start
     for _ in range(_HALVINGS):
-        near, far = far, far / 2 if few else far * 2
+        near, far = far, far / 2 if few else min(far * 2, LONGEST_EXPIRATION)
+        if far == near:
+            raise ValueError(
+                f'{there.overrun_share:.3%} of the granted jobs outlive a slot of {start:g} s, and with the longest'
+                f' that there is, {LONGEST_EXPIRATION} s, it is still more than {wanted:.3%}: allow more'
+            )
         if (measured(far).overrun_share <= wanted) != few:
             break
     else:

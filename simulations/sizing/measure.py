@@ -1,6 +1,6 @@
 """Measures a scenario at one size after another, no longer than it takes to tell whether it meets a target."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple
 
@@ -21,19 +21,16 @@ class Verdict(NamedTuple):
 
     Attributes:
         point: what was measured there.
+        share: what is held against the target; where there are too few jobs for an interval, between 0 and 1.
         enough: whether the refusal share is below the target.
         by: ``measurement`` if the whole interval is on one side of it, ``theory`` if only theory could tell,
             ``mean`` if neither could.
     """
 
     point: Point
+    share: Interval
     enough: bool
     by: str
-
-    @property
-    def share(self) -> Interval:
-        """What is held against the target."""
-        return _share(self.point)
 
 
 class Measure:
@@ -83,14 +80,14 @@ class Measure:
         while True:
             self._run(scenario, outcomes)
             point = make_point({'max_size': max_size}, scenario, outcomes)
-            mean, low, high = share = _share(point)
+            mean, low, high = share = _share(point, outcomes)
             if high < self.target or low > self.target:
-                return Verdict(point, high < self.target, 'measurement')
+                return Verdict(point, share, high < self.target, 'measurement')
             if len(outcomes) >= self._most_runs or share.half_width < self._tolerance * self.target:
                 theory = point.refusal_share_theory
                 if theory is not None and low <= theory <= high:
-                    return Verdict(point, theory < self.target, 'theory')
-                return Verdict(point, mean < self.target, 'mean')
+                    return Verdict(point, share, theory < self.target, 'theory')
+                return Verdict(point, share, mean < self.target, 'mean')
 
     def _run(self, scenario: Scenario, outcomes: list[Outcome]) -> None:
         """Make about as many runs again as there are."""
@@ -108,5 +105,9 @@ class Measure:
             self._told(scenario.max_size, len(outcomes))
 
 
-def _share(point: Point) -> Interval:
-    return Interval(0.0, 0.0, 1.0) if point.refusals is None else point.refusals
+def _share(point: Point, outcomes: Sequence[Outcome]) -> Interval:
+    if point.refusals is not None:
+        return point.refusals
+    of, whole = ('attempts_refused', 'attempts') if point.of_attempts else ('refused', 'jobs')
+    count = sum(outcome.sum(whole) for outcome in outcomes)
+    return Interval(sum(outcome.sum(of) for outcome in outcomes) / count if count else 0.0, 0.0, 1.0)

@@ -163,7 +163,7 @@ def size_pool(
         measure = Measure(scenario, target, tolerance, most_runs, store, executor, told)
         peak, load = max(1, endless.figures.occupancy_peak), endless.figures.occupancy_mean
         pools = max(1, endless.figures.pools)
-        unstable = int(load / pools) if endless.figures.attempts and _tries_for_ever(scenario) else 0
+        unstable = int(load / pools) if _grows_for_ever(scenario) else 0
         found = _search(measure, max(1, min(peak, _guess(load / pools, target))), unstable)
         lowest, highest = _range(measure, found, unstable)
         for size in _around(found, peak, unstable, curve):
@@ -182,6 +182,12 @@ def size_pool(
         max_size_theory=_theory(scenario, target, peak),
         curve=dict(sorted(verdicts.items())),
     )
+
+
+def _grows_for_ever(scenario: Scenario) -> bool:
+    """Whether more and more jobs wait where slots are fewer than the load: what ends, or answers to it, does not."""
+    workload = scenario.workload()
+    return _tries_for_ever(scenario) and workload.steady and workload.clients is None
 
 
 def _tries_for_ever(scenario: Scenario) -> bool:
@@ -208,12 +214,17 @@ def _search(measure: Measure, guess: int, too_small: int) -> int:
 
 
 def _range(measure: Measure, found: int, unstable: int) -> tuple[int, int]:
-    """The answers that the intervals do not exclude."""
+    """The answers that the intervals do not exclude; where nobody was refused, more slots would tell no more."""
+
+    def surely(size: int) -> bool:
+        share = measure.verdict(size).share
+        return share.high < measure.target or not share.mean
+
     lowest = _edge(found, unstable, lambda size: measure.verdict(size).share.low <= measure.target)
     highest, step = found, 1
-    while measure.verdict(highest).share.high >= measure.target and highest < ENDLESS // 2:
+    while not surely(highest):
         highest, step = highest + step, 2 * step
-    return lowest, _edge(highest, found - 1, lambda size: measure.verdict(size).share.high < measure.target)
+    return lowest, _edge(highest, found - 1, surely)
 
 
 def _edge(yes: int, no: int, holds: Callable[[int], bool]) -> int:

@@ -1,13 +1,13 @@
 """The finished runs of a sweep on disk, so that a sweep that was interrupted goes on where it stopped.
 
 A file of lines of JSON: first what the sweep is, then a line for each run, in the order in which they were finished.
-A line that was cut off by the interruption is left out.
+A line that was cut off by the interruption is left out; cut off in its first line, the file is begun anew.
 """
 
 import json
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
+from typing import BinaryIO
 
 from simulations.sweeps.outcome import Outcome
 
@@ -28,7 +28,7 @@ class Journal:
         self._what = what
         self.done: dict[int, Outcome] = {}
         whole = self._read()
-        self._file: TextIO = path.open('a', encoding='utf-8')
+        self._file: BinaryIO = path.open('ab')
         self._file.truncate(whole)
         if not whole:
             self._write({'sweep': what})
@@ -37,13 +37,13 @@ class Journal:
         """Take in the runs of the file; returns how many bytes of it are whole lines."""
         text = self._path.read_bytes() if self._path.exists() else b''
         lines = text.split(b'\n')[:-1]
-        if not text:
+        if _line({'sweep': self._what}).startswith(text):
             return 0
         try:
             same = json.loads(lines[0])['sweep'] == self._what
             for line in lines[1:]:
                 number, plain = json.loads(line)
-                self.done[number] = Outcome.from_json(plain)
+                self.done[int(number)] = Outcome.from_json(plain)
         except (ValueError, KeyError, TypeError, IndexError):
             same = False
         if not same:
@@ -57,7 +57,7 @@ class Journal:
         self._write([number, outcome.to_json()])
 
     def _write(self, line: object) -> None:
-        self._file.write(json.dumps(line) + '\n')
+        self._file.write(_line(line))
         self._file.flush()
 
     def __enter__(self) -> 'Journal':
@@ -67,3 +67,7 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+
+def _line(what: object) -> bytes:
+    return json.dumps(what).encode() + b'\n'

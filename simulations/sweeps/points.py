@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any
 
 from py_cachify.arguments import check_expiration, check_max_size
@@ -21,6 +22,8 @@ NAMES = {
 """What can be varied, and what it is."""
 
 MOST_POINTS = 100_000
+_MOST_DIGITS = 400
+"""Before or after the point, beyond what a float knows: more would only take time."""
 
 
 def check_vary(vary: Mapping[str, Iterable[Value]]) -> dict[str, tuple[Value, ...]]:
@@ -31,6 +34,9 @@ def check_vary(vary: Mapping[str, Iterable[Value]]) -> dict[str, tuple[Value, ..
     for name, values in vary.items():
         if name not in NAMES:
             raise ValueError(f'{name!r} cannot be varied: choose from {", ".join(NAMES)}')
+        given: object = values
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise TypeError(f'the values of {name} must be several, such as [{values!r}], not {values!r}')
         checked[name] = tuple(_check(name, value) for value in values)
         if not checked[name]:
             raise ValueError(f'{name} needs a value at least')
@@ -61,33 +67,48 @@ def parse_vary(text: str) -> tuple[str, tuple[Value, ...]]:
     name, equals, values = text.partition('=')
     if not equals or not values:
         raise ValueError(f'vary {text!r}: write NAME=FIRST:LAST:STEP or NAME=A,B,C, such as max_size=5:50:5')
-    read = _range(text, values) if ':' in values else [_number(text, value) for value in values.split(',')]
-    return name, check_vary({name: read})[name]
+    read = _range(text, values) if ':' in values else [_value(text, value) for value in values.split(',')]
+    try:
+        return name, check_vary({name: read})[name]
+    except TypeError as error:
+        # Such as half a slot.
+        raise ValueError(f'vary {text!r}: {error}') from None
 
 
 def _range(text: str, values: str) -> list[Value]:
-    try:
-        # As written: in binary a step of 0.1 would miss the last value, or give 0.30000000000000004.
-        first, last, step = map(Decimal, values.split(':'))
-        count = int((last - first) / step) + 1
-    except (ValueError, ArithmeticError):
-        step = Decimal(0)
-    if step <= 0 or not 0 < count <= MOST_POINTS:
-        raise ValueError(f'vary {text!r}: write NAME=FIRST:LAST:STEP, with a step of more than 0')
-    return [_plain(first + number * step) for number in range(count)]
+    parts = values.split(':')
+    if len(parts) != 3:
+        raise ValueError(f'vary {text!r}: write NAME=FIRST:LAST:STEP, such as max_size=5:50:5')
+    # As written: in binary a step of 0.1 would miss the last value, or give 0.30000000000000004.
+    first, last, step = (_number(text, part) for part in parts)
+    if step <= 0 or last < first:
+        raise ValueError(f'vary {text!r}: LAST must be no less than FIRST, and STEP more than 0')
+    count = (last - first) // step + 1
+    if count > MOST_POINTS:
+        raise ValueError(f'vary {text!r}: {count:,} values are more than {MOST_POINTS:,}')
+    return [_plain(text, first + number * step) for number in range(count)]
 
 
-def _number(text: str, value: str) -> Value:
-    if value.strip().lower() == 'none':
-        return None
+def _value(text: str, value: str) -> Value:
+    return None if value.strip().lower() == 'none' else _plain(text, _number(text, value))
+
+
+def _number(text: str, value: str) -> Fraction:
     try:
-        return _plain(Decimal(value))
+        number = Decimal(value)
     except InvalidOperation:
         raise ValueError(f'vary {text!r}: {value!r} is not a number') from None
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS or len(value) > _MOST_DIGITS:
+        raise ValueError(f'vary {text!r}: {value!r} is not a number that can be reckoned with')
+    return Fraction(number)
 
 
-def _plain(value: Decimal) -> float | int:
-    return int(value) if value == value.to_integral_value() else float(value)
+def _plain(text: str, value: Fraction) -> float | int:
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(f'vary {text!r}: a value is too large') from None
+    return int(value) if value.denominator == 1 else number
 
 
 def _max_size(value: Any) -> int:

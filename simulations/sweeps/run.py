@@ -4,24 +4,29 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Executor, Future
 from contextlib import ExitStack
-from multiprocessing import get_context
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from simulations.arguments import whole_number
+from simulations.refusals import Retry
 from simulations.replications import seeds
 from simulations.scenario import Scenario
 from simulations.sweeps.journal import Journal
 from simulations.sweeps.outcome import Outcome, outcome
 from simulations.sweeps.points import Value, check_vary, points
+from simulations.sweeps.processes import processes
 from simulations.sweeps.table import Sweep, make_sweep
 
 
-_WAITING_FOR_EACH_WORKER = 4
-"""Runs that are handed to an executor before it needs them."""
+_MOST_WAITING = 1000
+"""Runs that an executor is handed at once: enough for a large cluster, and little memory."""
 
 
 def sweep(
@@ -84,8 +89,7 @@ def sweep(
         )
         missing = [number for number in range(len(runs)) if number not in done]
         if executor is None and workers != 1 and missing:
-            # Not forked: a copy of a process with threads may never get on.
-            executor = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context('spawn')))
+            executor = stack.enter_context(processes(workers))
         tasks = ((number, scenarios[runs[number][0]], runs[number][1]) for number in missing)
         for number, found in _outcomes(tasks, executor, store):
             done[number] = found
@@ -105,9 +109,24 @@ def at(scenario: Scenario, point: Mapping[str, Value]) -> Scenario:
 
 
 def identity(scenario: Scenario, vary: Mapping[str, Iterable[Value]], replications: int) -> str:
-    """A hash of all that decides what comes out."""
-    told = {'scenario': scenario.to_toml(), 'vary': {name: list(values) for name, values in vary.items()}}
-    return hashlib.sha256(json.dumps([told, replications], sort_keys=True).encode()).hexdigest()
+    """A hash of all that decides what comes out, the content of files that the scenario names included."""
+    told = [scenario.to_toml(), {name: list(values) for name, values in vary.items()}, replications]
+    digest = hashlib.sha256(json.dumps(told).encode())
+    pauses = scenario.on_refusal.pauses if isinstance(scenario.on_refusal, Retry) else None
+    workload = scenario.workload() if scenario.trace is not None else None
+    for numbers in _numbers((workload, scenario.arrivals, scenario.holding, pauses)):
+        digest.update(hashlib.sha256(numbers.tobytes()).digest())
+    return digest.hexdigest()
+
+
+def _numbers(part: object) -> Iterator[NDArray[Any]]:
+    """The columns of numbers in the parts of a scenario, which files may have given."""
+    if isinstance(part, np.ndarray):
+        yield part
+    elif isinstance(part, tuple | list):
+        yield from itertools.chain.from_iterable(map(_numbers, part))
+    elif hasattr(part, '__dict__'):
+        yield from itertools.chain.from_iterable(map(_numbers, vars(part).values()))
 
 
 def run_once(scenario: Scenario, seed: int, store: str) -> Outcome:
@@ -124,18 +143,21 @@ def _outcomes(tasks: Iterator[Task], executor: Executor | None, store: str) -> I
         for number, scenario, seed in tasks:
             yield number, run_once(scenario, seed, store)
         return
-    most = _WAITING_FOR_EACH_WORKER * (getattr(executor, '_max_workers', None) or 8)
-    futures: dict[Future[Outcome], int] = {}
+    waiting: dict[Future[Outcome], int] = {}
+    # Not `wait()`, which looks at all that wait whenever one is finished.
+    finished: SimpleQueue[Future[Outcome]] = SimpleQueue()
     try:
         while True:
-            for number, scenario, seed in itertools.islice(tasks, most - len(futures)):
-                futures[executor.submit(run_once, scenario, seed, store)] = number
-            if not futures:
+            for number, scenario, seed in itertools.islice(tasks, _MOST_WAITING - len(waiting)):
+                future = executor.submit(run_once, scenario, seed, store)
+                waiting[future] = number
+                future.add_done_callback(finished.put)
+            if not waiting:
                 return
-            for future in wait(futures, return_when=FIRST_COMPLETED).done:
-                yield futures.pop(future), future.result()
+            future = finished.get()
+            yield waiting.pop(future), future.result()
     finally:
-        for future in futures:
+        for future in waiting:
             future.cancel()
 
 

@@ -106,7 +106,7 @@ class Sweep:
         writer.writeheader()
         writer.writerows(rows)
         if path is not None:
-            Path(path).write_text(text.getvalue(), encoding='utf-8')
+            Path(path).write_text(text.getvalue(), encoding='utf-8', newline='\n')
         return text.getvalue()
 
     def plot(self, ax: 'Axes | None' = None, figure: str = 'refusal_share') -> 'Axes':

@@ -1,0 +1,311 @@
+"""How big the pool must be, and which expiry: answers beside theory, and beside brute force."""
+
+import math
+import random
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import simulations.sizing.measure
+from simulations import Retry, Scenario, Trace, choose_expiry, size_pool
+from simulations.bundled import BUNDLED_SLOT_EXP, BUNDLED_TRACE
+from simulations.sizing import Sizing
+from simulations.sweeps.outcome import Outcome
+from simulations.sweeps.processes import processes
+from simulations.sweeps.run import run_once
+
+
+@pytest.fixture(scope='module')
+def executor() -> Iterator[Executor]:
+    """Two processes, which all cases share."""
+    with processes(2) as two:
+        yield two
+
+
+def erlang(load: float, size: int) -> float:
+    """Erlang B by its recursion, written here anew."""
+    blocked = 1.0
+    for slots in range(1, size + 1):
+        blocked = load * blocked / (slots + load * blocked)
+    return blocked
+
+
+def engset(clients: int, alpha: float, size: int) -> float:
+    """Call congestion: what a client meets is the state of all the others."""
+    weights = [math.comb(clients - 1, busy) * alpha**busy for busy in range(min(size, clients - 1) + 1)]
+    return weights[size] / sum(weights) if size < clients else 0.0
+
+
+def zipf(load: float, pools: int, size: int) -> float:
+    """Each pool by itself, the k-th with a share proportional to 1/k."""
+    whole = sum(1 / k for k in range(1, pools + 1))
+    return sum(1 / k / whole * erlang(load / k / whole, size) for k in range(1, pools + 1))
+
+
+def made_up(arrivals: str, holding: str, jobs: int = 1200, **fields: Any) -> Scenario:
+    return Scenario(arrivals=arrivals, holding=holding, jobs=jobs, max_size=1, seed=1, **fields)
+
+
+EXPIRING = 6 * (1 - math.exp(-0.5))
+CRASHING = 2 * (0.8 * (1 - math.exp(-4)) + 0.2 * 4)
+CASES: dict[str, tuple[Scenario, float, Callable[[int], float]]] = {
+    'three erlangs, 1 %': (made_up('poisson:3', 'exp:1'), 0.01, lambda size: erlang(3, size)),
+    'three erlangs, 10 %': (made_up('poisson:3', 'exp:1'), 0.1, lambda size: erlang(3, size)),
+    'twenty, uniform': (made_up('poisson:20', 'uniform:0:2'), 0.03, lambda size: erlang(20, size)),
+    'constant': (made_up('poisson:8', 'const:0.5'), 0.05, lambda size: erlang(4, size)),
+    'one in a thousand': (made_up('poisson:1', 'exp:1'), 0.001, lambda size: erlang(1, size)),
+    'slots expire': (made_up('poisson:6', 'exp:1', slot_exp=0.5), 0.01, lambda size: erlang(EXPIRING, size)),
+    'holders crash': (
+        made_up('poisson:2', 'exp:1', slot_exp=4.0, crash_probability=0.2),
+        0.02,
+        lambda size: erlang(CRASHING, size),
+    ),
+    'many pools': (made_up('poisson:12', 'exp:1', keys='zipf:4:1'), 0.02, lambda size: zipf(12, 4, size)),
+    'ten clients': (made_up('clients:10:exp:2', 'exp:1'), 0.05, lambda size: engset(10, 0.5, size)),
+    'thirty clients': (made_up('clients:30:exp:4', 'exp:1'), 0.01, lambda size: engset(30, 0.25, size)),
+}
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_the_answer_is_that_of_theory(name: str, executor: Executor) -> None:
+    """Erlang's and Engset's, at loads from 1 to 20 and targets from 0.1 to 0.001; what decided is said as it was."""
+    scenario, target, refused = CASES[name]
+    answer = next(size for size in range(1, 100) if refused(size) < target)
+
+    found = size_pool(scenario, target, executor=executor, curve=0)
+
+    assert found.max_size == found.max_size_theory == found.scenario.max_size == answer
+    assert found.range[0] <= answer <= found.range[1]
+    below, there = found.curve[answer - 1], found.curve[answer]
+    assert (below.enough, there.enough) == (False, True)
+    told = below.share.low > target and there.share.high < target
+    assert found.decided_by == ('measurement' if told else 'theory')
+    assert found.refusal_share == there.share
+    for size, verdict in found.curve.items():
+        assert verdict.point.refusal_share_theory == pytest.approx(refused(size), rel=1e-9)
+
+
+def test_where_the_measurement_cannot_tell_theory_does_and_the_answer_says_so() -> None:
+    """The target is what theory says of five slots, to a hair: no measurement tells 5 from 6, but 5 is not below it."""
+    scenario = made_up('poisson:3', 'exp:1', 500)
+    for target, answer in ((erlang(3, 5) * 0.9999, 6), (erlang(3, 5) * 1.0001, 5)):
+        found = size_pool(scenario, target, most_runs=20, curve=0)
+        assert (found.max_size, found.decided_by) == (answer, 'theory')
+        assert found.range[0] <= 5 < 6 <= found.range[1] + (answer == 5)
+        assert 'not excluded' in str(found)
+        assert 'theory does' in str(found)
+
+
+def test_where_neither_tells_the_mean_decides_and_the_answer_says_so() -> None:
+    """Bursts have no theory here, and ten short runs tell little."""
+    scenario = made_up('bursty:1:20:9:5', 'exp:1', 100)
+    rough = size_pool(scenario, 0.1, most_runs=10, curve=0)
+    assert rough.decided_by == 'mean'
+    assert rough.max_size_theory is None
+    assert rough.range[0] < rough.range[1]
+    assert rough.range[0] <= rough.max_size <= rough.range[1]
+    assert rough.refusal_share.mean < 0.1 <= rough.curve[rough.max_size - 1].share.mean
+
+
+def test_where_jobs_ask_until_they_get_a_slot_the_target_is_of_attempts(executor: Executor) -> None:
+    """As none is refused in the end; theory is that of retrials."""
+    scenario = made_up('poisson:3', 'exp:1', on_refusal=Retry('exp:1'))
+    found = size_pool(scenario, 0.12, executor=executor, curve=0)
+    plain = found.to_json()
+    assert plain['of'] == 'attempts'
+    assert found.max_size == found.max_size_theory
+    for size, enough in ((found.max_size, True), (found.max_size - 1, False)):
+        figures = scenario.replace(max_size=size, jobs=10_000).replay(history=False).figures
+        assert figures.refused == 0
+        assert (figures.attempts_refusal_share < 0.12) == enough
+    limited = size_pool(scenario.replace(on_refusal=Retry('exp:1', tries=3)), 0.05, most_runs=10, curve=0)
+    assert limited.to_json()['of'] == 'jobs'
+
+
+def test_clients_that_ask_until_they_get_a_slot_may_have_fewer_slots_than_they_would_like() -> None:
+    """They wait for one another, so nothing grows for ever: the mean of slots that they would occupy is no bound."""
+    scenario = made_up('clients:10:exp:1', 'exp:1', on_refusal=Retry('exp:1'))
+    found = size_pool(scenario, 0.6, most_runs=10, curve=0)
+    shares = [scenario.replace(max_size=size).replay().figures.attempts_refusal_share for size in (1, 2, 3, 4, 5)]
+    assert shares[3] < 0.6 < shares[2]
+    assert found.max_size == 4
+
+
+def recorded(folder: Path, jobs: 'list[tuple[float, float]]', **fields: Any) -> Scenario:
+    Trace(jobs).to_csv(folder / 'trace.csv')
+    return Scenario(trace=folder / 'trace.csv', max_size=1, **fields)
+
+
+@pytest.mark.parametrize('target', [0.3, 0.05, 0.004])
+@pytest.mark.parametrize('jobs', [4, 30, 300])
+def test_a_trace_without_chance_is_run_once_at_each_size_and_the_answer_is_exact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int, target: float
+) -> None:
+    """The smallest of all sizes, each tried, be the jobs ever so few."""
+    stream = random.Random(jobs)
+    scenario = recorded(tmp_path, [(stream.random() * 9, stream.expovariate(1)) for _ in range(jobs)])
+    runs: list[int] = []
+
+    def counted(scenario: Scenario, seed: int, store: str) -> Outcome:
+        runs.append(scenario.max_size)
+        return run_once(scenario, seed, store)
+
+    monkeypatch.setattr(simulations.sizing.measure, 'run_once', counted)
+    found = size_pool(scenario, target)
+    shares = [scenario.replace(max_size=size).replay().figures.refusal_share for size in range(1, found.max_size + 1)]
+    assert shares[-1] < target
+    assert all(share >= target for share in shares[:-1])
+    assert found.refusal_share.mean == pytest.approx(shares[-1], abs=1e-12)
+    assert len(runs) == len(set(runs)) == len(found.curve)
+    assert found.range[0] <= found.max_size <= found.range[1] <= found.peak
+
+
+def test_jobs_of_one_instant_that_try_again_need_no_slot_each(tmp_path: Path) -> None:
+    """A hundred at once, each of a second, that ask again each second: 34 slots do it in three goes."""
+    scenario = recorded(tmp_path, [(0.0, 1.0)] * 100, on_refusal=Retry('const:1'))
+    assert size_pool(scenario, 0.5).max_size == 34
+    asked = [scenario.replace(max_size=size).replay().figures.attempts_refusal_share for size in (33, 34)]
+    assert asked[1] < 0.5 <= asked[0]
+
+
+def test_the_bundled_trace_needs_543_slots_for_one_percent() -> None:
+    """A real cluster's jobs, slots of three days: with one slot less it is more than one in a hundred."""
+    scenario = Scenario(trace=BUNDLED_TRACE, max_size=1, slot_exp=BUNDLED_SLOT_EXP)
+    found = size_pool(scenario, 0.01, curve=0)
+    assert found.max_size == 543
+    there, below = (scenario.replace(max_size=size).replay(history=False).figures for size in (543, 542))
+    assert there.refused / there.jobs < 0.01 <= below.refused / below.jobs
+    assert found.refusal_share.mean == pytest.approx(there.refusal_share, abs=1e-12)
+
+
+@pytest.fixture(scope='module')
+def sized() -> Sizing:
+    """A small answer with its curve."""
+    return size_pool(made_up('poisson:3', 'exp:1', 500), 0.05, most_runs=20)
+
+
+def test_the_curve_goes_around_the_answer(sized: Sizing) -> None:
+    """From about half of it to about one and a half times it; shares fall; the picture shows them and the target."""
+    sizes = list(sized.curve)
+    assert sizes == sorted(sizes)
+    assert sizes[0] <= sized.max_size // 2
+    assert sizes[-1] >= sized.max_size + 2
+    ax = sized.plot()
+    heights = {line.get_label(): np.asarray(line.get_ydata()) for line in ax.lines}
+    assert set(heights['target 0.05']) == {0.05}
+    assert (np.diff(heights['theory']) <= 0).all()
+    assert '<img ' in sized._repr_html_()
+
+
+def test_the_answer_as_plain_values_has_the_keys_that_scripts_rely_on(sized: Sizing) -> None:
+    """Size, share and interval."""
+    plain = sized.to_json()
+    assert plain['max_size'] == sized.max_size
+    assert plain['refusal_share'] == sized.refusal_share.mean
+    assert plain['refusal_share_ci'] == [sized.refusal_share.low, sized.refusal_share.high]
+    assert [row['max_size'] for row in plain['curve']] == list(sized.curve)
+
+
+@pytest.mark.parametrize('target', [0, 1, -0.1, 1.5, math.nan, math.inf])
+def test_targets_that_cannot_be_are_refused(target: float) -> None:
+    """None below 0 is, and all are below 1."""
+    with pytest.raises(ValueError, match='target must be'):
+        size_pool(made_up('poisson:3', 'exp:1'), target)
+
+
+def test_a_scenario_without_jobs_is_refused() -> None:
+    """By sizing as by the choice of an expiry."""
+    empty = Scenario(arrivals='poisson:1', holding='exp:1', horizon=1e-9, max_size=1)
+    with pytest.raises(ValueError, match='no job arrives in this scenario: there is nothing to size a pool for'):
+        size_pool(empty, 0.01)
+    with pytest.raises(ValueError, match='no job arrives in this scenario: there is nothing to choose an expiry for'):
+        choose_expiry(empty, 60)
+
+
+# --- which expiry
+
+HOLDINGS: dict[str, Callable[[float], float]] = {
+    'const:2': lambda share: 2.0,
+    'uniform:1:3': lambda share: 3 - 2 * share,
+    'exp:2': lambda share: -2 * math.log(share),
+}
+
+
+@pytest.mark.parametrize('recovery', [0.7, 30.0])
+@pytest.mark.parametrize('holding', HOLDINGS)
+def test_the_shortest_expiry_is_that_of_the_distribution(holding: str, recovery: float) -> None:
+    """Its quantile, to 1 % and what 4,000 jobs leave open, from below as from above."""
+    roomy = Scenario(arrivals='poisson:1', holding=holding, max_size=100, jobs=4000, seed=1)
+    truth = HOLDINGS[holding](0.05)
+    found = choose_expiry(roomy, recovery, 0.05, points=0)
+    # One standard error of the share, as one of the quantile: the share falls by so much for a relative change of 1.
+    slope = {'const:2': math.inf, 'uniform:1:3': truth / 2, 'exp:2': truth / 2 * 0.05}[holding]
+    error = math.sqrt(0.05 * 0.95 / 4000) / slope
+    assert -5 * error - 1e-9 <= found.shortest / truth - 1 <= 0.01 + 5 * error
+
+
+def test_the_longest_expiry_that_frees_a_crashed_slot_in_time_is_chosen() -> None:
+    """None of the slots of crashed holders is back later; and few enough jobs outlive theirs."""
+    scenario = Scenario(
+        arrivals='poisson:3', holding='exp:1', max_size=20, slot_exp=900.0, crash_probability=0.1, jobs=4000, seed=1
+    )
+    found = choose_expiry(scenario, recovery=8, overrun_share=0.01, points=3)
+    assert found.slot_exp == found.scenario.slot_exp == 8
+    figures = scenario.replace(slot_exp=found.slot_exp).replay().figures
+    assert figures.recovered == figures.crashed > 100
+    assert 7 < figures.recovery_longest <= 8
+    assert figures.expired_while_running / figures.granted == found.point.overrun_share <= 0.01
+    assert found.shortest < 8
+    assert 'slot_exp 8 s is the longest that frees the slot of a crashed holder within 8 s' in str(found)
+    shorter = scenario.replace(slot_exp=found.shortest / 1.02).replay().figures
+    assert shorter.expired_while_running / shorter.granted > 0.01
+
+
+def test_where_no_expiry_does_both_the_answer_says_so() -> None:
+    """None is chosen; it says what each of the two wishes would need, and goes on with the one that few outlive."""
+    scenario = Scenario(arrivals='poisson:3', holding='const:5', max_size=20, crash_probability=0.1, jobs=500, seed=1)
+    found = choose_expiry(scenario, recovery=2, overrun_share=0.01, points=3)
+    assert found.slot_exp is None
+    assert found.to_json()['slot_exp'] is None
+    assert found.point.overrun_share > 0.8
+    assert 5 <= found.shortest <= 5.05
+    assert found.scenario.slot_exp == found.shortest
+    assert 'no slot_exp does both: at 2 s ' in str(found)
+    assert f'a slot is back at most {found.shortest:.4g} s after a crash' in str(found)
+    assert 'none does both' in found.plot().get_title()
+
+
+def test_the_curve_of_expiries_holds_the_answer(tmp_path: Path) -> None:
+    """And what was asked for, and what is shorter and longer than both."""
+    found = choose_expiry(made_up('poisson:3', 'exp:1', 500), recovery=4, overrun_share=0.05, points=5)
+    lives = [point.values['slot_exp'] for point in found.curve.points]
+    assert {4.0, found.shortest} <= set(lives)
+    shares = [point.overrun_share for point in found.curve.points]
+    assert shares[0] > 0.05 > shares[-1]
+
+
+@pytest.mark.parametrize(
+    ('given', 'complaint'),
+    [
+        ({'recovery': 0}, 'recovery must be finite and more than 0, got 0'),
+        ({'recovery': 1e300}, 'recovery must be at most 3153600000 seconds, got 1e'),
+        ({'overrun_share': 0}, 'overrun_share must be more than 0 and less than 1, got 0'),
+        ({'overrun_share': 1}, 'overrun_share must be more than 0 and less than 1, got 1'),
+        ({'points': -1}, 'points must be at least 0, got -1'),
+    ],
+)
+def test_wishes_that_cannot_be_are_refused(given: dict[str, Any], complaint: str) -> None:
+    """Before any run."""
+    with pytest.raises(ValueError, match=complaint):
+        choose_expiry(made_up('poisson:3', 'exp:1'), **given)
+
+
+def test_jobs_that_outlive_even_the_longest_life_are_reported() -> None:
+    """A hundred years are not enough for them, and no search goes on beyond."""
+    scenario = Scenario(arrivals='poisson:1', holding='const:1e10', max_size=9, jobs=20)
+    with pytest.raises(ValueError, match='with the longest that there is, 3153600000 s, it is still more than'):
+        choose_expiry(scenario, recovery=60)
