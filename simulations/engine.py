@@ -165,7 +165,7 @@ class _Run:
             if (horizon is None or self._env.now <= horizon) and (most is None or self._number < most):
                 self._ask_first(turn.holding, turn.key, client)
 
-        _At(self._env, turn.thinking, ask, _At.AFTER_ALL_ENDS)
+        _At(self._env, self._moves_on('thinking', turn.thinking), ask, _At.AFTER_ALL_ENDS)
 
     # --- one job
 
@@ -211,7 +211,16 @@ class _Run:
         if pause is None:
             self._gone(job)
         else:
-            _At(self._env, pause, lambda _: self._ask(job), _At.AFTER_ALL_ENDS)
+            _At(self._env, self._moves_on('pause', pause), lambda _: self._ask(job), _At.AFTER_ALL_ENDS)
+
+    def _moves_on(self, what: str, seconds: float) -> float:
+        """The seconds, if the clock moves by them: else whoever waits so long would ask again and again for ever."""
+        now = self._env.now
+        if seconds > 0 and now + seconds == now:
+            raise ValueError(
+                f'a {what} of {seconds!r} s does not move a clock that stands at {now!r} s: take longer ones'
+            )
+        return seconds
 
     def _end(self, job: _Asking) -> None:
         assert job.lease is not None
@@ -331,7 +340,7 @@ def replay(
         on_refusal=on_refusal,
         crash_probability=crash_probability,
         figures=this.tally.figures(len(this.model.keys), max_size, this.model.recoveries),
-        estimates=estimate(this.series.series(), workload.steady),
+        estimates=estimate(this.series.series(), workload.steady, getattr(workload, 'memoryless', False)),
         occupancy_shares=this.tally.occupancy_shares(),
         overrun_shares=this.tally.overrun_shares(),
         timeline=this.timeline,

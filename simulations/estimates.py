@@ -12,6 +12,10 @@ from simulations.warmup import Warmup, mser5
 
 CONFIDENCE = 0.99
 _ENOUGH_FOR_WARMUP = 100
+ENOUGH_LOOKS = 100
+"""Holding times that a run should be long."""
+RARE = 30
+"""Bodies beyond their slot of which an interval can be made."""
 
 
 class Estimates(NamedTuple):
@@ -25,6 +29,7 @@ class Estimates(NamedTuple):
         how: in words: what was left out as warm-up, how many batches there are, and what stands against it.
         sound: whether nothing does.
         series: what they were made of, the warm-up left out.
+        memoryless: whether one arrival tells nothing of the next.
     """
 
     refusal_share: Interval | None
@@ -34,31 +39,39 @@ class Estimates(NamedTuple):
     how: str
     sound: bool
     series: Series
+    memoryless: bool = False
 
 
-def estimate(series: Series, steady: bool, confidence: float = CONFIDENCE) -> Estimates:
+def estimate(series: Series, steady: bool, memoryless: bool = False, confidence: float = CONFIDENCE) -> Estimates:
     """Intervals by batch means, of a run that is cut into stretches of equally many jobs.
 
     Where the arrivals follow the same law at all times, the warm-up is found by MSER-5 on the occupancy and left out:
-    the run began empty.  A share that was 0, or 1, in all of n jobs is given the bound that n independent jobs
-    would give it, 1 - alpha^(1/n).
+    the run began empty.  So is what comes after the last job.
 
     Args:
         series: of the run, from its beginning.
         steady: whether the arrivals follow the same law at all times.
+        memoryless: whether one arrival tells nothing of the next, as with Poisson's.
         confidence: how sure, more than 0 and less than 1.
     """
     jobs = int(series.jobs.sum())
     if len(series.jobs) < min(COUNTS):
         how = f'no intervals: {jobs:,} jobs are too few, make at least {min(COUNTS)}'
-        return Estimates(None, None, None, None, how, sound=False, series=series)
+        return Estimates(None, None, None, None, how, sound=False, series=series, memoryless=memoryless)
     warmup = _warmup(series) if steady else None
     rest = series if warmup is None else series.after(warmup.cut)
-    found = batch_means(rest.refused.tolist(), rest.jobs.tolist(), confidence)
-    refusal_share = bounded_share(found.interval, int(rest.jobs.sum()), confidence)
+    refused = batch_means(rest.refused.tolist(), rest.jobs.tolist(), confidence)
     attempts = batch_means(rest.attempts_refused.tolist(), rest.attempts.tolist(), confidence)
+    found = [refused, attempts]
     timed = bool(rest.seconds.sum())
-    words = [f'{100 * confidence:g} % intervals by {found.batches} batch means']
+    occupancy = batch_means(rest.occupancy.tolist(), rest.seconds.tolist(), confidence) if timed else None
+    often = timed and rest.expired.sum() >= RARE
+    overrun = batch_means(rest.overrun.tolist(), rest.seconds.tolist(), confidence) if often else None
+    found += [each for each in (occupancy, overrun) if each is not None]
+    independent = all(each.independent for each in found)
+    looks = independent_looks(rest)
+    units = looks if memoryless else refused.batches
+    words = [f'{100 * confidence:g} % intervals by {refused.batches} batch means, for the time while jobs arrive']
     if warmup is not None:
         out = int(series.jobs[: warmup.cut].sum())
         left_out = f'the first {out:,} of {jobs:,} jobs left out' if out else 'none to leave out'
@@ -67,19 +80,36 @@ def estimate(series: Series, steady: bool, confidence: float = CONFIDENCE) -> Es
             words.append('its end was not found: run longer')
     elif not steady:
         words.append(
-            'no warm-up left out, as the arrivals change with time: of the long run only if they go on like this'
+            'no warm-up left out: arrivals that change with time are no long run, and the intervals say only how much'
+            ' this one varies within itself'
         )
-    if not found.independent:
+    if not independent:
         words.append('batches are alike, so the intervals are too narrow: run longer, or make replications')
+    if steady and looks < ENOUGH_LOOKS:
+        words.append(f'the run is only {looks:.0f} holding times long: run longer')
+    if timed and not often and rest.expired.any():
+        words.append(f'{rest.expired.sum():.0f} bodies beyond their slot are too few for an interval')
     return Estimates(
-        refusal_share,
-        bounded_share(attempts.interval, int(rest.attempts.sum()), confidence),
-        batch_means(rest.occupancy.tolist(), rest.seconds.tolist(), confidence).interval if timed else None,
-        batch_means(rest.overrun.tolist(), rest.seconds.tolist(), confidence).interval if timed else None,
+        bounded_share(refused.interval, units, confidence),
+        bounded_share(attempts.interval, units, confidence),
+        None if occupancy is None else at_least_zero(occupancy.interval),
+        None if overrun is None else at_least_zero(overrun.interval),
         '; '.join(words),
-        sound=found.independent and (warmup is None or warmup.conclusive) and steady,
+        sound=independent and (warmup is None or warmup.conclusive) and steady and looks >= ENOUGH_LOOKS,
         series=rest,
+        memoryless=memoryless,
     )
+
+
+def independent_looks(series: Series) -> float:
+    """How many times over the pool was seen anew: jobs that come within one holding time see much the same.
+
+    That is the time in holding times; by Little's law the granted jobs divided by the mean occupancy, and no more than
+    there are jobs.
+    """
+    seconds = float(series.seconds.sum())
+    occupancy = float(series.occupancy.sum()) / seconds if seconds else 0.0
+    return float(series.jobs.sum()) / max(1.0, occupancy)
 
 
 def _warmup(series: Series) -> Warmup | None:
@@ -90,10 +120,23 @@ def _warmup(series: Series) -> Warmup | None:
     return mser5(occupancy.tolist())
 
 
-def bounded_share(interval: Interval, count: int, confidence: float) -> Interval:
-    """The interval of a share of ``count``: within 0 and 1, and with a width where all outcomes were the same."""
+def at_least_zero(interval: Interval) -> Interval:
+    """The interval of what is never negative."""
+    return interval._replace(low=max(interval.low, 0.0), high=max(interval.high, 0.0))
+
+
+def bounded_share(interval: Interval, units: float, confidence: float) -> Interval:
+    """The interval of a share: within 0 and 1, and with a width where all outcomes were the same.
+
+    What was never seen in n independent looks happens with probability p by less than 1 - alpha^(1/n).
+
+    Args:
+        interval: as batches or runs give it, of no width where all agree.
+        units: how many independent looks it is of.
+        confidence: how sure.
+    """
     mean, low, high = interval
-    bound = (1 - confidence) ** (1 / count)
+    bound = (1 - confidence) ** (1 / max(units, 1.0))
     if mean == 0:
         return Interval(mean, 0.0, 1 - bound)
     if mean == 1:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from py_cachify.arguments import check_expiration, check_max_size
 from simulations.arguments import probability
 from simulations.arrivals import Arrivals, Bursty, Clients, Periodic, PoissonArrivals, Recorded, Varying
-from simulations.holding import Constant, Empirical, Exponential, Holding, number
+from simulations.holding import Constant, Empirical, Exponential, Holding, Mixture, Uniform, number
 from simulations.keys import Keys
 from simulations.refusals import Leave, OnRefusal, Retry
 from simulations.synthetic import Synthetic
@@ -22,6 +22,7 @@ from simulations.workloads import Trace, Workload
 
 NEGLIGIBLE = 1e-9
 """The share of the holding time beyond the expiry that does not show; and the overrun that is none."""
+MOST_POOLS = 100_000
 MOST_STATES = 100_000
 """Slots of a pool up to which the probability of each occupancy is told."""
 MOST_THAT_RETRY = 500
@@ -120,8 +121,10 @@ class _Pool(NamedTuple):
         return tuple(shares().tolist()) if self.max_size <= MOST_STATES else None
 
 
-def _of_poisson(rate: float, holding: Holding, keys: Keys | None, pool: _Pool) -> Expectation:
+def _of_poisson(rate: float, holding: Holding, keys: Keys | None, pool: _Pool) -> Expectation | str:
     shares = (1.0,) if keys is None else keys.shares()
+    if len(shares) > MOST_POOLS:
+        return f'Each pool would be reckoned by itself, and {len(shares):,} are more than {MOST_POOLS:,}.'
     # Pools that are asked alike need to be reckoned once.
     systems = [(share, count, pool.loss(rate * share, holding)) for share, count in Counter(shares).items()]
 
@@ -158,8 +161,11 @@ def _of_clients(clients: Clients, workload: Synthetic, pool: _Pool, on_refusal: 
         return f'{name} is for clients of one pool, and these choose among {len(workload.keys.shares()):,}.'
     if reason := pool.cuts(workload.holding):
         return f'{name} is for slots that are occupied as long as their client is busy, but {reason}.'
-    if isinstance(workload.holding, Constant) and isinstance(clients.thinking, Constant):
-        return f'{name} needs chance, and here thinking and holding are both constant: clients stay in step.'
+    if not (has_density(workload.holding) or has_density(clients.thinking)):
+        return (
+            f'{name} needs times that may be anything, and here thinking and holding take single values only: clients'
+            ' come to stay in step.'
+        )
     alpha = workload.holding.mean() / clients.thinking.mean()
     system = engset(pool.max_size, clients.number, alpha)
     load = clients.number * (alpha / (1 + alpha))
@@ -174,6 +180,15 @@ def _of_clients(clients: Clients, workload: Synthetic, pool: _Pool, on_refusal: 
         wait_mean=None,
         occupancy_distribution=pool.distribution(lambda: engset_occupancy(pool.max_size, clients.number, alpha)),
     )
+
+
+def has_density(holding: Holding) -> bool:
+    """Whether a distribution has a part that is spread out, so that what happens does not fall on a grid."""
+    if isinstance(holding, Mixture):
+        return any(weight > 0 and has_density(part) for weight, part in holding.parts)
+    if isinstance(holding, Uniform):
+        return holding.low < holding.high
+    return not isinstance(holding, Constant | Empirical)
 
 
 def _of_retries(arrivals: Arrivals, workload: Synthetic, pool: _Pool, retry: Retry) -> Expectation | str:
@@ -272,8 +287,8 @@ def _of_trace(trace: Trace, pool: _Pool, on_refusal: OnRefusal) -> str:
     return 'Recorded arrivals follow no law' + _compared(compared)
 
 
-def _compared(poisson: Expectation | None) -> str:
-    if poisson is None:
+def _compared(poisson: Expectation | str | None) -> str:
+    if poisson is None or isinstance(poisson, str):
         return '.'
     return (
         f'; of Poisson arrivals with the same mean load, {poisson.offered_load:.4g} erlangs,'

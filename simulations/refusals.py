@@ -14,6 +14,9 @@ from simulations.holding.given import as_holding
 LONGEST_PAUSE = float(LONGEST_EXPIRATION)
 """In seconds: a hundred years, beyond which no back-off grows."""
 
+SHORTEST_PAUSE = 1e-9
+"""In seconds, on average: with shorter ones a run would not end."""
+
 _TIMES = {2.0: 'doubled', 3.0: 'tripled'}
 
 
@@ -42,7 +45,7 @@ class Retry:
 
     Args:
         pause: the distribution of the first pause, as an object or as :func:`simulations.parse_holding` reads it; its
-            mean is more than 0.
+            mean is a nanosecond or more.
         factor: by which each further pause is longer, at least 1.
         longest: the most that a pause grows to, in seconds, before the jitter; by default a hundred years.
         jitter: by which share a pause may be shorter, drawn uniformly from 0 up to this; from 0 to 1.
@@ -80,8 +83,10 @@ class Retry:
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        if not self.pauses.mean() > 0:
-            raise ValueError(f'pause must take more than 0 s on average, got {self.pauses}, else time stands still')
+        if not self.pauses.mean() >= SHORTEST_PAUSE:
+            raise ValueError(
+                f'pause must take a nanosecond or more on average, got {self.pauses}, else time stands still'
+            )
         if not 1 <= self.factor < math.inf:
             raise ValueError(f'factor must be finite and at least 1, got {factor!r}')
 

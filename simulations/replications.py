@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from simulations.arguments import whole_number
-from simulations.estimates import CONFIDENCE, Estimates, bounded_share
+from simulations.estimates import CONFIDENCE, RARE, Estimates, at_least_zero, bounded_share, independent_looks
 from simulations.figures import Figures
 from simulations.intervals import Interval, ratio_interval
 from simulations.results import Result
@@ -117,21 +117,28 @@ def _ratio(runs: Sequence[Series], above: str, below: str, confidence: float) ->
 
 def _estimates(results: Sequence[Result], confidence: float, outcome: str) -> Estimates:
     runs = [result.estimates.series for result in results]
-    jobs, attempts = (int(sum(getattr(series, name).sum() for series in runs)) for name in ('jobs', 'attempts'))
+    jobs = int(sum(series.jobs.sum() for series in runs))
     how = [f'{100 * confidence:g} % intervals of {len(runs)} independent runs']
     left_out = sum(result.figures.jobs for result in results) - jobs
     if left_out:
         how.append(f'their warm-up left out, {left_out:,} jobs in all (MSER-5 on the occupancy)')
     if outcome:
         how.append(outcome)
+    memoryless = all(result.estimates.memoryless for result in results)
+    # Jobs of one burst, or of one day, stand or fall together: then each run is one look.
+    units = sum(map(independent_looks, runs)) if memoryless else len(runs)
+    expired = sum(float(series.expired.sum()) for series in runs)
+    if 0 < expired < RARE:
+        how.append(f'{expired:.0f} bodies beyond their slot are too few for an interval')
     return Estimates(
-        bounded_share(_ratio(runs, 'refused', 'jobs', confidence), jobs, confidence) if jobs else None,
-        bounded_share(_ratio(runs, 'attempts_refused', 'attempts', confidence), attempts, confidence) if jobs else None,
-        _ratio(runs, 'occupancy', 'seconds', confidence) if jobs else None,
-        _ratio(runs, 'overrun', 'seconds', confidence) if jobs else None,
+        bounded_share(_ratio(runs, 'refused', 'jobs', confidence), units, confidence) if jobs else None,
+        bounded_share(_ratio(runs, 'attempts_refused', 'attempts', confidence), units, confidence) if jobs else None,
+        at_least_zero(_ratio(runs, 'occupancy', 'seconds', confidence)) if jobs else None,
+        at_least_zero(_ratio(runs, 'overrun', 'seconds', confidence)) if expired >= RARE else None,
         '; '.join(how),
         sound=not outcome,
         series=Series(*(np.concatenate(columns) for columns in zip(*runs, strict=True))),
+        memoryless=memoryless,
     )
 
 

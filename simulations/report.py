@@ -155,7 +155,7 @@ def rate(a_second: float) -> str:
     """A number of happenings in the unit of time in which there are some."""
     for unit, length in (('second', 1.0), ('minute', 60.0), ('hour', 3600.0)):
         if a_second * length >= 1:
-            return f'{a_second * length:,.4g} a {unit}'
+            return f'{a_second * length:,.4g} {"an" if unit == "hour" else "a"} {unit}'
     return f'{a_second * 86400:,.4g} a day'
 
 

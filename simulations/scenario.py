@@ -52,7 +52,8 @@ class Scenario:
         jobs: how many jobs; or
         horizon: until which second jobs arrive.
         seed: of all that is random, at least 0.
-        replications: how many independent runs, at least 1.
+        replications: how many independent runs, at least 1; or
+        half_width: as many as it takes to know the share of refused jobs to within this.
         folder: what the paths of files are relative to; the working directory by default.
 
     Raises:
@@ -79,6 +80,7 @@ class Scenario:
     horizon: float | None = None
     seed: int = 0
     replications: int = 1
+    half_width: float | None = None
     folder: str | Path = field(default=Path(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -89,6 +91,8 @@ class Scenario:
         self._set('crash_probability', probability('crash_probability', self.crash_probability))
         self._set('load_factor', positive('load_factor', self.load_factor))
         self._set('seed', whole_number('seed', self.seed))
+        if self.half_width is not None:
+            self._set('half_width', positive('half_width', self.half_width))
         self._set('replications', whole_number('replications', self.replications, 1))
         if not isinstance(self.on_refusal, Leave | Retry):
             raise TypeError(f'on_refusal must be Leave() or Retry(...), not {self.on_refusal!r}')
@@ -257,6 +261,8 @@ class Scenario:
             Scenario.load('api').run(rule=StoppingRule(half_width=0.002))
         """
         count = self.replications if replications is None else whole_number('replications', replications, 1)
+        if rule is None and replications is None and self.half_width is not None:
+            rule = StoppingRule(half_width=self.half_width)
         if rule is None and count == 1:
             return self.replay(store=store, audit=audit, history=history, progress=progress)
         if not self.random:
@@ -358,7 +364,7 @@ def scenario_names() -> list[str]:
 
 
 def _kind(name: str, value: Any) -> None:
-    if value not in KINDS:
+    if not isinstance(value, str) or value not in KINDS:
         raise ValueError(f'{name} must be one of {", ".join(KINDS)}, got {value!r}')
 
 

@@ -52,7 +52,17 @@ TRACE_OPTIONS = tuple(
 """What the table ``[trace]`` may hold beside the path."""
 _BACK_OFF = inspect.signature(Retry).parameters
 _TEXTS = ('title', 'lesson', 'arrivals', 'holding', 'keys')
-_NUMBERS = ('max_size', 'slot_exp', 'load_factor', 'jobs', 'horizon', 'crash_probability', 'seed', 'replications')
+_NUMBERS = (
+    'max_size',
+    'slot_exp',
+    'load_factor',
+    'jobs',
+    'horizon',
+    'crash_probability',
+    'seed',
+    'replications',
+    'half_width',
+)
 _TABLES = ('on_refusal', 'trace')
 _STAY = 'save the scenario in the folder that its paths are relative to, or make them absolute'
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulations.history import GRANTED, REFUSED, RETRYING
+from simulations.history import EXPIRED, GRANTED, REFUSED, RETRYING
 from simulations.levels import Spans
 
 
@@ -27,6 +27,7 @@ class Series(NamedTuple):
         seconds: length of the stretch.
         occupancy: live slots times seconds.
         overrun: bodies beyond their slot times seconds.
+        expired: slots that expired under a running body.
     """
 
     jobs: NDArray[np.float64]
@@ -36,6 +37,7 @@ class Series(NamedTuple):
     seconds: NDArray[np.float64]
     occupancy: NDArray[np.float64]
     overrun: NDArray[np.float64]
+    expired: NDArray[np.float64]
 
     def after(self, cut: int) -> 'Series':
         """The stretches from the ``cut``-th on."""
@@ -71,6 +73,7 @@ class SeriesMaker:
             spans.seconds,
             spans.before[0] * spans.seconds,
             spans.before[2] * spans.seconds,
+            whats == EXPIRED,
         )
         first = int(stretch[0])
         if done[-1]:

@@ -90,6 +90,11 @@ class Synthetic:
         return self.arrivals.steady
 
     @property
+    def memoryless(self) -> bool:
+        """Whether one arrival tells nothing of the next."""
+        return isinstance(self.arrivals, PoissonArrivals)
+
+    @property
     def period(self) -> float | None:
         """After how many seconds the law of the arrivals repeats itself, where it does."""
         return None if isinstance(self.arrivals, Clients) else self.arrivals.period

@@ -25,7 +25,7 @@ def main() -> None:
     save('slots', trace.plot_slots, (10, 6))
     save('size', size_pool(Scenario(trace=BUNDLED_TRACE, max_size=1, slot_exp=BUNDLED_SLOT_EXP), 0.01).plot, (10, 4.5))
     for name, picture in TELLING.items():
-        result = Scenario.load(name).replay()
+        result = Scenario.load(name).replay(history=False)  # as the command does
         save(name, getattr(result, picture), (10, 4.5))
 
 

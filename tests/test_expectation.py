@@ -316,7 +316,7 @@ def test_a_trace_without_a_rate_or_with_many_pools_is_compared_with_nothing(trac
             'but slots expire after 2 s, while some bodies still run',
         ),
         (lambda: reason(synthetic('clients:9:exp:1'), 5, 60, crash_probability=0.1), 'but 10 % of the holders crash'),
-        (lambda: reason(synthetic('clients:9:const:1', 'const:1')), 'thinking and holding are both constant'),
+        (lambda: reason(synthetic('clients:9:const:1', 'const:1')), 'thinking and holding take single values only'),
         (lambda: reason(synthetic('bursty:1:1:2:2'), 5, None, Retry()), 'for Poisson arrivals, and these are bursty'),
         (lambda: reason(synthetic('poisson:1', keys='zipf:3'), 5, None, Retry()), 'for one pool, and here are 3'),
         (
@@ -336,6 +336,11 @@ def test_a_trace_without_a_rate_or_with_many_pools_is_compared_with_nothing(trac
         (lambda: reason(synthetic('periodic:1', keys='zipf:3')), 'for one pool'),
         (lambda: reason(synthetic('periodic:1'), 5, 2.0), 'that no expiry and no crash changes'),
         (lambda: reason(synthetic('poisson:1'), 5, None, _Sulk()), 'for jobs that do _Sulk when they are refused'),
+        (lambda: reason(synthetic('clients:8:const:1', 'values:1:2'), 5), 'take single values only'),
+        (
+            lambda: reason(synthetic('clients:8:values:1:2', 'mix:1*const:1+2*uniform:3:3'), 5),
+            'take single values only',
+        ),
         (lambda: reason(_Other()), 'for a workload of _Other'),
         (lambda: reason(Synthetic(_Law(), 'exp:1', jobs=1)), 'for arrivals of my own; of Poisson arrivals'),
     ],

@@ -14,7 +14,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from simulations import Poisson, Result, Scenario, Trace, colours, parse_holding, replay
+from simulations import Poisson, Result, Scenario, Trace, colours, parse_holding, replay, size_pool, sweep
 from simulations.history import Block
 from simulations.holders import Part, follow, nobody
 from simulations.plots.close_up import choose, counts
@@ -554,3 +554,18 @@ def test_the_card_is_compact_and_takes_the_colours_of_the_notebook(expiring: Res
     assert '>refused<' in shown
     assert 'sha256' not in shown
     assert 'sha256' in more
+
+
+@pytest.mark.parametrize('title', ['$\\frac{$', 'a\\$b$\\x$', 'from $5 to $9', 'two\nlines', '<b>', '\u2603'])
+def test_a_title_stands_as_it_was_written(title: str) -> None:
+    """A dollar begins no formula, and no title kills a picture."""
+    scenario = Scenario(title=title, arrivals='poisson:6', holding='exp:1', max_size=5, slot_exp=0.5, jobs=400)
+    run = scenario.replay()
+    for picture in PICTURES:
+        ax = getattr(run, picture)(axes())
+        ax.figure.canvas.draw()
+        assert ax.get_title().split('\n')[0] == title.split('\n')[0].replace('\n', ' ') or title == 'two\nlines'
+    assert run._repr_html_()
+    found = sweep(scenario, {'slot_exp': [0.5, 1.0]}, workers=1)
+    for drawn in (found.plot(axes()), size_pool(scenario, 0.05, curve=0).plot(axes())):
+        drawn.figure.canvas.draw()

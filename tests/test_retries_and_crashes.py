@@ -234,3 +234,25 @@ def test_a_promise_broken_in_one_replication_ends_them_all(monkeypatch: pytest.M
     )
     with pytest.raises(InvariantError, match='occupancy violated'):
         replicate(lambda seed: replay(Poisson(6, 'exp:1', jobs=500, seed=seed), max_size=2), 3)
+
+
+@pytest.mark.parametrize(
+    'endless',
+    [
+        lambda: replay(Trace([(1.4e9, 9), (1.4e9, 1)]), max_size=1, on_refusal=Retry('const:1e-8')),
+        lambda: replay(Trace([(1e6, 9), (1e6, 1)]), max_size=1, on_refusal=Retry('values:5e-11:1e-8')),
+    ],
+    ids=['by the clock of today', 'one of two'],
+)
+def test_pauses_that_do_not_move_the_clock_are_refused(endless: Any) -> None:
+    """Virtual time would stand still, and the run would not end."""
+    with pytest.raises(ValueError, match='does not move a clock that stands at'):
+        endless()
+
+
+def test_pauses_and_thinking_that_take_no_time_are_refused_beforehand() -> None:
+    """A nanosecond on average is the least."""
+    with pytest.raises(ValueError, match='pause must take a nanosecond or more on average, got const:1e-17'):
+        Retry('const:1e-17')
+    with pytest.raises(ValueError, match='thinking must take a nanosecond or more on average'):
+        Synthetic('clients:2:const:1e-300', 'const:1', horizon=9)

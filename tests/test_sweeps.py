@@ -318,7 +318,7 @@ def test_a_sweep_shows_itself_as_table_and_picture(grid: Sweep) -> None:
     """In JupyterLab as HTML with an image; printed with a line for each point."""
     assert '<img ' in grid._repr_html_()
     assert grid._repr_html_().count('<tr>') == 10
-    assert len(str(grid).splitlines()) == 11
+    assert len(str(grid).splitlines()) == 1 + 11
 
 
 def test_what_has_no_picture_says_so(grid: Sweep) -> None:

@@ -7,6 +7,10 @@ from simulations.holding import Holding
 from simulations.holding.given import as_holding
 
 
+SHORTEST = 1e-9
+"""In seconds, on average: with shorter times between requests a run would not end."""
+
+
 @dataclass(frozen=True)
 class Clients:
     """Each client thinks for a while, asks, holds its slot if it got one, and thinks again.
@@ -16,7 +20,7 @@ class Clients:
     Args:
         number: how many, at least 1.
         thinking: the distribution of the time between two requests, as an object or as
-            :func:`simulations.parse_holding` reads it; its mean is more than 0.
+            :func:`simulations.parse_holding` reads it; its mean is a nanosecond or more.
 
     Example::
 
@@ -30,9 +34,9 @@ class Clients:
         """Raises ``TypeError`` or ``ValueError`` that names the value."""
         object.__setattr__(self, 'number', whole_number('number', number, 1))
         object.__setattr__(self, 'thinking', as_holding('thinking', thinking))
-        if not self.thinking.mean() > 0:
+        if not self.thinking.mean() >= SHORTEST:
             raise ValueError(
-                f'thinking must take more than 0 s on average, got {self.thinking}, else time stands still'
+                f'thinking must take a nanosecond or more on average, got {self.thinking}, else time stands still'
             )
 
     def __str__(self) -> str:

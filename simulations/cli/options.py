@@ -97,9 +97,10 @@ def add_pool(parser: argparse.ArgumentParser) -> None:
 def add_runs(parser: argparse.ArgumentParser, half_width: bool = True) -> None:
     """Seeds and independent runs."""
     parser.add_argument('--seed', type=int, default=NOT_GIVEN, help='of all that is random')
-    parser.add_argument('--replications', type=int, default=NOT_GIVEN, metavar='N', help='so many independent runs')
+    how_many = parser.add_mutually_exclusive_group()
+    how_many.add_argument('--replications', type=int, default=NOT_GIVEN, metavar='N', help='so many independent runs')
     if half_width:
-        parser.add_argument(
+        how_many.add_argument(
             '--half-width',
             type=float,
             default=NOT_GIVEN,
@@ -142,12 +143,16 @@ def check_folder(folder: Path) -> None:
 def check_writable(options: argparse.Namespace) -> None:
     """Refuse before the run what could not be written after it."""
     check_folder(options.out)
-    csv = getattr(options, 'csv', None)
-    files = [csv, None if options.json in (None, '-') else Path(options.json)]
-    for path in files:
-        if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+    given = {name: getattr(options, name, None) for name in ('csv', 'json', 'save')}
+    files = {name: Path(path) for name, path in given.items() if path is not None and str(path) != '-'}
+    for path in files.values():
+        if path.is_dir() or not path.name:
+            raise ValueError(f'cannot write the file {str(path)!r}: it is a folder')
+        if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
             raise ValueError(f'cannot write the file {path}: {path.parent} is not a folder that one can write to')
-    if csv == Path('-'):
+    if len({path.resolve() for path in files.values()}) < len(files):
+        raise ValueError(f'--{" and --".join(files)} name one file: the second would overwrite the first')
+    if given['csv'] == Path('-'):
         raise ValueError('--csv - is not possible: name a file')
 
 

@@ -12,7 +12,6 @@ from simulations.checks import InvariantError
 from simulations.cli.options import BROKEN, KEPT, check_writable
 from simulations.results import Result
 from simulations.scenario import Scenario
-from simulations.stopping import StoppingRule
 
 
 if TYPE_CHECKING:
@@ -24,10 +23,8 @@ def run_and_report(scenario: Scenario, options: argparse.Namespace, words: list[
     # With figures on standard output, nothing else may stand there.
     out = sys.stderr if options.json == '-' else sys.stdout
     check_writable(options)
-    half_width = getattr(options, 'half_width', None)
     try:
         result = scenario.run(
-            rule=None if half_width is None else StoppingRule(half_width=half_width),
             store=options.store,
             audit=options.audit,
             history=options.csv is not None,
@@ -44,6 +41,9 @@ def run_and_report(scenario: Scenario, options: argparse.Namespace, words: list[
     for path in written:
         print(f'  wrote {path}', file=out)
     return BROKEN if result.violations else KEPT
+
+
+PICTURES = ('occupancy.png', 'slots.png', 'occupancy-shares.png', 'overrun-shares.png', 'expiry.png')
 
 
 def _figures(result: Result, scenario: Scenario) -> dict[str, Any]:
@@ -65,6 +65,9 @@ def _write(result: Result, scenario: Scenario, options: argparse.Namespace) -> l
             ('expiry.png', result.plot_expiry, (10, 4.5)),
         ]
     written = []
+    for name in PICTURES:
+        # One of another run in the same folder would be taken for this one's.
+        (options.out / name).unlink(missing_ok=True)
     for name, draw, size in drawn:
         figure = Figure(figsize=size, layout='constrained')
         draw(figure.add_subplot())

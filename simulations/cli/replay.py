@@ -71,6 +71,7 @@ def trace_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
             crash_probability=given.get('crash', 0.0),
             seed=given.get('seed', 0),
             replications=given.get('replications', 1),
+            half_width=given.get('half_width'),
         )
         scenario.workload()
     except (TypeError, TraceError) as error:

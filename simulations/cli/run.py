@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BY_DEFAULT = Scenario(arrivals='poisson:6', holding='exp:1', max_size=5, slot_exp=600.0, jobs=10_000)
 """Where no scenario is named and nothing else is said."""
 
-_PLAIN = ('arrivals', 'holding', 'keys', 'max_size', 'slot_exp', 'seed', 'replications')
+_PLAIN = ('arrivals', 'holding', 'keys', 'max_size', 'slot_exp', 'seed', 'replications', 'half_width')
 
 
 def add(commands: 'Commands') -> None:
@@ -82,6 +82,9 @@ def made_up_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
     if 'crash' in given:
         changes['crash_probability'] = given['crash']
     changes['on_refusal'] = on_refusal(given, base.on_refusal)
+    if options.scenario is not None and changes.keys() - {'seed', 'replications', 'half_width', 'on_refusal'}:
+        # What a scenario teaches is told of its own numbers.
+        changes['lesson'] = ''
     scenario = base.replace(**changes)
     if options.scenario is None:
         end: dict[str, Any] = {'jobs': scenario.jobs} if scenario.horizon is None else {'horizon': scenario.horizon}

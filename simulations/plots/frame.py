@@ -60,7 +60,12 @@ def set_title(ax: Axes, result: 'Result', line: str, note: str = '') -> None:
     width = max(_LABELS, min(TITLE_WIDTH, letters(ax, size) - _LABELS))
     lines = [head(result.title or result.workload, width), *textwrap.wrap(line, width)]
     lines += textwrap.wrap(note, width, max_lines=_NOTE_LINES, placeholder=' …')
-    ax.set_title('\n'.join(lines), fontsize=size)
+    plain_title(ax, '\n'.join(lines), size)
+
+
+def plain_title(ax: Axes, text: str, size: float | None = None) -> None:
+    """A title as it stands: names come from users, and a dollar in them begins no formula."""
+    ax.set_title(text, fontsize=size).set_parse_math(False)
 
 
 def refused(result: 'Result') -> str:

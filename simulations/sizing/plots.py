@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from simulations.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, QUIET, RUNNING, THEORY
 from simulations.expectation import expect
-from simulations.plots.frame import head, html_image, new_axes
+from simulations.plots.frame import head, html_image, new_axes, plain_title
 from simulations.sweeps.plots import plot_trade_off
 
 
@@ -78,7 +78,7 @@ def plot_sizing(sizing: 'Sizing', ax: Axes | None = None) -> Axes:
     ax.set_ylim(0, max(1.1 * float(means.max()), 2 * sizing.target))
     mean, least, most = sizing.refusal_share
     title = head(scenario.title or workload.name)
-    ax.set_title(f'{title}\n{sizing.max_size:,} slots: {mean:.2%} refused [{least:.2%}, {most:.2%}]')
+    plain_title(ax, f'{title}\n{sizing.max_size:,} slots: {mean:.2%} refused [{least:.2%}, {most:.2%}]')
     ax.legend(frameon=False)
     return ax
 
@@ -94,7 +94,7 @@ def plot_expiry_choice(expiry: 'Expiry', ax: Axes | None = None) -> Axes:
         if expiry.slot_exp is not None
         else f'none does both: the overrun needs {expiry.shortest:.3g} s or more, crashes {expiry.recovery:g} s or less'
     )
-    ax.set_title(f'{head(expiry.scenario.title or expiry.scenario.workload().name)}\n{answer}')
+    plain_title(ax, f'{head(expiry.scenario.title or expiry.scenario.workload().name)}\n{answer}')
     return ax
 
 

@@ -9,6 +9,7 @@ from tqdm.auto import tqdm
 
 from simulations.arguments import inner_probability, positive, whole_number
 from simulations.intervals import Interval
+from simulations.report import duration
 from simulations.scenario import Scenario
 from simulations.sizing.measure import Measure, Verdict
 from simulations.theory import max_size_for
@@ -35,6 +36,7 @@ class Sizing:
         range: the smallest and the largest answer that the measurement does not exclude.
         peak: slots with which nobody would have been refused in the first run.
         max_size_theory: what theory says, where it applies.
+        pools: how many keys were asked; each of their pools has so many slots.
         curve: what was measured, by size.
     """
 
@@ -46,6 +48,7 @@ class Sizing:
     range: tuple[int, int]
     peak: int
     max_size_theory: int | None
+    pools: int
     curve: dict[int, Verdict] = field(repr=False)
 
     def plot(self, ax: 'Axes | None' = None) -> 'Axes':
@@ -67,20 +70,26 @@ class Sizing:
             'max_size_high': self.range[1],
             'max_size_without_refusals': self.peak,
             'slot_exp': self.scenario.slot_exp,
+            'pools': self.pools,
             'curve': [verdict.point.row() for _, verdict in sorted(self.curve.items())],
         }
         if self.max_size_theory is not None:
             numbers['max_size_theory'] = self.max_size_theory
         return numbers
 
+    def _each(self) -> str:
+        return f' in each of {self.pools:,} pools' if self.pools > 1 else ''
+
     def __str__(self) -> str:
         mean, low, high = self.refusal_share
+        life, share = self.scenario.slot_exp, f'{self.target:.3g}'
         point = self.curve[self.max_size].point
         what = 'attempts' if point.of_attempts else 'jobs'
         below = self.curve.get(self.max_size - 1)
         lines = [
             self.scenario.title or self.scenario.workload().name,
-            f'  max_size {self.max_size:,} is the smallest that refuses less than {self.target:.3g} of the {what}',
+            f'  max_size {self.max_size:,}{self._each()} is the smallest that refuses less than {share} of the {what}',
+            f'  slots expire      {"never" if life is None else "after " + duration(life)}',
             f'  refused there     {mean:.3%} [{low:.3%}, {high:.3%}]',
         ]
         if below is not None:
@@ -165,7 +174,7 @@ def size_pool(
         pools = max(1, endless.figures.pools)
         unstable = int(load / pools) if _grows_for_ever(scenario) else 0
         found = _search(measure, max(1, min(peak, _guess(load / pools, target))), unstable)
-        lowest, highest = _range(measure, found, unstable)
+        lowest, highest = _range(measure, found, unstable) if scenario.random else (found, found)
         for size in _around(found, peak, unstable, curve):
             measure.verdict(size)
     verdicts = measure.verdicts
@@ -180,6 +189,7 @@ def size_pool(
         range=(lowest, highest),
         peak=peak,
         max_size_theory=_theory(scenario, target, peak),
+        pools=pools,
         curve=dict(sorted(verdicts.items())),
     )
 

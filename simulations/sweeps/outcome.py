@@ -17,6 +17,7 @@ class Outcome(NamedTuple):
         refusal_share, attempts_refusal_share, occupancy_mean, overrun_mean: the intervals by batch means.
         sound: whether nothing stands against these.
         violations: promises that were broken.
+        memoryless: whether one arrival tells nothing of the next.
     """
 
     figures: Figures
@@ -27,10 +28,17 @@ class Outcome(NamedTuple):
     overrun_mean: Interval | None
     sound: bool
     violations: int
+    memoryless: bool
 
     def sum(self, name: str) -> float:
         """One of the sums, by its name."""
         return self.sums[Series._fields.index(name)]
+
+    @property
+    def looks(self) -> float:
+        """How many times over the pool was seen anew, see :func:`simulations.estimates.independent_looks`."""
+        seconds = self.sum('seconds')
+        return self.sum('jobs') / max(1.0, self.sum('occupancy') / seconds if seconds else 0.0)
 
     def to_json(self) -> list[Any]:
         """As plain lists and numbers, every digit kept."""
@@ -39,9 +47,9 @@ class Outcome(NamedTuple):
     @classmethod
     def from_json(cls, plain: list[Any]) -> 'Outcome':
         """The outcome that was written so."""
-        figures, sums, *intervals, sound, violations = plain
+        figures, sums, *intervals, sound, violations, memoryless = plain
         shares, attempts, occupancy, overrun = (None if each is None else Interval(*each) for each in intervals)
-        return cls(Figures(*figures), tuple(sums), shares, attempts, occupancy, overrun, sound, violations)
+        return cls(Figures(*figures), tuple(sums), shares, attempts, occupancy, overrun, sound, violations, memoryless)
 
 
 def outcome(result: Result) -> Outcome:
@@ -56,4 +64,5 @@ def outcome(result: Result) -> Outcome:
         estimates.overrun_mean,
         estimates.sound,
         len(result.violations),
+        estimates.memoryless,
     )

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 
 from simulations.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, RECOVERY, RUNNING, THEORY
 from simulations.intervals import Interval
-from simulations.plots.frame import head, html_image, new_axes
+from simulations.plots.frame import head, html_image, new_axes, plain_title
 
 
 if TYPE_CHECKING:
@@ -103,8 +103,11 @@ def plot_trade_off(sweep: 'Sweep', ax: Axes | None = None) -> Axes:
             label='slot was back after a crash, mean (right)',
         )
     right.set_yscale('log')
+    for axis in (ax.xaxis, right.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:,g}'))
+        axis.set_minor_formatter(NullFormatter())
     right.set_ylabel('seconds from a crash until the slot is back')
-    ax.set_title(_title(sweep, 'A longer expiry: fewer outlive their slot, crashed slots come back later'))
+    plain_title(ax, _title(sweep, 'A longer expiry: fewer outlive their slot, crashed slots come back later'))
     ax.legend(
         handles=[*left, *lines], loc='upper center', bbox_to_anchor=(0.5, 0), borderaxespad=4, ncols=2, frameon=False
     )
@@ -157,7 +160,7 @@ def _curve(sweep: 'Sweep', ax: Axes, figure: str, name: str) -> None:
     ax.set_ylim(bottom=0)
     if shown.share:
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-    ax.set_title(_title(sweep, f'{shown.label}, by {name}'))
+    plain_title(ax, _title(sweep, f'{shown.label}, by {name}'))
     ax.legend(frameon=False)
 
 
@@ -185,7 +188,7 @@ def _heat_map(sweep: 'Sweep', ax: Axes, figure: str, names: list[str]) -> None:
     bar = ax.figure.colorbar(image, ax=ax, label=shown.label)
     if shown.share:
         bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-    ax.set_title(_title(sweep, f'{shown.label}, by {names[0]} and {names[1]}'))
+    plain_title(ax, _title(sweep, f'{shown.label}, by {names[0]} and {names[1]}'))
 
 
 _MOST_TICKS = 16

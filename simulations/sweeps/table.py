@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simulations.estimates import CONFIDENCE, bounded_share
+from simulations.estimates import CONFIDENCE, RARE, at_least_zero, bounded_share
 from simulations.expectation import expect
 from simulations.intervals import Interval, ratio_interval
 from simulations.refusals import Retry
@@ -126,7 +126,12 @@ class Sweep:
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = ['  '.join(f'{cell:>{width}}' for cell, width in zip(row, widths, strict=True)) for row in table]
         head = self.scenario.title or str(self.scenario.workload().name)
-        return '\n'.join([head, *lines])
+        return '\n'.join([head, *lines, *self._footnote()])
+
+    def _footnote(self) -> list[str]:
+        if all(point.sound for point in self.points):
+            return []
+        return ['?: too short a run to be sure of its interval, or one without a long run: run longer, or more of them']
 
     def _table(self) -> list[list[str]]:
         shown = ['jobs', 'refused', '99 % interval']
@@ -231,5 +236,10 @@ def _interval(outcomes: Sequence[Outcome], name: str, above: str, below: str) ->
     per = [outcome.sum(below) for outcome in outcomes]
     if not any(per):
         return None
+    if name == 'overrun_mean' and sum(outcome.sum('expired') for outcome in outcomes) < RARE:
+        return None
     interval = ratio_interval([outcome.sum(above) for outcome in outcomes], per, CONFIDENCE)
-    return bounded_share(interval, int(sum(per)), CONFIDENCE) if name.endswith('share') else interval
+    if not name.endswith('share'):
+        return at_least_zero(interval)
+    memoryless = all(outcome.memoryless for outcome in outcomes)
+    return bounded_share(interval, sum(o.looks for o in outcomes) if memoryless else len(outcomes), CONFIDENCE)
