@@ -126,13 +126,18 @@ sweep(SMALL, VARY, replications=2, workers=1, journal={str(journal)!r})
 def test_processes_that_wait_leave_an_interruption_to_the_one_that_started_them(tmp_path: Path) -> None:
     """From the keyboard it reaches all; they end without a word."""
     program = """
-import os, time
+import os, random, time
+from concurrent.futures import wait
 from simulations.sweeps.processes import processes
 
 if __name__ == '__main__':
     try:
         with processes(2) as executor:
-            list(executor.map(len, ['a', 'b', 'c']))
+            started = set()
+            while len(started) < 2:
+                busy = [executor.submit(time.sleep, random.random() / 20) for _ in range(3)]
+                started.add(executor.submit(os.getpid).result())
+            wait(busy)
             print('ready', flush=True)
             time.sleep(60)
     except KeyboardInterrupt:
