@@ -147,7 +147,7 @@ def test_a_trace_without_chance_is_run_once_at_each_size_and_the_answer_is_exact
 ) -> None:
     """The smallest of all sizes, each tried, be the jobs ever so few."""
     stream = random.Random(jobs)
-    scenario = recorded(tmp_path, [(stream.random() * 9, stream.expovariate(1)) for _ in range(jobs)])
+    scenario = recorded(tmp_path, [(stream.random() * jobs / 10, stream.expovariate(1)) for _ in range(jobs)])
     runs: list[int] = []
 
     def counted(scenario: Scenario, seed: int, store: str) -> Outcome:
@@ -157,11 +157,18 @@ def test_a_trace_without_chance_is_run_once_at_each_size_and_the_answer_is_exact
     monkeypatch.setattr(simulations.sizing.measure, 'run_once', counted)
     found = size_pool(scenario, target)
     shares = [scenario.replace(max_size=size).replay().figures.refusal_share for size in range(1, found.max_size + 1)]
+    assert found.max_size > 1
     assert shares[-1] < target
     assert all(share >= target for share in shares[:-1])
     assert found.refusal_share.mean == pytest.approx(shares[-1], abs=1e-12)
     assert len(runs) == len(set(runs)) == len(found.curve)
     assert found.range[0] <= found.max_size <= found.range[1] <= found.peak
+
+
+@pytest.mark.parametrize('jobs', [4, 10])
+def test_a_share_of_just_the_target_is_not_below_it(tmp_path: Path, jobs: int) -> None:
+    """Half of the jobs of one instant are refused with half as many slots: one more it takes."""
+    assert size_pool(recorded(tmp_path, [(0.0, 1.0)] * jobs), 0.5).max_size == jobs // 2 + 1
 
 
 def test_jobs_of_one_instant_that_try_again_need_no_slot_each(tmp_path: Path) -> None:

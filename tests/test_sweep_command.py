@@ -72,7 +72,7 @@ def test_a_sweep_over_expiries_alone_shows_the_trade_off_as_well() -> None:
 @pytest.mark.parametrize(
     'words',
     [
-        ['--vary', 'max_size=2:6:2', '--vary', 'load=0.1:0.3:0.1', '--holding', 'lognormal:-0.123456789:1'],
+        ['--vary', 'max_size=2:6:2', '--vary', 'load=0.12345,1.0000001', '--holding', 'lognormal:-0.123456789:1'],
         ['--vary', 'slot_exp=0.5,none', '--vary', 'crash_probability=0,0.05', '--retry', 'exp:1', '--tries', '3'],
         ['--vary', 'load=1,2', '--rate', '3.3', '--replications', '2', '--keys', 'zipf:3'],
     ],

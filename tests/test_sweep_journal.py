@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -120,6 +121,39 @@ sweep(SMALL, VARY, replications=2, workers=1, journal={str(journal)!r})
     assert journal.read_text().count('\n') == 1 + 5
     assert go_on(journal) == whole
     assert len(made) == RUNS - 5
+
+
+def test_processes_that_wait_leave_an_interruption_to_the_one_that_started_them(tmp_path: Path) -> None:
+    """From the keyboard it reaches all; they end without a word."""
+    program = """
+import os, random, time
+from concurrent.futures import wait
+from simulations.sweeps.processes import processes
+
+if __name__ == '__main__':
+    try:
+        with processes(2) as executor:
+            started = set()
+            while len(started) < 2:
+                busy = [executor.submit(time.sleep, random.random() / 20) for _ in range(3)]
+                started.add(executor.submit(os.getpid).result())
+            wait(busy)
+            print('ready', flush=True)
+            time.sleep(60)
+    except KeyboardInterrupt:
+        print('interrupted', flush=True)
+"""
+    with (tmp_path / 'err').open('w') as err:
+        waiting = subprocess.Popen(
+            [sys.executable, '-c', program], stdout=subprocess.PIPE, stderr=err, text=True, start_new_session=True
+        )
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline() == 'ready\n'
+        os.killpg(waiting.pid, signal.SIGINT)
+        assert waiting.stdout.read() == 'interrupted\n'
+        assert waiting.wait(timeout=60) == 0
+        waiting.stdout.close()
+    assert (tmp_path / 'err').read_text() == ''
 
 
 def _runs(process: int) -> bool:

@@ -12,8 +12,8 @@ from simulations.arguments import whole_number
 def processes(workers: int | None = None) -> ProcessPoolExecutor:
     """An executor of ``workers`` processes, by default one for each processor.
 
-    Its processes end with the one that started them, however that ends; an interruption from the keyboard, which
-    reaches them all, is left to it.
+    Its processes end with the one that started them, however that ends; once they have started, they leave an
+    interruption from the keyboard, which reaches them all, to it.
 
     Raises:
         TypeError, ValueError: ``workers`` is no whole number of at least 1.
