@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 import simulations
 from simulations import Scenario, bundled_trace, replay, size_pool
 from simulations.bundled import BUNDLED_MAX_SIZE, BUNDLED_SLOT_EXP, BUNDLED_TRACE
+from simulations.exploring import explore, subject
 
 
 FOLDER = Path(simulations.__file__).parent / 'pictures'
@@ -24,6 +25,9 @@ def main() -> None:
     save('occupancy', trace.plot_occupancy, (10, 4.5))
     save('slots', trace.plot_slots, (10, 6))
     save('size', size_pool(Scenario(trace=BUNDLED_TRACE, max_size=1, slot_exp=BUNDLED_SLOT_EXP), 0.01).plot, (10, 4.5))
+    failure = explore(subject('check-then-add')).violation
+    assert failure is not None
+    save('check-then-add', failure.plot, (8, 4.6))
     for name, picture in TELLING.items():
         result = Scenario.load(name).replay(history=False)  # as the command does
         save(name, getattr(result, picture), (10, 4.5))

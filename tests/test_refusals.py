@@ -60,7 +60,7 @@ def test_jitter_takes_a_uniform_share_off_what_the_back_off_came_to() -> None:
     st.floats(1, 1e300),
     st.none() | st.floats(1e-9, 1e300),
     st.floats(0, 1),
-    st.sampled_from(['exp:1', 'const:1e-300', 'const:1e300', 'values:0:1', 'lognormal:600:1']),
+    st.sampled_from(['exp:1', 'const:1e-9', 'const:1e300', 'values:0:1', 'lognormal:600:1']),
     st.integers(0, 1000),
 )
 def test_no_pause_is_too_long_to_be_counted(
@@ -106,7 +106,7 @@ def test_two_that_do_the_same_are_equal() -> None:
     [
         (lambda: Retry('gamma:1'), ValueError, "holding 'gamma:1': write exp:MEAN"),
         (lambda: Retry(1), TypeError, "pause must be a distribution, or a text such as 'exp:1', not 1"),  # type: ignore[arg-type]
-        (lambda: Retry('const:0'), ValueError, 'pause must take more than 0 s on average, got const:0'),
+        (lambda: Retry('const:0'), ValueError, 'pause must take a nanosecond or more on average, got const:0'),
         (lambda: Retry(factor=0.5), ValueError, 'factor must be finite and at least 1, got 0.5'),
         (lambda: Retry(factor=math.inf), ValueError, 'factor must be finite and at least 1, got inf'),
         (lambda: Retry(factor='2'), TypeError, "factor must be a number, not '2'"),  # type: ignore[arg-type]

@@ -33,7 +33,8 @@ class Sizing:
         refusal_share: what was measured with so many, and its interval at 99 %.
         decided_by: ``measurement`` if the intervals on both sides of the answer tell, ``theory`` if they needed it,
             ``mean`` if the answer may be another one of ``range``.
-        range: the smallest and the largest answer that the measurement does not exclude.
+        range: the smallest and the largest answer that the measurement does not exclude; of a recorded trace, which
+            knows no chance, the answer alone.
         peak: slots with which nobody would have been refused in the first run.
         max_size_theory: what theory says, where it applies.
         pools: how many keys were asked; each of their pools has so many slots.
@@ -98,12 +99,9 @@ class Sizing:
         lines.append(f'  slots in use      {point.utilisation:.1%}')
         if self.range[0] < self.range[1]:
             between = f'{self.range[0]:,} to {self.range[1]:,}'
-            if self.scenario.random:
-                lines.append(f'  not excluded      {between}: {_WHY[self.decided_by]}')
-            else:
-                lines.append(
-                    f'  in the long run   {between}, if it went on like this; for this very trace {self.max_size:,}'
-                )
+            lines.append(f'  not excluded      {between}: {_WHY[self.decided_by]}')
+        if not self.scenario.random:
+            lines.append('  so much is exact for this very log; how another week would be, one log cannot tell')
         if self.max_size_theory is not None:
             lines.append(f'  theory            {self.max_size_theory:,}')
         lines.append(f'  nobody refused    with {self.peak:,}, in the first run')

@@ -1,0 +1,125 @@
+"""The command ``pool-sim explore``."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from simulations.cli import main
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the command is run."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*words: str) -> int:
+    try:
+        return main(['explore', *words])
+    except SystemExit as ended:
+        assert isinstance(ended.code, int)
+        return ended.code
+
+
+def found(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any]]:
+    status = run(*words, '--json', '-')
+    return status, json.loads(capsys.readouterr().out)
+
+
+def test_a_broken_pool_ends_with_status_1_its_story_and_three_files(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The schedule, a test of it, and its picture; the story is told on the terminal."""
+    assert run('check-then-add') == 1
+    told = capsys.readouterr().out
+
+    assert '   5. Client A asks Add(pool, A1, 10); is told None: A1 has a slot.' in told
+    assert '! 2 hold a slot of a pool of 1 at once: A1, B1' in told
+    assert 'repeat it with: pool-sim explore check-then-add' in told
+    results = folder / 'pool-sim-results'
+    assert sorted(path.name for path in results.iterdir()) == [
+        'check_then_add.json',
+        'check_then_add.png',
+        'test_check_then_add.py',
+    ]
+    assert run('--replay', str(results / 'check_then_add.json')) == 1
+    assert 'check-then-add goes wrong' in capsys.readouterr().out
+    done = subprocess.run(
+        [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', str(results / 'test_check_then_add.py')],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert '2 hold a slot of a pool of 1 at once' in done.stdout
+
+
+def test_the_shipped_pool_ends_with_status_0(capsys: pytest.CaptureFixture[str]) -> None:
+    """With how much was searched, as JSON for scripts."""
+    status, told = found(capsys, 'memory', '--clients', '2', '--max-size', '1', '--faults', '1')
+
+    assert status == 0
+    assert told['violation'] is told['schedule'] is None
+    assert told['complete']
+    assert told['exhaustive']
+    assert told['scope']['clients'] == 2
+    assert told['schedules'] > 100
+    assert told['states'] > 100
+
+
+def test_random_schedules_are_as_many_as_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """And the same for the same seed."""
+    words = ('memory', '--clients', '4', '--faults', '2', '--schedules', '50', '--seed', '3')
+    status, told = found(capsys, *words)
+    _, again = found(capsys, *words)
+
+    assert (status, told['schedules'], told['seed'], told['exhaustive']) == (0, 50, 3, False)
+    assert told | {'seconds': 0} == again | {'seconds': 0}
+
+
+def test_a_schedule_is_replayed_on_a_server_as_well(
+    folder: Path, capsys: pytest.CaptureFixture[str], server: 'redis.Redis', socket: str
+) -> None:
+    """The scripts are explored where they run; nothing goes wrong in what went wrong elsewhere."""
+    schedule = {'protocol': 'redis', 'clients': 2, 'max_size': 1, 'slot_exp': 10, 'rounds': 1}
+    moves = [[0, 'step'], [1, 'step'], 'wait', [1, 'crash']]
+    (folder / 'it.json').write_text(json.dumps(schedule | {'moves': moves[:3]}))
+
+    assert run('--replay', 'it.json', '--store', f'unix://{socket}') == 0
+    assert 'nothing goes wrong in this schedule' in capsys.readouterr().out
+    status, told = found(
+        capsys, 'redis', '--clients', '2', '--max-size', '1', '--faults', '0', '--store', f'unix://{socket}'
+    )
+    assert (status, told['violation']) == (0, None)
+    assert server.dbsize() == 0
+
+
+@pytest.mark.parametrize(
+    ('words', 'complaint'),
+    [
+        ([], 'say which protocol: redis, memory, nx, check-then-add'),
+        (['mine'], "there is no protocol 'mine': choose redis"),
+        (['memory', '--clients', '0'], 'clients must be at least 1'),
+        (['memory', '--schedules', '0'], 'schedules must be at least 1'),
+        (['memory', '--store', 'fakeredis'], '--store is for the protocol redis'),
+        (['redis', '--store', 'disk'], "the store 'disk' cannot be explored"),
+        (['--replay', 'nowhere.json'], 'cannot read the schedule nowhere.json'),
+        (['memory', '--exhaustive', '--schedules', '3'], 'not allowed with argument'),
+    ],
+)
+def test_what_cannot_be_done_gets_one_line_and_status_2(
+    words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As with the other commands."""
+    assert run(*words) == 2
+    said = capsys.readouterr().err
+
+    assert complaint in said
+    assert len([line for line in said.splitlines() if line.startswith('pool-sim: ')]) == 1
