@@ -201,7 +201,7 @@ def test_memory_does_not_grow_with_a_run_whose_history_is_not_kept() -> None:
         finally:
             tracemalloc.stop()
 
-    most(10_000, history=False)
-    few, many = most(10_000, history=False), most(50_000, history=False)
+    most(20_000, history=False)
+    few, many = most(20_000, history=False), most(60_000, history=False)
     assert many < few + 500_000
-    assert most(50_000, history=True) > few + 2_000_000
+    assert most(60_000, history=True) > few + 2_000_000

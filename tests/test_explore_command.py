@@ -23,8 +23,7 @@ def run(*words: str) -> int:
     try:
         return main(['explore', *words])
     except SystemExit as ended:
-        assert isinstance(ended.code, int)
-        return ended.code
+        return int(str(ended.code))
 
 
 def found(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any]]:
@@ -89,8 +88,8 @@ def test_a_schedule_is_replayed_on_a_server_as_well(
 ) -> None:
     """The scripts are explored where they run; nothing goes wrong in what went wrong elsewhere."""
     schedule = {'protocol': 'redis', 'clients': 2, 'max_size': 1, 'slot_exp': 10, 'rounds': 1}
-    moves = [[0, 'step'], [1, 'step'], 'wait', [1, 'crash']]
-    (folder / 'it.json').write_text(json.dumps(schedule | {'moves': moves[:3]}))
+    moves = [[0, 'step'], [1, 'step'], 'wait', [0, 'step']]
+    (folder / 'it.json').write_text(json.dumps(schedule | {'moves': moves}))
 
     assert run('--replay', 'it.json', '--store', f'unix://{socket}') == 0
     assert 'nothing goes wrong in this schedule' in capsys.readouterr().out

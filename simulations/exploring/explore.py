@@ -152,14 +152,18 @@ def explore(
     whole_number('faults', scope.faults, 0)
     if scope.clients > 26:
         raise ValueError(f'clients must be at most 26, got {scope.clients}')
+    if schedules is not None:
+        whole_number('schedules', schedules, 1)
     machine = Machine(subject, scope, world)
     began = time.perf_counter()
     with tqdm(unit=' states', disable=not progress, dynamic_ncols=True) as bar:
-        if schedules is None:
-            found = _Exhaustive(machine, subject, scope, most_states, bar).search()
-        else:
-            whole_number('schedules', schedules, 1)
-            found = _at_random(machine, subject, scope, schedules, seed, bar)
+        try:
+            if schedules is None:
+                found = _Exhaustive(machine, subject, scope, most_states, bar).search()
+            else:
+                found = _at_random(machine, subject, scope, schedules, seed, bar)
+        finally:
+            machine.leave()
     return found._replace(seconds=time.perf_counter() - began)
 
 
@@ -176,7 +180,11 @@ def replay_schedule(schedule: Schedule, world: World | None = None) -> Failure |
     known = subject(schedule.protocol)
     faults = sum(move.do not in (STEP, WAIT) for move in schedule.moves)
     scope = Scope(schedule.clients, schedule.max_size, schedule.rounds, faults, schedule.slot_exp)
-    return _follow(Machine(known, scope, world), schedule, strict=True)
+    machine = Machine(known, scope, world)
+    try:
+        return _follow(machine, schedule, strict=True)
+    finally:
+        machine.leave()
 
 
 def _follow(machine: Machine, schedule: Schedule, strict: bool) -> Failure | None:

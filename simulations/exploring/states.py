@@ -72,6 +72,10 @@ class Machine:
     def _empty(self) -> Snapshot:
         return self._subject.world().snapshot()
 
+    def leave(self) -> None:
+        """Empty the store: a server keeps nothing of an exploration."""
+        self._world.restore(self._empty())
+
     def start(self) -> State:
         """Nobody has done anything yet."""
         scope = self._scope

@@ -30,6 +30,9 @@ def plot_sizing(sizing: 'Sizing', ax: Axes | None = None) -> Axes:
     means = np.array([share.mean for share in shares])
     below = means - np.array([share.low for share in shares])
     above = np.array([share.high for share in shares]) - means
+    if not sizing.scenario.random:
+        # Of a log in which nobody was refused there is no more to tell.
+        above[means == 0] = 0
     scenario = sizing.scenario
     workload = scenario.workload()
     every = np.unique(np.linspace(sizes[0], sizes[-1], 200).astype(int))
