@@ -187,6 +187,10 @@ class Trace:
         """Raises ``TypeError``: recorded jobs have no clients."""
         raise TypeError(f'{self.name}: recorded jobs have no clients, go through them')
 
+    def __repr__(self) -> str:
+        span = float(self.arrivals[-1] - self.arrivals[0]) if len(self.arrivals) else 0.0
+        return f'<Trace of {self.expected_jobs:,} jobs within {span:g} s: {self.name}>'
+
     def __iter__(self) -> Iterator[Job]:
         names = (*self.key_names, None)
         for start in range(0, len(self.arrivals), _TOGETHER):

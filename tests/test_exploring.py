@@ -1,10 +1,13 @@
 """Every interleaving of a few clients: broken pools are found out by their shortest schedule, the shipped ones pass."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import find, given, settings
+from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from py_cachify import MemoryClient
@@ -12,6 +15,7 @@ from py_cachify.backends.redis import Script, load_script
 from simulations.broken import BROKEN
 from simulations.exploring import SUBJECTS, Move, Schedule, Scope, explore, replay_schedule, subject
 from simulations.exploring.moves import CRASH, FAULTS, LOSE_REPLY, LOSE_REQUEST, REPEAT
+from simulations.exploring.states import Machine
 from simulations.exploring.worlds import MemoryWorld, RedisWorld, fakeredis_world, memory_world, server_world
 
 
@@ -112,6 +116,43 @@ def test_a_limit_of_the_plain_contract_is_found_as_it_is_named() -> None:
     assert found.violation is not None
     assert found.violation.reason == 'B1 was told that its slot was gone, and it had not expired'
     assert len(found.violation.schedule.moves) == 6
+
+
+def _goes_wrong(name: str, scope: Scope, choices: list[int]) -> str | None:
+    """Make the moves that these numbers choose among those that are possible; what is wrong, if something is."""
+    machine = Machine(subject(name), scope)
+    state = machine.start()
+    for choice in choices:
+        possible = list(machine.moves(state))
+        if not possible:
+            break
+        state, _, wrong = machine.make(state, possible[choice % len(possible)])
+        if wrong:
+            return wrong
+    return machine.left_behind(state) if state.over else None
+
+
+CHOICES = st.lists(st.integers(0, 23), max_size=60)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(['memory', 'nx']), CHOICES)
+def test_no_schedule_that_hypothesis_makes_up_goes_wrong(name: str, choices: list[int]) -> None:
+    """The schedule is data, so that one that went wrong would be cut down to what it needs."""
+    assert _goes_wrong(name, Scope(4, 2, 2, 3, pauses=name != 'nx'), choices) is None
+
+
+def test_hypothesis_cuts_a_schedule_down_to_the_shortest() -> None:
+    """Of a broken pool it finds the one that the exhaustive search finds."""
+    scope = subject('check-then-add').scope
+    shortest = find(
+        CHOICES,
+        lambda choices: _goes_wrong('check-then-add', scope, choices) is not None,
+        settings=settings(max_examples=5000, database=None, deadline=None),
+        random=random.Random(1),
+    )
+
+    assert len(shortest) == 6
 
 
 # --- what the search catches, if one decision is taken out of the shipped code
@@ -311,7 +352,6 @@ def test_each_kind_of_fault_is_told_and_drawn() -> None:
         moves = (*first, Move(fault, 0))
         schedule = Schedule('memory', 1, 1, 10, 1, moves)
         from simulations.exploring.explore import Failure
-        from simulations.exploring.states import Machine
 
         machine = Machine(subject('memory'), Scope(1, 1, faults=1))
         state, story = machine.start(), []
