@@ -1,5 +1,7 @@
 """What one run says of the long run, and how sure that is."""
 
+import math
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +17,7 @@ _ENOUGH_FOR_WARMUP = 100
 ENOUGH_LOOKS = 100
 """Holding times that a run should be long."""
 RARE = 30
-"""Bodies beyond their slot of which an interval can be made."""
+"""Of fewer bodies beyond their slot no interval is made, and that of fewer refusals is made wider."""
 
 
 class Estimates(NamedTuple):
@@ -90,8 +92,8 @@ def estimate(series: Series, steady: bool, memoryless: bool = False, confidence:
     if timed and not often and rest.expired.any():
         words.append(f'{rest.expired.sum():.0f} bodies beyond their slot are too few for an interval')
     return Estimates(
-        bounded_share(refused.interval, units, confidence),
-        bounded_share(attempts.interval, units, confidence),
+        bounded_share(refused.interval, units, confidence, float(rest.jobs.sum())),
+        bounded_share(attempts.interval, units, confidence, float(rest.attempts.sum())),
         None if occupancy is None else at_least_zero(occupancy.interval),
         None if overrun is None else at_least_zero(overrun.interval),
         '; '.join(words),
@@ -125,15 +127,18 @@ def at_least_zero(interval: Interval) -> Interval:
     return interval._replace(low=max(interval.low, 0.0), high=max(interval.high, 0.0))
 
 
-def bounded_share(interval: Interval, units: float, confidence: float) -> Interval:
-    """The interval of a share: within 0 and 1, and with a width where all outcomes were the same.
+def bounded_share(interval: Interval, units: float, confidence: float, count: float = math.inf) -> Interval:
+    """The interval of a share: within 0 and 1, and wide enough where all outcomes were the same, or nearly all.
 
-    What was never seen in n independent looks happens with probability p by less than 1 - alpha^(1/n).
+    What was never seen in n independent looks happens with probability p by less than 1 - alpha^(1/n).  Of a few
+    refusals Student's t knows too little, as their number is skewed: then the interval is at least the one that E. B.
+    Wilson gave for independent jobs (Journal of the American Statistical Association 22, 1927).
 
     Args:
         interval: as batches or runs give it, of no width where all agree.
         units: how many independent looks it is of.
         confidence: how sure.
+        count: of how many jobs it is the share.
     """
     mean, low, high = interval
     bound = (1 - confidence) ** (1 / max(units, 1.0))
@@ -141,4 +146,14 @@ def bounded_share(interval: Interval, units: float, confidence: float) -> Interv
         return Interval(mean, 0.0, 1 - bound)
     if mean == 1:
         return Interval(mean, bound, 1.0)
+    if count < math.inf and min(mean, 1 - mean) * count < RARE:
+        least, most = _wilson(mean, count, confidence)
+        low, high = min(low, least), max(high, most)
     return Interval(mean, max(low, 0.0), min(high, 1.0))
+
+
+def _wilson(share: float, count: float, confidence: float) -> tuple[float, float]:
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    middle = share + z * z / (2 * count)
+    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return (middle - half) / (1 + z * z / count), (middle + half) / (1 + z * z / count)

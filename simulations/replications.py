@@ -131,8 +131,10 @@ def _estimates(results: Sequence[Result], confidence: float, outcome: str) -> Es
     if 0 < expired < RARE:
         how.append(f'{expired:.0f} bodies beyond their slot are too few for an interval')
     return Estimates(
-        bounded_share(_ratio(runs, 'refused', 'jobs', confidence), units, confidence) if jobs else None,
-        bounded_share(_ratio(runs, 'attempts_refused', 'attempts', confidence), units, confidence) if jobs else None,
+        bounded_share(_ratio(runs, 'refused', 'jobs', confidence), units, confidence, jobs) if jobs else None,
+        bounded_share(_ratio(runs, 'attempts_refused', 'attempts', confidence), units, confidence, jobs)
+        if jobs
+        else None,
         at_least_zero(_ratio(runs, 'occupancy', 'seconds', confidence)) if jobs else None,
         at_least_zero(_ratio(runs, 'overrun', 'seconds', confidence)) if expired >= RARE else None,
         '; '.join(how),

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from simulations import Poisson, Scenario, Trace, loss_system, parse_holding, replay, replicate
 from simulations.estimates import bounded_share, estimate, independent_looks
-from simulations.intervals import Interval
+from simulations.intervals import Interval, ratio_interval
 
 
 def test_intervals_of_single_runs_hold_the_truth() -> None:
@@ -58,6 +59,27 @@ def test_what_never_happened_may_still_happen() -> None:
     assert bounded_share(Interval(0, 0, 0), 500, 0.99) == pytest.approx((0, 0, 0.00917), abs=1e-5)
     assert bounded_share(Interval(1, 1, 1), 500, 0.99) == pytest.approx((1, 0.99083, 1), abs=1e-5)
     assert bounded_share(Interval(0.01, -0.01, 0.03), 500, 0.99) == (0.01, 0, 0.03)
+
+
+def test_a_few_refusals_have_a_wider_interval_than_they_seem_to() -> None:
+    """Five of 5,000: Wilson's bounds, as so small a count is skewed; two hundred of them are left as they are."""
+    few = bounded_share(Interval(0.001, 0.0004, 0.0016), 5000, 0.99, 5000)
+    many = Interval(0.04, 0.035, 0.045)
+
+    bounds = binomtest(5, 5000).proportion_ci(0.99, 'wilson')
+    assert few == pytest.approx((0.001, bounds.low, bounds.high), rel=1e-9)
+    assert bounded_share(many, 5000, 0.99, 5000) == many
+    covered = 0
+    stream = np.random.default_rng(1)
+    for _ in range(2000):
+        refused = stream.random((30, 200)) < 0.001
+        share = ratio_interval(refused.sum(axis=1).astype(float).tolist(), [200.0] * 30)
+        covered += 0.001 in bounded_share(share, 6000, 0.99, 6000)
+    assert covered > 0.98 * 2000
+
+
+def test_a_run_without_refusals_has_an_interval() -> None:
+    """Up to what one would have seen."""
     run = replay(Poisson(1, 'exp:1', jobs=500, seed=1), max_size=50)
     assert run.to_json()['refusal_share_ci'] == pytest.approx([0, 0.0093], abs=5e-4)
 

@@ -242,4 +242,5 @@ def _interval(outcomes: Sequence[Outcome], name: str, above: str, below: str) ->
     if not name.endswith('share'):
         return at_least_zero(interval)
     memoryless = all(outcome.memoryless for outcome in outcomes)
-    return bounded_share(interval, sum(o.looks for o in outcomes) if memoryless else len(outcomes), CONFIDENCE)
+    units = sum(o.looks for o in outcomes) if memoryless else len(outcomes)
+    return bounded_share(interval, units, CONFIDENCE, sum(per))
