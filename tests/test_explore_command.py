@@ -73,6 +73,15 @@ def test_the_shipped_pool_ends_with_status_0(capsys: pytest.CaptureFixture[str])
     assert told['states'] > 100
 
 
+def test_only_the_faults_that_are_named_happen(capsys: pytest.CaptureFixture[str]) -> None:
+    """The line that repeats it names them."""
+    assert run('memory', '--clients', '2', '--max-size', '1', '--kinds', 'crash,store forgets') == 1
+    told = capsys.readouterr().out
+
+    assert 'The store forgets all it knew.' in told
+    assert "--kinds 'crash,store forgets'" in told
+
+
 def test_random_schedules_are_as_many_as_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     """And the same for the same seed."""
     words = ('memory', '--clients', '4', '--faults', '2', '--schedules', '50', '--seed', '3')
@@ -107,6 +116,7 @@ def test_a_schedule_is_replayed_on_a_server_as_well(
         (['mine'], "there is no protocol 'mine': choose redis"),
         (['memory', '--clients', '0'], 'clients must be at least 1'),
         (['memory', '--schedules', '0'], 'schedules must be at least 1'),
+        (['memory', '--kinds', 'crash,flood'], "there is no fault 'flood': choose from crash, lose request"),
         (['memory', '--store', 'fakeredis'], '--store is for the protocol redis'),
         (['redis', '--store', 'disk'], "the store 'disk' cannot be explored"),
         (['--replay', 'nowhere.json'], 'cannot read the schedule nowhere.json'),

@@ -14,7 +14,7 @@ from py_cachify import MemoryClient
 from py_cachify.backends.redis import Script, load_script
 from simulations.broken import BROKEN
 from simulations.exploring import SUBJECTS, Move, Schedule, Scope, explore, replay_schedule, subject
-from simulations.exploring.moves import CRASH, FAULTS, LOSE_REPLY, LOSE_REQUEST, REPEAT
+from simulations.exploring.moves import CRASH, FAULTS, FORGET, LOSE_REPLY, LOSE_REQUEST, REPEAT
 from simulations.exploring.states import Machine
 from simulations.exploring.worlds import MemoryWorld, RedisWorld, fakeredis_world, memory_world, server_world
 
@@ -153,6 +153,23 @@ def test_hypothesis_cuts_a_schedule_down_to_the_shortest() -> None:
     )
 
     assert len(shortest) == 6
+
+
+def test_a_store_that_forgets_is_a_limit_of_every_protocol() -> None:
+    """As a failover to a replica without the last writes: the holder's slot is gone, and is given to another."""
+    found = explore(subject('redis'), Scope(clients=2, max_size=1, faults=1, kinds=(FORGET,)))
+
+    assert found.violation is not None
+    assert found.violation.reason == 'A1 was told that its slot was gone, and it had not expired'
+    moves = found.violation.schedule.moves
+    assert [move.do for move in moves] == ['step', 'store forgets', 'step']
+    overbooked = replay_schedule(found.violation.schedule.with_moves([*moves[:2], Move('step', 1)]))
+    assert overbooked is not None
+    assert overbooked.reason == '2 hold a slot of a pool of 1 at once: A1, B1'
+    assert 'The store forgets all it knew.' in str(found)
+    assert Schedule.from_json(found.violation.schedule.to_json()) == found.violation.schedule
+    assert replay_schedule(found.violation.schedule) is not None
+    assert found.violation.plot(Figure().add_subplot()).texts
 
 
 # --- what the search catches, if one decision is taken out of the shipped code

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulations.cli.options import BROKEN, KEPT, NOT_GIVEN, check_folder, words
+from simulations.cli.options import BROKEN, KEPT, NOT_GIVEN, check_folder, reads, words
 from simulations.exploring import SUBJECTS, Failure, Schedule, explore, replay_schedule, subject
+from simulations.exploring.moves import FAULTS, STORE_FAULTS
 from simulations.exploring.worlds import World, fakeredis_world, server_world
 from simulations.stores import URL_SCHEMES
 
@@ -16,7 +17,7 @@ from simulations.stores import URL_SCHEMES
 if TYPE_CHECKING:
     from simulations.cli.options import Commands
 
-_SCOPE = ('clients', 'max_size', 'rounds', 'faults')
+_SCOPE = ('clients', 'max_size', 'rounds', 'faults', 'kinds')
 
 
 def add(commands: 'Commands') -> None:
@@ -34,6 +35,13 @@ def add(commands: 'Commands') -> None:
         parser.add_argument(
             f'--{name}', type=int, default=NOT_GIVEN, metavar='N', help=f'{what} (default: the protocol says)'
         )
+    parser.add_argument(
+        '--kinds',
+        type=reads(_kinds),
+        default=NOT_GIVEN,
+        metavar='A,B',
+        help=f'which faults may happen: {", ".join((*FAULTS, *STORE_FAULTS))} (default: the protocol says)',
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument('--exhaustive', action='store_true', help='every schedule (the default)')
     how.add_argument('--schedules', type=int, metavar='N', help='so many random schedules instead')
@@ -49,6 +57,14 @@ def add(commands: 'Commands') -> None:
     )
     parser.add_argument('--json', metavar='FILE', help='write what was found; - for standard output')
     parser.set_defaults(do=_do)
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    kinds = tuple(kind.strip() for kind in text.split(','))
+    for kind in kinds:
+        if kind not in (*FAULTS, *STORE_FAULTS):
+            raise ValueError(f'there is no fault {kind!r}: choose from {", ".join((*FAULTS, *STORE_FAULTS))}')
+    return kinds
 
 
 def _do(options: argparse.Namespace) -> int:
@@ -70,6 +86,8 @@ def _do(options: argparse.Namespace) -> int:
     )
     _tell(json.dumps(found.to_json(), indent=2), options)
     print(found, file=out)
+    if 'kinds' in given:
+        given['kinds'] = ','.join(given['kinds'])
     told = given | ({} if options.schedules is None else {'schedules': options.schedules, 'seed': options.seed})
     told |= {} if options.store is None else {'store': options.store}
     print(f'  repeat it with: {shlex.join(["pool-sim", "explore", known.name, *words(told)])}', file=out)

@@ -8,9 +8,9 @@ from matplotlib.patches import Rectangle
 
 from simulations.colours import HELD, LIMIT, OCCUPANCY, QUIET, RUNNING
 from simulations.exploring.clients import name_of
-from simulations.exploring.moves import CRASH, HURRY, LOSE_REPLY, LOSE_REQUEST, REPEAT, WAIT
+from simulations.exploring.moves import CRASH, HURRY, LOSE_REPLY, LOSE_REQUEST, REPEAT
 from simulations.exploring.states import Happened
-from simulations.exploring.words import command_words
+from simulations.exploring.words import command_words, sentence
 from simulations.plots.frame import new_axes
 
 
@@ -44,10 +44,10 @@ def plot_schedule(failure: 'Failure', ax: Axes | None = None) -> Axes:
     _draw_bars(ax, story, places, depth)
     for row, happened in enumerate(story):
         y = (row + 0.5) * _ROW
-        if happened.move.do == WAIT:
+        if happened.move.client < 0:
             ax.axhspan(y - 0.3, y + 0.3, color='#EEEEEE', zorder=0)
             ax.text(
-                sum(lanes) / len(lanes), y, f'{happened.seconds:g} s pass', ha='center', va='center', style='italic'
+                sum(lanes) / len(lanes), y, sentence(happened).rstrip('.'), ha='center', va='center', style='italic'
             )
             continue
         _draw_move(ax, happened, places[happened.move.client], float(store), y)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 
 STEP, CRASH, LOSE_REQUEST, LOSE_REPLY, REPEAT = 'step', 'crash', 'lose request', 'lose reply', 'repeat'
-WAIT, HURRY = 'wait', 'clock ahead'
+WAIT, HURRY, FORGET = 'wait', 'clock ahead', 'store forgets'
 FAULTS = (CRASH, LOSE_REQUEST, LOSE_REPLY, REPEAT, HURRY)
 """Each takes one of the faults that a search may use.
 
@@ -20,6 +20,11 @@ FAULTS = (CRASH, LOSE_REQUEST, LOSE_REPLY, REPEAT, HURRY)
 * ``repeat``: the client's driver asks again by itself after a lost reply, and the second answer is the one it gets;
 * ``clock ahead``: from now on the client's own clock is ahead by the life of a slot.
 """
+STORE_FAULTS = (FORGET,)
+"""What no protocol promises to survive, and is searched only where it is asked for.
+
+* ``store forgets``: the server is restarted without its data, or fails over to a replica that has none of it.
+"""
 
 
 class Move(NamedTuple):
@@ -28,7 +33,7 @@ class Move(NamedTuple):
     Attributes:
         do: ``step`` (the client's next command, or its next call), ``wait`` (time passes until the next slot expires),
             or one of the faults.
-        client: whose, from 0; -1 for ``wait``.
+        client: whose, from 0; -1 where it is nobody's, as time passes or the store forgets.
     """
 
     do: str
@@ -87,8 +92,8 @@ class Schedule(NamedTuple):
 
 
 def _move(plain: Any) -> Move:
-    if plain == WAIT:
-        return Move(WAIT)
+    if plain in (WAIT, *STORE_FAULTS):
+        return Move(plain)
     client, do = plain
     if do not in (STEP, *FAULTS):
         raise ValueError(do)

@@ -10,7 +10,18 @@ from typing import Any, NamedTuple
 from py_cachify.drivers import run
 from simulations.exploring.clients import KEY, LOST, Asked, Client, Raised, Returned, follow, operation
 from simulations.exploring.monitor import Monitor
-from simulations.exploring.moves import CRASH, HURRY, LOSE_REPLY, LOSE_REQUEST, REPEAT, STEP, WAIT, Move
+from simulations.exploring.moves import (
+    CRASH,
+    FORGET,
+    HURRY,
+    LOSE_REPLY,
+    LOSE_REQUEST,
+    REPEAT,
+    STEP,
+    STORE_FAULTS,
+    WAIT,
+    Move,
+)
 from simulations.exploring.subjects import Scope, Subject
 from simulations.exploring.worlds import Snapshot, World
 
@@ -66,11 +77,12 @@ class Machine:
         self._subject = subject
         self._scope = scope
         self._world = subject.world() if world is None else world
-        # As it was, an empty store: a server may have kept something of another exploration.
+        self._nothing = subject.world().snapshot()
+        # A server may have kept something of another exploration.
         self._world.restore(self._empty())
 
     def _empty(self) -> Snapshot:
-        return self._subject.world().snapshot()
+        return self._nothing
 
     def leave(self) -> None:
         """Empty the store: a server keeps nothing of an exploration."""
@@ -93,10 +105,14 @@ class Machine:
                 continue
             busy = client.answers is not None or client.lease is not None
             for fault in self._scope.kinds:
+                if fault in STORE_FAULTS:
+                    continue
                 # Who has not begun loses nothing by a crash; a clock that is ahead already stays so.
                 if not ((fault == CRASH and not busy) or (fault == HURRY and client.ahead)):
                     yield Move(fault, client.number)
         paused = any(client.answers is not None and not client.over for client in state.clients)
+        if state.faults and FORGET in self._scope.kinds and state.store != self._empty():
+            yield Move(FORGET)
         if state.over or (paused and not self._scope.pauses):
             return
         if self._next_expiry(state) is not None:
@@ -119,6 +135,10 @@ class Machine:
         """
         if move.do == WAIT:
             return self._wait(state, move)
+        if move.do == FORGET:
+            if not state.faults:
+                raise ImpossibleMoveError('no fault is left')
+            return state._replace(store=self._empty(), faults=state.faults - 1), Happened(move), None
         if not 0 <= move.client < len(state.clients) or state.clients[move.client].over:
             raise ImpossibleMoveError(f'client {move.client} does nothing any more')
         client = state.clients[move.client]

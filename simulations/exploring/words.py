@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from simulations.exploring.clients import name_of
-from simulations.exploring.moves import CRASH, HURRY, LOSE_REPLY, LOSE_REQUEST, REPEAT, WAIT, Schedule
+from simulations.exploring.moves import CRASH, FORGET, HURRY, LOSE_REPLY, LOSE_REQUEST, REPEAT, WAIT, Schedule
 from simulations.exploring.states import Happened
 
 
@@ -20,6 +20,8 @@ def sentence(happened: Happened) -> str:
     do, client = happened.move
     if do == WAIT:
         return f'{happened.seconds:g} s pass.'
+    if do == FORGET:
+        return 'The store forgets all it knew.'
     who = f'Client {name_of(client)}'
     if do == CRASH:
         return f'{who} crashes, and does nothing ever again.'
