@@ -146,12 +146,19 @@ def test_another_sweep_does_not_take_an_interrupted_one_for_its_own(
     assert Path('pool-sim-results/sweep.jsonl').read_bytes() == before
 
 
+def _as_in_a_terminal() -> None:
+    """Who starts the tests in the background may have them ignore the keyboard."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupted_from_the_keyboard_two_processes_say_one_line(tmp_path: Path) -> None:
     """The interruption reaches all of them, as it does in a terminal; what was finished is kept."""
     command = Path(sys.executable).with_name('pool-sim')
     words = ['sweep', '--jobs', '20000', '--vary', 'max_size=1:200:1', '--workers', '2']
     with Path('err').open('w') as err:
-        running = subprocess.Popen([str(command), *words], stderr=err, stdout=err, start_new_session=True)
+        running = subprocess.Popen(
+            [str(command), *words], stderr=err, stdout=err, start_new_session=True, preexec_fn=_as_in_a_terminal
+        )
         journal = tmp_path / 'pool-sim-results' / 'sweep.jsonl'
         for _ in range(1200):
             if journal.exists() and journal.read_bytes().count(b'\n') > 2:

@@ -145,7 +145,13 @@ if __name__ == '__main__':
 """
     with (tmp_path / 'err').open('w') as err:
         waiting = subprocess.Popen(
-            [sys.executable, '-c', program], stdout=subprocess.PIPE, stderr=err, text=True, start_new_session=True
+            [sys.executable, '-c', program],
+            stdout=subprocess.PIPE,
+            stderr=err,
+            text=True,
+            start_new_session=True,
+            # Who starts the tests in the background may have them ignore the keyboard.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         assert waiting.stdout is not None
         assert waiting.stdout.readline() == 'ready\n'
