@@ -3,7 +3,8 @@
 from py_cachify.commands import Steps
 from py_cachify.protocols import Lease, SlotProtocol
 from simulations.broken.base import Broken
-from simulations.broken.commands import Add, Count, Drop, DropExpired
+from simulations.broken.commands import Add, Count, DropExpired
+from simulations.broken.members import count_members, release_member
 
 
 def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | None]:
@@ -14,18 +15,8 @@ def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Ste
     return Lease(key, token)
 
 
-def _release(lease: Lease) -> Steps[bool]:
-    yield from DropExpired(lease.name)
-    return (yield from Drop(lease.name, lease.token))
-
-
-def _size(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001 - it counts what is there
-    yield from DropExpired(key)
-    return (yield from Count(key))
-
-
 CHECK_THEN_ADD = Broken(
     'check-then-add',
-    SlotProtocol('check-then-add', _acquire, _release, _size),
+    SlotProtocol('check-then-add', _acquire, release_member, count_members),
     'it counts the slots and then adds one, without a lock: two clients may both find room for one',
 )

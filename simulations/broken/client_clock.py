@@ -3,7 +3,8 @@
 from py_cachify.commands import Steps
 from py_cachify.protocols import Lease, SlotProtocol
 from simulations.broken.base import Broken
-from simulations.broken.commands import Count, Drop, DropExpired, OwnClock, TakeBelow
+from simulations.broken.commands import OwnClock, TakeBelow
+from simulations.broken.members import count_members, release_member
 
 
 def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | None]:
@@ -12,19 +13,9 @@ def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Ste
     return Lease(key, token) if granted else None
 
 
-def _release(lease: Lease) -> Steps[bool]:
-    yield from DropExpired(lease.name)
-    return (yield from Drop(lease.name, lease.token))
-
-
-def _size(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001 - it counts what is there
-    yield from DropExpired(key)
-    return (yield from Count(key))
-
-
 CLIENT_CLOCK = Broken(
     'client-clock',
-    SlotProtocol('client-clock', _acquire, _release, _size),
+    SlotProtocol('client-clock', _acquire, release_member, count_members),
     "it judges expiry by the client's own clock: one whose clock is ahead throws out holders whose time is not up",
     faults=1,
     kinds=('clock ahead',),

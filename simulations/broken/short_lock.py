@@ -3,7 +3,8 @@
 from py_cachify.commands import Steps
 from py_cachify.protocols import Lease, SlotProtocol
 from simulations.broken.base import Broken
-from simulations.broken.commands import Add, Count, Drop, DropExpired, GetKey, Remove, SetNew
+from simulations.broken.commands import Add, Count, DropExpired, GetKey, Remove, SetNew
+from simulations.broken.members import count_members, release_member
 
 
 LOCK_SECONDS = 1.0
@@ -26,19 +27,9 @@ def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Ste
     return lease
 
 
-def _release(lease: Lease) -> Steps[bool]:
-    yield from DropExpired(lease.name)
-    return (yield from Drop(lease.name, lease.token))
-
-
-def _size(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001 - it counts what is there
-    yield from DropExpired(key)
-    return (yield from Count(key))
-
-
 SHORT_LOCK = Broken(
     'short-lock',
-    SlotProtocol('short-lock', _acquire, _release, _size),
+    SlotProtocol('short-lock', _acquire, release_member, count_members),
     'its lock expires while a paused client believes that it has it: then two are inside',
     honest=False,
 )

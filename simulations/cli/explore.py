@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulations.cli.options import BROKEN, KEPT, NOT_GIVEN, check_folder, reads, words
+from simulations.cli.options import BROKEN, KEPT, NOT_GIVEN, add_folder, check_folder, reads, words
 from simulations.exploring import SUBJECTS, Failure, Schedule, explore, replay_schedule, subject
 from simulations.exploring.moves import FAULTS, STORE_FAULTS
 from simulations.exploring.worlds import World, fakeredis_world, server_world
@@ -48,13 +48,7 @@ def add(commands: 'Commands') -> None:
     parser.add_argument('--seed', type=int, default=0, help='of random schedules (default %(default)s)')
     parser.add_argument('--store', help='for redis: fakeredis (default), or the URL of an empty database of a server')
     parser.add_argument('--replay', type=Path, metavar='FILE', help='make a schedule happen again that was saved')
-    parser.add_argument(
-        '--out',
-        type=Path,
-        default=Path('pool-sim-results'),
-        metavar='FOLDER',
-        help='where schedule, test and picture of a violation go (default %(default)s)',
-    )
+    add_folder(parser, 'schedule, test and picture of a violation')
     parser.add_argument('--json', metavar='FILE', help='write what was found; - for standard output')
     parser.set_defaults(do=_do)
 

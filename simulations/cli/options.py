@@ -119,15 +119,20 @@ def add_store(parser: argparse.ArgumentParser, audit: bool = True) -> None:
         parser.add_argument('--audit', action='store_true', help='ask the store for its size after every event as well')
 
 
-def add_output(parser: argparse.ArgumentParser) -> None:
-    """Where results go."""
+def add_folder(parser: argparse.ArgumentParser, what: str) -> None:
+    """The folder for what is written anyway."""
     parser.add_argument(
         '--out',
         type=Path,
         default=Path('pool-sim-results'),
         metavar='FOLDER',
-        help='where the pictures go (default %(default)s)',
+        help=f'where {what} go (default %(default)s)',
     )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Where results go."""
+    add_folder(parser, 'the pictures')
     parser.add_argument('--csv', type=Path, metavar='FILE', help='write the history, event by event')
     parser.add_argument('--json', metavar='FILE', help='write the figures; - for standard output')
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulations.arguments import whole_number
 from simulations.cli.asked import add_asked, asked_scenario
-from simulations.cli.options import KEPT, add_store, check_writable, words
+from simulations.cli.options import KEPT, add_folder, add_store, check_writable, words
 from simulations.cli.replay import run_words
 from simulations.sizing import Expiry, Sizing, choose_expiry, size_pool
 from simulations.sweeps.processes import processes
@@ -42,13 +42,7 @@ def add(commands: 'Commands') -> None:
     )
     parser.add_argument('--workers', type=int, metavar='N', help='processes (default: one for each processor)')
     add_store(parser, audit=False)
-    parser.add_argument(
-        '--out',
-        type=Path,
-        default=Path('pool-sim-results'),
-        metavar='FOLDER',
-        help='where the pictures go (default %(default)s)',
-    )
+    add_folder(parser, 'the pictures')
     parser.add_argument('--json', metavar='FILE', help='write the answer; - for standard output')
     parser.set_defaults(do=_do)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulations.cli.asked import add_asked, asked_scenario
-from simulations.cli.options import KEPT, add_store, check_writable, reads
+from simulations.cli.options import KEPT, add_folder, add_store, check_writable, reads
 from simulations.cli.replay import run_words
 from simulations.sweeps import parse_vary, sweep
 from simulations.sweeps.plots import save_pictures
@@ -33,13 +33,7 @@ def add(commands: 'Commands') -> None:
     parser.add_argument('--workers', type=int, metavar='N', help='processes (default: one for each processor)')
     parser.add_argument('--fresh', action='store_true', help='begin anew where the same sweep was interrupted before')
     add_store(parser, audit=False)
-    parser.add_argument(
-        '--out',
-        type=Path,
-        default=Path('pool-sim-results'),
-        metavar='FOLDER',
-        help='where table, pictures and finished runs go (default %(default)s)',
-    )
+    add_folder(parser, 'table, pictures and finished runs')
     parser.add_argument('--json', metavar='FILE', help='write the table; - for standard output')
     parser.set_defaults(do=_do)
 

@@ -1,0 +1,17 @@
+"""How those pools are released and counted that keep their holders in one set: nothing is wrong with this part."""
+
+from py_cachify.commands import Steps
+from py_cachify.protocols import Lease
+from simulations.broken.commands import Count, Drop, DropExpired
+
+
+def release_member(lease: Lease) -> Steps[bool]:
+    """Drop what has expired, then the holder; whether it was still there."""
+    yield from DropExpired(lease.name)
+    return (yield from Drop(lease.name, lease.token))
+
+
+def count_members(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001 - it counts what is there
+    """Drop what has expired, then count."""
+    yield from DropExpired(key)
+    return (yield from Count(key))
