@@ -128,10 +128,10 @@ class _Run:
     def to_the_end(self, bar: 'tqdm[None]') -> None:
         """Let all jobs come and go, then look whether the store is empty."""
         try:
+            self._bar = bar
             if self._workload.clients:
-                self._start_clients(self._workload.clients.number, bar)
+                self._start_clients(self._workload.clients.number)
             elif self._first is not None:
-                self._bar = bar
                 self._arrive(self._first)
             self._env.run()
             self._let_the_crashed_expire()
@@ -151,8 +151,7 @@ class _Run:
             delay = max(0.0, following.arrival - self._env.now)
             _At(self._env, delay, lambda _: self._arrive(following), _At.AFTER_ALL_ENDS)
 
-    def _start_clients(self, number: int, bar: 'tqdm[None]') -> None:
-        self._bar = bar
+    def _start_clients(self, number: int) -> None:
         self._turns = [self._workload.turns(client) for client in range(number)]
         for client in range(number):
             self._think(client)
@@ -296,7 +295,7 @@ def replay(
     crash_probability = probability('crash_probability', crash_probability)
     if not isinstance(on_refusal, Leave | Retry):
         raise TypeError(f'on_refusal must be Leave() or Retry(...), not {on_refusal!r}')
-    if isinstance(on_refusal, Retry) and on_refusal.tries is None and slot_exp is None and crash_probability:
+    if on_refusal.endless and slot_exp is None and crash_probability:
         raise ValueError(
             'slots of crashed holders never come back without slot_exp, and jobs would try for ever: give slot_exp=...,'
             ' or tries=... to Retry'

@@ -71,7 +71,7 @@ def estimate(series: Series, steady: bool, memoryless: bool = False, confidence:
     overrun = batch_means(rest.overrun.tolist(), rest.seconds.tolist(), confidence) if often else None
     found += [each for each in (occupancy, overrun) if each is not None]
     independent = all(each.independent for each in found)
-    looks = independent_looks(rest)
+    looks = looks_of(rest)
     units = looks if memoryless else refused.batches
     words = [f'{100 * confidence:g} % intervals by {refused.batches} batch means, for the time while jobs arrive']
     if warmup is not None:
@@ -103,15 +103,23 @@ def estimate(series: Series, steady: bool, memoryless: bool = False, confidence:
     )
 
 
-def independent_looks(series: Series) -> float:
+def independent_looks(jobs: float, occupancy: float, seconds: float) -> float:
     """How many times over the pool was seen anew: jobs that come within one holding time see much the same.
 
     That is the time in holding times; by Little's law the granted jobs divided by the mean occupancy, and no more than
     there are jobs.
+
+    Args:
+        jobs: how many.
+        occupancy: live slots times seconds.
+        seconds: the length of the run.
     """
-    seconds = float(series.seconds.sum())
-    occupancy = float(series.occupancy.sum()) / seconds if seconds else 0.0
-    return float(series.jobs.sum()) / max(1.0, occupancy)
+    return jobs / max(1.0, occupancy / seconds if seconds else 0.0)
+
+
+def looks_of(series: Series) -> float:
+    """The same of a run, or what is left of it."""
+    return independent_looks(float(series.jobs.sum()), float(series.occupancy.sum()), float(series.seconds.sum()))
 
 
 def _warmup(series: Series) -> Warmup | None:

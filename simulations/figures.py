@@ -1,5 +1,6 @@
 """The figures of a run."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -68,6 +69,14 @@ class Figures(NamedTuple):
     pools: int
     first: float
     last: float
+
+
+def weighted_mean(runs: Sequence[Figures], name: str, weights: Sequence[float]) -> float:
+    """The mean of a figure over several runs, each with its weight; 0 where these are all 0."""
+    whole = sum(weights)
+    if not whole:
+        return 0.0
+    return float(sum(getattr(run, name) * weight for run, weight in zip(runs, weights, strict=True)) / whole)
 
 
 class Tally:

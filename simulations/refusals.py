@@ -32,6 +32,11 @@ class OnRefusal(Protocol):
 class Leave:
     """It is gone, as with ``on_full``."""
 
+    @property
+    def endless(self) -> bool:
+        """Never."""
+        return False
+
     def __str__(self) -> str:
         return 'leaves'
 
@@ -89,6 +94,11 @@ class Retry:
             )
         if not 1 <= self.factor < math.inf:
             raise ValueError(f'factor must be finite and at least 1, got {factor!r}')
+
+    @property
+    def endless(self) -> bool:
+        """Whether it asks until it gets a slot, so that only attempts can be refused."""
+        return self.tries is None
 
     def __repr__(self) -> str:
         return (

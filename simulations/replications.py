@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from simulations.arguments import whole_number
-from simulations.estimates import CONFIDENCE, RARE, Estimates, at_least_zero, bounded_share, independent_looks
-from simulations.figures import Figures
+from simulations.estimates import CONFIDENCE, RARE, Estimates, at_least_zero, bounded_share, looks_of
+from simulations.figures import Figures, weighted_mean
 from simulations.intervals import Interval, ratio_interval
 from simulations.results import Result
 from simulations.series import Series
@@ -126,7 +126,7 @@ def _estimates(results: Sequence[Result], confidence: float, outcome: str) -> Es
         how.append(outcome)
     memoryless = all(result.estimates.memoryless for result in results)
     # Jobs of one burst, or of one day, stand or fall together: then each run is one look.
-    units = sum(map(independent_looks, runs)) if memoryless else len(runs)
+    units = sum(map(looks_of, runs)) if memoryless else len(runs)
     expired = sum(float(series.expired.sum()) for series in runs)
     if 0 < expired < RARE:
         how.append(f'{expired:.0f} bodies beyond their slot are too few for an interval')
@@ -161,14 +161,6 @@ def _figures(runs: Sequence[Figures]) -> Figures:
     def highest(name: str) -> Any:
         return max(getattr(run, name) for run in runs)
 
-    def mean(name: str, weights: Sequence[float]) -> float:
-        whole = sum(weights)
-        return (
-            sum(getattr(run, name) * weight for run, weight in zip(runs, weights, strict=True)) / whole
-            if whole
-            else 0.0
-        )
-
     of: dict[str, Any] = {}
     for name in ('jobs', 'granted', 'refused', 'attempts', 'retries', 'granted_later', 'expired_while_running'):
         of[name] = total(name)
@@ -177,12 +169,12 @@ def _figures(runs: Sequence[Figures]) -> Figures:
     for name in ('wait_longest', 'occupancy_peak', 'running_peak', 'overrun_peak', 'recovery_longest', 'pools'):
         of[name] = highest(name)
     for name in ('throughput', 'occupancy_mean', 'utilisation', 'running_mean', 'overrun_mean'):
-        of[name] = mean(name, lengths)
+        of[name] = weighted_mean(runs, name, lengths)
     for name, per in (
         ('refusal_share', 'jobs'),
         ('attempts_refusal_share', 'attempts'),
         ('wait_mean', 'granted'),
         ('recovery_mean', 'recovered'),
     ):
-        of[name] = mean(name, [getattr(run, per) for run in runs])
+        of[name] = weighted_mean(runs, name, [getattr(run, per) for run in runs])
     return runs[0]._replace(**of)

@@ -96,8 +96,7 @@ class Scenario:
         self._set('replications', whole_number('replications', self.replications, 1))
         if not isinstance(self.on_refusal, Leave | Retry):
             raise TypeError(f'on_refusal must be Leave() or Retry(...), not {self.on_refusal!r}')
-        endless = isinstance(self.on_refusal, Retry) and self.on_refusal.tries is None
-        if endless and self.slot_exp is None and self.crash_probability:
+        if self.on_refusal.endless and self.slot_exp is None and self.crash_probability:
             raise ValueError(
                 f'crash_probability {self.crash_probability!r} takes slot after slot where none expires, and jobs that'
                 ' retry without limit would try for ever: give slot_exp, or tries in on_refusal'

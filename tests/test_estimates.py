@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 from simulations import Poisson, Scenario, Trace, loss_system, parse_holding, replay, replicate
-from simulations.estimates import bounded_share, estimate, independent_looks
+from simulations.estimates import bounded_share, estimate, looks_of
 from simulations.intervals import Interval, ratio_interval
 
 
@@ -101,7 +101,7 @@ def test_jobs_that_see_the_same_pool_are_one_look() -> None:
     """Fifty jobs that come within one holding time tell hardly more than one."""
     run = replay(Poisson(50, 'exp:1', jobs=5000, seed=1), max_size=200)
 
-    assert independent_looks(run.estimates.series) == pytest.approx(100, rel=0.2)
+    assert looks_of(run.estimates.series) == pytest.approx(100, rel=0.2)
     assert run.estimates.refusal_share
     assert run.estimates.refusal_share.high == pytest.approx(1 - 0.01 ** (1 / 100), rel=0.2)
 

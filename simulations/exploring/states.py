@@ -79,21 +79,18 @@ class Machine:
         self._world = subject.world() if world is None else world
         self._nothing = subject.world().snapshot()
         # A server may have kept something of another exploration.
-        self._world.restore(self._empty())
-
-    def _empty(self) -> Snapshot:
-        return self._nothing
+        self._world.restore(self._nothing)
 
     def leave(self) -> None:
         """Empty the store: a server keeps nothing of an exploration."""
-        self._world.restore(self._empty())
+        self._world.restore(self._nothing)
 
     def start(self) -> State:
         """Nobody has done anything yet."""
         scope = self._scope
         clients = tuple(Client(number) for number in range(scope.clients))
         monitor = Monitor.start(scope.max_size, float(scope.slot_exp), self._subject.honest)
-        return State(clients, self._empty(), monitor, scope.faults)
+        return State(clients, self._nothing, monitor, scope.faults)
 
     def moves(self, state: State) -> Iterator[Move]:
         """What can happen next."""
@@ -111,7 +108,7 @@ class Machine:
                 if not ((fault == CRASH and not busy) or (fault == HURRY and client.ahead)):
                     yield Move(fault, client.number)
         paused = any(client.answers is not None and not client.over for client in state.clients)
-        if state.faults and FORGET in self._scope.kinds and state.store != self._empty():
+        if state.faults and FORGET in self._scope.kinds and state.store != self._nothing:
             yield Move(FORGET)
         if state.over or (paused and not self._scope.pauses):
             return
@@ -138,7 +135,7 @@ class Machine:
         if move.do == FORGET:
             if not state.faults:
                 raise ImpossibleMoveError('no fault is left')
-            return state._replace(store=self._empty(), faults=state.faults - 1), Happened(move), None
+            return state._replace(store=self._nothing, faults=state.faults - 1), Happened(move), None
         if not 0 <= move.client < len(state.clients) or state.clients[move.client].over:
             raise ImpossibleMoveError(f'client {move.client} does nothing any more')
         client = state.clients[move.client]

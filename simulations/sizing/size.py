@@ -195,11 +195,7 @@ def size_pool(
 def _grows_for_ever(scenario: Scenario) -> bool:
     """Whether more and more jobs wait where slots are fewer than the load: what ends, or answers to it, does not."""
     workload = scenario.workload()
-    return _tries_for_ever(scenario) and workload.steady and workload.clients is None
-
-
-def _tries_for_ever(scenario: Scenario) -> bool:
-    return getattr(scenario.on_refusal, 'tries', 1) is None
+    return scenario.on_refusal.endless and workload.steady and workload.clients is None
 
 
 def _guess(load: float, target: float) -> int:
@@ -268,7 +264,7 @@ def _theory(scenario: Scenario, target: float, peak: int) -> int | None:
         expected = expect(workload, max_size, scenario.slot_exp, scenario.on_refusal, scenario.crash_probability)
         if isinstance(expected, str):
             return None
-        share = expected.attempts_refusal_share if _tries_for_ever(scenario) else expected.refusal_share
+        share = expected.attempts_refusal_share if scenario.on_refusal.endless else expected.refusal_share
         return share is not None and share < target
 
     too_small, big = 0, max(1, peak)

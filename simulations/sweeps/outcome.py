@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from simulations.estimates import independent_looks
 from simulations.figures import Figures
 from simulations.intervals import Interval
 from simulations.results import Result
@@ -37,8 +38,7 @@ class Outcome(NamedTuple):
     @property
     def looks(self) -> float:
         """How many times over the pool was seen anew, see :func:`simulations.estimates.independent_looks`."""
-        seconds = self.sum('seconds')
-        return self.sum('jobs') / max(1.0, self.sum('occupancy') / seconds if seconds else 0.0)
+        return independent_looks(self.sum('jobs'), self.sum('occupancy'), self.sum('seconds'))
 
     def to_json(self) -> list[Any]:
         """As plain lists and numbers, every digit kept."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulations.estimates import CONFIDENCE, RARE, at_least_zero, bounded_share
 from simulations.expectation import expect
+from simulations.figures import weighted_mean
 from simulations.intervals import Interval, ratio_interval
-from simulations.refusals import Retry
 from simulations.scenario import Scenario
 from simulations.sweeps.outcome import Outcome
 from simulations.sweeps.points import Value
@@ -200,14 +200,10 @@ def make_point(values: Mapping[str, Value], scenario: Scenario, outcomes: Sequen
         scenario.workload(), scenario.max_size, scenario.slot_exp, scenario.on_refusal, scenario.crash_probability
     )
 
-    of_attempts = isinstance(scenario.on_refusal, Retry) and scenario.on_refusal.tries is None
+    of_attempts = scenario.on_refusal.endless
     share_theory = None
     if not isinstance(theory, str):
         share_theory = theory.attempts_refusal_share if of_attempts else theory.refusal_share
-
-    def mean(name: str, weights: Sequence[float]) -> float:
-        whole = sum(weights)
-        return sum(getattr(f, name) * w for f, w in zip(figures, weights, strict=True)) / whole if whole else 0.0
 
     return Point(
         values=dict(values),
@@ -218,10 +214,10 @@ def make_point(values: Mapping[str, Value], scenario: Scenario, outcomes: Sequen
         occupancy_mean=_interval(outcomes, 'occupancy_mean', 'occupancy', 'seconds'),
         overrun_mean=_interval(outcomes, 'overrun_mean', 'overrun', 'seconds'),
         overrun_share=sum(f.expired_while_running for f in figures) / granted if granted else 0.0,
-        recovery_mean=mean('recovery_mean', [f.recovered for f in figures]) if recovered else 0.0,
+        recovery_mean=weighted_mean(figures, 'recovery_mean', [f.recovered for f in figures]) if recovered else 0.0,
         recovery_longest=max(f.recovery_longest for f in figures),
-        wait_mean=mean('wait_mean', [f.granted for f in figures]),
-        utilisation=mean('utilisation', lengths),
+        wait_mean=weighted_mean(figures, 'wait_mean', [f.granted for f in figures]),
+        utilisation=weighted_mean(figures, 'utilisation', lengths),
         refusal_share_theory=share_theory,
         overrun_theory=None if isinstance(theory, str) else theory.overrun_mean,
         of_attempts=of_attempts,
