@@ -1,0 +1,40 @@
+"""Judge what clients were told, without trusting when exactly it happened: recorded calls and returns.
+
+A simulation with faults and a live run record the same: :class:`Call`.  :func:`judge` says which promises were broken,
+and which named limits showed; :func:`linearizable` looks at whole histories, within a stated bound.
+"""
+
+from simulations.judging.calls import (
+    FAILED,
+    GRANTED,
+    REFUSED,
+    RELEASED,
+    TOO_LATE,
+    UNKNOWN,
+    Call,
+    read_calls,
+    write_calls,
+)
+from simulations.judging.judge import Judgement, judge
+from simulations.judging.linear import Linearity, linearizable
+from simulations.judging.terms import Loss, StoreClock, Terms
+
+
+__all__ = [
+    'FAILED',
+    'GRANTED',
+    'REFUSED',
+    'RELEASED',
+    'TOO_LATE',
+    'UNKNOWN',
+    'Call',
+    'Judgement',
+    'Linearity',
+    'Loss',
+    'StoreClock',
+    'Terms',
+    'judge',
+    'linearizable',
+    'read_calls',
+    'write_calls',
+]

@@ -1,0 +1,77 @@
+"""A history of calls and returns: what clients asked and were told, and nothing of what really happened in between."""
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+
+ACQUIRE, RELEASE = 'acquire', 'release'
+
+GRANTED, REFUSED, RELEASED, TOO_LATE, FAILED, UNKNOWN = (
+    'granted',
+    'refused',
+    'released',
+    'too late',
+    'failed',
+    'unknown',
+)
+ANSWERS = {ACQUIRE: (GRANTED, REFUSED, FAILED, UNKNOWN), RELEASE: (RELEASED, TOO_LATE, UNKNOWN)}
+"""How each can end.
+
+* ``failed``: an acquire, with an error, and whoever asked undid what may have happened;
+* ``unknown``: with an error, or never, as its client crashed: it may have happened, or may yet.
+"""
+
+
+class Call(NamedTuple):
+    """One operation of one client.
+
+    Attributes:
+        what: ``acquire`` or ``release``.
+        token: of the slot; an acquire and its release have the same, and no other call has it.
+        called: the instant at which it was called, in seconds of one clock for all.
+        returned: the instant at which it returned; infinite if it never did.
+        answer: how it ended: ``granted`` or ``refused``, ``released`` or ``too late``, ``failed`` or ``unknown``.
+        key: the pool, ``''`` where there is only one.
+        worker: the number of the worker whose it was.
+        repeated: whether the client's driver may have asked more than once.
+    """
+
+    what: str
+    token: str
+    called: float
+    returned: float
+    answer: str
+    key: str = ''
+    worker: int = 0
+    repeated: bool = False
+
+
+def write_calls(calls: Iterable[Call], path: str | Path) -> None:
+    """Write calls to a file, one JSON array a line; a call that never returned has ``null`` there."""
+    with Path(path).open('w', encoding='utf-8') as file:
+        for call in calls:
+            returned = None if math.isinf(call.returned) else call.returned
+            file.write(json.dumps(call._replace(returned=returned)) + '\n')  # type: ignore[arg-type]
+
+
+def read_calls(path: str | Path) -> list[Call]:
+    """Read what :func:`write_calls` wrote.
+
+    Raises:
+        ValueError: a line holds no call; it is named.
+        OSError: the file cannot be read.
+    """
+    calls = []
+    for number, line in enumerate(Path(path).read_text(encoding='utf-8').splitlines(), 1):
+        try:
+            what, token, called, returned, *rest = json.loads(line)
+            call = Call(what, token, float(called), math.inf if returned is None else float(returned), *rest)
+            if call.answer not in ANSWERS[call.what] or not call.called <= call.returned:
+                raise ValueError('its answer or its instants cannot be')  # noqa: TRY301 - told like what is no JSON
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f'{path}, line {number} holds no call: {error}') from None
+        calls.append(call)
+    return calls

@@ -1,0 +1,233 @@
+"""Judge the calls of many clients by what is sure, whatever the instants at which the store really answered.
+
+* *grants*: a lease surely lasts from the return of its acquire to the call of its release, or to its earliest possible
+  expiry.  More than ``max_size`` of those at once were granted too many.
+* *honest refusal*: a slot is possibly taken from the call of its acquire to the return of its release, or to its latest
+  possible expiry.  A refusal is wrong if less than ``max_size`` were possibly taken all the while.
+* *own release*: one that surely had expired was not released; one that surely had not, and that nobody else released,
+  was not too late.
+
+A store that loses writes is held to nothing that rests on them.  What shows then is a *limit*, and named.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from simulations.checks import Violation
+from simulations.judging.calls import FAILED, GRANTED, REFUSED, RELEASE, RELEASED, TOO_LATE, UNKNOWN, Call
+from simulations.judging.terms import Terms
+
+
+TOLD_AT_MOST = 8
+"""Holders that a sentence names."""
+
+
+class Judgement(NamedTuple):
+    """What came of it.
+
+    Attributes:
+        violations: promises that were broken, in order of time.
+        limits: what is not promised, and showed.
+        grants: how many grants were judged.
+        refusals: how many refusals were.
+        unknown: calls that may or may not have happened.
+        most: the most leases that surely lasted at once, of one pool.
+    """
+
+    violations: list[Violation]
+    limits: list[Violation]
+    grants: int
+    refusals: int
+    unknown: int
+    most: int
+
+
+class _Lease(NamedTuple):
+    """A slot that was granted: for how long surely, and for how long possibly."""
+
+    acquired: Call
+    released: Call | None
+    earliest: float
+    latest: float
+
+
+def judge(
+    calls: Sequence[Call], terms: Terms, full: Mapping[str, Sequence[tuple[float, int]]] | None = None
+) -> Judgement:
+    """Judge calls, in any order.
+
+    Args:
+        calls: of all clients; those that never returned among them.
+        terms: what is promised.
+        full: of each pool, how many slots were taken from which instant on, where someone looked into the store after
+            each command; without it, refusals are judged by what clients were told.
+
+    Example::
+
+        judge(result.calls, Terms(max_size=5, slot_exp=60.0)).violations
+    """
+    leases: dict[str, list[_Lease]] = defaultdict(list)
+    releases = {call.token: call for call in calls if call.what == RELEASE}
+    refusals: dict[str, list[Call]] = defaultdict(list)
+    possible: dict[str, list[tuple[float, int]]] = defaultdict(list)
+    for call in calls:
+        if call.what == RELEASE:
+            continue
+        if call.answer == REFUSED:
+            refusals[call.key].append(call)
+        else:
+            lease = _Lease(call, releases.get(call.token), *terms.life(call.called, call.returned))
+            possible[call.key] += [(call.called, 1), (_possibly_until(lease, terms), -1)]
+            if call.answer == GRANTED:
+                leases[call.key].append(lease)
+    violations: list[Violation] = []
+    limits: list[Violation] = []
+    most = 0
+    for key, granted in leases.items():
+        judged, lost, peak = _grants(granted, terms, key)
+        violations += judged
+        limits += lost
+        most = max(most, peak)
+        for lease in granted:
+            wrong, because = _release(lease, terms)
+            (limits if because else violations).extend(wrong)
+    for key, refused in refusals.items():
+        levels = full.get(key, ()) if full is not None else _levels(possible[key])
+        (violations if terms.honest else limits).extend(_refusals(refused, levels, terms.max_size, key))
+    return Judgement(
+        sorted(violations, key=lambda each: each.time),
+        sorted(limits, key=lambda each: each.time),
+        sum(map(len, leases.values())),
+        sum(map(len, refusals.values())),
+        sum(call.answer == UNKNOWN for call in calls),
+        most,
+    )
+
+
+def _named(key: str) -> str:
+    return f' of the pool {key!r}' if key else ''
+
+
+def _possibly_until(lease: _Lease, terms: Terms) -> float:
+    """Until when it may have been in the store."""
+    acquired, released = lease.acquired, lease.released
+    if acquired.answer == UNKNOWN:
+        return math.inf
+    if acquired.answer == FAILED or released is None or released.answer == UNKNOWN:
+        return lease.latest
+    for loss in terms.losses:
+        # The release was one of the writes that are lost.
+        if acquired.called < loss.instant and released.returned > loss.instant - loss.missing:
+            return lease.latest
+    return min(released.returned, lease.latest)
+
+
+def _surely_until(lease: _Lease, terms: Terms, despite_losses: bool) -> float:
+    """Until when its holder has it, as far as was promised."""
+    until = lease.earliest if lease.released is None else min(lease.released.called, lease.earliest)
+    if despite_losses:
+        return until
+    since = lease.acquired.returned
+    lost = (loss.instant for loss in terms.losses if since <= loss.instant and since > loss.instant - loss.missing)
+    return min(until, min(lost, default=math.inf))
+
+
+def _grants(leases: Sequence[_Lease], terms: Terms, key: str) -> tuple[list[Violation], list[Violation], int]:
+    """Where too many were granted: what breaks the promise, what a loss of writes explains, and the most at once."""
+    wrong, most = _too_many(leases, terms, key, despite_losses=False)
+    if not terms.losses:
+        return wrong, [], most
+    at_all, most = _too_many(leases, terms, key, despite_losses=True)
+    known = {each.time for each in wrong}
+    lost = [each._replace(rule='lost writes') for each in at_all if each.time not in known]
+    return wrong, lost, most
+
+
+def _too_many(leases: Sequence[_Lease], terms: Terms, key: str, despite_losses: bool) -> tuple[list[Violation], int]:
+    changes: list[tuple[float, int, str]] = []
+    for lease in leases:
+        since, until = lease.acquired.returned, _surely_until(lease, terms, despite_losses)
+        if since < until:
+            changes += [(since, 1, lease.acquired.token), (until, -1, lease.acquired.token)]
+    found: list[Violation] = []
+    holders: dict[str, None] = {}
+    most = 0
+    # At one instant those who leave come first: they surely have nothing any more.
+    for instant, change, token in sorted(changes):
+        if change < 0:
+            del holders[token]
+            continue
+        holders[token] = None
+        most = max(most, len(holders))
+        if len(holders) > terms.max_size:
+            names = ', '.join(list(holders)[-TOLD_AT_MOST:])
+            found.append(
+                Violation(
+                    'grants',
+                    instant,
+                    f'{len(holders)} hold a slot{_named(key)} at once, where {terms.max_size} may: {names}',
+                )
+            )
+    return found, most
+
+
+def _release(lease: _Lease, terms: Terms) -> tuple[list[Violation], bool]:
+    """What is wrong with its release, and whether the store lost it before."""
+    released = lease.released
+    if released is None or released.answer not in (RELEASED, TOO_LATE):
+        return [], False
+    token, key = released.token, _named(released.key)
+    if released.answer == RELEASED:
+        if released.called < lease.latest:
+            return [], False
+        words = f'{token} released a slot{key} that had expired at {lease.latest:.6g} s at the latest'
+        return [Violation('own release', released.returned, words)], False
+    if released.returned >= lease.earliest or released.repeated:
+        return [], False
+    lost = any(lease.acquired.called < loss.instant <= released.returned for loss in terms.losses)
+    words = f'{token} found its slot{key} gone, which expires at {lease.earliest:.6g} s at the earliest'
+    return [Violation('lost writes' if lost else 'own release', released.returned, words)], lost
+
+
+def _levels(changes: Iterable[tuple[float, int]]) -> list[tuple[float, int]]:
+    """How many there are from which instant on; at one instant those who come are counted first."""
+    levels: list[tuple[float, int]] = []
+    level = 0
+    for instant, change in sorted(changes, key=lambda each: (each[0], -each[1])):
+        level += change
+        levels.append((instant, level))
+    return levels
+
+
+def _refusals(refused: Sequence[Call], levels: Sequence[tuple[float, int]], max_size: int, key: str) -> list[Violation]:
+    """Those during which the pool cannot have been full."""
+    found: list[Violation] = []
+    spans = _full_spans(levels, max_size)
+    place = 0
+    for call in sorted(refused, key=lambda call: call.called):
+        while place < len(spans) and spans[place][1] < call.called:
+            place += 1
+        if place == len(spans) or spans[place][0] > call.returned:
+            when = f'from {call.called:.6g} to {call.returned:.6g} s'
+            words = (
+                f'{call.token} was refused{_named(key)} {when}, and less than {max_size} slots were taken all the while'
+            )
+            found.append(Violation('honest refusal', call.returned, words))
+    return found
+
+
+def _full_spans(levels: Sequence[tuple[float, int]], max_size: int) -> list[tuple[float, float]]:
+    """From when to when at least so many were taken, instants of no length included."""
+    spans: list[tuple[float, float]] = []
+    since: float | None = None
+    for instant, level in levels:
+        if level >= max_size:
+            since = instant if since is None else since
+        elif since is not None:
+            spans.append((since, instant))
+            since = None
+    if since is not None:
+        spans.append((since, math.inf))
+    return spans
