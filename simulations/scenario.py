@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import MISSING, dataclass, field
 from datetime import date, datetime
@@ -14,9 +14,11 @@ from simulations.arguments import positive, probability, whole_number
 from simulations.arrivals import Arrivals, Clients, as_arrivals
 from simulations.checks import InvariantError
 from simulations.engine import replay
+from simulations.faults import Fault
 from simulations.holding import Constant, Holding
 from simulations.holding.given import as_holding
 from simulations.keys import Keys, as_keys
+from simulations.network import Network
 from simulations.refusals import Leave, Retry
 from simulations.replications import replicate
 from simulations.results import Result
@@ -48,6 +50,9 @@ class Scenario:
         crash_probability: the share of holders that crash before they release, from 0 to 1.
         max_size: slots of each pool.
         slot_exp: the life of a slot in seconds; ``None`` for ever.
+        workers: the processes that the jobs run in, dealt to them by turns; with ``Clients``, each client has its own.
+        network: between the workers and the server; without one, commands take no time.
+        faults: what goes wrong, see :mod:`simulations.faults`.
         load_factor: arrivals, as a multiple of those that the fields above describe.
         jobs: how many jobs; or
         horizon: until which second jobs arrive.
@@ -76,6 +81,9 @@ class Scenario:
     crash_probability: float = 0.0
     max_size: int
     slot_exp: float | None = None
+    workers: int = 1
+    network: Network | None = None
+    faults: Sequence[Fault] = ()
     jobs: int | None = None
     horizon: float | None = None
     seed: int = 0
@@ -101,6 +109,8 @@ class Scenario:
                 f'crash_probability {self.crash_probability!r} takes slot after slot where none expires, and jobs that'
                 ' retry without limit would try for ever: give slot_exp, or tries in on_refusal'
             )
+        self._set('workers', whole_number('workers', self.workers, 1))
+        self._check_faults()
         if self.trace is None:
             self._check_synthetic()
         else:
@@ -117,6 +127,17 @@ class Scenario:
             check_encodable(name, text)
         if self.title and not self.title.strip():
             raise ValueError(f'title must say what the scenario is, got {self.title!r}')
+
+    def _check_faults(self) -> None:
+        if not isinstance(self.network, Network | None):
+            raise TypeError(f'network must be a Network(...), not {self.network!r}')
+        for fault in self.faults:
+            if not isinstance(fault, Fault):
+                raise TypeError(f'faults must be of simulations.faults, such as Crash(at=10.0), not {fault!r}')
+            workers = getattr(fault, 'workers', ())
+            if not isinstance(workers, str) and (missing := [each for each in workers if each >= self.workers]):
+                raise ValueError(f'{fault.kind}: there is no worker {missing[0]} where workers is {self.workers}')
+        self._set('faults', tuple(self.faults))
 
     def _check_synthetic(self) -> None:
         if self.trace_options:

@@ -15,6 +15,15 @@
     factor = 2.0
     tries = 5
 
+    [network]                       # without it, commands take no time
+    latency = 'exp:0.002'
+    timeout = 1.0
+
+    [[faults]]                      # as many as one likes, see simulations.faults
+    kind = 'pause'
+    at = 20.0
+    lasting = 15.0
+
 A recorded trace is a table ``[trace]``, of a ``path`` and what :func:`simulations.read_trace` takes, in place of
 ``arrivals``, ``holding`` and ``keys``.  Paths are relative to the folder of the file.
 """
@@ -29,9 +38,11 @@ from typing import Any
 import tomli_w
 
 from simulations.arrivals import parse_arrivals
+from simulations.faults import fault_from, table_of
 from simulations.holding import parse_holding
 from simulations.holding.given import as_holding
 from simulations.keys import parse_keys
+from simulations.network import Network
 from simulations.refusals import Retry
 from simulations.traces import read_table, read_trace
 
@@ -50,6 +61,7 @@ TRACE_OPTIONS = tuple(
     if name not in ('path', 'seed') and parameter.kind is not parameter.VAR_KEYWORD
 )
 """What the table ``[trace]`` may hold beside the path."""
+_NETWORK = inspect.signature(Network).parameters
 _BACK_OFF = inspect.signature(Retry).parameters
 _TEXTS = ('title', 'lesson', 'arrivals', 'holding', 'keys')
 _NUMBERS = (
@@ -62,8 +74,9 @@ _NUMBERS = (
     'seed',
     'replications',
     'half_width',
+    'workers',
 )
-_TABLES = ('on_refusal', 'trace')
+_TABLES = ('on_refusal', 'trace', 'network', 'faults')
 _STAY = 'save the scenario in the folder that its paths are relative to, or make them absolute'
 
 
@@ -109,6 +122,14 @@ def read_fields(text: str, folder: Path) -> dict[str, Any]:
         if 'path' not in trace:
             raise ValueError("path must be given in the table [trace], such as path = 'requests.csv'")
         fields |= {'trace': trace.pop('path'), 'trace_options': trace}
+    if (network := _table(fields, 'network', _NETWORK)) is not None:
+        if 'latency' in network and isinstance(network['latency'], str):
+            network['latency'] = as_holding('latency', network['latency'], folder)
+        fields['network'] = Network(**network)
+    if (faults := fields.get('faults')) is not None:
+        if not isinstance(faults, list):
+            raise TypeError(f'faults must be tables, each [[faults]] with its keys below, not {faults!r}')
+        fields['faults'] = tuple(map(fault_from, faults))
     return fields
 
 
@@ -149,6 +170,17 @@ def written(fields: Mapping[str, Any], defaults: Mapping[str, Any], old: Path, f
         if (folder / path).resolve() != (old / path).resolve():
             raise ValueError(f'trace {path!r} is not found from {folder}: {_STAY}')
         told['trace'] = {'path': path, **fields['trace_options']}
+    if (network := fields['network']) is not None:
+        told['network'] = {
+            'latency': _text_of('latency', network.latency, readers['holding'], folder),
+            **{
+                name: getattr(network, name)
+                for name, parameter in _NETWORK.items()
+                if name != 'latency' and getattr(network, name) != parameter.default
+            },
+        }
+    if fields['faults']:
+        told['faults'] = [table_of(fault) for fault in fields['faults']]
     return tomli_w.dumps(told)
 
 
