@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulations.history import CRASHED, EXPIRED, GRANTED, REFUSED, RETRYING, WHATS
+from simulations.history import CRASHED, EXPIRED, FAILED, REFUSED, RETRYING, STARTS, WHATS
 from simulations.levels import Spans
 from simulations.shares import Shares, mean
 
@@ -19,6 +19,7 @@ class Figures(NamedTuple):
         granted: how many got a slot.
         refused: how many left without one.
         refusal_share: refused / jobs, between 0 and 1.
+        failed: how many left with an error, as the store did not answer.
         attempts: how often a slot was asked for: once by each job, and once more after each pause.
         attempts_refusal_share: of the attempts.
         retries: attempts after the first.
@@ -47,6 +48,7 @@ class Figures(NamedTuple):
     granted: int
     refused: int
     refusal_share: float
+    failed: int
     attempts: int
     attempts_refusal_share: float
     retries: int
@@ -119,8 +121,10 @@ class Tally:
     def figures(self, pools: int, max_size: int, recoveries: tuple[int, float, float]) -> Figures:
         """What it comes to so far; ``recoveries`` as :class:`simulations.checks.Model` counts them."""
         counts = self._counts.tolist()
-        granted, refused, retrying = counts[GRANTED], counts[REFUSED], counts[RETRYING]
-        jobs, attempts = granted + refused, granted + refused + retrying
+        granted, refused = sum(counts[what] for what in STARTS), counts[REFUSED]
+        retrying, failed = counts[RETRYING], counts[FAILED]
+        jobs = granted + refused + failed
+        attempts = jobs + retrying
         later, waited, longest_wait = self._waits
         recovered, recovery, longest_recovery = recoveries
         first = 0.0 if self._first is None else self._first
@@ -130,6 +134,7 @@ class Tally:
             granted=granted,
             refused=refused,
             refusal_share=refused / jobs if jobs else 0.0,
+            failed=failed,
             attempts=attempts,
             attempts_refusal_share=(refused + retrying) / attempts if attempts else 0.0,
             retries=retrying,

@@ -3,6 +3,12 @@
 A job that asks is *granted* a slot, or *refused* and leaves; one that will ask again after a pause is *retrying*.
 The slot of a holder is *released*, or it *expired* and the body, which nobody stopped, ends later: it *overran*.
 A holder may also have *crashed*: it never releases, and its slot is *recovered* when it expires.
+
+Where commands take time and faults happen, one thing may come apart into two.  A slot is *taken*, and its job is told
+later: its body *began*, or *began late* if the slot was gone by then.  A body *ended*, and the release arrives later:
+the slot is *freed*; or it never does, and the slot is *recovered*.  A job that got an error instead of an answer
+*failed*.  A store that loses writes may let a slot *vanish* under its body, and a store whose writes or clock go back
+may give it back (*regained*), or a slot that nobody wants any more (*restored*).
 """
 
 import csv
@@ -20,13 +26,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-WHATS = ('granted', 'refused', 'released', 'expired', 'overran', 'crashed', 'recovered', 'retrying')
-GRANTED, REFUSED, RELEASED, EXPIRED, OVERRAN, CRASHED, RECOVERED, RETRYING = range(len(WHATS))
+# Kept in files and hashes by their places: new ones come last.
+WHATS = (
+    *('granted', 'refused', 'released', 'expired', 'overran', 'crashed', 'recovered', 'retrying'),
+    *('taken', 'began', 'began late', 'ended', 'freed', 'failed', 'vanished', 'regained', 'restored'),
+)
+GRANTED, REFUSED, RELEASED, EXPIRED, OVERRAN, CRASHED, RECOVERED, RETRYING = range(8)
+TAKEN, BEGAN, BEGAN_LATE, ENDED, FREED, FAILED, VANISHED, REGAINED, RESTORED = range(8, len(WHATS))
+
+STARTS = (GRANTED, BEGAN, BEGAN_LATE)
+"""With each a job has got what it asked for."""
 
 # By how much each changes the three counts, which are never the same thing.
-OCCUPANCY = {GRANTED: 1, RELEASED: -1, EXPIRED: -1, RECOVERED: -1}
-RUNNING = {GRANTED: 1, RELEASED: -1, OVERRAN: -1, CRASHED: -1}
-OVERRUN = {EXPIRED: 1, OVERRAN: -1}
+OCCUPANCY = dict.fromkeys((GRANTED, TAKEN, REGAINED, RESTORED), 1)
+OCCUPANCY |= dict.fromkeys((RELEASED, EXPIRED, RECOVERED, FREED, VANISHED), -1)
+RUNNING = dict.fromkeys(STARTS, 1) | dict.fromkeys((RELEASED, OVERRAN, CRASHED, ENDED), -1)
+OVERRUN = {EXPIRED: 1, OVERRAN: -1, BEGAN_LATE: 1, VANISHED: 1, REGAINED: -1}
 
 
 ROWS_SHOWN = 20
@@ -40,8 +55,7 @@ class Event(NamedTuple):
 
     Attributes:
         time: the instant, in seconds of virtual time.
-        what: ``granted``, ``refused``, ``retrying``, ``released``, ``expired``, ``overran``, ``crashed`` or
-            ``recovered``.
+        what: one of ``WHATS``, as the module tells.
         job: the job's number, in order of arrival, from 0.
         key: the pool, ``''`` where there is only one.
         occupancy: live slots of that pool, after the event.

@@ -9,7 +9,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulations.history import CRASHED, EXPIRED, GRANTED, OVERRAN, RECOVERED, REFUSED, RELEASED, RETRYING, Block
+from simulations.history import (
+    BEGAN,
+    BEGAN_LATE,
+    CRASHED,
+    ENDED,
+    EXPIRED,
+    FREED,
+    GRANTED,
+    OVERRAN,
+    RECOVERED,
+    REFUSED,
+    RELEASED,
+    RETRYING,
+    TAKEN,
+    VANISHED,
+    Block,
+)
 
 
 Floats = NDArray[np.float64]
@@ -22,9 +38,9 @@ class Holders(NamedTuple):
 
     Attributes:
         jobs: their numbers.
-        granted: when the slot was granted.
-        slot_until: when it was released, expired, or recovered after a crash.
-        body_until: when the body ended, or crashed.
+        granted: when the slot was granted, or taken.
+        slot_until: when it was released or freed, expired, vanished, or recovered.
+        body_until: when the body ended, or crashed; if none ever began, ``granted``.
         crashed: whether it crashed with its slot.
     """
 
@@ -45,6 +61,12 @@ class Holders(NamedTuple):
         overran: NDArray[np.bool_] = ~np.isnan(self.slot_until) & ~(self.body_until <= self.slot_until)
         return overran
 
+    @property
+    def abandoned(self) -> NDArray[np.bool_]:
+        """Whose slot stayed taken after the body was gone."""
+        abandoned: NDArray[np.bool_] = ~np.isnan(self.body_until) & ~(self.slot_until <= self.body_until)
+        return abandoned
+
 
 def nobody() -> Holders:
     """No holders."""
@@ -54,23 +76,29 @@ def nobody() -> Holders:
 
 def follow(before: Holders, block: Block) -> Holders:
     """Those who were running before some events, and those who came, as they are after them."""
-    came = block.whats == GRANTED
+    came = np.isin(block.whats, (GRANTED, TAKEN))
     new = int(came.sum())
     unknown = np.full(new, np.nan)
     jobs = np.concatenate([before.jobs, block.jobs[came]])
     granted = np.concatenate([before.granted, block.times[came]])
     slot_until = np.concatenate([before.slot_until, unknown])
-    body_until = np.concatenate([before.body_until, unknown])
+    # Until a body begins there is none.
+    body_until = np.concatenate([before.body_until, np.where(block.whats == TAKEN, block.times, np.nan)[came]])
     crashed = np.concatenate([before.crashed, np.zeros(new, np.bool_)])
     order = np.argsort(jobs, kind='stable')
 
     def places(*whats: int) -> tuple[NDArray[np.int64], Floats]:
         these = np.isin(block.whats, whats)
-        return order[np.searchsorted(jobs, block.jobs[these], sorter=order)], block.times[these]
+        # The last of those with this number: one that asked again has left what it had.
+        found = np.searchsorted(jobs, block.jobs[these], side='right', sorter=order) - 1
+        where = order[np.maximum(found, 0)] if len(order) else found
+        known = (found >= 0) & (jobs[where] == block.jobs[these]) if len(order) else found >= 0
+        return where[known], block.times[these][known]
 
+    body_until[places(BEGAN, BEGAN_LATE)[0]] = np.nan
     for column, whats in (
-        (slot_until, (RELEASED, EXPIRED, RECOVERED)),
-        (body_until, (RELEASED, OVERRAN, CRASHED)),
+        (slot_until, (RELEASED, EXPIRED, RECOVERED, FREED, VANISHED)),
+        (body_until, (RELEASED, OVERRAN, CRASHED, ENDED)),
     ):
         where, when = places(*whats)
         column[where] = when

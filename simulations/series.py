@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulations.history import EXPIRED, GRANTED, REFUSED, RETRYING
+from simulations.history import EXPIRED, FAILED, REFUSED, RETRYING, STARTS, WHATS
 from simulations.levels import Spans
 
 
+_ENDS_ASKING = np.isin(np.arange(len(WHATS)), (*STARTS, FAILED))
 STRETCHES = 1024
 """As many at most, and half as many at least, once there are as many jobs."""
 
@@ -20,7 +21,7 @@ class Series(NamedTuple):
     """Sums over each stretch of a run, in order; a job counts where it was granted a slot or left.
 
     Attributes:
-        jobs: granted or refused.
+        jobs: granted, refused or failed.
         refused: left without a slot.
         attempts: jobs, and refusals after which a job asked again.
         attempts_refused: of them.
@@ -57,7 +58,7 @@ class SeriesMaker:
         """The events that follow."""
         whats = spans.block.whats
         refused, again = whats == REFUSED, whats == RETRYING
-        outcome = refused | (whats == GRANTED)
+        outcome = refused | _ENDS_ASKING[whats]
         done = np.cumsum(outcome)
         place = self._done + done - outcome
         self._done += int(done[-1])

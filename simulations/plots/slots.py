@@ -30,7 +30,8 @@ def plot_slots(
 ) -> Axes:
     """Who held a slot when: a bar for each holder.
 
-    It is hatched from the expiry of the slot to the end of the body, and dotted from a crash until the slot is back.
+    It is hatched from the expiry of the slot to the end of the body, and dotted while nobody runs in it, as after a
+    crash until it is back.
     """
     if most < 1:
         raise ValueError(f'most must be at least 1 holder, got {most!r}')
@@ -83,7 +84,7 @@ def _draw_holders(
     # What goes on when the events end, goes on beyond the window.
     beyond = max([last, *shown.granted])
     slot_end, body_end = (np.where(np.isnan(end), beyond, end) for end in (shown.slot_until, shown.body_until))
-    overran, crashed = shown.overran, shown.crashed
+    overran, crashed, abandoned = shown.overran, shown.crashed, shown.abandoned
     ended = ~np.isnan(shown.body_until) & ~crashed
 
     def bars(which: NDArray[np.bool_], begins: Floats, ends: Floats, label: str, **style: str) -> list[Patch]:
@@ -98,6 +99,7 @@ def _draw_holders(
         return _mark(ax, (instants[seen] - origin) / length, rows[seen], label, marker, face)
 
     everyone = np.ones(len(rows), np.bool_)
+    unused = 'slot of a crashed holder' if (crashed | ~abandoned).all() else 'slot taken, no body'
     held, released = 'slot held', marks(ended & ~overran, body_end, 'released', 'o')
     return [
         *bars(everyone, shown.granted, np.minimum(slot_end, body_end), held, facecolor=HELD, edgecolor=OCCUPANCY),
@@ -106,7 +108,7 @@ def _draw_holders(
         *bars(overran, slot_end, body_end, 'still running', facecolor='white', edgecolor=RUNNING, hatch='////'),
         *marks(ended & overran, body_end, 'released late', 'o', 'white'),
         *marks(crashed, body_end, 'crashed', '*'),
-        *bars(crashed, body_end, slot_end, 'slot of a crashed holder', facecolor=DEAD, edgecolor=OCCUPANCY, hatch='..'),
+        *bars(abandoned, body_end, slot_end, unused, facecolor=DEAD, edgecolor=OCCUPANCY, hatch='..'),
     ]
 
 
