@@ -14,3 +14,5 @@ RUNNING_BAND = '#F2C9AA'
 RECOVERY = '#009E73'
 QUIET = '#999999'
 DEAD = '#DDDDDD'
+FAULTS = ('#F0E442', '#CC79A7', '#009E73', '#999999', '#E69F00', '#000000')
+"""Of the bands of kinds of faults, drawn pale."""

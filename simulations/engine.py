@@ -9,10 +9,9 @@ crash dies at a random instant before its slot expires and before its body would
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from typing import Any
 
-import simpy
 from tqdm.auto import tqdm
 
 from py_cachify.arguments import check_expiration, check_max_size
@@ -20,36 +19,22 @@ from py_cachify.drivers import run
 from py_cachify.protocols import Lease
 from simulations.arguments import probability
 from simulations.checks import InvariantError, Model
-from simulations.estimates import estimate
-from simulations.expectation import expect
-from simulations.figures import Tally
-from simulations.history import Block, Digest, History
-from simulations.holders import PartKeeper
-from simulations.levels import Levels
-from simulations.recorder import BLOCK, Recorder
+from simulations.events import At, moves_on
+from simulations.expectation import WITHOUT_FAULTS, expect
+from simulations.faults import Fault
+from simulations.incoming import Incoming
+from simulations.network import Network
+from simulations.recorder import BLOCK
 from simulations.refusals import Leave, Retry
 from simulations.results import Result
-from simulations.series import SeriesMaker
+from simulations.stepwise import StepwiseRun, check_setting
 from simulations.stores import Store, open_store
-from simulations.timeline import Timeline
-from simulations.workloads import Job, Turn, Workload
+from simulations.watch import Ran, Watch
+from simulations.workloads import Workload
 
 
 JOBS_SHOWN = 256
 """The progress bar moves after so many."""
-
-
-class _At(simpy.Event):
-    """Something that happens after ``delay`` seconds, as a SimPy ``Timeout``, with less ado."""
-
-    NORMAL, AFTER_ALL_ENDS = 1, 2
-
-    def __init__(self, env: simpy.Environment, delay: float, do: Callable[[Any], None], priority: int = NORMAL) -> None:
-        self.env = env
-        self.callbacks = [do]
-        self._ok = True
-        self._value = None
-        env.schedule(self, priority=priority, delay=delay)  # type: ignore[arg-type]  # SimPy knows two by name
 
 
 class _Asking:
@@ -86,11 +71,8 @@ class _Run:
         audit: bool,
         keep: bool,
     ) -> None:
-        self._workload = workload
-        self._jobs: Iterator[Job] = iter(()) if workload.clients else iter(workload)
-        self._first = next(self._jobs, None)
-        # An environment starts before its first event, and a trace may start at any instant.
-        self._env = simpy.Environment(initial_time=0.0 if self._first is None else self._first.arrival)
+        self._incoming = Incoming(workload, self._ask_first)
+        self._env = self._incoming.env
         self._backend = store.backend(lambda: self._env.now)
         self._prefix = store.new_run()
         self._store = store
@@ -101,78 +83,43 @@ class _Run:
         self._crashes = random.Random(f'{seed} crashes')
         self._seed = seed
         self._audit = audit
-        self._number = 0
-        self._names: list[str] = []
-        self.history = History(self._names) if keep else None
-        self.tally, self.series, self.timeline = Tally(), SeriesMaker(), Timeline()
-        self.parts, self.digest = PartKeeper(), Digest()
-        self._levels = Levels()
-        self.recorder = Recorder([self._take], self._names)
-        self.model = Model(max_size, slot_exp, self.recorder)
+        self.watch = Watch(keep)
+        self._recorder = self.watch.recorder
+        self.model = Model(max_size, slot_exp, self._recorder)
 
-    @property
-    def digested(self) -> str:
-        """The hash of the history."""
-        return self.digest.hexdigest(self._names)
+    def through(self, bar: 'tqdm[None]') -> Ran:
+        """Run it, up to its end or to a promise that is broken."""
+        violations, events = [], []
+        try:
+            with self._store.errors():
+                self.to_the_end(bar)
+        except InvariantError as error:
+            violations, events = [error.violation], error.events
+        return Ran(self.watch, self.model.recoveries, violations, events)
 
-    def _take(self, block: Block) -> None:
-        spans = self._levels.spans(block)
-        self.tally.add(spans)
-        self.series.add(spans)
-        self.timeline.add(spans)
-        self.parts.add(block)
-        self.digest.add(block)
-        if self.history is not None:
-            self.history.add(block)
+    def of_result(self) -> dict[str, Any]:
+        """The fields of a result that other runs do not have: none."""
+        return {}
 
     def to_the_end(self, bar: 'tqdm[None]') -> None:
         """Let all jobs come and go, then look whether the store is empty."""
         try:
             self._bar = bar
-            if self._workload.clients:
-                self._start_clients(self._workload.clients.number)
-            elif self._first is not None:
-                self._arrive(self._first)
+            self._incoming.start()
             self._env.run()
             self._let_the_crashed_expire()
             for key in self.model.keys:
                 self._count(self.model.pool(key))
         finally:
-            bar.update(self._number - bar.n)
-            self.recorder.hand_on()
+            bar.update(self._incoming.came - bar.n)
+            self._recorder.hand_on()
             self._store.remove(self._prefix + key for key in self.model.keys)
-
-    # --- arrivals
-
-    def _arrive(self, job: Job) -> None:
-        self._ask_first(job.holding, job.key, -1)
-        following = next(self._jobs, None)
-        if following is not None:
-            delay = max(0.0, following.arrival - self._env.now)
-            _At(self._env, delay, lambda _: self._arrive(following), _At.AFTER_ALL_ENDS)
-
-    def _start_clients(self, number: int) -> None:
-        self._turns = [self._workload.turns(client) for client in range(number)]
-        for client in range(number):
-            self._think(client)
-
-    def _think(self, client: int) -> None:
-        turn: Turn = next(self._turns[client])
-
-        def ask(_: simpy.Event) -> None:
-            horizon, most = self._workload.horizon, self._workload.expected_jobs
-            if (horizon is None or self._env.now <= horizon) and (most is None or self._number < most):
-                self._ask_first(turn.holding, turn.key, client)
-
-        _At(self._env, self._moves_on('thinking', turn.thinking), ask, _At.AFTER_ALL_ENDS)
 
     # --- one job
 
-    def _ask_first(self, holding: float, key: str | None, client: int) -> None:
-        number = self._number
-        self._number += 1
-        if not self._number % JOBS_SHOWN:
-            self._bar.update(JOBS_SHOWN)
+    def _ask_first(self, number: int, holding: float, key: str | None, client: int) -> None:
+        if not number % JOBS_SHOWN:
+            self._bar.update(number - self._bar.n)
         crash = None
         if self._crash_probability:
             # Always two draws, so that another probability crashes the same jobs, and more or fewer.
@@ -188,16 +135,16 @@ class _Run:
         else:
             self.model.granted(now, job.number, pool)
             if job.refusals:
-                self.tally.waited(now - job.arrival)
+                self.watch.tally.waited(now - job.arrival)
             if job.crash is None:
-                _At(self._env, job.holding, lambda _: self._end(job))
+                At(self._env, job.holding, lambda _: self._end(job))
             else:
                 life = job.holding if self._slot_exp is None else min(job.holding, self._slot_exp)
-                _At(self._env, job.crash * life, lambda _: self._crash(job))
+                At(self._env, job.crash * life, lambda _: self._crash(job))
         if self._audit:
             self._count(pool)
-        if len(self.recorder.rows) >= BLOCK:
-            self.recorder.hand_on()
+        if len(self._recorder.rows) >= BLOCK:
+            self._recorder.hand_on()
 
     def _refused(self, job: _Asking, now: float) -> None:
         job.refusals += 1
@@ -210,16 +157,7 @@ class _Run:
         if pause is None:
             self._gone(job)
         else:
-            _At(self._env, self._moves_on('pause', pause), lambda _: self._ask(job), _At.AFTER_ALL_ENDS)
-
-    def _moves_on(self, what: str, seconds: float) -> float:
-        """The seconds, if the clock moves by them: else whoever waits so long would ask again and again for ever."""
-        now = self._env.now
-        if seconds > 0 and now + seconds == now:
-            raise ValueError(
-                f'a {what} of {seconds!r} s does not move a clock that stands at {now!r} s: take longer ones'
-            )
-        return seconds
+            At(self._env, moves_on(now, 'pause', pause), lambda _: self._ask(job), At.AFTER_ALL_ENDS)
 
     def _end(self, job: _Asking) -> None:
         assert job.lease is not None
@@ -236,7 +174,7 @@ class _Run:
 
     def _gone(self, job: _Asking) -> None:
         if job.client >= 0:
-            self._think(job.client)
+            self._incoming.think(job.client)
 
     def _let_the_crashed_expire(self) -> None:
         last = self.model.last_expiry()
@@ -256,6 +194,10 @@ def replay(
     slot_exp: float | None = None,
     on_refusal: Leave | Retry = Leave(),  # noqa: B008  # a value that never changes
     crash_probability: float = 0.0,
+    workers: int = 1,
+    network: Network | None = None,
+    faults: Sequence[Fault] = (),
+    protocol: str | None = None,
     seed: int = 0,
     store: str | Store = 'memory',
     audit: bool = False,
@@ -271,7 +213,12 @@ def replay(
         on_refusal: what a refused job does: leave, or try again after a pause.
         crash_probability: the share of holders that crash and never release, 0 to 1; which ones, and when, is drawn
             from a stream of its own.
-        seed: of crashes and pauses; the workload has a seed of its own.
+        workers: the processes that the jobs run in, dealt to them by turns.
+        network: between the workers and the server: with one, commands take time and others' fall in between.
+        faults: what goes wrong, see :mod:`simulations.faults`.
+        protocol: how slots are taken, where it is not the store's own way: ``'nx'`` for the plain contract, or one of
+            ``simulations/broken``, both in memory.
+        seed: of crashes, pauses, network and faults; the workload has a seed of its own.
         store: ``'memory'``, ``'fakeredis'``, ``'valkey'``, a server's URL, or an open store.
         audit: ask the store for the size of the pool after every event as well, and compare.
         history: keep every event; without it the memory that a run takes does not grow with its length.
@@ -283,7 +230,8 @@ def replay(
     Raises:
         TypeError, ValueError: ``max_size``, ``slot_exp`` or what is beside them is wrong.
         StoreError: the store cannot be had, or does not answer.
-        InvariantError: a promise was broken; the run stopped there.
+        InvariantError: a promise was broken; the run stopped there, unless it was one with network, faults or a
+            protocol: these go on to their end, and ``error.result`` has them whole.
 
     Example::
 
@@ -302,6 +250,7 @@ def replay(
         )
     # Integers and floats add up differently, and a server has floats only.
     slot_exp = None if slot_exp is None else float(slot_exp)
+    setting = check_setting(workers, network, faults, protocol, slot_exp)
     if not isinstance(store, str | Store):
         raise TypeError(f'store must be a name, a URL or an open store, not {store!r}')
     if not hasattr(workload, 'expected_jobs'):
@@ -314,22 +263,25 @@ def replay(
                 slot_exp=slot_exp,
                 on_refusal=on_refusal,
                 crash_probability=crash_probability,
+                workers=workers,
+                network=network,
+                faults=faults,
+                protocol=protocol,
                 seed=seed,
                 store=opened,
                 audit=audit,
                 history=history,
                 progress=progress,
             )
-    this = _Run(workload, max_size, slot_exp, on_refusal, crash_probability, seed, store, audit, history)
     began = time.perf_counter()
-    violated: InvariantError | None = None
+    given = (workload, max_size, slot_exp, on_refusal, crash_probability, seed, store)
+    this: _Run | StepwiseRun = (
+        _Run(*given, audit, history) if setting is None else StepwiseRun(*given, setting, audit, history)
+    )
     with tqdm(total=workload.expected_jobs, unit=' jobs', disable=not progress, dynamic_ncols=True) as bar:
-        try:
-            with store.errors():
-                this.to_the_end(bar)
-        except InvariantError as error:
-            violated = error
-    expectation = expect(workload, max_size, slot_exp, on_refusal, crash_probability)
+        ran = this.through(bar)
+    expectation = WITHOUT_FAULTS if setting else expect(workload, max_size, slot_exp, on_refusal, crash_probability)
+    watch, steady = ran.watch, workload.steady and not any(fault.at is not None for fault in faults)
     result = Result(
         workload=workload.name,
         skipped=workload.skipped,
@@ -338,20 +290,20 @@ def replay(
         slot_exp=slot_exp,
         on_refusal=on_refusal,
         crash_probability=crash_probability,
-        figures=this.tally.figures(len(this.model.keys), max_size, this.model.recoveries),
-        estimates=estimate(this.series.series(), workload.steady, getattr(workload, 'memoryless', False)),
-        occupancy_shares=this.tally.occupancy_shares(),
-        overrun_shares=this.tally.overrun_shares(),
-        timeline=this.timeline,
-        part=this.parts.part(),
-        history_hash=this.digested,
-        kept=this.history,
+        figures=watch.figures(max_size, ran.recoveries),
+        estimates=watch.estimates(steady, getattr(workload, 'memoryless', False)),
+        **watch.of_result(),
         seconds=time.perf_counter() - began,
-        violations=[] if violated is None else [violated.violation],
+        violations=ran.violations,
         theory=None if isinstance(expectation, str) else expectation,
         why_no_theory=expectation if isinstance(expectation, str) else '',
+        workers=workers,
+        network=network,
+        protocol=protocol,
+        **this.of_result(),
     )
-    if violated is not None:
-        violated.result = result
-        raise violated
+    if result.violations:
+        error = InvariantError(result.violations[0], ran.events)
+        error.result = result
+        raise error
     return result

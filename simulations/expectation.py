@@ -20,6 +20,9 @@ from simulations.theory.renewal import even_spacing, renewal_loss
 from simulations.workloads import Trace, Workload
 
 
+WITHOUT_FAULTS = 'It is known for pools without faults, whose commands take no time.'
+"""Why theory does not say anything of other runs."""
+
 NEGLIGIBLE = 1e-9
 """The share of the holding time beyond the expiry that does not show; and the overrun that is none."""
 MOST_POOLS = 100_000

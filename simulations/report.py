@@ -1,8 +1,12 @@
 """A run in words."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from simulations.checks import Violation
 from simulations.intervals import Interval
+from simulations.judging import Judgement
 from simulations.refusals import Leave
 from simulations.shares import quantile
 
@@ -32,8 +36,10 @@ def rows(result: 'Result') -> list[tuple[str, str]]:
         ('expired while running', f'{figures.expired_while_running:,} slots'),
         ('overrun', _overrun(result)),
     ]
-    if result.crash_probability:
+    if result.crash_probability or figures.crashed:
         table.append(('crashed', _crashed(result)))
+    if result.judgement is not None:
+        table += _faulty(result, result.judgement)
     table.append(('theory', result.theory.formula if result.theory else f'does not apply. {result.why_no_theory}'))
     if result.replications > 1:
         table.append(('replications', f'{result.replications} independent runs; pictures and history are of the first'))
@@ -120,6 +126,36 @@ def _crashed(result: 'Result') -> str:
     return words if not lost else f'{words}, {lost:,} never will: slots do not expire'
 
 
+def _faulty(result: 'Result', judgement: Judgement) -> list[tuple[str, str]]:
+    """What is to be said of a run whose commands take time and go wrong."""
+    figures, linearity = result.figures, result.linearity
+    ways = f'{result.network}' if result.network is not None else 'commands take no time'
+    table = [('workers', f'{result.workers}; {ways}')]
+    if result.protocol is not None:
+        table.append(('protocol', result.protocol))
+    if result.episodes:
+        counts = Counter(episode.kind for episode in result.episodes)
+        table.append(('faults', ', '.join(f'{count:,} x {kind}' for kind, count in sorted(counts.items()))))
+    if figures.failed:
+        table.append(('failed', f'{figures.failed:,} jobs got an error and left: the store did not answer them'))
+    if judgement.unknown:
+        table.append(('unknown', f'{judgement.unknown:,} calls that may have happened, or not'))
+    for rule, limits in _by_rule(judgement.limits).items():
+        table.append((f'limit: {rule}', f'{len(limits):,} times, first at {limits[0].time:.6g} s: {limits[0].detail}'))
+    if linearity is not None:
+        words = 'all calls' if not linearity.why_not_all else f'as far as judged: {linearity.judged:,} calls, as'
+        words += f' {linearity.why_not_all}' if linearity.why_not_all else f', {linearity.calls:,}'
+        table.append(('linearizable', words if linearity.violation is None else f'no: {linearity.violation}'))
+    return table
+
+
+def _by_rule(found: Sequence[Violation]) -> dict[str, list[Violation]]:
+    rules: dict[str, list[Violation]] = {}
+    for each in found:
+        rules.setdefault(each.rule, []).append(each)
+    return rules
+
+
 def _long_run(interval: Interval | None, form: str) -> str:
     return '' if interval is None else f', in the long run [{interval.low:{form}}, {interval.high:{form}}]'
 
@@ -129,7 +165,13 @@ def verdict(result: 'Result') -> str:
     if not result.figures.attempts:
         return 'no event, nothing to check'
     if result.violations:
-        return f'VIOLATED: {result.violations[0]}'
+        more = len(result.violations) - 1
+        return f'VIOLATED: {result.violations[0]}' + (f', and {more:,} more' if more else '')
+    if (judgement := result.judgement) is not None:
+        return (
+            f'occupancy never exceeded max_size {result.max_size:,}, looked at after every command;'
+            f' {judgement.grants:,} grants with their releases and {judgement.refusals:,} refusals judged, 0 violations'
+        )
     return (
         f'occupancy never exceeded max_size {result.max_size:,}: every grant, refusal and release of'
         f' {result.figures.jobs:,} jobs checked, 0 violations'

@@ -1,5 +1,6 @@
 """What a run gives: its figures, its history, and its pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,13 @@ from numpy.typing import NDArray
 from simulations.checks import Violation
 from simulations.estimates import Estimates
 from simulations.expectation import Expectation
+from simulations.faults.episodes import Episode
 from simulations.figures import Figures
 from simulations.history import History
 from simulations.holders import Part
 from simulations.intervals import Interval
+from simulations.judging import Call, Judgement, Linearity
+from simulations.network import Network
 from simulations.refusals import Leave, Retry
 from simulations.report import text
 from simulations.timeline import Timeline
@@ -49,6 +53,13 @@ class Result:
         theory: what queueing theory expects in the long run, where it applies.
         why_no_theory: why it does not, in a sentence, where it does not.
         replications: how many independent runs the figures are of; pictures and history are the first one's.
+        workers: how many processes the jobs ran in.
+        network: between them and the server; ``None`` where commands took no time.
+        protocol: how slots were taken, where it was not the store's own way.
+        episodes: the faults that happened.
+        calls: what clients asked and were told, where commands took time or faults happened.
+        judgement: of these calls.
+        linearity: of these calls.
         title: of the scenario, if it was one.
         lesson: what the scenario teaches, in a sentence.
     """
@@ -73,6 +84,13 @@ class Result:
     theory: Expectation | None = None
     why_no_theory: str = ''
     replications: int = 1
+    workers: int = 1
+    network: Network | None = None
+    protocol: str | None = None
+    episodes: Sequence[Episode] = field(default=(), repr=False)
+    calls: Sequence[Call] = field(default=(), repr=False)
+    judgement: Judgement | None = field(default=None, repr=False)
+    linearity: Linearity | None = field(default=None, repr=False)
     title: str | None = None
     lesson: str = ''
 
@@ -178,6 +196,16 @@ class Result:
             'history_hash': self.history_hash,
             'violations': len(self.violations),
         }
+        if self.judgement is not None:
+            numbers |= {
+                'workers': self.workers,
+                'network': None if self.network is None else str(self.network),
+                'faults': [episode._asdict() for episode in self.episodes],
+                'limits': [limit._asdict() for limit in self.judgement.limits],
+                'unknown': self.judgement.unknown,
+                'grants_judged': self.judgement.grants,
+                'refusals_judged': self.judgement.refusals,
+            }
         if self.theory is None:
             numbers['why_no_theory'] = self.why_no_theory
         else:

@@ -14,6 +14,7 @@ from simulations.arguments import positive, probability, whole_number
 from simulations.arrivals import Arrivals, Clients, as_arrivals
 from simulations.checks import InvariantError
 from simulations.engine import replay
+from simulations.expectation import WITHOUT_FAULTS, Expectation, expect
 from simulations.faults import Fault
 from simulations.holding import Constant, Holding
 from simulations.holding.given import as_holding
@@ -23,6 +24,7 @@ from simulations.refusals import Leave, Retry
 from simulations.replications import replicate
 from simulations.results import Result
 from simulations.scenario_file import SCENARIOS, SUFFIX, TRACE_OPTIONS, find_scenario, only_known, read_fields, written
+from simulations.stepwise.setting import check_setting
 from simulations.stopping import StoppingRule
 from simulations.stores import Store, open_store
 from simulations.traces import read_trace
@@ -50,9 +52,10 @@ class Scenario:
         crash_probability: the share of holders that crash before they release, from 0 to 1.
         max_size: slots of each pool.
         slot_exp: the life of a slot in seconds; ``None`` for ever.
-        workers: the processes that the jobs run in, dealt to them by turns; with ``Clients``, each client has its own.
+        workers: the processes that the jobs run in, dealt to them by turns; a client stays in its own.
         network: between the workers and the server; without one, commands take no time.
         faults: what goes wrong, see :mod:`simulations.faults`.
+        protocol: how slots are taken, where it is not the store's own way; see :func:`simulations.replay`.
         load_factor: arrivals, as a multiple of those that the fields above describe.
         jobs: how many jobs; or
         horizon: until which second jobs arrive.
@@ -84,6 +87,7 @@ class Scenario:
     workers: int = 1
     network: Network | None = None
     faults: Sequence[Fault] = ()
+    protocol: str | None = None
     jobs: int | None = None
     horizon: float | None = None
     seed: int = 0
@@ -110,7 +114,8 @@ class Scenario:
                 ' retry without limit would try for ever: give slot_exp, or tries in on_refusal'
             )
         self._set('workers', whole_number('workers', self.workers, 1))
-        self._check_faults()
+        check_setting(self.workers, self.network, self.faults, self.protocol, self.slot_exp)
+        self._set('faults', tuple(self.faults))
         if self.trace is None:
             self._check_synthetic()
         else:
@@ -127,17 +132,6 @@ class Scenario:
             check_encodable(name, text)
         if self.title and not self.title.strip():
             raise ValueError(f'title must say what the scenario is, got {self.title!r}')
-
-    def _check_faults(self) -> None:
-        if not isinstance(self.network, Network | None):
-            raise TypeError(f'network must be a Network(...), not {self.network!r}')
-        for fault in self.faults:
-            if not isinstance(fault, Fault):
-                raise TypeError(f'faults must be of simulations.faults, such as Crash(at=10.0), not {fault!r}')
-            workers = getattr(fault, 'workers', ())
-            if not isinstance(workers, str) and (missing := [each for each in workers if each >= self.workers]):
-                raise ValueError(f'{fault.kind}: there is no worker {missing[0]} where workers is {self.workers}')
-        self._set('faults', tuple(self.faults))
 
     def _check_synthetic(self) -> None:
         if self.trace_options:
@@ -203,13 +197,37 @@ class Scenario:
             return read_trace(path, seed=seed, **options)
 
     @property
+    def stepwise(self) -> bool:
+        """Whether commands take time or may go wrong, so that they are run one by one."""
+        return self.network is not None or bool(self.faults) or self.protocol is not None
+
+    def expect(self, max_size: int | None = None, workload: Workload | None = None) -> Expectation | str:
+        """What theory expects of it in the long run, or why it says nothing, see :func:`simulations.expect`.
+
+        Args:
+            max_size: in place of the scenario's own.
+            workload: its jobs, where they have been read already.
+        """
+        if self.stepwise:
+            return WITHOUT_FAULTS
+        return expect(
+            self.workload() if workload is None else workload,
+            self.max_size if max_size is None else max_size,
+            self.slot_exp,
+            self.on_refusal,
+            self.crash_probability,
+        )
+
+    @property
     def random(self) -> bool:
         """Whether another seed makes another run; a recorded trace as such knows no chance."""
         retrying = isinstance(self.on_refusal, Retry) and (
             bool(self.on_refusal.jitter) or not isinstance(self.on_refusal.pauses, Constant)
         )
         thinned = self.trace is None or self.trace_options.get('thin', 1.0) < 1
-        return thinned or bool(self.crash_probability) or retrying
+        faulty = any(fault.random for fault in self.faults)
+        slow = self.network is not None and not isinstance(self.network.law, Constant)
+        return thinned or bool(self.crash_probability) or retrying or faulty or slow
 
     def replay(
         self,
@@ -241,6 +259,10 @@ class Scenario:
                 slot_exp=self.slot_exp,
                 on_refusal=self.on_refusal,
                 crash_probability=self.crash_probability,
+                workers=self.workers,
+                network=self.network,
+                faults=self.faults,
+                protocol=self.protocol,
                 seed=seed,
                 store=store,
                 audit=audit,

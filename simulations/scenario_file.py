@@ -63,7 +63,7 @@ TRACE_OPTIONS = tuple(
 """What the table ``[trace]`` may hold beside the path."""
 _NETWORK = inspect.signature(Network).parameters
 _BACK_OFF = inspect.signature(Retry).parameters
-_TEXTS = ('title', 'lesson', 'arrivals', 'holding', 'keys')
+_TEXTS = ('title', 'lesson', 'arrivals', 'holding', 'keys', 'protocol')
 _NUMBERS = (
     'max_size',
     'slot_exp',

@@ -14,7 +14,9 @@ from py_cachify import MemoryClient
 from py_cachify.backends.base import Backend
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.backends.redis import RedisBackend
+from py_cachify.protocols import INDEXED, SlotProtocol
 from simulations.embedded import EmbeddedServerError, embedded_server, embedded_server_exists
+from simulations.inside import InMemory, Inside, OnKeyValues, OnNames, OnServer
 
 
 URL_SCHEMES = ('redis://', 'rediss://', 'unix://')
@@ -49,6 +51,24 @@ class Store:
         if self._client is None:
             return MemoryBackend(MemoryClient(clock))
         return RedisBackend(self._client, clock)
+
+    def inside(self, protocol: SlotProtocol | None, clock: Callable[[], float]) -> Inside:
+        """The store, to be looked into, under ``clock``.
+
+        Args:
+            protocol: one that is not the store's own: the plain contract, or a broken one, both in memory.
+            clock: in seconds.
+
+        Raises:
+            ValueError: another protocol is only for memory.
+        """
+        if protocol is not None and self._client is not None:
+            raise ValueError(f'the protocol {protocol.name} runs in memory only, not on {self.name}')
+        if protocol is INDEXED:
+            return OnNames(clock)
+        if protocol is not None:
+            return OnKeyValues(protocol, clock)
+        return InMemory(clock) if self._client is None else OnServer(self._client, clock)
 
     def remove(self, keys: Iterable[str]) -> None:
         """Take the keys of a run off the server, if one is left."""

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from py_cachify.arguments import check_expiration, check_max_size
-from simulations.holding import number, parse_holding
+from simulations.faults import KINDS, parse_fault
+from simulations.holding import Holding, number, parse_holding
+from simulations.network import Network
 from simulations.refusals import Leave, Retry
+from simulations.stepwise.setting import OTHER_PROTOCOLS
 from simulations.stores import STORES, default_store, without_password
 
 
@@ -92,6 +95,80 @@ def add_pool(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--crash', type=float, default=NOT_GIVEN, metavar='SHARE', help='the share of holders that never release'
     )
+
+
+FAULTY = ('latency', 'timeout', 'driver_retries', 'fault', 'protocol')
+
+
+def _seconds_or_law(text: str) -> Holding:
+    return parse_holding(text if ':' in text else f'const:{text}')
+
+
+def add_faults(parser: argparse.ArgumentParser) -> None:
+    """Workers, their network, and what goes wrong."""
+    group = parser.add_argument_group('commands take time, and things go wrong')
+    group.add_argument(
+        '--workers',
+        # A sweep has workers of its own.
+        dest='job_workers',
+        type=int,
+        default=NOT_GIVEN,
+        metavar='N',
+        help='processes that the jobs run in (default 1)',
+    )
+    group.add_argument(
+        '--latency',
+        type=reads(_seconds_or_law),
+        default=NOT_GIVEN,
+        metavar='SECONDS',
+        help='of a request, and of a reply, such as exp:0.002',
+    )
+    group.add_argument(
+        '--timeout', type=float, default=NOT_GIVEN, metavar='SECONDS', help='after which a worker waits no longer'
+    )
+    group.add_argument(
+        '--driver-retries', type=int, default=NOT_GIVEN, metavar='N', help='how often its driver then asks again'
+    )
+    group.add_argument(
+        '--fault',
+        action='append',
+        type=reads(parse_fault),
+        default=NOT_GIVEN,
+        metavar="'KIND name=value ...'",
+        help=f'such as "pause at=20 lasting=15" or "crash every=exp:60 workers=one"; kinds: {", ".join(KINDS)}',
+    )
+    group.add_argument(
+        '--protocol',
+        choices=OTHER_PROTOCOLS,
+        default=NOT_GIVEN,
+        metavar='NAME',
+        help=f"how slots are taken, in memory, in place of the store's way: {', '.join(OTHER_PROTOCOLS)}",
+    )
+
+
+def faulty(given: dict[str, Any], so_far: Network | None) -> dict[str, Any]:
+    """The fields of a scenario that these options give."""
+    own = {'job_workers': 'workers', 'protocol': 'protocol'}
+    changes: dict[str, Any] = {own[name]: given[name] for name in own if name in given}
+    if 'fault' in given:
+        changes['faults'] = given['fault']
+    names = {'latency': 'latency', 'timeout': 'timeout', 'driver_retries': 'retries'}
+    said = {names[name]: given[name] for name in names if name in given}
+    if said:
+        base = (
+            {}
+            if so_far is None
+            else {name: getattr(so_far, name) for name in ('latency', 'timeout', 'retries', 'pause')}
+        )
+        changes['network'] = Network(**base | said)
+    return changes
+
+
+def faulty_words(given: dict[str, Any]) -> list[str]:
+    """The words that give these options again."""
+    said = words({'workers': given['job_workers']} if 'job_workers' in given else {})
+    said += words({name: given[name] for name in FAULTY if name in given and name != 'fault'})
+    return said + [word for fault in given.get('fault', ()) for word in ('--fault', str(fault))]
 
 
 def add_runs(parser: argparse.ArgumentParser, half_width: bool = True) -> None:

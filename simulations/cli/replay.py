@@ -5,7 +5,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulations.bundled import BUNDLED_MAX_SIZE, BUNDLED_SLOT_EXP, BUNDLED_TRACE
-from simulations.cli.options import NOT_GIVEN, add_output, add_pool, add_runs, add_store, on_refusal, words
+from simulations.cli.options import (
+    NOT_GIVEN,
+    add_faults,
+    add_output,
+    add_pool,
+    add_runs,
+    add_store,
+    faulty,
+    faulty_words,
+    on_refusal,
+    words,
+)
 from simulations.cli.output import run_and_report
 from simulations.scenario import Scenario
 from simulations.traces import TraceError
@@ -30,6 +41,7 @@ def add(commands: 'Commands') -> None:
     )
     add_trace(recorded)
     add_pool(recorded)
+    add_faults(recorded)
     add_runs(recorded)
     add_store(recorded)
     add_output(recorded)
@@ -69,6 +81,7 @@ def trace_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
             slot_exp=given.get('slot_exp', BUNDLED_SLOT_EXP),
             on_refusal=on_refusal(given, None),
             crash_probability=given.get('crash', 0.0),
+            **faulty(given, None),
             seed=given.get('seed', 0),
             replications=given.get('replications', 1),
             half_width=given.get('half_width'),
@@ -92,4 +105,5 @@ def run_words(options: argparse.Namespace, scenario: Scenario) -> list[str]:
     given = vars(options)
     names = ('retry', 'back_off', 'longest_pause', 'jitter', 'tries', 'crash', 'replications', 'half_width')
     told = {name: given[name] for name in names if name in given}
-    return words(told | {'store': options.store, 'seed': scenario.seed, 'audit': given.get('audit', False)})
+    told |= {'store': options.store, 'seed': scenario.seed, 'audit': given.get('audit', False)}
+    return faulty_words(given) + words(told)

@@ -5,7 +5,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulations.arrivals import parse_arrivals
-from simulations.cli.options import NOT_GIVEN, add_output, add_pool, add_runs, add_store, on_refusal, reads, words
+from simulations.cli.options import (
+    NOT_GIVEN,
+    add_faults,
+    add_output,
+    add_pool,
+    add_runs,
+    add_store,
+    faulty,
+    on_refusal,
+    reads,
+    words,
+)
 from simulations.cli.output import run_and_report
 from simulations.cli.replay import run_words
 from simulations.holding import number, parse_holding
@@ -30,6 +41,7 @@ def add(commands: 'Commands') -> None:
     )
     add_jobs(made_up)
     add_pool(made_up)
+    add_faults(made_up)
     add_runs(made_up)
     add_store(made_up)
     made_up.add_argument('--save', type=Path, metavar='FILE', help='write what was asked for as a scenario file')
@@ -81,6 +93,7 @@ def made_up_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
         changes |= {'horizon': given['horizon'], 'jobs': None}
     if 'crash' in given:
         changes['crash_probability'] = given['crash']
+    changes |= faulty(given, base.network)
     changes['on_refusal'] = on_refusal(given, base.on_refusal)
     if options.scenario is not None and changes.keys() - {'seed', 'replications', 'half_width', 'on_refusal'}:
         # What a scenario teaches is told of its own numbers.

@@ -2,6 +2,7 @@
 
 from simulations.faults.kinds import (
     KINDS,
+    LOSING,
     SERVER_FAULTS,
     WORKER_FAULTS,
     Crash,
@@ -19,11 +20,13 @@ from simulations.faults.kinds import (
     WorkerClock,
     Workers,
 )
+from simulations.faults.parse import parse_fault
 from simulations.faults.table import fault_from, table_of
 
 
 __all__ = [
     'KINDS',
+    'LOSING',
     'SERVER_FAULTS',
     'WORKER_FAULTS',
     'Crash',
@@ -41,5 +44,6 @@ __all__ = [
     'WorkerClock',
     'Workers',
     'fault_from',
+    'parse_fault',
     'table_of',
 ]

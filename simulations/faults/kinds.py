@@ -23,6 +23,7 @@ Workers = Literal['one', 'all'] | tuple[int, ...]
 SHORTEST_INTERVAL = 1e-6
 """In seconds, on average: with shorter ones between two faults a run would not end."""
 DATA = ('kept', 'lost')
+_NO_TIME = 'const:0'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +100,13 @@ class Fault:
         return any(law is not None and not str(law).startswith('const:') for law in laws)
 
     def __str__(self) -> str:
-        told = {each.name: getattr(self, each.name) for each in fields(self)}
-        own = [f'{name}={_shown(value)}' for name, value in told.items() if value not in (None, '') and name != 'at']
-        when = '' if not isinstance(self.at, tuple) else f' at {", ".join(map(number, self.at))} s'
-        return f'{self.kind}{when} ({", ".join(own)})'
+        """As :func:`simulations.faults.parse_fault` reads it."""
+        words = [self.kind]
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None and not (each.name == 'lasting' and str(value) == _NO_TIME):
+                words.append(f'{each.name}={_shown(value)}')
+        return ' '.join(words)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,6 +269,8 @@ class FlushScripts(Fault):
 
 WORKER_FAULTS = (Crash, Pause, Slow, LoseRequests, LoseReplies, Partition, WorkerClock)
 SERVER_FAULTS = (ServerClock, ServerPause, Restart, Failover, FlushScripts)
+LOSING = (Restart.kind, Failover.kind)
+"""The kinds after which a store may be without some of its writes."""
 KINDS: dict[str, type[Fault]] = {each.kind: each for each in (*WORKER_FAULTS, *SERVER_FAULTS)}
 """Every kind of fault, by the name that it has in a scenario file."""
 
@@ -278,4 +284,6 @@ def _finite(name: str, value: Any) -> float:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ','.join(map(_shown, value))
     return number(value) if isinstance(value, float) else str(value)

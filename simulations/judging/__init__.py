@@ -15,7 +15,7 @@ from simulations.judging.calls import (
     read_calls,
     write_calls,
 )
-from simulations.judging.judge import Judgement, judge
+from simulations.judging.judge import Judgement, Seen, judge
 from simulations.judging.linear import Linearity, linearizable
 from simulations.judging.terms import Loss, StoreClock, Terms
 
@@ -31,6 +31,7 @@ __all__ = [
     'Judgement',
     'Linearity',
     'Loss',
+    'Seen',
     'StoreClock',
     'Terms',
     'judge',

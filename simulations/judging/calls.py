@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 ACQUIRE, RELEASE = 'acquire', 'release'
@@ -37,6 +37,8 @@ class Call(NamedTuple):
         key: the pool, ``''`` where there is only one.
         worker: the number of the worker whose it was.
         repeated: whether the client's driver may have asked more than once.
+        settled: the instant from which on nothing of it can happen any more, where someone knows, as a simulation does;
+            infinite otherwise.
     """
 
     what: str
@@ -47,14 +49,14 @@ class Call(NamedTuple):
     key: str = ''
     worker: int = 0
     repeated: bool = False
+    settled: float = math.inf
 
 
 def write_calls(calls: Iterable[Call], path: str | Path) -> None:
-    """Write calls to a file, one JSON array a line; a call that never returned has ``null`` there."""
+    """Write calls to a file, one JSON array a line; an infinite instant is ``null``."""
     with Path(path).open('w', encoding='utf-8') as file:
         for call in calls:
-            returned = None if math.isinf(call.returned) else call.returned
-            file.write(json.dumps(call._replace(returned=returned)) + '\n')  # type: ignore[arg-type]
+            file.write(json.dumps([None if value == math.inf else value for value in call]) + '\n')
 
 
 def read_calls(path: str | Path) -> list[Call]:
@@ -67,8 +69,8 @@ def read_calls(path: str | Path) -> list[Call]:
     calls = []
     for number, line in enumerate(Path(path).read_text(encoding='utf-8').splitlines(), 1):
         try:
-            what, token, called, returned, *rest = json.loads(line)
-            call = Call(what, token, float(called), math.inf if returned is None else float(returned), *rest)
+            values: list[Any] = [math.inf if value is None else value for value in json.loads(line)]
+            call = Call(*values)
             if call.answer not in ANSWERS[call.what] or not call.called <= call.returned:
                 raise ValueError('its answer or its instants cannot be')  # noqa: TRY301 - told like what is no JSON
         except (KeyError, TypeError, ValueError) as error:

@@ -7,7 +7,8 @@
 * *own release*: one that surely had expired was not released; one that surely had not, and that nobody else released,
   was not too late.
 
-A store that loses writes is held to nothing that rests on them.  What shows then is a *limit*, and named.
+A store that loses writes is held to nothing that rests on them, and a protocol to nothing that it does not promise.
+What shows then is a *limit*, and named.
 """
 
 import math
@@ -20,8 +21,22 @@ from simulations.judging.calls import FAILED, GRANTED, REFUSED, RELEASE, RELEASE
 from simulations.judging.terms import Terms
 
 
+LOST_WRITES, NOT_ITS_OWN, SPURIOUS = LIMITS = ('lost writes', 'not its own', 'spurious refusal')
+"""What is not promised, by name: of a store that loses writes; of the plain contract."""
 TOLD_AT_MOST = 8
 """Holders that a sentence names."""
+
+
+class Seen(NamedTuple):
+    """What someone saw who looked into the store after each command.
+
+    Attributes:
+        levels: of each pool, how many slots were taken from which instant on.
+        removed: when the slot of a token was removed, by whomever, before it expired.
+    """
+
+    levels: Mapping[str, Sequence[tuple[float, int]]]
+    removed: Mapping[str, float]
 
 
 class Judgement(NamedTuple):
@@ -53,16 +68,13 @@ class _Lease(NamedTuple):
     latest: float
 
 
-def judge(
-    calls: Sequence[Call], terms: Terms, full: Mapping[str, Sequence[tuple[float, int]]] | None = None
-) -> Judgement:
+def judge(calls: Sequence[Call], terms: Terms, seen: Seen | None = None) -> Judgement:
     """Judge calls, in any order.
 
     Args:
         calls: of all clients; those that never returned among them.
         terms: what is promised.
-        full: of each pool, how many slots were taken from which instant on, where someone looked into the store after
-            each command; without it, refusals are judged by what clients were told.
+        seen: by who looked into the store; without it, refusals are judged by what clients were told.
 
     Example::
 
@@ -86,16 +98,18 @@ def judge(
     limits: list[Violation] = []
     most = 0
     for key, granted in leases.items():
-        judged, lost, peak = _grants(granted, terms, key)
+        judged, lost, peak = _grants(granted, terms, key, {} if seen is None or terms.owned else seen.removed)
         violations += judged
         limits += lost
         most = max(most, peak)
         for lease in granted:
-            wrong, because = _release(lease, terms)
-            (limits if because else violations).extend(wrong)
+            wrong = _release(lease, terms)
+            (limits if wrong and wrong[0].rule in LIMITS else violations).extend(wrong)
     for key, refused in refusals.items():
-        levels = full.get(key, ()) if full is not None else _levels(possible[key])
-        (violations if terms.honest else limits).extend(_refusals(refused, levels, terms.max_size, key))
+        levels = _levels(possible[key]) if seen is None else seen.levels.get(key, ())
+        unfair = _refusals(refused, levels, terms.max_size, key)
+        violations += unfair if terms.honest else []
+        limits += [] if terms.honest else [each._replace(rule=SPURIOUS) for each in unfair]
     return Judgement(
         sorted(violations, key=lambda each: each.time),
         sorted(limits, key=lambda each: each.time),
@@ -124,32 +138,40 @@ def _possibly_until(lease: _Lease, terms: Terms) -> float:
     return min(released.returned, lease.latest)
 
 
-def _surely_until(lease: _Lease, terms: Terms, despite_losses: bool) -> float:
-    """Until when its holder has it, as far as was promised."""
-    until = lease.earliest if lease.released is None else min(lease.released.called, lease.earliest)
-    if despite_losses:
-        return until
-    since = lease.acquired.returned
-    lost = (loss.instant for loss in terms.losses if since <= loss.instant and since > loss.instant - loss.missing)
-    return min(until, min(lost, default=math.inf))
+def _surely_until(lease: _Lease) -> float:
+    """Until when its holder has it."""
+    return lease.earliest if lease.released is None else min(lease.released.called, lease.earliest)
 
 
-def _grants(leases: Sequence[_Lease], terms: Terms, key: str) -> tuple[list[Violation], list[Violation], int]:
-    """Where too many were granted: what breaks the promise, what a loss of writes explains, and the most at once."""
-    wrong, most = _too_many(leases, terms, key, despite_losses=False)
-    if not terms.losses:
-        return wrong, [], most
-    at_all, most = _too_many(leases, terms, key, despite_losses=True)
+def _promised_until(lease: _Lease, terms: Terms, removed: Mapping[str, float]) -> float:
+    """Until when its holder has it as far as that was promised."""
+    acquired = lease.acquired
+    lost = (
+        loss.instant
+        for loss in terms.losses
+        if acquired.called < loss.instant and acquired.returned > loss.instant - loss.missing
+    )
+    return min(_surely_until(lease), min(lost, default=math.inf), removed.get(acquired.token, math.inf))
+
+
+def _grants(
+    leases: Sequence[_Lease], terms: Terms, key: str, removed: Mapping[str, float]
+) -> tuple[list[Violation], list[Violation], int]:
+    """Where too many were granted: what breaks the promise, what is a limit, and the most at once."""
+    at_all, most = _too_many([(lease, _surely_until(lease)) for lease in leases], terms, key)
+    if not terms.losses and not removed:
+        return at_all, [], most
+    wrong, _ = _too_many([(lease, _promised_until(lease, terms, removed)) for lease in leases], terms, key)
     known = {each.time for each in wrong}
-    lost = [each._replace(rule='lost writes') for each in at_all if each.time not in known]
-    return wrong, lost, most
+    rule = LOST_WRITES if terms.losses else NOT_ITS_OWN
+    return wrong, [each._replace(rule=rule) for each in at_all if each.time not in known], most
 
 
-def _too_many(leases: Sequence[_Lease], terms: Terms, key: str, despite_losses: bool) -> tuple[list[Violation], int]:
+def _too_many(leases: Iterable[tuple[_Lease, float]], terms: Terms, key: str) -> tuple[list[Violation], int]:
+    """Where more than ``max_size`` had a slot, each from the return of its acquire to the given instant."""
     changes: list[tuple[float, int, str]] = []
-    for lease in leases:
-        since, until = lease.acquired.returned, _surely_until(lease, terms, despite_losses)
-        if since < until:
+    for lease, until in leases:
+        if (since := lease.acquired.returned) < until:
             changes += [(since, 1, lease.acquired.token), (until, -1, lease.acquired.token)]
     found: list[Violation] = []
     holders: dict[str, None] = {}
@@ -163,32 +185,28 @@ def _too_many(leases: Sequence[_Lease], terms: Terms, key: str, despite_losses: 
         most = max(most, len(holders))
         if len(holders) > terms.max_size:
             names = ', '.join(list(holders)[-TOLD_AT_MOST:])
-            found.append(
-                Violation(
-                    'grants',
-                    instant,
-                    f'{len(holders)} hold a slot{_named(key)} at once, where {terms.max_size} may: {names}',
-                )
-            )
+            words = f'{len(holders)} hold a slot{_named(key)} at once, where {terms.max_size} may: {names}'
+            found.append(Violation('grants', instant, words))
     return found, most
 
 
-def _release(lease: _Lease, terms: Terms) -> tuple[list[Violation], bool]:
-    """What is wrong with its release, and whether the store lost it before."""
+def _release(lease: _Lease, terms: Terms) -> list[Violation]:
+    """What is wrong with its release."""
     released = lease.released
     if released is None or released.answer not in (RELEASED, TOO_LATE):
-        return [], False
+        return []
     token, key = released.token, _named(released.key)
     if released.answer == RELEASED:
         if released.called < lease.latest:
-            return [], False
+            return []
         words = f'{token} released a slot{key} that had expired at {lease.latest:.6g} s at the latest'
-        return [Violation('own release', released.returned, words)], False
+        return [Violation('own release', released.returned, words)]
     if released.returned >= lease.earliest or released.repeated:
-        return [], False
+        return []
     lost = any(lease.acquired.called < loss.instant <= released.returned for loss in terms.losses)
+    rule = LOST_WRITES if lost else 'own release' if terms.owned else NOT_ITS_OWN
     words = f'{token} found its slot{key} gone, which expires at {lease.earliest:.6g} s at the earliest'
-    return [Violation('lost writes' if lost else 'own release', released.returned, words)], lost
+    return [Violation(rule, released.returned, words)]
 
 
 def _levels(changes: Iterable[tuple[float, int]]) -> list[tuple[float, int]]:

@@ -1,26 +1,29 @@
 """Whether a whole history of calls is linearizable, as far as can be told in reasonable time.
 
 :mod:`simulations.exploring.monitor` follows all ways in which it can have happened.  Each call under way doubles them
-at worst, and one of unknown outcome is under way for ever; so the judgement of a pool ends where ``MOST_PENDING`` are,
-or the store loses writes, or its clock jumps, and says so.
+at worst, and one of unknown outcome is under way until nothing of it can happen any more; so the judgement of a pool
+ends where the ways are more than ``MOST_WAYS`` at once, or the store loses writes, or its clock jumps, and says so.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from simulations.checks import Violation
+from simulations.exploring.monitor import Call as Pending
 from simulations.exploring.monitor import Monitor
-from simulations.judging.calls import FAILED, GRANTED, RELEASED, UNKNOWN, Call
+from simulations.judging.calls import ACQUIRE, FAILED, GRANTED, RELEASE, RELEASED, UNKNOWN, Call
 from simulations.judging.terms import Terms
 
 
-MOST_PENDING = 8
-MOST_CALLS = 20_000
-"""Of each pool."""
+MOST_WAYS = 32_768
+"""At once, reckoned as the states in which the pool can be, each doubled by every call under way."""
+MOST_LOOKED_AT = 2_000_000
+"""In all, of each pool."""
 _TICKS = 1_000_000_000
 """Instants are whole nanoseconds here: seconds left that are counted down stay exact."""
+_AGAIN = 'acquire again'
 _FOR_EVER = 1 << 62
 
 
@@ -42,8 +45,12 @@ class Linearity(NamedTuple):
 
 class _Event(NamedTuple):
     tick: int
-    returns: bool
+    happens: int
     call: Call
+
+
+_CALLED, _RETURNED, _SETTLED = range(3)
+"""At one instant in this order, which allows the most orders of the calls."""
 
 
 def linearizable(calls: Sequence[Call], terms: Terms) -> Linearity:
@@ -72,22 +79,20 @@ def _pool(calls: Sequence[Call], terms: Terms) -> Linearity:
     life = _FOR_EVER if terms.slot_exp is None else round(terms.slot_exp * _TICKS)
     monitor = Monitor.start(terms.max_size, life, terms.honest)
     ends = _end(terms)
-    now, judged = None, 0
+    now, judged, looked_at = None, 0, 0
     for event in _events(calls):
         if ends is not None and event.tick >= ends:
             return Linearity(None, judged, len(calls), 'the store lost writes, or its clock jumped')
-        if len(monitor.pending) >= MOST_PENDING:
-            instant = event.tick / _TICKS
-            return Linearity(
-                None, judged, len(calls), f'{len(monitor.pending)} calls were under way at once at {instant:.6g} s'
-            )
-        if judged >= MOST_CALLS:
-            return Linearity(None, judged, len(calls), f'the first {MOST_CALLS:,} are')
+        ways = len(monitor.states) << len(monitor.pending)
+        looked_at += ways
+        if ways > MOST_WAYS or looked_at > MOST_LOOKED_AT:
+            words = f'{len(monitor.pending)} calls were under way at once' if ways > MOST_WAYS else 'that was enough'
+            return Linearity(None, judged, len(calls), f'{words} at {event.tick / _TICKS:.6g} s')
         if now is not None and event.tick > now:
             monitor = monitor.passed(event.tick - now)
         now = event.tick
         monitor, wrong = _take(monitor, event)
-        judged += event.returns
+        judged += event.happens == _RETURNED
         if wrong is not None:
             return Linearity(Violation('linearizability', event.call.returned, wrong), judged, len(calls))
     return Linearity(None, len(calls), len(calls))
@@ -99,11 +104,19 @@ def _end(terms: Terms) -> int | None:
     return min(map(_tick, [*instants, *terms.clock.jumps]), default=None)
 
 
-def _events(calls: Sequence[Call]) -> Iterator[_Event]:
-    events = [_Event(_tick(call.called), False, call) for call in calls]
-    events += [_Event(_tick(call.returned), True, call) for call in calls if not math.isinf(call.returned)]
-    # At one instant calls come before returns: that allows the most orders.
-    yield from sorted(events, key=lambda event: (event.tick, event.returns))
+def _events(calls: Sequence[Call]) -> list[_Event]:
+    events = [_Event(_tick(call.called), _CALLED, call) for call in calls]
+    events += [_Event(_tick(call.returned), _RETURNED, call) for call in calls if not math.isinf(call.returned)]
+    for call in calls:
+        if (call.answer == UNKNOWN or _may_come_again(call)) and not math.isinf(call.settled):
+            since = call.settled if math.isinf(call.returned) else max(call.settled, call.returned)
+            events.append(_Event(_tick(since), _SETTLED, call))
+    return sorted(events, key=lambda event: event[:2])
+
+
+def _may_come_again(call: Call) -> bool:
+    """Whether its driver asked twice, and the network may yet bring what it asked first."""
+    return call.what == ACQUIRE and call.repeated and call.settled > call.returned
 
 
 def _tick(instant: float) -> int:
@@ -112,10 +125,30 @@ def _tick(instant: float) -> int:
 
 def _take(monitor: Monitor, event: _Event) -> tuple[Monitor, str | None]:
     call = event.call
-    if not event.returns:
-        return monitor.call(call.what, call.token), None
+    if event.happens == _CALLED:
+        monitor = monitor.call(call.what, call.token)
+        if call.what == ACQUIRE and call.answer in (UNKNOWN, FAILED):
+            # It is undone in the end, as far as that goes.
+            monitor = monitor.call(RELEASE, call.token)
+            if call.answer == UNKNOWN and call.repeated:
+                monitor = monitor.call(_AGAIN, call.token)
+        return monitor, None
+    if event.happens == _SETTLED:
+        return _settle(monitor, call.token, (call.what, RELEASE, _AGAIN)), None
     if call.answer == UNKNOWN:
         return monitor, None
     if call.answer == FAILED:
-        return monitor.failed(call.token, undone=True), None
-    return monitor.returned(call.what, call.token, call.answer in (GRANTED, RELEASED), call.repeated)
+        return _settle(monitor.failed(call.token, undone=True), call.token, (RELEASE,)), None
+    monitor, wrong = monitor.returned(call.what, call.token, call.answer in (GRANTED, RELEASED), call.repeated)
+    if _may_come_again(call):
+        monitor = monitor.call(_AGAIN, call.token)
+    return monitor, wrong
+
+
+def _settle(monitor: Monitor, token: str, whats: Sequence[str]) -> Monitor:
+    """What of these has not happened by now never will."""
+    over = {Pending(what, token) for what in whats}
+    states = frozenset(
+        state._replace(done=frozenset(done for done in state.done if done[0] not in over)) for state in monitor.ways()
+    )
+    return monitor._replace(pending=monitor.pending - over, states=states)

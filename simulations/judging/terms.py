@@ -69,6 +69,7 @@ class Terms(NamedTuple):
         max_size: slots of each pool.
         slot_exp: life of a slot in seconds, ``None`` for ever.
         honest: whether a refusal says that the pool was full at some instant of the call.
+        owned: whether a release frees no slot but its own, whatever the network does.
         clock: the store's.
         losses: when it lost writes: what was promised of these ends there.
         margin: seconds by which a slot may expire early, for clocks that do not go quite equally fast.
@@ -77,6 +78,7 @@ class Terms(NamedTuple):
     max_size: int
     slot_exp: float | None
     honest: bool = True
+    owned: bool = True
     clock: StoreClock = StoreClock()
     losses: tuple[Loss, ...] = ()
     margin: float = 0.0

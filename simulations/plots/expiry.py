@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from simulations.colours import HELD, LIMIT, OCCUPANCY, RUNNING
 from simulations.holders import Holders
+from simulations.plots.bands import draw_bands
 from simulations.plots.close_up import CloseUp, Counts, PoolCounts, choose, counts
 from simulations.plots.frame import letters, new_axes, set_title
 from simulations.report import time_unit
@@ -60,6 +61,7 @@ def plot_expiry(result: 'Result', ax: Axes | None = None, job: int | None = None
     ax.vlines([at_expiry, at_end], -0.25, bottom, color=LIMIT, linestyle=':', linewidth=0.8, zorder=0)
     ax.set_ylim(bottom + 0.35, -1.25)
     ax.set_xlim(-0.03 * width, width * (1 + beside / wide))
+    draw_bands(ax, result.episodes, (granted, last), granted, length)
     ax.set_yticks([*range(len(rows)), *ticks], [*rows, *ticks.values()])
     ax.set_ylabel('slots, bodies (below); holders (above)')
     ax.set_xlabel(f'{unit} since job {holders.jobs[close.late]} acquired its slot')

@@ -9,7 +9,9 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from simulations.colours import DEAD, HELD, LIMIT, OCCUPANCY, RUNNING
+from simulations.faults import LOSING
 from simulations.holders import Holders
+from simulations.plots.bands import draw_bands
 from simulations.plots.frame import count, legend_below, new_axes, set_title
 from simulations.refusals import Leave
 from simulations.report import duration, time_unit
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 HOLDERS_SHOWN = 30
+_SEEN = 0.01
+"""Of the width of a picture: what is shorter is hardly seen."""
 _LATE = 10_000
 """So many times its length from the first arrival, a window has a beginning of its own: digits would not fit."""
 
@@ -57,11 +61,12 @@ def plot_slots(
     refusals = result.whole.refusals()
     refusals = refusals[(first <= refusals) & (refusals <= last)]
     entries = [
-        *_draw_holders(ax, shown, (first, last), (origin, length)),
+        *_draw_holders(ax, shown, (first, last), (origin, length), _gone(result)),
         *_mark(ax, (refusals - origin) / length, np.full(len(refusals), rows), *_refusal(result)),
     ]
     ax.set_xlim((first - origin) / length, (last - origin) / length)
     ax.set_ylim(rows + 0.8, -0.8)
+    entries += draw_bands(ax, result.episodes, (first, last), origin, length)
     ax.ticklabel_format(axis='x', style='plain', useOffset=False)
     ax.set_yticks(range(rows), [f'job {job}' for job in shown.jobs.tolist()], fontsize=7)
     ax.set_xlabel(f'{unit} since {since}')
@@ -76,7 +81,7 @@ def plot_slots(
 
 
 def _draw_holders(
-    ax: Axes, shown: Holders, window: tuple[float, float], scale: tuple[float, float]
+    ax: Axes, shown: Holders, window: tuple[float, float], scale: tuple[float, float], gone: str
 ) -> list[Patch | Line2D]:
     """Bars and symbols; returns what a legend is to name."""
     (first, last), (origin, length) = window, scale
@@ -84,7 +89,9 @@ def _draw_holders(
     # What goes on when the events end, goes on beyond the window.
     beyond = max([last, *shown.granted])
     slot_end, body_end = (np.where(np.isnan(end), beyond, end) for end in (shown.slot_until, shown.body_until))
-    overran, crashed, abandoned = shown.overran, shown.crashed, shown.abandoned
+    overran, crashed = shown.overran, shown.crashed
+    # A release on its way is no slot that nobody uses, if one cannot see it.
+    abandoned = shown.abandoned & (crashed | (slot_end - body_end > _SEEN * (last - first)))
     ended = ~np.isnan(shown.body_until) & ~crashed
 
     def bars(which: NDArray[np.bool_], begins: Floats, ends: Floats, label: str, **style: str) -> list[Patch]:
@@ -104,7 +111,7 @@ def _draw_holders(
     return [
         *bars(everyone, shown.granted, np.minimum(slot_end, body_end), held, facecolor=HELD, edgecolor=OCCUPANCY),
         *released,
-        *marks(overran, slot_end, 'slot expired', 'X'),
+        *marks(overran, slot_end, gone, 'X'),
         *bars(overran, slot_end, body_end, 'still running', facecolor='white', edgecolor=RUNNING, hatch='////'),
         *marks(ended & overran, body_end, 'released late', 'o', 'white'),
         *marks(crashed, body_end, 'crashed', '*'),
@@ -137,6 +144,12 @@ def _mark(
 
 def _refusal(result: 'Result') -> tuple[str, str, str]:
     return 'job refused' if isinstance(result.on_refusal, Leave) else 'attempt refused', 'v', RUNNING
+
+
+def _gone(result: 'Result') -> str:
+    """What befell a slot whose body still ran."""
+    lost = any(episode.kind in LOSING for episode in result.episodes)
+    return 'slot expired, or lost by the store' if lost else 'slot expired'
 
 
 def _kept(result: 'Result') -> tuple[float, float]:

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from simulations.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, QUIET, RUNNING, THEORY
-from simulations.expectation import expect
 from simulations.plots.frame import head, html_image, new_axes, plain_title
 from simulations.sweeps.plots import plot_trade_off
 
@@ -36,14 +35,7 @@ def plot_sizing(sizing: 'Sizing', ax: Axes | None = None) -> Axes:
     scenario = sizing.scenario
     workload = scenario.workload()
     every = np.unique(np.linspace(sizes[0], sizes[-1], 200).astype(int))
-    expected = (
-        [
-            expect(workload, int(size), scenario.slot_exp, scenario.on_refusal, scenario.crash_probability)
-            for size in every
-        ]
-        if sizing.max_size_theory is not None
-        else []
-    )
+    expected = [scenario.expect(int(size), workload) for size in every] if sizing.max_size_theory is not None else []
     of_attempts = sizing.curve[sizing.max_size].point.of_attempts
     told = [
         (size, each.attempts_refusal_share if of_attempts else each.refusal_share)

@@ -256,12 +256,10 @@ def _around(found: int, peak: int, unstable: int, count: int) -> Iterable[int]:
 
 def _theory(scenario: Scenario, target: float, peak: int) -> int | None:
     """The smallest size by theory, where it applies; by halves, as the share falls with the size."""
-    from simulations.expectation import expect
-
     workload = scenario.workload()
 
     def enough(max_size: int) -> bool | None:
-        expected = expect(workload, max_size, scenario.slot_exp, scenario.on_refusal, scenario.crash_probability)
+        expected = scenario.expect(max_size, workload)
         if isinstance(expected, str):
             return None
         share = expected.attempts_refusal_share if scenario.on_refusal.endless else expected.refusal_share

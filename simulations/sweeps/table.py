@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulations.estimates import CONFIDENCE, RARE, at_least_zero, bounded_share
-from simulations.expectation import expect
 from simulations.figures import weighted_mean
 from simulations.intervals import Interval, ratio_interval
 from simulations.scenario import Scenario
@@ -196,10 +195,7 @@ def make_point(values: Mapping[str, Value], scenario: Scenario, outcomes: Sequen
     figures = [outcome.figures for outcome in outcomes]
     granted, recovered = sum(f.granted for f in figures), sum(f.recovered for f in figures)
     lengths = [f.last - f.first for f in figures]
-    theory = expect(
-        scenario.workload(), scenario.max_size, scenario.slot_exp, scenario.on_refusal, scenario.crash_probability
-    )
-
+    theory = scenario.expect()
     of_attempts = scenario.on_refusal.endless
     share_theory = None
     if not isinstance(theory, str):

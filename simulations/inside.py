@@ -1,0 +1,163 @@
+"""Look into a store from outside: which slots it really holds, whatever a protocol says; and take its writes away.
+
+For simulations with faults: what the store counts is observed after each command, not believed, and a restart or a
+failover puts an older state in place of the present one.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from py_cachify import MemoryClient
+from py_cachify.backends.base import Backend
+from py_cachify.backends.memory import MemoryBackend
+from py_cachify.backends.plain import PlainBackend
+from py_cachify.backends.redis import RedisBackend
+from py_cachify.commands import Command
+from py_cachify.protocols import SlotProtocol, slot_name
+from simulations.broken.commands import KeyValues
+
+
+Slots = Mapping[str, float]
+"""Tokens, each with the instant by the store's clock at which its slot expires; infinite: never."""
+Clock = Callable[[], float]
+
+_A_DAY = 86_400_000
+"""In milliseconds: how long a server keeps what a run that was killed left, see virtual_clock.lua."""
+
+
+class Inside(Protocol):
+    """A store of pools that can be looked into.
+
+    Attributes:
+        protocol: how slots are taken there.
+    """
+
+    protocol: SlotProtocol
+
+    def perform(self, command: Command[Any], own_now: float) -> Any:
+        """Carry out a command for a client whose own clock says ``own_now``."""
+        ...
+
+    def slots(self, key: str, max_size: int) -> dict[str, float]:
+        """The slots of a pool; those that expired and were not removed yet among them."""
+        ...
+
+    def put(self, key: str, slots: Slots, max_size: int) -> None:
+        """Make these the slots of a pool."""
+        ...
+
+    def forget_scripts(self) -> None:
+        """As a server that was restarted."""
+        ...
+
+
+class InMemory:
+    """The library's own store in memory."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._client = MemoryClient(clock)
+        self._backend: Backend = MemoryBackend(self._client)
+        self.protocol = self._backend.protocol
+
+    def perform(self, command: Command[Any], own_now: float) -> Any:  # noqa: ARG002 - the store has a clock of its own
+        return self._backend.perform(command)
+
+    def slots(self, key: str, max_size: int) -> dict[str, float]:  # noqa: ARG002
+        return dict(self._client._slots.live.get(key, ()))  # noqa: SLF001 - it is for those outside that there is no way
+
+    def put(self, key: str, slots: Slots, max_size: int) -> None:
+        for token in self.slots(key, max_size):
+            self._client._slots.remove(key, token)  # noqa: SLF001
+        for token, until in slots.items():
+            self._client._slots.add(key, token, until)  # noqa: SLF001
+
+    def forget_scripts(self) -> None:
+        """It has none."""
+
+
+class OnNames:
+    """The plain contract, on names in memory."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._client = MemoryClient(clock)
+        self._backend: Backend = PlainBackend(self._client)
+        self.protocol = self._backend.protocol
+
+    def perform(self, command: Command[Any], own_now: float) -> Any:  # noqa: ARG002
+        return self._backend.perform(command)
+
+    def slots(self, key: str, max_size: int) -> dict[str, float]:
+        names = (slot_name(key, index) for index in range(max_size))
+        live, values = self._client._names.live, self._client._values  # noqa: SLF001
+        return {values[name]: live[name][name] for name in names if name in live}
+
+    def put(self, key: str, slots: Slots, max_size: int) -> None:
+        taken = {self._client._values.get(slot_name(key, index)): index for index in range(max_size)}  # noqa: SLF001
+        free = [index for index in range(max_size) if index not in {taken.get(token) for token in slots}]
+        for index in range(max_size):
+            self._client._names.remove(name := slot_name(key, index), name)  # noqa: SLF001
+            self._client._values.pop(name, None)  # noqa: SLF001
+        for token, until in slots.items():
+            # One that is there stays at its place; its holder knows it by that.
+            name = slot_name(key, taken[token] if token in taken else free.pop())
+            self._client._names.add(name, name, until)  # noqa: SLF001
+            self._client._values[name] = token  # noqa: SLF001
+
+    def forget_scripts(self) -> None:
+        """It has none."""
+
+
+class OnServer:
+    """The shipped scripts, on a server or fakeredis."""
+
+    def __init__(self, client: Any, clock: Clock) -> None:
+        self._client = client
+        self._backend: Backend = RedisBackend(client, clock)
+        self.protocol = self._backend.protocol
+
+    def perform(self, command: Command[Any], own_now: float) -> Any:  # noqa: ARG002
+        return self._backend.perform(command)
+
+    def slots(self, key: str, max_size: int) -> dict[str, float]:  # noqa: ARG002
+        found = self._client.zrange(key, 0, -1, withscores=True)
+        return {member.decode() if isinstance(member, bytes) else member: score for member, score in found}
+
+    def put(self, key: str, slots: Slots, max_size: int) -> None:  # noqa: ARG002
+        self._client.delete(key)
+        if slots:
+            self._client.zadd(key, dict(slots))
+            self._client.pexpire(key, _A_DAY)
+
+    def forget_scripts(self) -> None:
+        self._client.script_flush()
+
+
+class OnKeyValues:
+    """One of the broken pools, on the server that they are written for."""
+
+    def __init__(self, protocol: SlotProtocol, clock: Clock) -> None:
+        self._server = KeyValues()
+        self._clock = clock
+        self.protocol = protocol
+
+    def perform(self, command: Command[Any], own_now: float) -> Any:
+        return self._server.perform(command, self._clock(), own_now)
+
+    def slots(self, key: str, max_size: int) -> dict[str, float]:
+        found = dict(self._server.sets.get(key, ()))
+        for name in (key, *(slot_name(key, index) for index in range(max_size))):
+            value, until = self._server.values.get(name, (None, None))
+            if isinstance(value, str):
+                found[value] = math.inf if until is None else until
+        return found
+
+    def put(self, key: str, slots: Slots, max_size: int) -> None:
+        if slots:
+            raise ValueError('a broken pool can lose all its writes, and no part of them')
+        for name in (key, *(slot_name(key, index) for index in range(max_size))):
+            self._server.sets.pop(name, None)
+            self._server.values.pop(name, None)
+
+    def forget_scripts(self) -> None:
+        """It has none."""

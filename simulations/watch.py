@@ -1,0 +1,77 @@
+"""What is made of the events of a run while it goes on: figures, course, hash, a telling part, the history."""
+
+from typing import Any, NamedTuple
+
+from simulations.checks import Violation
+from simulations.estimates import Estimates, estimate
+from simulations.figures import Figures, Tally
+from simulations.history import Block, Digest, Event, History
+from simulations.holders import PartKeeper
+from simulations.levels import Levels
+from simulations.recorder import Recorder
+from simulations.series import SeriesMaker
+from simulations.timeline import Timeline
+
+
+class Watch:
+    """Takes the events of a run block by block.
+
+    Args:
+        keep: keep every event as well.
+
+    Attributes:
+        recorder: where to note events.
+        tally: to be told how long jobs waited.
+    """
+
+    def __init__(self, keep: bool) -> None:
+        self._names: list[str] = []
+        self.history = History(self._names) if keep else None
+        self.tally, self.series, self.timeline = Tally(), SeriesMaker(), Timeline()
+        self.parts, self._digest, self._levels = PartKeeper(), Digest(), Levels()
+        self.recorder = Recorder([self._take], self._names)
+
+    def _take(self, block: Block) -> None:
+        spans = self._levels.spans(block)
+        self.tally.add(spans)
+        self.series.add(spans)
+        self.timeline.add(spans)
+        self.parts.add(block)
+        self._digest.add(block)
+        if self.history is not None:
+            self.history.add(block)
+
+    def figures(self, max_size: int, recoveries: tuple[int, float, float]) -> Figures:
+        """The numbers so far; ``recoveries`` as :class:`simulations.checks.Model` counts them."""
+        return self.tally.figures(len(self._names), max_size, recoveries)
+
+    def estimates(self, steady: bool, memoryless: bool) -> Estimates:
+        """What they say of the long run, see :func:`simulations.estimates.estimate`."""
+        return estimate(self.series.series(), steady, memoryless)
+
+    def of_result(self) -> dict[str, Any]:
+        """The fields of a :class:`simulations.Result` that come of the events alone."""
+        return {
+            'occupancy_shares': self.tally.occupancy_shares(),
+            'overrun_shares': self.tally.overrun_shares(),
+            'timeline': self.timeline,
+            'part': self.parts.part(),
+            'history_hash': self._digest.hexdigest(self._names),
+            'kept': self.history,
+        }
+
+
+class Ran(NamedTuple):
+    """A run that is over.
+
+    Attributes:
+        watch: what happened.
+        recoveries: for how many seconds each recovered slot was used by nobody: how many, their sum, the longest.
+        violations: promises that were broken, in order of time.
+        events: the last ones before the first of these, where they were kept.
+    """
+
+    watch: Watch
+    recoveries: tuple[int, float, float]
+    violations: list[Violation]
+    events: list[Event]
