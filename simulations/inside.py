@@ -22,6 +22,8 @@ Slots = Mapping[str, float]
 """Tokens, each with the instant by the store's clock at which its slot expires; infinite: never."""
 Clock = Callable[[], float]
 
+AGAIN = ' at '
+"""Between a token and where its slot is, if that is not its first: under the plain contract it may have taken two."""
 _A_DAY = 86_400_000
 """In milliseconds: how long a server keeps what a run that was killed left, see virtual_clock.lua."""
 
@@ -90,7 +92,12 @@ class OnNames:
     def slots(self, key: str, max_size: int) -> dict[str, float]:
         names = (slot_name(key, index) for index in range(max_size))
         live, values = self._client._names.live, self._client._values  # noqa: SLF001
-        return {values[name]: live[name][name] for name in names if name in live}
+        found: dict[str, float] = {}
+        for name in names:
+            if name in live:
+                token = values[name]
+                found[f'{token}{AGAIN}{name}' if token in found else token] = live[name][name]
+        return found
 
     def put(self, key: str, slots: Slots, max_size: int) -> None:
         taken = {self._client._values.get(slot_name(key, index)): index for index in range(max_size)}  # noqa: SLF001
@@ -98,7 +105,8 @@ class OnNames:
         for index in range(max_size):
             self._client._names.remove(name := slot_name(key, index), name)  # noqa: SLF001
             self._client._values.pop(name, None)  # noqa: SLF001
-        for token, until in slots.items():
+        for known, until in slots.items():
+            token = known.partition(AGAIN)[0]
             # One that is there stays at its place; its holder knows it by that.
             name = slot_name(key, taken[token] if token in taken else free.pop())
             self._client._names.add(name, name, until)  # noqa: SLF001

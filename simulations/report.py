@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simulations.checks import Violation
+from simulations.figures import Figures
 from simulations.intervals import Interval
-from simulations.judging import Judgement
+from simulations.judging import Judged
 from simulations.refusals import Leave
 from simulations.shares import quantile
 
@@ -38,6 +39,8 @@ def rows(result: 'Result') -> list[tuple[str, str]]:
     ]
     if result.crash_probability or figures.crashed:
         table.append(('crashed', _crashed(result)))
+    elif figures.recovered:
+        table.append(('recovered', f'{figures.recovered:,} slots that nobody used came back{_came_back(figures)}'))
     if result.judgement is not None:
         table += _faulty(result, result.judgement)
     table.append(('theory', result.theory.formula if result.theory else f'does not apply. {result.why_no_theory}'))
@@ -120,13 +123,16 @@ def _overrun(result: 'Result') -> str:
 def _crashed(result: 'Result') -> str:
     figures = result.figures
     words = f'{figures.crashed:,} holders; {figures.recovered:,} slots came back'
-    if figures.recovered:
-        words += f' {figures.recovery_mean:.4g} s after it on average, {figures.recovery_longest:.4g} s at most'
+    words += _came_back(figures) if figures.recovered else ''
     lost = figures.crashed - figures.recovered
-    return words if not lost else f'{words}, {lost:,} never will: slots do not expire'
+    return f'{words}, {lost:,} never will: slots do not expire' if lost and result.slot_exp is None else words
 
 
-def _faulty(result: 'Result', judgement: Judgement) -> list[tuple[str, str]]:
+def _came_back(figures: Figures) -> str:
+    return f' {figures.recovery_mean:.4g} s later on average, {figures.recovery_longest:.4g} s at most'
+
+
+def _faulty(result: 'Result', judgement: Judged) -> list[tuple[str, str]]:
     """What is to be said of a run whose commands take time and go wrong."""
     figures, linearity = result.figures, result.linearity
     ways = f'{result.network}' if result.network is not None else 'commands take no time'

@@ -16,7 +16,7 @@ from simulations.figures import Figures
 from simulations.history import History
 from simulations.holders import Part
 from simulations.intervals import Interval
-from simulations.judging import Call, Judgement, Linearity
+from simulations.judging import Call, Judged, Linearity
 from simulations.network import Network
 from simulations.refusals import Leave, Retry
 from simulations.report import text
@@ -89,7 +89,7 @@ class Result:
     protocol: str | None = None
     episodes: Sequence[Episode] = field(default=(), repr=False)
     calls: Sequence[Call] = field(default=(), repr=False)
-    judgement: Judgement | None = field(default=None, repr=False)
+    judgement: Judged | None = field(default=None, repr=False)
     linearity: Linearity | None = field(default=None, repr=False)
     title: str | None = None
     lesson: str = ''

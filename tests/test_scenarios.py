@@ -12,12 +12,15 @@ def results() -> dict[str, Result]:
     return {name: Scenario.load(name).replay(history=False) for name in scenario_names()}
 
 
-def test_there_are_six_that_a_reader_recognises() -> None:
+def test_there_are_nine_that_a_reader_recognises() -> None:
     """Each with a title and one sentence of what it teaches."""
     assert scenario_names() == [
         'api-connection-limit',
         'crash-loop',
         'day-of-traffic',
+        'failover',
+        'flaky-network',
+        'long-pause',
         'nightly-batch',
         'slow-downstream',
         'worker-per-customer',
@@ -95,3 +98,36 @@ def test_a_scenario_is_run_as_often_as_it_says() -> None:
     assert result.estimates.refusal_share
     assert result.title == 'A day of traffic'
     assert 'Sized for the mean' in str(result)
+
+
+def test_six_bodies_run_in_a_pool_of_four_while_a_worker_stands_still(results: dict[str, Result]) -> None:
+    """Nobody is told that a slot is gone; the count of live slots never exceeds four."""
+    run = results['long-pause']
+
+    assert (run.figures.occupancy_peak, run.figures.running_peak) == (4, 6)
+    assert run.figures.overrun_peak == 2
+    assert 'six bodies run in a pool of four' in run.lesson
+
+
+def test_never_do_more_than_five_hold_a_slot_when_replies_are_lost(results: dict[str, Result]) -> None:
+    """What it costs is what the lesson says."""
+    run = results['flaky-network']
+
+    assert run.judgement is not None
+    assert (run.judgement.most, run.figures.occupancy_peak) == (5, 5)
+    assert (run.judgement.violations, run.judgement.limits) == ([], [])
+    assert run.figures.failed > 100
+    assert run.figures.recovered > 0
+    assert run.figures.recovery_longest <= 15.0
+
+
+def test_slots_that_a_replica_brings_back_are_used_by_nobody(results: dict[str, Result]) -> None:
+    """Until they expire the pool refuses more than it must: hardly a body runs while all slots are taken."""
+    run = Scenario.load('failover').replay()
+    after = [event for event in run.history if 55 < event.time < 65]
+    restored = [event for event in run.history if event.what == 'restored']
+
+    assert len(restored) >= 4
+    assert max(event.running for event in after) <= 3
+    assert min(event.occupancy for event in after) >= 6
+    assert {limit.rule for limit in run.judgement.limits} == {'lost writes'}  # type: ignore[union-attr]

@@ -194,6 +194,9 @@ def add_store(parser: argparse.ArgumentParser, audit: bool = True) -> None:
     )
     if audit:
         parser.add_argument('--audit', action='store_true', help='ask the store for its size after every event as well')
+        parser.add_argument(
+            '--twice', action='store_true', help='do it a second time with the same seed, and compare event by event'
+        )
 
 
 def add_folder(parser: argparse.ArgumentParser, what: str) -> None:

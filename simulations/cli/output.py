@@ -12,6 +12,7 @@ from simulations.checks import InvariantError
 from simulations.cli.options import BROKEN, KEPT, check_writable
 from simulations.results import Result
 from simulations.scenario import Scenario
+from simulations.twice import replay_twice
 
 
 if TYPE_CHECKING:
@@ -24,12 +25,15 @@ def run_and_report(scenario: Scenario, options: argparse.Namespace, words: list[
     out = sys.stderr if options.json == '-' else sys.stdout
     check_writable(options)
     try:
-        result = scenario.run(
-            store=options.store,
-            audit=options.audit,
-            history=options.csv is not None,
-            progress=True,
-        )
+        if options.twice:
+            result = replay_twice(lambda: scenario.replay(store=options.store, audit=options.audit, progress=True))
+        else:
+            result = scenario.run(
+                store=options.store,
+                audit=options.audit,
+                history=options.csv is not None,
+                progress=True,
+            )
     except InvariantError as violated:
         result = violated.result
         print(violated, file=sys.stderr)
@@ -38,6 +42,8 @@ def run_and_report(scenario: Scenario, options: argparse.Namespace, words: list[
         print(json.dumps(_figures(result, scenario), indent=2))
     print(result, file=out)
     print(f'  repeat it with: {shlex.join(["pool-sim", *words])}', file=out)
+    if options.twice and not result.violations:
+        print(f'  done twice: all {len(result.history):,} events are the same', file=out)
     for path in written:
         print(f'  wrote {path}', file=out)
     return BROKEN if result.violations else KEPT

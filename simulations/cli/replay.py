@@ -105,5 +105,6 @@ def run_words(options: argparse.Namespace, scenario: Scenario) -> list[str]:
     given = vars(options)
     names = ('retry', 'back_off', 'longest_pause', 'jitter', 'tries', 'crash', 'replications', 'half_width')
     told = {name: given[name] for name in names if name in given}
-    told |= {'store': options.store, 'seed': scenario.seed, 'audit': given.get('audit', False)}
+    told |= {'store': options.store, 'seed': scenario.seed}
+    told |= {name: given.get(name, False) for name in ('audit', 'twice')}
     return faulty_words(given) + words(told)

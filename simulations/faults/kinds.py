@@ -18,7 +18,7 @@ from simulations.holding import Holding, number
 from simulations.holding.given import as_holding
 
 
-Workers = Literal['one', 'all'] | tuple[int, ...]
+Workers = Literal['one', 'all'] | int | tuple[int, ...]
 
 SHORTEST_INTERVAL = 1e-6
 """In seconds, on average: with shorter ones between two faults a run would not end."""
@@ -112,6 +112,7 @@ class Fault:
 @dataclass(frozen=True, kw_only=True)
 class _OfWorkers(Fault):
     workers: Workers = 'one'
+    """Their numbers from 0, ``'one'`` who is drawn each time, or ``'all'``."""
 
     @property
     def random(self) -> bool:
@@ -133,7 +134,7 @@ class _OfWorkers(Fault):
         """The numbers of the workers whom it befalls this time, of so many."""
         if self.workers == 'one':
             return (stream.randrange(count),)
-        return tuple(range(count)) if isinstance(self.workers, str) else self.workers
+        return self.workers if isinstance(self.workers, tuple) else tuple(range(count))
 
 
 @dataclass(frozen=True, kw_only=True)

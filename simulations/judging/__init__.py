@@ -15,7 +15,7 @@ from simulations.judging.calls import (
     read_calls,
     write_calls,
 )
-from simulations.judging.judge import Judgement, Seen, judge
+from simulations.judging.judge import TAKEN_TWICE, Judged, Seen, judge
 from simulations.judging.linear import Linearity, linearizable
 from simulations.judging.terms import Loss, StoreClock, Terms
 
@@ -25,10 +25,11 @@ __all__ = [
     'GRANTED',
     'REFUSED',
     'RELEASED',
+    'TAKEN_TWICE',
     'TOO_LATE',
     'UNKNOWN',
     'Call',
-    'Judgement',
+    'Judged',
     'Linearity',
     'Loss',
     'Seen',

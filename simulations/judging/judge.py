@@ -21,7 +21,12 @@ from simulations.judging.calls import FAILED, GRANTED, REFUSED, RELEASE, RELEASE
 from simulations.judging.terms import Terms
 
 
-LOST_WRITES, NOT_ITS_OWN, SPURIOUS = LIMITS = ('lost writes', 'not its own', 'spurious refusal')
+LOST_WRITES, NOT_ITS_OWN, SPURIOUS, TAKEN_TWICE = LIMITS = (
+    'lost writes',
+    'not its own',
+    'spurious refusal',
+    'taken twice',
+)
 """What is not promised, by name: of a store that loses writes; of the plain contract."""
 TOLD_AT_MOST = 8
 """Holders that a sentence names."""
@@ -39,7 +44,7 @@ class Seen(NamedTuple):
     removed: Mapping[str, float]
 
 
-class Judgement(NamedTuple):
+class Judged(NamedTuple):
     """What came of it.
 
     Attributes:
@@ -68,7 +73,7 @@ class _Lease(NamedTuple):
     latest: float
 
 
-def judge(calls: Sequence[Call], terms: Terms, seen: Seen | None = None) -> Judgement:
+def judge(calls: Sequence[Call], terms: Terms, seen: Seen | None = None) -> Judged:
     """Judge calls, in any order.
 
     Args:
@@ -110,7 +115,7 @@ def judge(calls: Sequence[Call], terms: Terms, seen: Seen | None = None) -> Judg
         unfair = _refusals(refused, levels, terms.max_size, key)
         violations += unfair if terms.honest else []
         limits += [] if terms.honest else [each._replace(rule=SPURIOUS) for each in unfair]
-    return Judgement(
+    return Judged(
         sorted(violations, key=lambda each: each.time),
         sorted(limits, key=lambda each: each.time),
         sum(map(len, leases.values())),

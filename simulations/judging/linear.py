@@ -19,7 +19,7 @@ from simulations.judging.terms import Terms
 
 MOST_WAYS = 32_768
 """At once, reckoned as the states in which the pool can be, each doubled by every call under way."""
-MOST_LOOKED_AT = 2_000_000
+MOST_LOOKED_AT = 400_000
 """In all, of each pool."""
 _TICKS = 1_000_000_000
 """Instants are whole nanoseconds here: seconds left that are counted down stay exact."""

@@ -14,12 +14,14 @@ from simulations.faults.episodes import Episode
 NAMED = 12
 """As many have their name beside them; of more only the legend tells."""
 _PALE = 0.3
+OVER_AREAS = 1.5
+"""Where bands lie over what is filled and under the lines."""
 _PAPER = {'facecolor': 'white', 'edgecolor': 'none', 'pad': 0.3, 'alpha': 0.7}
 _HATCHES = ('', '\\\\', '..', 'xx', '||', '--')
 
 
 def draw_bands(
-    ax: Axes, episodes: Sequence[Episode], window: tuple[float, float], origin: float, length: float
+    ax: Axes, episodes: Sequence[Episode], window: tuple[float, float], origin: float, length: float, zorder: float = 0
 ) -> list[Patch | Line2D]:
     """Draw the faults of ``window``, and return what a legend is to name.
 
@@ -29,6 +31,7 @@ def draw_bands(
         window: the first and the last instant of the picture, in seconds.
         origin: the instant at 0 of the axis.
         length: of the unit of the axis, in seconds.
+        zorder: what they lie over.
     """
     first, last = window
     seen = [each for each in episodes if each.first <= last and each.last >= first]
@@ -42,10 +45,10 @@ def draw_bands(
         # What is narrower than a line is drawn as one.
         if end - begin > 0.003 * (last - first) / length:
             style: dict[str, Any] = {'facecolor': FAULTS[place], 'alpha': _PALE, 'hatch': _HATCHES[place]}
-            ax.axvspan(begin, end, edgecolor='#555555', linewidth=0, zorder=0, **style)
+            ax.axvspan(begin, end, edgecolor='#555555', linewidth=0, zorder=zorder, **style)
             entries[label] = Patch(label=label, edgecolor='#555555', **style)
         else:
-            line = ax.axvline(begin, color=FAULTS[place], linestyle=':', linewidth=1.6, zorder=0)
+            line = ax.axvline(begin, color=FAULTS[place], linestyle=':', linewidth=1.6, zorder=zorder)
             entries.setdefault(label, Line2D([], [], color=line.get_color(), linestyle=':', linewidth=1.6, label=label))
         if len(seen) <= NAMED:
             ax.text(

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from simulations.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, RUNNING, RUNNING_BAND
-from simulations.plots.bands import draw_bands
+from simulations.plots.bands import OVER_AREAS, draw_bands
 from simulations.plots.frame import legend_below, new_axes, refused, set_title, whole_numbers
 from simulations.report import time_unit
 from simulations.timeline import Band, Envelope
@@ -63,7 +63,7 @@ def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
     ax.margins(x=0.01)
     if not figures.jobs:
         ax.set_xlim(0, 1)
-    bands = draw_bands(ax, result.episodes, (figures.first, figures.last), figures.first, length)
+    bands = draw_bands(ax, result.episodes, (figures.first, figures.last), figures.first, length, OVER_AREAS)
     set_title(ax, result, refused(result))
     legend_below(ax, [*ax.get_legend_handles_labels()[0], *bands])
     return ax

@@ -51,7 +51,7 @@ def plot_slots(
         last = first + 1.0
         there |= holders.granted == first
     within = holders.select(there)
-    shown = _sample(within, (first + last) / 2, most)
+    shown = _sample(within, (first + last) / 2, most, _SEEN * (last - first))
     rows = len(shown.jobs)
     ax = new_axes((9, 2 + 0.12 * max(4, rows))) if ax is None else ax
     unit, length = time_unit(last - first)
@@ -182,7 +182,8 @@ def _telling_window(result: 'Result', holders: Holders) -> tuple[float, float]:
     earliest, latest = _kept(result)
     moments = holders.slot_until[holders.overran]
     if not len(moments):
-        moments = holders.body_until[holders.crashed]
+        unused = holders.slot_until - holders.body_until
+        moments = holders.body_until[holders.crashed | (unused > _SEEN * (result.slot_exp or np.inf))]
     moments = np.sort(moments[(earliest <= moments) & (moments <= latest)])
     if len(moments) and result.slot_exp is not None:
         centre = float(moments[len(moments) // 2])
@@ -197,11 +198,11 @@ def _telling_window(result: 'Result', holders: Holders) -> tuple[float, float]:
     return max(earliest, float(around.granted[0])), min(latest, float(np.nanmax([fullest, *around.body_until])))
 
 
-def _sample(holders: Holders, centre: float, most: int) -> Holders:
-    """At most so many holders: some that overran or crashed near the middle, and of the others every length."""
+def _sample(holders: Holders, centre: float, most: int, seen: float) -> Holders:
+    """At most so many: some that overran, or left their slot, near the middle, and of the others every length."""
     if len(holders.jobs) <= most:
         return holders
-    special = holders.overran | holders.crashed
+    special = holders.overran | holders.crashed | (holders.slot_until - holders.body_until > seen)
     near = np.flatnonzero(special)
     near = near[np.argsort(np.abs(holders.slot_until[near] - centre), kind='stable')][: most // 3]
     others = np.flatnonzero(~special)

@@ -25,7 +25,7 @@ from simulations.history import (
     TAKEN,
     VANISHED,
 )
-from simulations.inside import Inside
+from simulations.inside import AGAIN, Inside
 from simulations.judging import Seen
 from simulations.recorder import BLOCK, Recorder
 
@@ -35,16 +35,22 @@ class Holder:
 
     Attributes:
         number: of the job.
+        token: with which it asked last.
         running: whether its body runs.
+        slots: how many are live that it took with this token.
+        taken: when it took the last one.
         left: when it was last known to want a slot.
     """
 
-    __slots__ = ('had', 'left', 'number', 'running')
+    __slots__ = ('had', 'left', 'number', 'running', 'slots', 'taken', 'token')
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.token = ''
         self.running = False
         self.had = False
+        self.slots = 0
+        self.taken = 0.0
         self.left = 0.0
 
 
@@ -122,8 +128,9 @@ class Ledger:
             self._recorder.key_names.append(key)
         return found
 
-    def knows(self, token: str, holder: Holder) -> None:
+    def asks(self, holder: Holder, token: str) -> None:
         """A job will ask for a slot with this token."""
+        holder.token, holder.slots, holder.had = token, 0, False
         self._holders[token] = holder
 
     def note(self, what: int, holder: Holder, pool: Pool) -> None:
@@ -135,18 +142,18 @@ class Ledger:
 
     # --- bodies
 
-    def began(self, holder: Holder, token: str, pool: Pool) -> None:
+    def began(self, holder: Holder, pool: Pool) -> None:
         """The body of a job begins, as it was told that it has a slot."""
         holder.running = True
         pool.running += 1
-        self.note(BEGAN if token in pool.slots else BEGAN_LATE, holder, pool)
+        self.note(BEGAN if holder.slots else BEGAN_LATE, holder, pool)
 
-    def ended(self, holder: Holder, token: str, pool: Pool, crashed: bool = False) -> None:
+    def ended(self, holder: Holder, pool: Pool, crashed: bool = False) -> None:
         """The body of a job is over, or crashed."""
         holder.running = False
         holder.left = self._env.now
         pool.running -= 1
-        self.note((CRASHED if crashed else ENDED) if token in pool.slots else OVERRAN, holder, pool)
+        self.note((CRASHED if crashed else ENDED) if holder.slots else OVERRAN, holder, pool)
 
     # --- slots
 
@@ -176,13 +183,14 @@ class Ledger:
             self.violations.append(Violation('occupancy', now, f'{len(found)} slots are live in the store ({where})'))
 
     def _gone(self, pool: Pool, token: str, expired: bool) -> None:
-        holder = self._holders[token]
+        holder, own = self._whose(token)
+        holder.slots -= own
         if not expired:
             self.removed[token] = self._env.now
-        if holder.running:
+        if holder.running and own and not holder.slots:
             self.note(EXPIRED if expired else VANISHED, holder, pool)
         elif expired:
-            unused = self._env.now - holder.left
+            unused = self._env.now - max(holder.left, holder.taken)
             count, whole, longest = self.recoveries
             self.recoveries = (count + 1, whole + unused, max(longest, unused))
             self.note(RECOVERED, holder, pool)
@@ -190,14 +198,22 @@ class Ledger:
             self.note(FREED, holder, pool)
 
     def _come(self, pool: Pool, token: str) -> None:
-        holder = self._holders[token]
-        if holder.had:
-            self.note(REGAINED if holder.running else RESTORED, holder, pool)
-        else:
+        holder, own = self._whose(token)
+        regained = holder.running and own and not holder.slots
+        holder.slots += own
+        holder.taken = self._env.now
+        if own and not holder.had:
             holder.had = True
-            holder.left = self._env.now
             self.note(TAKEN, holder, pool)
+        else:
+            self.note(REGAINED if regained else RESTORED, holder, pool)
         self._watch_for_end(pool, token)
+
+    def _whose(self, token: str) -> tuple[Holder, bool]:
+        """Whose slot it is, and whether that has not asked with another token since."""
+        known = token.partition(AGAIN)[0]
+        holder = self._holders[known]
+        return holder, holder.token == known
 
     def _watch_for_end(self, pool: Pool, token: str) -> None:
         until = pool.slots[token]

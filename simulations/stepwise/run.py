@@ -13,7 +13,7 @@ from py_cachify.commands import Steps
 from py_cachify.drivers import run
 from py_cachify.protocols import INDEXED, NOT_UNDONE, SlotProtocol
 from simulations.checks import EVENTS_SHOWN, Violation
-from simulations.events import moves_on
+from simulations.events import At, moves_on
 from simulations.exploring.clients import LostConnectionError
 from simulations.faults import Failover
 from simulations.history import FAILED as JOB_FAILED
@@ -25,6 +25,7 @@ from simulations.judging import (
     GRANTED,
     REFUSED,
     RELEASED,
+    TAKEN_TWICE,
     TOO_LATE,
     UNKNOWN,
     Call,
@@ -51,7 +52,7 @@ JOBS_SHOWN = 256
 class _Job(Holder):
     """A job on its way."""
 
-    __slots__ = ('arrival', 'asked', 'client', 'crash', 'holding', 'pauses', 'pool', 'settled', 'token')
+    __slots__ = ('arrival', 'asked', 'client', 'crash', 'holding', 'pauses', 'pool', 'settled')
 
     def __init__(self, number: int, arrival: float, holding: float, pool: Pool, client: int) -> None:
         super().__init__(number)
@@ -62,7 +63,6 @@ class _Job(Holder):
         self.crash: float | None = None
         self.asked = 0
         self.pauses: random.Random | None = None
-        self.token = ''
         self.settled = False
 
 
@@ -113,14 +113,15 @@ class StepwiseRun:
         self._over = env.event()
         self._calls: list[Call] = []
         self._violations: list[Violation] = []
+        self._limits: list[Violation] = []
 
     def _to_the_end(self, bar: 'tqdm[None]') -> None:
         """Let all jobs come and go, and all slots come back."""
         ledger, env = self._ledger, self._env
         self._bar = bar
         try:
-            self._incoming.start()
-            self._see_whether_over()
+            # What goes wrong at the first instant does so before the first job comes.
+            At(env, 0.0, lambda _: self._start(), At.AFTER_ALL_ENDS)
             env.run(until=self._over)
             self._accidents.over = True
             while ledger.waits or self._server.busy or any(worker.on_the_way for worker in self._workers):
@@ -132,6 +133,10 @@ class StepwiseRun:
             self.watch.recorder.hand_on()
             self._store.remove(map(ledger.name, ledger.pools.values()))
 
+    def _start(self) -> None:
+        self._incoming.start()
+        self._see_whether_over()
+
     def through(self, bar: 'tqdm[None]') -> Ran:
         """Run it to its end, and judge it."""
         with self._store.errors():
@@ -139,6 +144,8 @@ class StepwiseRun:
         clock, losses = StoreClock(self._server.jumps), tuple(self._server.losses)
         terms = Terms(self._max_size, self._life, self._honest, self._owned, clock, losses)
         self._judgement = judge(self._calls, terms, self._ledger.seen())
+        self._judgement.limits.extend(self._limits)
+        self._judgement.limits.sort(key=lambda limit: limit.time)
         self._linearity = linearizable(self._calls, terms)
         found = [*self._violations, *self._ledger.violations, *self._judgement.violations]
         if self._linearity.violation is not None:
@@ -186,7 +193,7 @@ class StepwiseRun:
             yield from self._work(job, worker)
         except simpy.Interrupt:
             if job.running:
-                self._ledger.ended(job, job.token, job.pool, crashed=True)
+                self._ledger.ended(job, job.pool, crashed=True)
             elif not job.settled:
                 self._note(JOB_FAILED, job)
         finally:
@@ -221,24 +228,23 @@ class StepwiseRun:
         if job.asked > 1:
             self.watch.tally.waited(self._env.now - job.arrival)
         job.settled = True
-        self._ledger.began(job, job.token, job.pool)
+        self._ledger.began(job, job.pool)
         if job.crash is not None:
             life = job.holding if self._slot_exp is None else min(job.holding, self._slot_exp)
             yield self._env.timeout(job.crash * life)
-            self._ledger.ended(job, job.token, job.pool, crashed=True)
+            self._ledger.ended(job, job.pool, crashed=True)
             return
         yield self._env.timeout(job.holding)
         yield from worker.awake()
-        self._ledger.ended(job, job.token, job.pool)
+        self._ledger.ended(job, job.pool)
         yield from self._call('release', job, worker, self._protocol.release(lease))
         self._look(job.pool)
 
     def _acquire(self, job: _Job, worker: Worker) -> Waiting:
         """Ask for a slot: the lease, ``None`` where the pool is full, ``False`` where nobody answers."""
         # A slot of an earlier attempt is never mistaken for this one's.
-        job.token = f'{job.number}.{job.asked}' if job.asked else str(job.number)
+        self._ledger.asks(job, f'{job.number}.{job.asked}' if job.asked else str(job.number))
         job.asked += 1
-        self._ledger.knows(job.token, job)
         steps = self._protocol.acquire(self._ledger.name(job.pool), job.token, self._max_size, self._slot_exp)
         lease = yield from self._call('acquire', job, worker, steps)
         self._look(job.pool)
@@ -289,8 +295,26 @@ class StepwiseRun:
             steps.close()
             repeated = len(requests) > commands
             self._calls.append(Call(what, job.token, called, returned, answer, job.pool.key, worker.number, repeated))
+            if returned < math.inf:
+                self._check_own(job, answer, requests)
             self._settle([request for request in requests if request.on_the_way])
         return result
+
+    def _check_own(self, job: _Job, answer: str, requests: list[Request]) -> None:
+        """Whoever failed, and undid it, has left nothing; and whoever was refused had nothing when that was decided."""
+        if not job.slots:
+            return
+        if answer == FAILED:
+            rule, words = 'undone', f'{job.token} failed and was undone, and its slot is still there'
+        elif answer == REFUSED and job.taken < requests[-1].carried_out:
+            rule, words = 'own slot', f'{job.token} was refused, and has a slot'
+        else:
+            return
+        found = Violation(rule, self._env.now, words)
+        if self._owned:
+            self._violations.append(found)
+        else:
+            self._limits.append(found._replace(rule=TAKEN_TWICE))
 
     def _settle(self, under_way: list[Request]) -> None:
         """Complete the record of the last call: when nothing of it was under way any more."""

@@ -28,15 +28,17 @@ class Request:
         gone: whether it says that there is no server.
         on_the_way: whether the server may yet carry it out.
         landed: called when that is over.
+        carried_out: when the server answered it.
     """
 
-    __slots__ = ('answered', 'gone', 'landed', 'on_the_way', 'reply')
+    __slots__ = ('answered', 'carried_out', 'gone', 'landed', 'on_the_way', 'reply')
 
     def __init__(self, env: simpy.Environment) -> None:
         self.answered = env.event()
         self.reply: Any = None
         self.gone = False
         self.on_the_way = False
+        self.carried_out = math.inf
         self.landed: Callable[[], None] = _nothing
 
 
@@ -139,6 +141,7 @@ class Worker:
 
         def reply(answer: Any) -> None:
             request.on_the_way = False
+            request.carried_out = self._env.now
             request.landed()
             if self.cut or share_back < _lost(self.lost_replies):
                 return

@@ -1,0 +1,438 @@
+"""Runs in which commands take time and faults happen: what they come to, and that what is promised holds in them."""
+
+import math
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from py_cachify import protocols
+from py_cachify.commands import TakeSlot
+from simulations import InvariantError, Result, Retry, Scenario, Trace, open_store, replay
+from simulations.faults import (
+    Crash,
+    Failover,
+    FlushScripts,
+    LoseReplies,
+    LoseRequests,
+    Partition,
+    Pause,
+    Restart,
+    ServerClock,
+    ServerPause,
+    Slow,
+    WorkerClock,
+)
+from simulations.network import Network
+from simulations.stepwise import setting
+from simulations.twice import first_difference, replay_twice
+
+
+QUICK = Network(latency=0.001, timeout=1.0)
+BUSY = Scenario(
+    title='busy',
+    arrivals='poisson:6',
+    holding='exp:1',
+    max_size=5,
+    slot_exp=3.0,
+    jobs=1000,
+    workers=4,
+    network=Network(latency='exp:0.01', timeout=0.5, retries=1),
+)
+PROMISED = (
+    Crash(every='exp:20', lasting=2),
+    Pause(every='exp:20', lasting='exp:3'),
+    Slow(every='exp:30', lasting=3, by=0.4),
+    LoseRequests(every='exp:20', lasting=5, share=0.3, workers='all'),
+    LoseReplies(every='exp:20', lasting=5, share=0.3, workers='all'),
+    Partition(every='exp:30', lasting=2),
+    WorkerClock(every='exp:30', by=5.0),
+    ServerPause(every='exp:30', lasting=1),
+    Restart(every='exp:40', lasting=1),
+    FlushScripts(every='exp:10'),
+    ServerClock(every='exp:40', by=2.0, lasting=5),
+    ServerClock(every='exp:40', by=-2.0, lasting=5),
+)
+"""What all shipped protocols survive."""
+LOSING = (Restart(every='exp:40', lasting=1, data='lost'), Failover(every='exp:40', lasting=1, missing=1.0))
+"""What makes a store lose writes."""
+
+
+def events(result: Result, *whats: str) -> list[tuple[float, str, int]]:
+    """Instants, rounded, of what happened to which job."""
+    return [
+        (round(event.time, 6), event.what, event.job) for event in result.history if not whats or event.what in whats
+    ]
+
+
+# --- what a run is made of
+
+
+@pytest.mark.parametrize('crashing', [0.0, 0.1])
+@pytest.mark.parametrize('retry', [None, Retry('const:0.7', tries=4)])
+def test_where_commands_take_no_time_it_is_the_run_of_the_quick_engine(crashing: float, retry: Retry | None) -> None:
+    """Event by event, but for the names of what comes apart."""
+    scenario = BUSY.replace(network=None, crash_probability=crashing)
+    scenario = scenario if retry is None else scenario.replace(on_refusal=retry)
+    quick, slow = scenario.replay(), scenario.replace(network=Network()).replay()
+    names = {'began': 'granted', 'ended': 'released', 'taken': None, 'freed': None}
+    joined = [(t, names.get(what, what), job) for t, what, job in events(slow) if names.get(what, what)]
+
+    assert joined == events(quick)
+    assert slow.figures._replace(recovery_mean=0.0) == quick.figures._replace(recovery_mean=0.0)
+    assert slow.figures.recovery_mean == pytest.approx(quick.figures.recovery_mean)
+
+
+def test_a_request_and_its_reply_take_a_latency_each() -> None:
+    """The slot is taken after the first and the body begins after the second; so with the release."""
+    result = replay(Trace([(0, 5)]), max_size=1, slot_exp=60, network=Network(latency=0.25))
+
+    assert events(result) == [(0.25, 'taken', 0), (0.5, 'began', 0), (5.5, 'ended', 0), (5.75, 'freed', 0)]
+    assert [(call.called, call.returned) for call in result.calls] == [(0, 0.5), (5.5, 6.0)]
+
+
+def test_others_commands_fall_in_between() -> None:
+    """A job that asks while the release is on its way is refused."""
+    jobs = Trace([(0, 1), (2.1, 1), (3.1, 1)])
+    result = replay(jobs, max_size=1, slot_exp=60, network=Network(latency=0.5))
+
+    # Job 0 ends at 2, and its slot is free at 2.5; job 1 asks there at 2.6.
+    assert [event.what for event in result.history if event.job == 1] == ['taken', 'began', 'ended', 'freed']
+    assert [event.what for event in result.history if event.job == 2] == ['refused']
+
+
+def test_jobs_are_dealt_to_the_workers_by_turns() -> None:
+    """Calls tell whose they are."""
+    result = replay(Trace([(n, 0.5) for n in range(6)]), max_size=1, slot_exp=60, workers=3, network=QUICK)
+
+    assert [call.worker for call in result.calls if call.what == 'acquire'] == [0, 1, 2, 0, 1, 2]
+
+
+# --- each fault
+
+
+def test_a_crash_takes_all_that_runs_in_a_worker_and_its_slots_come_back() -> None:
+    """Others are not touched; jobs go to other workers until there is another in its place."""
+    jobs = Trace([(0, 20), (1, 20), (2, 20), (6, 1), (8, 1)])
+    result = replay(jobs, max_size=5, slot_exp=10, workers=2, network=QUICK, faults=[Crash(at=5, workers=0, lasting=2)])
+
+    assert events(result, 'crashed', 'recovered') == [
+        (5.0, 'crashed', 0),
+        (5.0, 'crashed', 2),
+        (10.001, 'recovered', 0),
+        (12.001, 'recovered', 2),
+    ]
+    assert [call.worker for call in result.calls if call.token in '34'] == [1, 1, 0, 0]
+    assert (result.figures.crashed, result.figures.recovered) == (2, 2)
+    assert result.figures.recovery_longest == pytest.approx(7.001)
+
+
+def test_a_job_whose_worker_dies_while_it_asks_has_failed() -> None:
+    """Its slot, which it was never told of, comes back by expiry."""
+    result = replay(Trace([(0, 1)]), max_size=1, slot_exp=10, network=Network(latency=1.0), faults=[Crash(at=1.5)])
+
+    assert events(result) == [(1.0, 'taken', 0), (1.5, 'failed', 0), (11.0, 'recovered', 0)]
+    [call] = result.calls
+    assert (call.answer, call.returned) == ('unknown', math.inf)
+
+
+def test_in_a_pause_everything_waits_and_slots_expire_under_their_bodies() -> None:
+    """The body that was to end within it ends with it, and finds its slot gone."""
+    result = replay(
+        Trace([(0, 6), (7, 1), (16, 1)]),
+        max_size=1,
+        slot_exp=10,
+        workers=2,
+        network=QUICK,
+        faults=[Pause(at=5, lasting=15, workers=0)],
+    )
+
+    assert events(result, 'expired', 'overran') == [(10.001, 'expired', 0), (20.0, 'overran', 0)]
+    # Job 2 is in the paused worker as well, and asks when that goes on.
+    assert next((call.called, call.answer) for call in result.calls if call.token == '2') == (20.0, 'granted')
+    assert result.figures.expired_while_running == 1
+
+
+def test_a_slow_network_adds_to_both_ways() -> None:
+    """While it lasts."""
+    faults = [Slow(at=10, lasting=5, by=0.3)]
+    result = replay(Trace([(0, 1), (12, 1), (20, 1)]), max_size=1, slot_exp=60, network=QUICK, faults=faults)
+
+    asked = [round(call.returned - call.called, 6) for call in result.calls if call.what == 'acquire']
+    assert asked == [0.002, 0.602, 0.002]
+
+
+@pytest.mark.parametrize(
+    ('fault', 'taken'),
+    [
+        (LoseRequests(at=0, lasting=1.5), False),
+        (LoseReplies(at=0, lasting=1.5), True),
+        (Partition(at=0, lasting=1.5), False),
+    ],
+)
+def test_a_job_that_gets_no_answer_fails_after_the_time_out_and_leaves_nothing(fault: Any, taken: bool) -> None:
+    """The request was lost, or the reply; in both cases the protocol undoes what may have happened."""
+    result = replay(Trace([(0, 1)]), max_size=1, slot_exp=60, network=QUICK, faults=[fault])
+
+    undone = [(0.001, 'taken', 0), (1.001, 'freed', 0)] if taken else []
+    assert events(result) == [*undone, (2.0, 'failed', 0)]
+    assert (result.figures.failed, result.figures.jobs, result.figures.recovered) == (1, 1, 0)
+
+
+def test_a_driver_asks_again_by_itself() -> None:
+    """And the token that is there already is granted its own slot."""
+    faults = [LoseReplies(at=0, lasting=0.5)]
+    result = replay(
+        Trace([(0, 1)]), max_size=1, slot_exp=60, network=Network(latency=0.001, timeout=1, retries=1), faults=faults
+    )
+
+    assert events(result) == [(0.001, 'taken', 0), (1.002, 'began', 0), (2.002, 'ended', 0), (2.003, 'freed', 0)]
+    assert [call.repeated for call in result.calls] == [True, False]
+
+
+def test_a_request_that_the_network_holds_back_may_overtake_its_undoing() -> None:
+    """A named limit: the slot of a failed acquire is taken after it was undone, and comes back by expiry only."""
+    network = Network(latency=0.1, timeout=0.5)
+    faults = [Slow(at=0, lasting=0.3, by=2.0)]
+    result = replay(Trace([(0, 1)]), max_size=1, slot_exp=10, network=network, faults=faults)
+
+    assert events(result) == [(0.7, 'failed', 0), (2.1, 'taken', 0), (12.1, 'recovered', 0)]
+    [call] = result.calls
+    assert (call.answer, call.settled) == ('unknown', 2.1)
+
+
+def test_a_server_that_stands_still_answers_everyone_afterwards_in_order() -> None:
+    """Nothing is lost, where the time-out is long enough."""
+    faults = [ServerPause(at=1, lasting=3)]
+    network = Network(latency=0.1, timeout=10)
+    result = replay(Trace([(0, 9), (2, 9), (2.5, 9)]), max_size=2, slot_exp=60, network=network, faults=faults)
+
+    assert events(result, 'began', 'refused') == [(0.2, 'began', 0), (4.1, 'began', 1), (4.1, 'refused', 2)]
+
+
+def test_a_restarted_server_has_its_data_still_or_none() -> None:
+    """In between nobody is answered."""
+    jobs = Trace([(0, 9), (5.5, 1), (8, 1)])
+    kept, lost = (
+        replay(jobs, max_size=1, slot_exp=60, network=QUICK, faults=[Restart(at=5, lasting=1, data=data)])
+        for data in ('kept', 'lost')
+    )
+
+    assert events(kept, 'failed', 'refused') == [(5.504, 'failed', 1), (8.002, 'refused', 2)]
+    assert events(lost, 'vanished', 'overran') == [(5.0, 'vanished', 0), (9.002, 'overran', 0)]
+    assert [what for _, what, job in events(lost) if job == 2] == ['taken', 'began', 'ended', 'freed']
+
+
+def test_a_failover_goes_back_to_what_the_replica_knew() -> None:
+    """A grant of the last seconds is lost, and a release of the last seconds as well."""
+    jobs = Trace([(0, 3.5), (4.2, 5), (6, 1)])
+    faults = [Failover(at=5, lasting=0.5, missing=2)]
+    result = replay(jobs, max_size=1, slot_exp=20, network=QUICK, faults=faults)
+
+    assert events(result) == [
+        (0.001, 'taken', 0),
+        (0.002, 'began', 0),
+        (3.502, 'ended', 0),
+        (3.503, 'freed', 0),
+        (4.201, 'taken', 1),
+        (4.202, 'began', 1),
+        (5.5, 'vanished', 1),
+        (5.5, 'restored', 0),
+        (6.002, 'refused', 2),
+        (9.202, 'overran', 1),
+        (20.001, 'recovered', 0),
+    ]
+    assert [limit.rule for limit in result.judgement.limits] == ['lost writes']  # type: ignore[union-attr]
+
+
+def test_more_than_max_size_may_be_told_that_they_hold_a_slot_when_writes_are_lost() -> None:
+    """It is a limit that is named, and no violation; occupancy as such is never exceeded."""
+    jobs = Trace([(0, 9), (2, 9)])
+    result = replay(jobs, max_size=1, slot_exp=60, network=QUICK, faults=[Restart(at=1, data='lost')])
+
+    judgement = result.judgement
+    assert judgement is not None
+    assert result.violations == []
+    assert judgement.most == 2
+    assert judgement.limits[0][::2] == (
+        'lost writes',
+        '2 hold a slot at once, where 1 may: 0, 1',
+    )
+
+
+def test_a_server_whose_clock_jumps_lets_slots_expire_by_it() -> None:
+    """Ahead they expire sooner, and one that goes back again regains what is left of its slot."""
+    jobs = Trace([(0, 12)])
+    ahead = replay(jobs, max_size=1, slot_exp=10, network=QUICK, faults=[ServerClock(at=5, by=6)])
+    back = replay(jobs, max_size=1, slot_exp=10, network=QUICK, faults=[ServerClock(at=5, by=-6)])
+    both = replay(jobs, max_size=1, slot_exp=10, network=QUICK, faults=[ServerClock(at=5, by=6, lasting=2)])
+
+    assert events(ahead, 'expired', 'ended', 'overran') == [(5.0, 'expired', 0), (12.002, 'overran', 0)]
+    assert events(back, 'expired', 'ended', 'overran') == [(12.002, 'ended', 0)]
+    assert events(both, 'expired', 'regained') == [(5.0, 'expired', 0), (7.0, 'regained', 0), (10.001, 'expired', 0)]
+
+
+def test_the_clocks_of_workers_do_not_matter() -> None:
+    """The store's decides; a pool that goes by the worker's own is found out."""
+    slow = BUSY.replace(jobs=300)
+    faults = [WorkerClock(every='exp:10', by=4.0), WorkerClock(every='exp:10', by=-4.0)]
+
+    assert slow.replay().history_hash == slow.replace(faults=faults).replay().history_hash
+    with pytest.raises(InvariantError):
+        slow.replace(faults=faults, protocol='client-clock').replay()
+
+
+def test_scripts_that_are_flushed_are_sent_again() -> None:
+    """Nobody notices."""
+    with open_store('fakeredis') as store:
+        one = BUSY.replace(jobs=200).replay(store=store)
+        two = BUSY.replace(jobs=200, faults=[FlushScripts(every='const:0.5')]).replay(store=store)
+
+    assert len(two.episodes) > 50
+    assert one.history_hash == two.history_hash
+
+
+def test_faults_follow_the_seed_and_each_has_a_stream_of_its_own() -> None:
+    """One more does not shift the others."""
+    one, same = (BUSY.replace(faults=PROMISED[:3]).replay() for _ in range(2))
+    more = BUSY.replace(faults=PROMISED[:4]).replay()
+    other = BUSY.replace(faults=PROMISED[:3], seed=2).replay()
+
+    assert list(one.episodes) == list(same.episodes)
+    assert [each for each in more.episodes if each.kind != 'lose requests'][:20] == list(one.episodes)[:20]
+    assert list(other.episodes) != list(one.episodes)
+
+
+# --- what is promised
+
+
+STORES = ('memory', 'fakeredis', 'valkey')
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest) -> str:
+    """Each store."""
+    if request.param == 'valkey':
+        request.getfixturevalue('server')
+    return str(request.param)
+
+
+def test_whatever_goes_wrong_what_is_promised_holds_and_all_stores_agree(store: str) -> None:
+    """Under all kinds of faults at once: the same history everywhere, and nothing wrong in it."""
+    result = BUSY.replace(jobs=400, faults=PROMISED + LOSING).replay(store=store, audit=True)
+
+    assert result.violations == []
+    assert result.history_hash == BUSY.replace(jobs=400, faults=PROMISED + LOSING).replay().history_hash
+    assert len({episode.kind for episode in result.episodes}) >= 10
+
+
+@pytest.mark.parametrize('seed', range(6))
+def test_what_all_survive_breaks_no_promise(seed: int) -> None:
+    """And shows no limit; every slot that was taken has gone again."""
+    scenario = BUSY.replace(faults=PROMISED, seed=seed)
+    result = scenario.replay(audit=True)
+    judgement = result.judgement
+
+    assert judgement is not None
+    assert (result.violations, judgement.limits) == ([], [])
+    assert judgement.grants > 400
+    assert judgement.unknown > 10
+    assert result.figures.occupancy_peak == scenario.max_size
+    counts = Counter(event.what for event in result.history)
+    assert counts['taken'] + counts['regained'] + counts['restored'] == sum(
+        counts[what] for what in ('freed', 'expired', 'recovered', 'vanished')
+    )
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_a_slot_that_nobody_uses_is_back_no_later_than_its_expiry(seed: int) -> None:
+    """Of crashed holders, of lost releases, of acquires that the network held back; none is taken for ever."""
+    faults = [fault for fault in PROMISED if not isinstance(fault, ServerClock)]
+    figures = BUSY.replace(faults=faults, seed=seed).replay().figures
+
+    assert figures.recovered > 10
+    assert figures.recovery_longest <= 3.0 + 1e-9
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_the_plain_contract_shows_its_named_limits_only(seed: int) -> None:
+    """Its count is never exceeded, whatever happens."""
+    result = BUSY.replace(faults=PROMISED, seed=seed, protocol='nx').replay()
+    judgement = result.judgement
+
+    assert judgement is not None
+    assert result.violations == []
+    assert {limit.rule for limit in judgement.limits} <= {'spurious refusal', 'not its own', 'taken twice'}
+
+
+@pytest.mark.parametrize(
+    ('protocol', 'max_size', 'rules'),
+    [
+        ('check-then-add', 5, {'occupancy', 'grants'}),
+        ('blind-release', 1, {'grants', 'own release'}),
+        ('client-clock', 5, {'grants', 'own release'}),
+        ('delete-by-index', 3, {'own release'}),
+        ('retried-acquire', 5, {'own slot', 'undone'}),
+    ],
+)
+def test_a_broken_pool_is_found_out_by_the_promises_that_it_breaks(
+    protocol: str, max_size: int, rules: set[str]
+) -> None:
+    """The run goes on to its end, so that one sees how often."""
+    faults = [fault for fault in PROMISED if not isinstance(fault, ServerClock)]
+    with pytest.raises(InvariantError) as found:
+        BUSY.replace(protocol=protocol, max_size=max_size, faults=faults, jobs=3000).replay()
+
+    assert rules <= {violation.rule for violation in found.value.result.violations}
+    assert found.value.result.figures.jobs == 3000
+
+
+@pytest.mark.parametrize('name', setting.OTHER_PROTOCOLS)
+def test_another_protocol_is_for_memory(name: str) -> None:
+    """A server has the scripts."""
+    with pytest.raises(ValueError, match='runs in memory only, not on fakeredis'):
+        BUSY.replace(protocol=name).replay(store='fakeredis')
+
+
+def test_a_pool_that_does_not_undo_is_not_excused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is told that it failed, and not that it may have happened, has left nothing."""
+
+    def acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Any:
+        granted = yield from TakeSlot(key, token, max_size, slot_exp)
+        return protocols.Lease(key, token) if granted else None
+
+    careless = protocols.ATOMIC._replace(acquire=acquire)
+    monkeypatch.setattr('py_cachify.backends.memory.MemoryBackend.protocol', careless)
+    faults = [LoseReplies(every='exp:5', lasting=1, share=1.0, workers='all')]
+
+    with pytest.raises(InvariantError, match='undone violated'):
+        BUSY.replace(faults=faults, network=Network(latency=0.01, timeout=0.5), slot_exp=20.0).replay()
+
+
+# --- twice
+
+
+def test_a_run_done_twice_is_compared_event_by_event() -> None:
+    """With faults of all kinds it is the same."""
+    result = replay_twice(lambda: BUSY.replace(faults=PROMISED, jobs=300).replay())
+
+    assert result.violations == []
+
+
+def test_chance_that_no_seed_governs_is_found_out() -> None:
+    """The first event that differs is named, in both runs."""
+    seeds = iter([1, 2])
+
+    with pytest.raises(InvariantError, match=r'determinism violated at .* s: event 0 is job 0 taken at') as found:
+        replay_twice(lambda: BUSY.replace(jobs=50).replay(seed=next(seeds)))
+    assert found.value.result.violations
+
+
+def test_a_history_that_ends_early_differs_as_well() -> None:
+    """From its end on."""
+    one, other = (BUSY.replace(jobs=jobs).replay() for jobs in (50, 51))
+    short, long = (replay(Trace([(0, 1)] * n), max_size=3).history for n in (1, 2))
+
+    assert first_difference(short, short) is None
+    assert first_difference(one.history, other.history) is not None
+    assert first_difference(short, long) == 1
