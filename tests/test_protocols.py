@@ -417,6 +417,23 @@ def test_a_release_paused_past_its_expiry_can_free_anothers_slot(plain: Backend,
     assert _size(plain, 1) == 0
 
 
+def test_a_client_that_repeats_a_lost_set_by_itself_can_take_two_slots(plain: Backend, clock: VirtualClock) -> None:
+    """The first reply is lost, the client asks again and is told that the name exists; one slot is nobody's then."""
+    steps = plain.protocol.acquire('key', 'mine', 2, 30)
+    first = next(steps)
+    assert plain.perform(first) is True
+    second = steps.send(plain.perform(first))
+    assert plain.perform(second) is True
+    with pytest.raises(StopIteration) as done:
+        steps.send(True)
+
+    assert run(plain.protocol.size('key', 2), plain.perform) == 2
+    assert run(plain.protocol.release(done.value.value), plain.perform)
+    assert run(plain.protocol.size('key', 2), plain.perform) == 1
+    clock.now += 30
+    assert run(plain.protocol.size('key', 2), plain.perform) == 0
+
+
 def test_two_sizes_see_different_slots(plain: Backend) -> None:
     """With ``max_size`` 2 and 5 for one key, the smaller pool never looks at the names above its own."""
     for index in (2, 3, 4):
