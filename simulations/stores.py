@@ -63,7 +63,9 @@ class Store:
             ValueError: another protocol is only for memory.
         """
         if protocol is not None and self._client is not None:
-            raise ValueError(f'the protocol {protocol.name} runs in memory only, not on {self.name}')
+            raise ValueError(
+                f"a protocol that is not the store's own runs in memory only, and the store is {self.name}"
+            )
         if protocol is INDEXED:
             return OnNames(clock)
         if protocol is not None:

@@ -390,7 +390,7 @@ def test_a_broken_pool_is_found_out_by_the_promises_that_it_breaks(
 @pytest.mark.parametrize('name', setting.OTHER_PROTOCOLS)
 def test_another_protocol_is_for_memory(name: str) -> None:
     """A server has the scripts."""
-    with pytest.raises(ValueError, match='runs in memory only, not on fakeredis'):
+    with pytest.raises(ValueError, match='runs in memory only, and the store is fakeredis'):
         BUSY.replace(protocol=name).replay(store='fakeredis')
 
 

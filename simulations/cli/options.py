@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from py_cachify.arguments import check_expiration, check_max_size
 from simulations.faults import KINDS, parse_fault
-from simulations.holding import Holding, number, parse_holding
+from simulations.holding import Constant, Holding, number, parse_holding
 from simulations.network import Network
 from simulations.refusals import Leave, Retry
 from simulations.stepwise.setting import OTHER_PROTOCOLS
@@ -101,7 +101,14 @@ FAULTY = ('latency', 'timeout', 'driver_retries', 'fault', 'protocol')
 
 
 def _seconds_or_law(text: str) -> Holding:
-    return parse_holding(text if ':' in text else f'const:{text}')
+    if ':' in text:
+        return parse_holding(text)
+    try:
+        return Constant(float(text))
+    except ValueError:
+        raise ValueError(
+            f'latency must be seconds such as 0.002, or a distribution such as exp:0.002, got {text!r}'
+        ) from None
 
 
 def add_faults(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,109 @@
+"""Faults on the command line: what is asked for happens, is reported, and can be asked for again."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from simulations import Scenario
+from simulations.cli import main
+
+
+FAULTY = (
+    'run --rate 4 --max-size 4 --slot-exp 5 --jobs 300 --workers 3 --latency 0.01 --timeout 0.5 --driver-retries 1'
+    " --fault 'pause at=20 lasting=15 workers=0' --fault 'lose replies every=exp:20 lasting=3 share=0.5 workers=all'"
+    ' --store memory'
+)
+
+
+def ran(words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, dict[str, object]]:
+    """Exit status, report and figures."""
+    status = main([*shlex.split(words), '--out', str(tmp_path), '--json', str(tmp_path / 'figures.json')])
+    return status, capsys.readouterr().out, json.loads((tmp_path / 'figures.json').read_text())
+
+
+def test_a_run_with_faults_reports_them_and_is_repeated_by_its_own_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same history comes of them."""
+    status, report, figures = ran(FAULTY, tmp_path, capsys)
+    [again] = [line.partition('repeat it with: pool-sim ')[2] for line in report.splitlines() if 'repeat it' in line]
+    _, _, repeated = ran(again, tmp_path, capsys)
+
+    assert status == 0
+    assert 'workers                3; latency const:0.01 s each way, time-out 0.5 s, 1 retries of the driver' in report
+    assert '1 x pause' in report
+    assert 'calls that may have happened, or not' in report
+    assert 'jobs got an error and left' in report
+    assert 'looked at after every command' in report
+    assert figures['workers'] == 3
+    assert figures['faults'][0]['kind'] in ('pause', 'lose replies')  # type: ignore[index]
+    assert repeated['history_hash'] == figures['history_hash']
+
+
+def test_what_was_asked_for_is_saved_as_a_scenario(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With its faults, network and workers."""
+    ran(f'{FAULTY} --save {tmp_path / "mine.toml"}', tmp_path, capsys)
+    scenario = Scenario.load(tmp_path / 'mine.toml')
+
+    assert [fault.kind for fault in scenario.faults] == ['pause', 'lose replies']
+    assert (scenario.workers, scenario.network.retries) == (3, 1)  # type: ignore[union-attr]
+
+
+def test_options_change_the_network_of_a_scenario(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is not said stays; and the lesson, which was of other numbers, is not told."""
+    _, report, _ = ran('run long-pause --latency exp:0.05 --store memory', tmp_path, capsys)
+
+    assert 'latency exp:0.05 s each way, time-out 1 s' in report
+    assert '2 x pause' in report
+    assert 'six bodies' not in report
+
+
+def test_a_broken_pool_is_reported_and_the_status_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The run is whole, with its pictures."""
+    status, report, figures = ran(
+        'run --rate 6 --max-size 3 --slot-exp 5 --jobs 500 --latency exp:0.05 --protocol check-then-add --store memory',
+        tmp_path,
+        capsys,
+    )
+
+    assert status == 1
+    assert 'VIOLATED: occupancy violated' in report
+    assert figures['jobs'] == 500
+    assert int(figures['violations']) > 1  # type: ignore[call-overload]
+    assert (tmp_path / 'occupancy.png').exists()
+
+
+def test_a_run_is_done_twice_where_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And says that all was the same."""
+    status, report, _ = ran(f'{FAULTY} --twice', tmp_path, capsys)
+
+    assert status == 0
+    assert 'done twice: all' in report
+
+
+@pytest.mark.parametrize(
+    ('words', 'complaint'),
+    [
+        ("run --fault 'crush at=1'", "fault 'crush at=1': write KIND name=value ..."),
+        ("run --fault 'crash at=1 workers=3' --workers 2", 'crash: there is no worker 3 where workers is 2'),
+        (
+            'run --latency soon',
+            "latency must be seconds such as 0.002, or a distribution such as exp:0.002, got 'soon'",
+        ),
+        ('run --protocol nx --store fakeredis', 'in memory only, and the store is fakeredis'),
+        ('run --protocol check-then-add --slot-exp none', 'the protocol check-then-add needs slot_exp'),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(
+    words: str, complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With status 2."""
+    try:
+        status = main([*shlex.split(words), '--jobs', '10', '--out', str(tmp_path)])
+    except SystemExit as left:
+        status = int(left.code or 0)
+
+    assert status == 2
+    assert complaint in capsys.readouterr().err.splitlines()[-1]
