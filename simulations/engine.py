@@ -250,7 +250,7 @@ def replay(
         )
     # Integers and floats add up differently, and a server has floats only.
     slot_exp = None if slot_exp is None else float(slot_exp)
-    setting = check_setting(workers, network, faults, protocol, slot_exp)
+    setting = check_setting(workers, network, faults, protocol, slot_exp, on_refusal)
     if not isinstance(store, str | Store):
         raise TypeError(f'store must be a name, a URL or an open store, not {store!r}')
     if not hasattr(workload, 'expected_jobs'):

@@ -108,13 +108,13 @@ class Scenario:
         self._set('replications', whole_number('replications', self.replications, 1))
         if not isinstance(self.on_refusal, Leave | Retry):
             raise TypeError(f'on_refusal must be Leave() or Retry(...), not {self.on_refusal!r}')
+        check_setting(self.workers, self.network, self.faults, self.protocol, self.slot_exp, self.on_refusal)
         if self.on_refusal.endless and self.slot_exp is None and self.crash_probability:
             raise ValueError(
                 f'crash_probability {self.crash_probability!r} takes slot after slot where none expires, and jobs that'
                 ' retry without limit would try for ever: give slot_exp, or tries in on_refusal'
             )
         self._set('workers', whole_number('workers', self.workers, 1))
-        check_setting(self.workers, self.network, self.faults, self.protocol, self.slot_exp)
         self._set('faults', tuple(self.faults))
         if self.trace is None:
             self._check_synthetic()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulations import Scenario
+from simulations import Retry, Scenario
 from simulations.faults import (
     KINDS,
     Crash,
@@ -180,6 +180,7 @@ def test_what_cannot_be_is_refused_in_words(make: Any, complaint: str) -> None:
         ({'faults': [Crash(at=1, workers=(0, 3))]}, 'crash: there is no worker 3 where workers is 2'),
         ({'faults': ['crash']}, "faults must be of simulations.faults, .*, not 'crash'"),
         ({'network': 0.1}, r'network must be a Network\(...\), not 0.1'),
+        ({'faults': [Crash(at=1)], 'slot_exp': None, 'on_refusal': Retry('exp:1')}, 'jobs would try for ever'),
         ({'protocol': 'redis'}, "protocol must be one of nx, .*, got 'redis'"),
         ({'protocol': 'counter'}, "protocol must be one of nx, .*, got 'counter'"),
         ({'protocol': 'check-then-add', 'slot_exp': None}, 'the protocol check-then-add needs slot_exp'),

@@ -7,6 +7,7 @@ from simulations.arguments import whole_number
 from simulations.exploring.subjects import SUBJECTS, Subject
 from simulations.faults import Fault
 from simulations.network import Network
+from simulations.refusals import Leave, Retry
 
 
 NO_NETWORK = Network()
@@ -32,7 +33,12 @@ class Setting(NamedTuple):
 
 
 def check_setting(
-    workers: int, network: Network | None, faults: Sequence[Fault], protocol: str | None, slot_exp: float | None
+    workers: int,
+    network: Network | None,
+    faults: Sequence[Fault],
+    protocol: str | None,
+    slot_exp: float | None,
+    on_refusal: Leave | Retry,
 ) -> Setting | None:
     """What these make; ``None`` where no command takes time and nothing goes wrong.
 
@@ -48,6 +54,11 @@ def check_setting(
         whom = getattr(fault, 'workers', ())
         if not isinstance(whom, str) and (missing := [each for each in whom if each >= workers]):
             raise ValueError(f'{fault.kind}: there is no worker {missing[0]} where workers is {workers}')
+    if faults and slot_exp is None and on_refusal.endless:
+        raise ValueError(
+            'slots that a fault leaves behind never come back without slot_exp, and jobs would try for ever: give'
+            ' slot_exp=..., or tries=... to Retry'
+        )
     if protocol is not None:
         if protocol not in OTHER_PROTOCOLS:
             raise ValueError(f'protocol must be one of {", ".join(OTHER_PROTOCOLS)}, got {protocol!r}')
