@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from hypothesis import Phase, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -31,7 +31,7 @@ from py_cachify import slots as of_the_library
 from py_cachify.commands import TakeSlot
 from py_cachify.protocols import Lease
 from tests.state_machine.model import Model
-from tests.state_machine.sides import FRAMES, PLACES, Side, side_of
+from tests.state_machine.sides import FRAMES, PLACES, STRANGER, Side, side_of
 from tests.state_machine.stores import DEFAULT_LIFE, PREFIX, Store, stores_of
 from tests.state_machine.wire import CANCELLATIONS, LOSSES, Fate
 
@@ -160,7 +160,8 @@ class Holders(RuleBasedStateMachine):
     @rule(target=objects, key=keys, size=st.integers(0, 1), slot_exp=lives, frame=frames, place=places)
     def make_and_enter(self, key: str, size: int, slot_exp: Any, frame: int, place: int) -> Object:
         """As most programs do it."""
-        made = self.make_pool(key, size, slot_exp)
+        made = self.new_pool(key, size, slot_exp)
+        self.made.append(made)
         self.enter(made, frame, place)
         return made
 
@@ -229,19 +230,28 @@ class Holders(RuleBasedStateMachine):
     def open_entries(self) -> list[tuple[Object, Entry]]:
         return [(of, entry) for of in self.made for entry in of.entries]
 
-    @precondition(lambda self: self.open_entries())
-    @rule(nth=which, place=places, error=body_errors)
-    def leave(self, nth: int, place: int, error: Any) -> None:
-        """Where it was entered or in another place, in whatever order: its own slot is given back, no other."""
-        of, entry = self.open_entries()[nth % len(self.open_entries())]
-        self.leave_from(of, entry.frame, place, error)
+    def one_who_entered(self, of: Object, nth: int) -> Entry | None:
+        """One of those who entered through this object; if there is none, somebody does so now."""
+        if not of.entries:
+            self.enter(of, nth % FRAMES, nth % PLACES)
+        return of.entries[nth % len(of.entries)] if of.entries else None
 
-    @precondition(lambda self: self.open_entries())
-    @rule(nth=which, frame=frames, place=places)
-    def leave_from_any_frame(self, nth: int, frame: int, place: int) -> None:
-        """As an ``ExitStack`` does: one slot of this object is given back."""
-        of, _ = self.open_entries()[nth % len(self.open_entries())]
-        self.leave_from(of, frame, place, None)
+    @rule(of=objects, nth=which, place=places, error=body_errors)
+    def leave(self, of: Object, nth: int, place: int, error: Any) -> None:
+        """Where it was entered or in another place, in whatever order: its own slot is given back, no other."""
+        entry = self.one_who_entered(of, nth)
+        if entry is not None:
+            self.leave_from(of, entry.frame, place, error)
+
+    @rule(of=objects, nth=which, twice=st.booleans())
+    def leave_from_another_frame(self, of: Object, nth: int, twice: bool) -> None:
+        """As an ``ExitStack`` does: one slot of this object is given back, the newest of the place if it has any."""
+        entry = self.one_who_entered(of, nth)
+        if entry is not None and twice:
+            # So that there are two to choose from, of one place or of two.
+            self.enter(of, entry.frame, nth % PLACES)
+        if entry is not None:
+            self.leave_from(of, STRANGER, entry.place if entry.place >= 0 else 0, None)
 
     def leave_from(self, of: Object, frame: int, place: int, error: BaseException | None) -> None:
         entry = of.whose_turn(frame, place)
@@ -368,12 +378,12 @@ class Holders(RuleBasedStateMachine):
             self.held.remove(lease)
 
     @precondition(lambda self: self.store.sees_all)
-    @rule(lease=leases, size=st.integers(0, 1), life=st.sampled_from([1, 5, None]), after_release=st.booleans())
-    def ask_again(self, lease: Lease, size: int, life: float | None, after_release: bool) -> None:
+    @rule(lease=leases, max_size=st.integers(1, 3), life=st.sampled_from([1, 5, None]), after_release=st.booleans())
+    def ask_again(self, lease: Lease, max_size: int, life: float | None, after_release: bool) -> None:
         """A token that has a slot is granted it again, and the slot is what it was; else it takes a new one."""
         if after_release:
             self.release(lease)
-        key, max_size = self.key_of(lease), self.sizes[size % len(self.sizes)]
+        key = self.key_of(lease)
         granted = self.side.perform(self.settings, TakeSlot(lease.name, lease.token, max_size, life))
         if lease.token in self.model.live(key):
             assert granted
@@ -474,21 +484,25 @@ class Holders(RuleBasedStateMachine):
             self.happened('a failed acquire left a slot, and said so')
             self.largest[of.key] = max(self.largest[of.key], of.max_size)
 
-    @precondition(lambda self: self.store.wire is not None and self.open_entries())
-    @rule(nth=which, place=places, error=body_errors, fates=accidents)
-    def leave_over_a_bad_line(self, nth: int, place: int, error: Any, fates: list[Fate]) -> None:
+    @precondition(lambda self: self.store.wire is not None)
+    @rule(of=objects, nth=which, place=places, error=body_errors, fates=accidents)
+    def leave_over_a_bad_line(self, of: Object, nth: int, place: int, error: Any, fates: list[Fate]) -> None:
         """A release that fails once is asked for again; one that fails twice is told, or raised if need be."""
-        of, entry = self.open_entries()[nth % len(self.open_entries())]
+        entry = self.one_who_entered(of, nth)
+        if entry is None:
+            return
         entry = of.whose_turn(entry.frame, place)
         self.wire.plan(fates)
         outcome = self.side.do(('leave', of.of, error), entry.frame, place)
         self.judge_disturbed_exit(of, entry, error, outcome)
 
-    @precondition(lambda self: self.store.wire is not None and self.side.name == 'async' and self.open_entries())
-    @rule(nth=which, error=body_errors, fates=cancellations)
-    def leave_in_a_cancelled_task(self, nth: int, error: Any, fates: list[Fate]) -> None:
+    @precondition(lambda self: self.store.wire is not None and self.side.name == 'async')
+    @rule(of=objects, nth=which, error=body_errors, fates=cancellations)
+    def leave_in_a_cancelled_task(self, of: Object, nth: int, error: Any, fates: list[Fate]) -> None:
         """The slot is given back all the same, and the cancellation goes on."""
-        of, entry = self.open_entries()[nth % len(self.open_entries())]
+        entry = self.one_who_entered(of, nth)
+        if entry is None:
+            return
         entry = of.whose_turn(entry.frame, NO_TASK)
         self.wire.plan(fates)
         outcome = self.side.do_cancelled(('leave', of.of, error), entry.frame, self.begun)
@@ -648,33 +662,35 @@ class Log:
 @contextmanager
 def in_virtual_time(clock: Callable[[], float], new_token: Callable[[int], str]) -> Iterator[None]:
     """Let the library measure by this clock how long a body takes, and name slots so."""
-    right = of_the_library.time, of_the_library.new_token
-    of_the_library.time = SimpleNamespace(monotonic=clock)  # type: ignore[assignment]
-    of_the_library.new_token = new_token
+    library: Any = of_the_library
+    right = library.time, library.new_token
+    library.time, library.new_token = SimpleNamespace(monotonic=clock), new_token
     try:
         yield
     finally:
-        of_the_library.time, of_the_library.new_token = right
+        library.time, library.new_token = right
 
 
 def in_a_child(body: Callable[[], bool]) -> bool:
-    """What ``body()`` results in, in a forked child that ends then without another word."""
+    """What ``body()`` results in, in a forked child that ends then without another word; what it raises is told."""
+    reading, writing = os.pipe()
     with warnings.catch_warnings():
         # Of other threads, which do nothing here.
         warnings.simplefilter('ignore', DeprecationWarning)
         child = os.fork()
     if child == 0:
-        code = 2
         try:
-            code = int(body())
-        except BaseException:
-            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]  # there is one
+            os.write(writing, str(body()).encode())
+        except BaseException as error:
+            os.write(writing, f'{type(error).__name__}: {error}'.encode()[:4000])
         finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    assert code in (0, 1), f'the child ended with {code}'
-    return code == 1
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as reader:
+        told = reader.read()
+    os.waitpid(child, 0)
+    assert told in ('True', 'False'), f'in a forked child: {told}'
+    return told == 'True'
 
 
 @contextmanager
@@ -704,12 +720,13 @@ def examine(
     run_state_machine_as_test(
         seed(number)(machine),
         settings=settings(
-            settings(),
             max_examples=examples,
             stateful_step_count=steps,
             phases=phases,
             report_multiple_bugs=False,
             deadline=None,
             database=None,
+            print_blob=False,
+            suppress_health_check=list(HealthCheck),
         ),
     )

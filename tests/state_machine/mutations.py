@@ -7,8 +7,12 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import Any, NamedTuple
 
+from hypothesis import Phase
+from hypothesis.errors import HypothesisException
+
 from py_cachify import cancellation, decorators, entries, pools, protocols, settings, slots
 from py_cachify.backends import atomic, expiries, memory, plain, redis
+from tests.state_machine.machine import examine, machine_over
 
 
 class Mutation(NamedTuple):
@@ -122,8 +126,13 @@ MUTATIONS = (
     Mutation(
         'memory refuses who asks again', memory.MemoryClient.take_slot, 'if token in tokens:', 'if False:', 'memory'
     ),
-    Mutation('memory does not forget the names of a plain client', memory.MemoryClient._drop_ended_names,
-             'self._values.pop(name, None)', 'pass', 'plain'),
+    Mutation(
+        'memory does not forget the names of a plain client',
+        memory.MemoryClient._drop_ended_names,
+        'self._values.pop(name, None)',
+        'pass',
+        'plain',
+    ),
     # The protocols.
     Mutation(
         'an acquire whose reply was lost is not undone',
@@ -204,14 +213,14 @@ MUTATIONS = (
     ),
     # The bracket around a body.
     Mutation(
-        'a forked child releases its parent’s slots',
+        'a forked child releases the slots of its parent',
         slots.give_back,
         'if pid != os.getpid():',
         'if False:',
         'valkey',
     ),
     Mutation(
-        'a forked child awaits to release its parent’s slots',
+        'a forked child awaits to release the slots of its parent',
         slots.agive_back,
         'if pid != os.getpid():',
         'if False:',
@@ -219,13 +228,21 @@ MUTATIONS = (
         'async',
     ),
     Mutation(
-        'a release is never asked for again', slots._is_worth_another_try, '< QUICK_FAILURE', '< 0', 'fakeredis', 'async'
+        'a release is never asked for again',
+        slots._is_worth_another_try,
+        '< QUICK_FAILURE',
+        '< 0',
+        'fakeredis',
+        'async',
     ),
+    Mutation('a lost reply to a release is an overrun', slots.give_back, 'not asked_again or', 'True or', 'plain'),
     Mutation(
-        'a lost reply to a release is an overrun', slots.give_back, 'not asked_again or', 'True or', 'plain'
-    ),
-    Mutation(
-        'a lost reply to an awaited release is an overrun', slots.agive_back, 'error is None or', 'True or', 'valkey', 'async'
+        'a lost reply to an awaited release is an overrun',
+        slots.agive_back,
+        'error is None or',
+        'True or',
+        'valkey',
+        'async',
     ),
     Mutation('an overrun is not told', slots.give_back, 'if not in_time and', 'if False and', 'memory'),
     Mutation('each end is an overrun', slots.agive_back, 'if not in_time and', 'if', 'fakeredis', 'async'),
@@ -277,11 +294,11 @@ MUTATIONS = (
         '5.0',
         'memory',
     ),
-    Mutation('one prefix for all keys', settings.Settings.wanted, 'self.prefix + key', "self.prefix + 'reports'", 'memory'),
-    Mutation('size() leaves the prefix out', pools.pool.size, 'settings.prefix + self._key', 'self._key', 'fakeredis'),
     Mutation(
-        'a full pool is entered', pools.pool._enter, 'if taken is None:', 'if False:', 'plain', 'async'
+        'one prefix for all keys', settings.Settings.wanted, 'self.prefix + key', "self.prefix + 'reports'", 'memory'
     ),
+    Mutation('size() leaves the prefix out', pools.pool.size, 'settings.prefix + self._key', 'self._key', 'fakeredis'),
+    Mutation('a full pool is entered', pools.pool._enter, 'if taken is None:', 'if False:', 'plain', 'async'),
     Mutation(
         'a function that raises keeps its slot',
         CALL,
@@ -297,15 +314,22 @@ MUTATIONS = (
         'memory',
         'async',
     ),
+    Mutation('a refused function runs', CALL, 'if taken is None:', 'if False:', 'plain'),
     Mutation(
-        'a refused function runs', CALL, 'if taken is None:', 'if False:', 'plain'
-    ),
-    Mutation(
-        'on_full wins over raise_on_full', decorators.Terms.refuse, 'if self.raise_on_full:', 'if False:', 'memory', 'async'
+        'on_full wins over raise_on_full',
+        decorators.Terms.refuse,
+        'if self.raise_on_full:',
+        'if False:',
+        'memory',
+        'async',
     ),
     Mutation('a refusal ignores on_full', decorators.Terms.refuse, 'self.on_full is None', 'True', 'plain', 'async'),
     Mutation(
-        'an acquire in memory is told by its token', atomic.AtomicBackend.acquire, 'Lease(key, token)', 'Lease(token, key)', 'memory'
+        'an acquire in memory is told by its token',
+        atomic.AtomicBackend.acquire,
+        'Lease(key, token)',
+        'Lease(token, key)',
+        'memory',
     ),
 )
 
@@ -340,10 +364,23 @@ def _planted_in_script(name: str, right: bytes, wrong: bytes) -> Iterator[None]:
     def read_broken(of: str) -> bytes:
         return read(of).replace(right, wrong) if of == name else read(of)
 
-    redis._read = read_broken
+    redis._read = read_broken  # type: ignore[assignment]  # the names of its parameters do not matter
     redis.load_script.cache_clear()
     try:
         yield
     finally:
         redis._read = read
         redis.load_script.cache_clear()
+
+
+def examples_until_found(mutation: Mutation, socket: str, *, examples: int, number: int = 0) -> int | None:
+    """After how many examples the machine finds the bug; ``None`` if it does not."""
+    with planted(mutation), machine_over(mutation.backend, mutation.driver, socket) as machine:
+        try:
+            examine(machine, examples, number=number, phases=(Phase.generate,))
+        except HypothesisException:
+            # It is about the search, not about what was searched for.
+            raise
+        except Exception:
+            return machine.tally.found
+        return None

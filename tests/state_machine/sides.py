@@ -19,6 +19,8 @@ from py_cachify.settings import Settings
 R = TypeVar('R')
 
 FRAMES = 3
+STRANGER = FRAMES
+"""The number of a frame more, which enters nothing."""
 PLACES = 2
 DRIVERS = ('sync', 'async')
 
@@ -36,7 +38,7 @@ def _frame() -> Generator[BaseException | None, Step]:
             if what == 'enter':
                 of.__enter__()
             else:
-                of.__exit__(error and type(error), error, None)
+                of.__exit__(type(error) if error else None, error, None)
         except BaseException as raised:
             outcome = raised.with_traceback(None)
 
@@ -51,7 +53,7 @@ async def _async_frame() -> AsyncGenerator[BaseException | None, Step]:
             if what == 'enter':
                 await of.__aenter__()
             else:
-                await of.__aexit__(error and type(error), error, None)
+                await of.__aexit__(type(error) if error else None, error, None)
         except BaseException as raised:
             outcome = raised.with_traceback(None)
 
@@ -68,7 +70,7 @@ class SyncSide:
 
     def new_frames(self) -> None:
         """Frames that have entered nothing."""
-        self._frames = [_frame() for _ in range(FRAMES)]
+        self._frames = [_frame() for _ in range(FRAMES + 1)]
         for frame in self._frames:
             next(frame)
 
@@ -87,7 +89,7 @@ class SyncSide:
         """The same in a forked child."""
         return self._frames[frame].send(step)
 
-    def do_cancelled(self, step: Step, frame: int, begun: Callable[['asyncio.Task[Any]'], None]) -> BaseException | None:
+    def do_cancelled(self, step: Step, frame: int, begun: Callable[[Any], None]) -> BaseException | None:
         """Not for threads."""
         raise NotImplementedError
 
@@ -127,7 +129,7 @@ class AsyncSide:
 
     def new_frames(self) -> None:
         self._close_frames()
-        self._frames = [_async_frame() for _ in range(FRAMES)]
+        self._frames = [_async_frame() for _ in range(FRAMES + 1)]
         for frame in self._frames:
             self.loop.run_until_complete(frame.__anext__())
 
@@ -156,10 +158,10 @@ class AsyncSide:
         try:
             going_on.send(None)
         except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]
+            return done.value
         raise AssertionError('a child waits for something')
 
-    def do_cancelled(self, step: Step, frame: int, begun: Callable[['asyncio.Task[Any]'], None]) -> BaseException | None:
+    def do_cancelled(self, step: Step, frame: int, begun: Callable[[Any], None]) -> BaseException | None:
         """Let a frame go on in a task of its own, which ``begun`` may cancel."""
 
         async def main() -> BaseException | None:
@@ -200,7 +202,7 @@ class AsyncSide:
             return backend.perform(command)
 
         async def ask() -> R:
-            return await backend.aperform(command)
+            return await backend.aperform(command)  # type: ignore[no-any-return]
 
         return self.loop.run_until_complete(ask())
 

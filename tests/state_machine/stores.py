@@ -119,7 +119,9 @@ class Scripted(Store):
         client.flushall()
         client.script_flush()
         self.wire = Wire()
-        sync, asynchronous = ScriptedWire(client, self.wire), AsyncScriptedWire(async_client, self.wire)
+        # Of the methods of a client they have only those that are used.
+        sync: Any = ScriptedWire(client, self.wire)
+        asynchronous: Any = AsyncScriptedWire(async_client, self.wire)
         made = init_cachify(
             sync, asynchronous, prefix=PREFIX, default_pool_slot_expiration=DEFAULT_LIFE, is_global=False
         )

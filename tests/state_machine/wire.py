@@ -110,8 +110,13 @@ class Wire:
         reply = loop.create_future()
         assert self.victim is not None
         loop.call_soon(self.victim.cancel)
-        loop.call_soon(lambda: reply.done() or reply.set_result(None))
+        loop.call_soon(_end, reply)
         await reply
+
+
+def _end(reply: 'asyncio.Future[None]') -> None:
+    if not reply.done():
+        reply.set_result(None)
 
 
 class ScriptedWire:
@@ -127,9 +132,6 @@ class ScriptedWire:
     def evalsha(self, *arguments: Any) -> Any:
         return self._wire.send('evalsha', lambda: self._client.evalsha(*arguments))
 
-    # Those of the plain contract are not used, but a client for it has them.
-    get = set = delete = eval
-
 
 class AsyncScriptedWire:
     """The same for tasks."""
@@ -143,8 +145,6 @@ class AsyncScriptedWire:
 
     async def evalsha(self, *arguments: Any) -> Any:
         return await self._wire.asend('evalsha', lambda: self._client.evalsha(*arguments))
-
-    get = set = delete = eval
 
 
 class PlainWire:
