@@ -15,14 +15,43 @@ from tests.state_machine.soak import table
 from tests.state_machine.stores import BACKENDS
 
 
-EXAMPLES = 20
+EXAMPLES = 15
 
 
-def run_over(backend: str, driver: str, examples: int, request: pytest.FixtureRequest) -> Tally:
-    """So many histories; what was done in them."""
-    socket = request.getfixturevalue('socket') if backend == 'valkey' else ''
+HAPPENINGS = {
+    'granted',
+    'refused',
+    'one object entered again',
+    'asked again',
+    'entered when a slot ended',
+    'given back',
+    'given back too late: expired',
+    'given back too late: lost',
+    'left in another order',
+    'left in another place',
+    'left from another frame',
+    'left too often',
+    'crashed',
+    'forked',
+    'the data was lost',
+    'a call was refused: nothing',
+    'a call was refused: on_full',
+    'a call was refused: raise',
+    'an acquire failed',
+    'an acquire was cancelled',
+    'a failed acquire left a slot, and said so',
+    'a release was asked for again',
+    'a release was given up',
+    'a release was cancelled',
+    'a release failed, and that was raised',
+}
+"""All that the machine can come to, and judges."""
+
+
+def run_over(backend: str, driver: str, number: int, socket: str) -> Tally:
+    """Some histories; what was done in them."""
     with machine_over(backend, driver, socket) as machine:
-        examine(machine, examples, number=BACKENDS.index(backend))
+        examine(machine, EXAMPLES, number=f'{backend} {driver} {number}')
     print(table({(backend, driver): machine.tally}))  # shown when a test fails, or by pytest -s
     return machine.tally
 
@@ -31,40 +60,19 @@ def run_over(backend: str, driver: str, examples: int, request: pytest.FixtureRe
 @pytest.mark.parametrize('backend', BACKENDS)
 def test_every_history_agrees_with_the_model(backend: str, driver: str, request: pytest.FixtureRequest) -> None:
     """Any history of entries, exits, crashes, expiries, accidents, cancellations and forks, on every store."""
-    tally = run_over(backend, driver, EXAMPLES, request)
-    assert tally.steps > 10 * EXAMPLES
+    socket = request.getfixturevalue('socket') if backend == 'valkey' else ''
+    assert run_over(backend, driver, 0, socket).steps > 10 * EXAMPLES
 
 
-def test_the_histories_have_all_that_happens_to_holders(request: pytest.FixtureRequest) -> None:
-    """A machine that never comes to what it should judge would find nothing wrong with it."""
-    events = run_over('plain', 'async', 60, request).events + run_over('memory', 'sync', 40, request).events
-    assert {event for event, count in events.items() if count >= 3} == {
-        'granted',
-        'refused',
-        'one object entered again',
-        'asked again',
-        'entered when a slot ended',
-        'given back',
-        'given back too late: expired',
-        'given back too late: lost',
-        'left in another order',
-        'left in another place',
-        'left from another frame',
-        'left too often',
-        'crashed',
-        'forked',
-        'the data was lost',
-        'a call was refused: nothing',
-        'a call was refused: on_full',
-        'a call was refused: raise',
-        'an acquire failed',
-        'an acquire was cancelled',
-        'a failed acquire left a slot, and said so',
-        'a release was asked for again',
-        'a release was given up',
-        'a release was cancelled',
-        'a release failed, and that was raised',
-    }
+def test_the_histories_have_all_that_happens_to_holders() -> None:
+    """A machine that never came to what it should judge would find nothing wrong with it."""
+    happened: set[str] = set()
+    for number in range(20):
+        happened |= set(run_over('plain', 'async', number, '').events)
+        happened |= set(run_over('memory', 'sync', number, '').events)
+        if happened == HAPPENINGS:
+            return
+    assert happened == HAPPENINGS
 
 
 @pytest.mark.parametrize('mutation', MUTATIONS, ids=[mutation.name for mutation in MUTATIONS])

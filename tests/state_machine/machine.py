@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -123,7 +123,7 @@ class Holders(RuleBasedStateMachine):
         self.store = type(self).make_store(lambda: self.model.now)
         self.model = Model(whole_seconds=self.store.whole_seconds)
         self.settings = self.store.cachify._settings()
-        self.protocol = (self.settings.backends.sync or self.settings.sync_backend()).protocol
+        self.protocol = self.settings.sync_backend().protocol
         self.side.new_frames()
         self.sizes: tuple[int, ...] = (1,)
         self.made: list[Object] = []
@@ -713,10 +713,10 @@ def examine(
     examples: int,
     *,
     steps: int = 40,
-    number: int = 0,
+    number: Hashable = 0,
     phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink),
 ) -> None:
-    """Run it on so many histories, which follow from the seed ``number``; raises what it finds."""
+    """Run it on so many histories, which follow from ``number``; raises what it finds."""
     run_state_machine_as_test(
         seed(number)(machine),
         settings=settings(

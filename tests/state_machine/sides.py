@@ -158,7 +158,7 @@ class AsyncSide:
         try:
             going_on.send(None)
         except StopIteration as done:
-            return done.value
+            return done.value  # type: ignore[no-any-return]  # StopIteration.value is untyped
         raise AssertionError('a child waits for something')
 
     def do_cancelled(self, step: Step, frame: int, begun: Callable[[Any], None]) -> BaseException | None:
@@ -199,10 +199,10 @@ class AsyncSide:
     def perform(self, settings: Settings, command: Command[R]) -> R:
         backend = settings.async_backend()
         if isinstance(backend, Backend):
-            return backend.perform(command)
+            return backend.perform(command)  # type: ignore[no-any-return]  # memory's is untyped
 
         async def ask() -> R:
-            return await backend.aperform(command)  # type: ignore[no-any-return]
+            return await backend.aperform(command)
 
         return self.loop.run_until_complete(ask())
 

@@ -34,7 +34,7 @@ def soak(
         for backend, driver in pairs:
             with machine_over(backend, driver, socket) as machine:
                 try:
-                    examine(machine, BATCH, steps=50, number=seed)
+                    examine(machine, BATCH, steps=50, number=f'{backend} {driver} {seed}')
                 except BaseException:
                     say(f'found with seed {seed}; to repeat: {repeat_command(backend, driver, seed)}')
                     raise
