@@ -16,7 +16,7 @@ from tests.state_machine.stores import BACKENDS
 
 
 EXAMPLES = 15
-
+"""For each store and driver; a search has as many as are wanted."""
 
 HAPPENINGS = {
     'granted',

@@ -35,7 +35,7 @@ def soak(
             with machine_over(backend, driver, socket) as machine:
                 try:
                     examine(machine, BATCH, steps=50, number=f'{backend} {driver} {seed}')
-                except BaseException:
+                except Exception:
                     say(f'found with seed {seed}; to repeat: {repeat_command(backend, driver, seed)}')
                     raise
             _add(tallies[backend, driver], machine.tally)
