@@ -122,11 +122,13 @@ def give_back(held: SyncHeld, *, body_failed: bool) -> None:
         if pid != os.getpid():
             return
         began = time.monotonic()
+        asked_again = False
         try:
             in_time = backend.release(lease)
         except Exception:
             if not _is_worth_another_try(began):
                 raise
+            asked_again = True
             in_time = backend.release(lease)
     except Exception as error:
         if wanted.slot_exp is None and not body_failed:
@@ -136,7 +138,8 @@ def give_back(held: SyncHeld, *, body_failed: bool) -> None:
         give_back_quietly(held)
         raise
     else:
-        if not in_time:
+        # The first of two requests may have found the slot, and only its reply was lost.
+        if not in_time and (not asked_again or _is_outlived(held)):
             _log_overrun(held)
 
 
@@ -176,8 +179,8 @@ async def agive_back(held: AsyncHeld, *, body_failed: bool) -> None:
             raise
         _log_failed_release(held, failed)
     else:
-        # After a cancellation from within nobody knows which of the two requests found the slot.
-        if not in_time and not isinstance(error, asyncio.CancelledError):
+        # As above, also where the first was cancelled from within.
+        if not in_time and (error is None or _is_outlived(held)):
             _log_overrun(held)
     if interruption is not None:
         raise interruption
@@ -204,13 +207,19 @@ def _is_worth_another_try(began: float) -> bool:
     return time.monotonic() - began < QUICK_FAILURE
 
 
+def _is_outlived(held: Held[Any]) -> bool:
+    """Whether the slot's life is over, by the clock of this process."""
+    slot_exp = held.wanted.slot_exp
+    return slot_exp is not None and time.monotonic() - held.since >= slot_exp
+
+
 def _log_overrun(held: Held[Any]) -> None:
     seconds = time.monotonic() - held.since
     slot_exp = held.wanted.slot_exp
-    if slot_exp is None or seconds < slot_exp:
-        why = 'before its time by the clock of this process: the store lost it, or its clock ran ahead'
-    else:
+    if _is_outlived(held):
         why = 'for it had expired: give slot_exp more than the longest body takes'
+    else:
+        why = 'before its time by the clock of this process: the store lost it, or its clock ran ahead'
     logger.warning(
         'pool %r: a body ended after %.3f s and its slot was gone, %s. More than %d may have run at once.'
         ' [slot_exp=%s s, token %s]',

@@ -43,6 +43,7 @@ class Failing(DictClient):
     def delete(self, *names: str) -> None:
         self._may_fail('delete', self.lost_requests)
         super().delete(*names)
+        self._may_fail('delete', self.lost_replies)
 
 
 @pytest.fixture
@@ -128,6 +129,20 @@ def test_a_release_that_fails(
     assert message.startswith("pool 'PYC-reports': a slot could not be given back (ConnectionError('get failed'))")
     assert ('for ever' if slot_exp is None else 'until it expires, within 60 s') in message
     assert token_in(message) in [value for value, _ in failing.values.values()]
+
+
+def test_a_release_whose_reply_was_lost_is_no_overrun(
+    failing: Failing, either: Driver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is asked for again, and that finds no slot, as the first request had given it back: all is well."""
+
+    async def body() -> None:
+        async with either.hold(pool('reports', max_size=1)):
+            failing.lost_replies = {'delete'}
+        assert await either.size(pool('reports', max_size=1)) == 0
+
+    either.run(body())
+    assert [record for record in caplog.records if record.name != 'asyncio'] == []
 
 
 def test_an_acquire_that_failed_and_was_undone(

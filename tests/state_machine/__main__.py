@@ -1,0 +1,66 @@
+"""``python -m tests.state_machine --seconds 600``: search for as long as is wanted.
+
+``--mutations`` breaks the library in each known way instead, and says after how many examples that was found.
+"""
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from simulations.embedded import embedded_server
+from tests.state_machine.mutations import MUTATIONS, examples_until_found
+from tests.state_machine.sides import DRIVERS
+from tests.state_machine.soak import soak, table
+from tests.state_machine.stores import BACKENDS
+
+
+def main(argv: list[str]) -> int:
+    """The command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog='python -m tests.state_machine', description=__doc__)
+    parser.add_argument('--seconds', type=float, default=60, help='how long to search (default: 60)')
+    parser.add_argument('--batches', type=int, help='how many batches to run, instead of a time')
+    parser.add_argument('--backend', choices=BACKENDS, action='append', help='which stores (default: all)')
+    parser.add_argument('--driver', choices=DRIVERS, action='append', help='threads, tasks (default: both)')
+    parser.add_argument('--seed', type=int, help='the first seed (default: a random one)')
+    parser.add_argument('--mutations', action='store_true', help='plant each known bug, and look for it')
+    options = parser.parse_args(argv)
+    if options.mutations:
+        with _server(BACKENDS) as socket:
+            return _find_mutations(socket, options.seed)
+    backends = tuple(options.backend or BACKENDS)
+    first_seed = random.randrange(10**9) if options.seed is None else options.seed
+    end = time.monotonic() + options.seconds
+
+    def goes_on(batches: int) -> bool:
+        return time.monotonic() < end if options.batches is None else bool(batches < options.batches)
+
+    print(f'seeds from {first_seed} on', flush=True)
+    pairs = [(backend, driver) for backend in backends for driver in options.driver or DRIVERS]
+    with _server(backends) as socket:
+        print(table(soak(pairs, socket, first_seed, goes_on, lambda text: print(text, flush=True))))
+    return 0
+
+
+@contextmanager
+def _server(backends: tuple[str, ...]) -> Iterator[str]:
+    server: Any = embedded_server() if 'valkey' in backends else nullcontext('')
+    with server as socket:
+        yield str(socket)
+
+
+def _find_mutations(socket: str, seed: int | None) -> int:
+    missed = 0
+    for mutation in MUTATIONS:
+        found = examples_until_found(mutation, socket, examples=1000, number=seed)
+        missed += found is None
+        after = 'NOT FOUND' if found is None else f'{found:6}   '
+        print(f'{after}  {mutation.backend:9}  {mutation.driver:5}  {mutation.name}', flush=True)
+    return int(missed > 0)
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

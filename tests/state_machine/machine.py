@@ -1,0 +1,732 @@
+"""The state machine: what holders do, and what must be true then."""
+
+import asyncio
+import logging
+import os
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from py_cachify import UNSET, CachifyPoolFullError, pool
+from py_cachify import slots as of_the_library
+from py_cachify.commands import TakeSlot
+from py_cachify.protocols import Lease
+from tests.state_machine.model import Model
+from tests.state_machine.sides import FRAMES, PLACES, STRANGER, Side, side_of
+from tests.state_machine.stores import DEFAULT_LIFE, PREFIX, Store, stores_of
+from tests.state_machine.wire import CANCELLATIONS, LOSSES, Fate
+
+
+KEYS = ('reports', 'reports:1')
+SIZES = ((1,), (2,), (3,), (1, 2), (2, 3), (1, 3))
+"""The sizes that are used in one history: mostly it is one, as it should be."""
+LIVES = (UNSET, 1, 1.5, 5, None, None)
+"""In seconds; with all that lasts in quarters, so that the very instant of an end is met."""
+
+keys = st.sampled_from([KEYS[0], *KEYS])
+lives: Any = st.sampled_from(LIVES)
+frames = st.integers(0, FRAMES - 1)
+places = st.integers(0, PLACES - 1)
+which = st.integers(0, 7)
+body_errors: Any = st.sampled_from([None, ZeroDivisionError('of the body')])
+# A release under the plain contract is two requests, so that an accident may be the second's.
+accidents = st.sampled_from(
+    [[first] for first in LOSSES]
+    + [[first, second] for first in (*LOSSES, Fate.ARRIVES) for second in LOSSES]
+    + [[Fate.ARRIVES, first, second] for first in LOSSES for second in LOSSES]
+)
+cancellations = st.one_of(
+    st.sampled_from([[fate] for fate in CANCELLATIONS] + [[Fate.ARRIVES, fate] for fate in CANCELLATIONS]),
+    st.lists(st.sampled_from([*CANCELLATIONS, *Fate]), min_size=2, max_size=3),
+)
+
+NO_TASK = -1
+"""The place of a task that ends with what it did."""
+
+
+@dataclass
+class Entry:
+    """A slot that was taken by entering a pool object, and is to be given back by leaving it."""
+
+    frame: int
+    place: int
+    token: str
+    since: float
+
+
+@dataclass(repr=False)
+class Object:
+    """A pool object of the library, with those entries that nobody has left yet, in their order."""
+
+    of: pool
+    key: str
+    max_size: int
+    life: float | None
+    entries: list[Entry] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return repr(self.of)
+
+    def whose_turn(self, frame: int, place: int) -> Entry:
+        """Which entry ends when ``frame`` leaves: its own newest, the newest of the place, or the oldest."""
+        of_frame = [entry for entry in self.entries if entry.frame == frame]
+        of_place = [entry for entry in self.entries if entry.place == place]
+        return (of_frame or of_place or self.entries[:1])[-1]
+
+
+@dataclass
+class Tally:
+    """How much was done and what came about, and after how many examples something was found."""
+
+    examples: int = 0
+    steps: int = 0
+    found: int | None = None
+    events: 'Counter[str]' = field(default_factory=Counter)
+
+
+class Holders(RuleBasedStateMachine):
+    """Holders of the pools of one store, and beside it the model."""
+
+    make_store: ClassVar[Callable[[Callable[[], float]], Store]]
+    side: ClassVar[Side]
+    tally: ClassVar[Tally]
+    may_fork: ClassVar[bool] = hasattr(os, 'fork')
+
+    objects = Bundle('objects')
+    leases = Bundle('leases')
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tally.examples += 1
+        self._patches = in_virtual_time(lambda: self.model.now, self.new_token)
+        self._patches.__enter__()
+        self.log = Log()
+        self.store = type(self).make_store(lambda: self.model.now)
+        self.model = Model(whole_seconds=self.store.whole_seconds)
+        self.settings = self.store.cachify._settings()
+        self.protocol = self.settings.sync_backend().protocol
+        self.side.new_frames()
+        self.sizes: tuple[int, ...] = (1,)
+        self.made: list[Object] = []
+        self.held: list[Lease] = []
+        self.largest = dict.fromkeys(KEYS, 0)
+        self.tokens = self.children = 0
+        self.process = os.getpid()
+        self.just_passed = self.was_left_too_often = False
+
+    def new_token(self, process: int) -> str:
+        """The same in each run of a history, as the plain contract begins to look where the token says."""
+        self.tokens += 1
+        return f'token-{self.tokens}' if process == self.process else f'token-{self.tokens}-of-child-{self.children}'
+
+    def happened(self, event: str) -> None:
+        self.tally.events[event] += 1
+
+    @initialize(sizes=st.sampled_from(SIZES))
+    def begin(self, sizes: tuple[int, ...]) -> None:
+        """Settle how large the pools are."""
+        self.sizes = sizes
+
+    # --- pool objects
+
+    @precondition(lambda self: len(self.made) < 6)
+    @rule(target=objects, key=keys, size=st.integers(0, 1), slot_exp=lives)
+    def make_pool(self, key: str, size: int, slot_exp: Any) -> Object:
+        """Another object, of a pool that there is or not; its slots may live longer or shorter than those."""
+        made = self.new_pool(key, size, slot_exp)
+        self.made.append(made)
+        return made
+
+    @precondition(lambda self: len(self.made) < 6)
+    @rule(target=objects, key=keys, size=st.integers(0, 1), slot_exp=lives, frame=frames, place=places)
+    def make_and_enter(self, key: str, size: int, slot_exp: Any, frame: int, place: int) -> Object:
+        """As most programs do it."""
+        made = self.new_pool(key, size, slot_exp)
+        self.made.append(made)
+        self.enter(made, frame, place)
+        return made
+
+    def new_pool(self, key: str, size: int, slot_exp: Any) -> Object:
+        max_size = self.sizes[size % len(self.sizes)]
+        life = DEFAULT_LIFE if slot_exp is UNSET else slot_exp
+        return Object(self.store.cachify.pool(key, max_size, slot_exp), key, max_size, life)
+
+    @rule(of=objects, frame=frames, place=places)
+    def enter(self, of: Object, frame: int, place: int) -> None:
+        """It is granted if, and only if, the pool has a free slot; also where the same frame holds one."""
+        outcome = self.side.do(('enter', of.of, None), frame, place)
+        self.entered(of, frame, place, outcome)
+        assert self.log.told() == []
+
+    @precondition(lambda self: self.open_entries())
+    @rule(nth=which, frame=frames, place=places)
+    def enter_once_more(self, nth: int, frame: int, place: int) -> None:
+        """Through an object that was entered and not left."""
+        of, _ = self.open_entries()[nth % len(self.open_entries())]
+        self.enter(of, frame, place)
+
+    @precondition(lambda self: self.model.ends())
+    @rule(of=objects, frame=frames, place=places, nth=which, offset=st.sampled_from([-0.25, 0, 0.25]))
+    def enter_when_a_slot_ends(self, of: Object, frame: int, place: int, nth: int, offset: float) -> None:
+        """Just before a slot's end it is taken; at that very instant it is free, also if nobody has looked."""
+        ends = self.model.ends(of.key) or self.model.ends()
+        self.model.now = max(self.model.now, ends[nth % len(ends)] + offset)
+        self.enter(of, frame, place)
+        self.happened('entered when a slot ended')
+
+    def entered(self, of: Object, frame: int, place: int, outcome: BaseException | None) -> None:
+        """Judge how an acquire ended that nothing disturbed."""
+        assert outcome is None or isinstance(outcome, CachifyPoolFullError), repr(outcome)
+        if outcome is not None:
+            assert (outcome.key, outcome.max_size) == (of.key, of.max_size)
+        token = self.judged(of.key, of.max_size, of.life, granted=outcome is None)
+        if token is not None:
+            if of.entries:
+                self.happened('one object entered again')
+            of.entries.append(Entry(frame, place, token, self.model.now))
+
+    def judged(self, key: str, max_size: int, life: float | None, *, granted: bool) -> str | None:
+        """Whether it was right to grant a slot, or not to; the token that has it."""
+        live = self.model.live(key)
+        self.happened('granted' if granted else 'refused')
+        if not granted and self.is_exact(key, max_size):
+            assert len(live) >= max_size, f'refused with {len(live)} live slots of {max_size}'
+        if not granted:
+            assert live, 'refused by an empty pool'
+        if granted and self.is_exact(key, max_size):
+            assert len(live) < max_size, f'granted with {len(live)} live slots of {max_size}'
+        if not granted:
+            return None
+        new = self.store.tokens(key) - live
+        assert len(new) == 1, f'{len(new)} new slots for one grant'
+        token = new.pop()
+        self.model.take(key, token, life)
+        self.largest[key] = max(self.largest[key], max_size)
+        return token
+
+    def is_exact(self, key: str, max_size: int) -> bool:
+        """Whether an acquire with this ``max_size`` sees all slots that there may be."""
+        return self.store.sees_all or max_size >= self.largest[key]
+
+    def open_entries(self) -> list[tuple[Object, Entry]]:
+        return [(of, entry) for of in self.made for entry in of.entries]
+
+    def one_who_entered(self, of: Object, nth: int) -> Entry | None:
+        """One of those who entered through this object; if there is none, somebody does so now."""
+        if not of.entries:
+            self.enter(of, nth % FRAMES, nth % PLACES)
+        return of.entries[nth % len(of.entries)] if of.entries else None
+
+    @rule(of=objects, nth=which, place=places, error=body_errors)
+    def leave(self, of: Object, nth: int, place: int, error: Any) -> None:
+        """Where it was entered or in another place, in whatever order: its own slot is given back, no other."""
+        entry = self.one_who_entered(of, nth)
+        if entry is not None:
+            self.leave_from(of, entry.frame, place, error)
+
+    @rule(of=objects, nth=which, twice=st.booleans())
+    def leave_from_another_frame(self, of: Object, nth: int, twice: bool) -> None:
+        """As an ``ExitStack`` does: one slot of this object is given back, the newest of the place if it has any."""
+        entry = self.one_who_entered(of, nth)
+        if entry is not None and twice:
+            # So that there are two to choose from, of one place or of two.
+            self.enter(of, entry.frame, nth % PLACES)
+        if entry is not None:
+            self.leave_from(of, STRANGER, entry.place if entry.place >= 0 else 0, None)
+
+    def leave_from(self, of: Object, frame: int, place: int, error: BaseException | None) -> None:
+        entry = of.whose_turn(frame, place)
+        if entry is not of.entries[-1]:
+            self.happened('left in another order')
+        if entry.frame != frame:
+            self.happened('left from another frame')
+        if entry.place != place:
+            self.happened('left in another place')
+        outcome = self.side.do(('leave', of.of, error), frame, place)
+        assert outcome is None, repr(outcome)
+        of.entries.remove(entry)
+        self.given_back(of.key, entry, of.life)
+
+    def given_back(self, key: str, entry: Entry, life: float | None) -> None:
+        """Judge a release that nothing disturbed: it warns if, and only if, the slot was gone."""
+        in_time = self.model.drop(key, entry.token)
+        told = [] if in_time else [self.why_gone(entry, life)]
+        assert self.log.told() == told
+        self.happened('given back' if in_time else f'given back too late: {told[0]}')
+
+    def why_gone(self, entry: Entry, life: float | None) -> str:
+        return 'expired' if self.outlived(entry, life) else 'lost'
+
+    def outlived(self, entry: Entry, life: float | None) -> bool:
+        return life is not None and self.model.now - entry.since >= life
+
+    @precondition(lambda self: not all(of.entries for of in self.made) and not self.was_left_too_often)
+    @rule(of=objects, frame=frames, place=places)
+    def leave_too_often(self, of: Object, frame: int, place: int) -> None:
+        """It raises, and nothing is given back."""
+        if not of.entries:
+            outcome = self.side.do(('leave', of.of, None), frame, place)
+            self.happened('left too often')
+            self.was_left_too_often = True
+            assert isinstance(outcome, RuntimeError)
+            assert 'more often' in str(outcome)
+
+    @rule(of=consumes(objects))
+    def crash(self, of: Object) -> None:
+        """Those who entered are gone, and nobody will release their slots."""
+        self.made.remove(of)
+        if of.entries:
+            self.happened('crashed')
+
+    @rule(of=objects)
+    def look(self, of: Object) -> None:
+        """``size()``, through an object of any size."""
+        size = self.side.size(of.of)
+        live = len(self.model.live(of.key))
+        assert size == live or (not self.is_exact(of.key, of.max_size) and size <= live)
+
+    # --- decorated functions
+
+    @rule(
+        key=keys,
+        size=st.integers(0, 1),
+        slot_exp=lives,
+        when_full=st.sampled_from(['nothing', 'on_full', 'raise']),
+        body=st.sampled_from(['returns', 'raises', 'outlives its slot']),
+        by_object=st.booleans(),
+    )
+    def call(self, key: str, size: int, slot_exp: Any, when_full: str, body: str, by_object: bool) -> None:
+        """A call of a function holds a slot while its body runs, and is refused where there is none."""
+        made = self.new_pool(key, size, slot_exp)
+        of = Object(made.of, key, made.max_size, made.life)
+        on_full = None if when_full == 'nothing' else lambda name: f'{name} is full'
+        options: dict[str, Any] = {'on_full': on_full, 'raise_on_full': when_full == 'raise'}
+
+        def report(name: str) -> str:
+            self.entered(of, 0, 0, None)
+            self.the_store_is_as_the_model()
+            if body == 'raises':
+                raise ZeroDivisionError(name)
+            if body == 'outlives its slot':
+                self.model.now += 2
+            return f'{name} is done'
+
+        if by_object:
+            function = of.of.pooled(**options)(self.side.function(report))
+        else:
+            decorate = self.store.cachify.pooled('{name}', made.max_size, slot_exp=slot_exp, **options)
+            function = decorate(self.side.function(report))
+        result: Any
+        try:
+            result = self.side.asked(function(key))
+        except (ZeroDivisionError, CachifyPoolFullError) as raised:
+            result = raised
+        if of.entries:
+            assert result == f'{key} is done' if body != 'raises' else isinstance(result, ZeroDivisionError)
+            self.given_back(key, of.entries[0], of.life)
+        else:
+            self.judged(key, of.max_size, of.life, granted=False)
+            self.happened(f'a call was refused: {when_full}')
+            expected = {'nothing': None, 'on_full': f'{key} is full'}
+            if when_full == 'raise':
+                assert isinstance(result, CachifyPoolFullError)
+            else:
+                assert result == expected[when_full]
+        counted = self.side.asked(function.size(key))
+        assert counted == len(self.model.live(key)) or not self.is_exact(key, of.max_size)
+
+    # --- the steps of the protocol, as the simulations use them
+
+    @rule(target=leases, key=keys, size=st.integers(0, 1), life=st.sampled_from([1, 1.5, 5, None]))
+    def acquire(self, key: str, size: int, life: float | None) -> Any:
+        """The same promise, without a pool object."""
+        token = self.new_token(self.process)
+        max_size = self.sizes[size % len(self.sizes)]
+        lease = self.side.drive(self.settings, self.protocol.acquire(PREFIX + key, token, max_size, life))
+        granted = self.judged(key, max_size, life, granted=lease is not None)
+        if lease is None:
+            return multiple()
+        assert lease.token == granted == token
+        self.held.append(lease)
+        return lease
+
+    @rule(lease=leases)
+    def release(self, lease: Lease) -> None:
+        """It says whether the slot was still there; a second time it never is."""
+        in_time = self.side.drive(self.settings, self.protocol.release(lease))
+        assert in_time == self.model.drop(self.key_of(lease), lease.token)
+        if lease in self.held:
+            self.held.remove(lease)
+
+    @precondition(lambda self: self.store.sees_all)
+    @rule(lease=leases, max_size=st.integers(1, 3), life=st.sampled_from([1, 5, None]), after_release=st.booleans())
+    def ask_again(self, lease: Lease, max_size: int, life: float | None, after_release: bool) -> None:
+        """A token that has a slot is granted it again, and the slot is what it was; else it takes a new one."""
+        if after_release:
+            self.release(lease)
+        key = self.key_of(lease)
+        granted = self.side.perform(self.settings, TakeSlot(lease.name, lease.token, max_size, life))
+        if lease.token in self.model.live(key):
+            assert granted
+            self.happened('asked again')
+        elif self.judged(key, max_size, life, granted=granted) is not None and lease not in self.held:
+            self.held.append(lease)
+
+    def key_of(self, lease: Lease) -> str:
+        name = lease.name.removeprefix(PREFIX)
+        return name if self.store.sees_all else name.rpartition(':')[0]
+
+    @rule(lease=consumes(leases))
+    def forget_lease(self, lease: Lease) -> None:
+        """Its holder has crashed."""
+        if lease in self.held:
+            self.held.remove(lease)
+
+    # --- time, and what it brings
+
+    @rule(seconds=st.sampled_from([0.25, 1, 2]))
+    def time_passes(self, seconds: float) -> None:
+        """Some."""
+        self.model.now += seconds
+        self.just_passed = True
+
+    @precondition(lambda self: self.model.ends())
+    @rule(nth=which, offset=st.sampled_from([-0.25, 0, 0.25]))
+    def time_passes_to_an_end(self, nth: int, offset: float) -> None:
+        """To just before a slot's end, to that very instant, or to just after it."""
+        ends = self.model.ends()
+        self.model.now = max(self.model.now, ends[nth % len(ends)] + offset)
+        self.just_passed = True
+
+    @precondition(lambda self: self.store.wire is not None)
+    @rule()
+    def restart(self) -> None:
+        """A restart with the data changes nothing."""
+        self.store.restart()
+
+    @precondition(lambda self: self.store.forgets and len(self.open_entries()) > 1)
+    @rule()
+    def restart_without_data(self) -> None:
+        """All slots are free, and those who held one are told when they give it back."""
+        self.happened('the data was lost')
+        self.store.forget()
+        self.model.forget()
+
+    # --- accidents on the line
+
+    @precondition(lambda self: self.store.wire is not None)
+    @rule(of=objects, frame=frames, place=places, fates=accidents)
+    def enter_over_a_bad_line(self, of: Object, frame: int, place: int, fates: list[Fate]) -> None:
+        """An acquire that failed leaves no slot, or says that it may have left one."""
+        self.wire.plan(fates)
+        outcome = self.side.do(('enter', of.of, None), frame, place)
+        self.judge_disturbed_entry(of, frame, place, outcome)
+
+    @precondition(lambda self: self.store.wire is not None and self.side.name == 'async')
+    @rule(of=objects, frame=frames, fates=cancellations)
+    def enter_in_a_cancelled_task(self, of: Object, frame: int, fates: list[Fate]) -> None:
+        """A cancelled task has no slot, whatever the store had done, and whatever fails besides."""
+        self.wire.plan(fates)
+        outcome = self.side.do_cancelled(('enter', of.of, None), frame, self.begun)
+        self.judge_disturbed_entry(of, frame, NO_TASK, outcome)
+
+    def judge_disturbed_entry(self, of: Object, frame: int, place: int, outcome: BaseException | None) -> None:
+        lost, cancelled = self.wire.lost(), self.wire.was_cancelled()
+        unheard = bool(lost) and lost[0][0] != 'get' and lost[0][1] is Fate.REPLY_LOST
+        self.wire.plan([])
+        told = self.log.told()
+        if not lost and not cancelled:
+            assert told == []
+            self.entered(of, frame, place, outcome)
+            return
+        self.happened('an acquire was cancelled' if cancelled else 'an acquire failed')
+        expected: type[BaseException] = asyncio.CancelledError if cancelled else ConnectionError
+        assert isinstance(outcome, expected), repr(outcome)
+        live = self.model.live(of.key)
+        left = self.store.tokens(of.key) - live
+        if len(lost) < 2:
+            assert told == []
+            assert not left, 'a failed acquire left a slot'
+        elif not cancelled:
+            assert told == ['not undone']
+            assert 'could not be undone' in ''.join(getattr(outcome, '__notes__', []))
+            if not unheard:
+                assert not left
+            elif self.store.sees_all:
+                # The undo was carried out as well if it is only its reply that was lost.
+                kept = lost[1][1] is Fate.REQUEST_LOST and len(live) < of.max_size
+                assert len(left) == kept
+        else:
+            assert told in (['not undone'], ['not given back'])
+        assert len(left) <= 1
+        for token in left:
+            assert len(live) < of.max_size or not self.is_exact(of.key, of.max_size)
+            self.model.take(of.key, token, of.life)
+            self.happened('a failed acquire left a slot, and said so')
+            self.largest[of.key] = max(self.largest[of.key], of.max_size)
+
+    @precondition(lambda self: self.store.wire is not None)
+    @rule(of=objects, nth=which, place=places, error=body_errors, fates=accidents)
+    def leave_over_a_bad_line(self, of: Object, nth: int, place: int, error: Any, fates: list[Fate]) -> None:
+        """A release that fails once is asked for again; one that fails twice is told, or raised if need be."""
+        entry = self.one_who_entered(of, nth)
+        if entry is None:
+            return
+        entry = of.whose_turn(entry.frame, place)
+        self.wire.plan(fates)
+        outcome = self.side.do(('leave', of.of, error), entry.frame, place)
+        self.judge_disturbed_exit(of, entry, error, outcome)
+
+    @precondition(lambda self: self.store.wire is not None and self.side.name == 'async')
+    @rule(of=objects, nth=which, error=body_errors, fates=cancellations)
+    def leave_in_a_cancelled_task(self, of: Object, nth: int, error: Any, fates: list[Fate]) -> None:
+        """The slot is given back all the same, and the cancellation goes on."""
+        entry = self.one_who_entered(of, nth)
+        if entry is None:
+            return
+        entry = of.whose_turn(entry.frame, NO_TASK)
+        self.wire.plan(fates)
+        outcome = self.side.do_cancelled(('leave', of.of, error), entry.frame, self.begun)
+        self.judge_disturbed_exit(of, entry, error, outcome)
+
+    def judge_disturbed_exit(
+        self, of: Object, entry: Entry, error: BaseException | None, outcome: BaseException | None
+    ) -> None:
+        lost, cancelled, unheard = self.wire.lost(), self.wire.was_cancelled(), self.wire.performed_unheard()
+        self.wire.plan([])
+        of.entries.remove(entry)
+        told, given_up = self.log.told(), len(lost) >= 2
+        is_raised = given_up and of.life is None and error is None and not cancelled
+        if cancelled:
+            self.happened('a release was cancelled')
+            assert isinstance(outcome, asyncio.CancelledError), repr(outcome)
+        elif is_raised:
+            self.happened('a release failed, and that was raised')
+            assert isinstance(outcome, ConnectionError), repr(outcome)
+        else:
+            assert outcome is None, repr(outcome)
+        if given_up:
+            self.happened('a release was given up')
+            assert told == ([] if is_raised else ['not given back'])
+            # It stays where neither request was carried out: as that of a holder who crashed.
+            if unheard:
+                self.model.drop(of.key, entry.token)
+            return
+        in_time = self.model.drop(of.key, entry.token)
+        if not lost:
+            assert told == ([] if in_time else [self.why_gone(entry, of.life)])
+        else:
+            # Where the first reply was lost, that the slot was gone says nothing, but that the body took too long.
+            self.happened('a release was asked for again')
+            is_late = (not in_time or unheard) and self.outlived(entry, of.life)
+            assert told == (['expired'] if is_late else [])
+
+    @property
+    def wire(self) -> Any:
+        assert self.store.wire is not None
+        return self.store.wire
+
+    def begun(self, task: Any) -> None:
+        self.wire.victim = task
+
+    # --- another process
+
+    @precondition(lambda self: self.may_fork and self.children < 2 and self.open_entries())
+    @rule(key=keys, size=st.integers(0, 1), slot_exp=lives)
+    def fork(self, key: str, size: int, slot_exp: Any) -> None:
+        """A child leaves all that its parent entered, and releases nothing; then it enters a pool, and dies."""
+        of = self.new_pool(key, size, slot_exp)
+        self.children += 1
+        self.happened('forked')
+        granted = in_a_child(lambda: self.as_a_child(of))
+        if self.store.shared:
+            self.judged(key, of.max_size, of.life, granted=granted)
+
+    def as_a_child(self, of: Object) -> bool:
+        before = {key: self.store.tokens(key) for key in KEYS}
+        for held, entry in self.open_entries():
+            outcome = self.side.do_in_child(('leave', held.of, None), entry.frame)
+            assert outcome is None, repr(outcome)
+        assert {key: self.store.tokens(key) for key in KEYS} == before, 'a child released what its parent holds'
+        assert self.log.told() == []
+        try:
+            of.of.__enter__()
+        except CachifyPoolFullError:
+            return False
+        return True
+
+    # --- what is always true
+
+    @invariant()
+    def the_store_is_as_the_model(self) -> None:
+        """The very slots are live that should be, and never more than ``max_size``."""
+        for key in KEYS:
+            tokens = self.store.tokens(key)
+            assert tokens == self.model.live(key)
+            assert len(tokens) <= self.largest[key]
+
+    @invariant()
+    def the_occupancy_is_the_models(self) -> None:
+        """``size()`` is the number of live slots.
+
+        It drops what has expired, so it is not asked when time has just passed: the next operation has to see to that.
+        """
+        self.tally.steps += 1
+        if self.just_passed:
+            self.just_passed = False
+            return
+        for key in KEYS:
+            whole = self.store.cachify.pool(key, max(self.largest[key], 1))
+            assert self.side.size(whole) == len(self.model.live(key))
+
+    def teardown(self) -> None:
+        """When all is given back, and every slot that can expire has, nothing is left but slots for ever."""
+        error = sys.exc_info()[1]
+        try:
+            if error is None:
+                self.end()
+        except Exception as raised:
+            error = raised
+            raise
+        finally:
+            if isinstance(error, Exception) and self.tally.found is None:
+                self.tally.found = self.tally.examples
+            self.log.close()
+            self._patches.__exit__(None, None, None)
+
+    def end(self) -> None:
+        for of, entry in self.open_entries():
+            self.leave_from(of, entry.frame, 0, None)
+        for lease in list(self.held):
+            self.release(lease)
+        self.the_store_is_as_the_model()
+        self.model.now += 10
+        self.just_passed = False
+        self.the_occupancy_is_the_models()
+        for_ever = any(self.model.live(key) for key in KEYS)
+        assert bool(self.store.names()) == for_ever, f'{self.store.names()} is left'
+
+
+class Log:
+    """What the library tells at the level of warnings."""
+
+    KINDS: ClassVar = {
+        'for it had expired': 'expired',
+        'the store lost it': 'lost',
+        'could not be given back': 'not given back',
+        'could not be undone': 'not undone',
+    }
+
+    def __init__(self) -> None:
+        self._messages: list[str] = []
+        self._logger = logging.getLogger('py_cachify')
+        self._propagates = self._logger.propagate
+        self._handler = logging.Handler(logging.WARNING)
+        self._handler.emit = lambda record: self._messages.append(record.getMessage())  # type: ignore[method-assign]
+        self._logger.addHandler(self._handler)
+        self._logger.propagate = False
+
+    def told(self) -> list[str]:
+        """The kinds of what was told since this was asked last."""
+        told = []
+        for message in self._messages:
+            [kind] = [kind for part, kind in self.KINDS.items() if part in message]
+            told.append(kind)
+        self._messages.clear()
+        return told
+
+    def close(self) -> None:
+        self._logger.removeHandler(self._handler)
+        self._logger.propagate = self._propagates
+
+
+@contextmanager
+def in_virtual_time(clock: Callable[[], float], new_token: Callable[[int], str]) -> Iterator[None]:
+    """Let the library measure by this clock how long a body takes, and name slots so."""
+    library: Any = of_the_library
+    right = library.time, library.new_token
+    library.time, library.new_token = SimpleNamespace(monotonic=clock), new_token
+    try:
+        yield
+    finally:
+        library.time, library.new_token = right
+
+
+def in_a_child(body: Callable[[], bool]) -> bool:
+    """What ``body()`` results in, in a forked child that ends then without another word; what it raises is told."""
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        # Of other threads, which do nothing here.
+        warnings.simplefilter('ignore', DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            os.write(writing, str(body()).encode())
+        except BaseException as error:
+            os.write(writing, f'{type(error).__name__}: {error}'.encode()[:4000])
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as reader:
+        told = reader.read()
+    os.waitpid(child, 0)
+    assert told in ('True', 'False'), f'in a forked child: {told}'
+    return told == 'True'
+
+
+@contextmanager
+def machine_over(backend: str, driver: str, socket: str = '') -> Iterator[type[Holders]]:
+    """The machine over new stores of one kind, driven by threads or by tasks."""
+    side = side_of(driver)
+    try:
+        with stores_of(backend, side.loop, socket) as make:
+            yield type(
+                'Holders',
+                (Holders,),
+                {'make_store': staticmethod(make), 'side': side, 'tally': Tally()},
+            )
+    finally:
+        side.close()
+
+
+def examine(
+    machine: type[Holders],
+    examples: int,
+    *,
+    steps: int = 40,
+    number: Hashable = 0,
+    phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink),
+) -> None:
+    """Run it on so many histories, which follow from ``number``; raises what it finds."""
+    run_state_machine_as_test(
+        seed(number)(machine),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            phases=phases,
+            report_multiple_bugs=False,
+            deadline=None,
+            database=None,
+            print_blob=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

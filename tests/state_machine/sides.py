@@ -1,0 +1,226 @@
+"""The two ways to use a pool, by threads and by tasks, as one interface.
+
+A *frame* is one call of a function, which enters and leaves pools as ``with`` statements in it would; it can be
+gone on with in another thread or task.  A *place* is such a thread or task.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, TypeVar
+
+from py_cachify import pool
+from py_cachify.backends.base import Backend
+from py_cachify.commands import Command, Steps
+from py_cachify.drivers import arun, run
+from py_cachify.settings import Settings
+
+
+R = TypeVar('R')
+
+FRAMES = 3
+STRANGER = FRAMES
+"""The number of a frame more, which enters nothing."""
+PLACES = 2
+DRIVERS = ('sync', 'async')
+
+Step = tuple[Literal['enter', 'leave'], pool, BaseException | None]
+"""What a frame is to do, and the error of the body that it leaves."""
+
+
+def _frame() -> Generator[BaseException | None, Step]:
+    """Do what is sent; yields the error that it ended in."""
+    outcome = None
+    while True:
+        what, of, error = yield outcome
+        outcome = None
+        try:
+            if what == 'enter':
+                of.__enter__()
+            else:
+                of.__exit__(type(error) if error else None, error, None)
+        except BaseException as raised:
+            outcome = raised.with_traceback(None)
+
+
+async def _async_frame() -> AsyncGenerator[BaseException | None, Step]:
+    """The same, awaited."""
+    outcome = None
+    while True:
+        what, of, error = yield outcome
+        outcome = None
+        try:
+            if what == 'enter':
+                await of.__aenter__()
+            else:
+                await of.__aexit__(type(error) if error else None, error, None)
+        except BaseException as raised:
+            outcome = raised.with_traceback(None)
+
+
+class SyncSide:
+    """Threads."""
+
+    name = 'sync'
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = ThreadPoolExecutor(1)
+        self._frames: list[Generator[BaseException | None, Step]] = []
+
+    def new_frames(self) -> None:
+        """Frames that have entered nothing."""
+        self._frames = [_frame() for _ in range(FRAMES + 1)]
+        for frame in self._frames:
+            next(frame)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._thread.shutdown()
+        self.loop.close()
+
+    def do(self, step: Step, frame: int, place: int) -> BaseException | None:
+        """Let a frame go on in a place; the error it ended in."""
+        if place == 0:
+            return self._frames[frame].send(step)
+        return self._thread.submit(self._frames[frame].send, step).result()
+
+    def do_in_child(self, step: Step, frame: int) -> BaseException | None:
+        """The same in a forked child."""
+        return self._frames[frame].send(step)
+
+    def do_cancelled(self, step: Step, frame: int, begun: Callable[[Any], None]) -> BaseException | None:
+        """Not for threads."""
+        raise NotImplementedError
+
+    def size(self, of: Any) -> int:
+        """``of.size()``."""
+        size = of.size()
+        assert isinstance(size, int)
+        return size
+
+    def asked(self, size: Any) -> Any:
+        """What ``function.size()`` or a call of the function results in."""
+        return size
+
+    def function(self, plain: Callable[..., Any]) -> Callable[..., Any]:
+        """A function to decorate."""
+        return plain
+
+    def drive(self, settings: Settings, steps: Steps[R]) -> R:
+        """Carry out the steps of a protocol."""
+        return run(steps, settings.sync_backend().perform)
+
+    def perform(self, settings: Settings, command: Command[R]) -> R:
+        """Carry out one command."""
+        return settings.sync_backend().perform(command)
+
+
+class AsyncSide:
+    """Tasks, of which some live as long as the machine."""
+
+    name = 'async'
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._work: list[asyncio.Queue[Any]] = [asyncio.Queue() for _ in range(PLACES)]
+        self._tasks = [self.loop.create_task(_work_off(queue)) for queue in self._work]
+        self._frames: list[AsyncGenerator[BaseException | None, Step]] = []
+
+    def new_frames(self) -> None:
+        self._close_frames()
+        self._frames = [_async_frame() for _ in range(FRAMES + 1)]
+        for frame in self._frames:
+            self.loop.run_until_complete(frame.__anext__())
+
+    def _close_frames(self) -> None:
+        for frame in self._frames:
+            self.loop.run_until_complete(frame.aclose())
+
+    def close(self) -> None:
+        self._close_frames()
+        for task in self._tasks:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+        self.loop.close()
+
+    def do(self, step: Step, frame: int, place: int) -> BaseException | None:
+        async def in_place() -> BaseException | None:
+            done: asyncio.Future[BaseException | None] = self.loop.create_future()
+            self._work[place].put_nowait((self._go_on(step, frame), done))
+            return await done
+
+        return self.loop.run_until_complete(in_place())
+
+    def do_in_child(self, step: Step, frame: int) -> BaseException | None:
+        # The child has the loop's copy, and must not touch it.
+        going_on = self._go_on(step, frame)
+        try:
+            going_on.send(None)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]  # StopIteration.value is untyped
+        raise AssertionError('a child waits for something')
+
+    def do_cancelled(self, step: Step, frame: int, begun: Callable[[Any], None]) -> BaseException | None:
+        """Let a frame go on in a task of its own, which ``begun`` may cancel."""
+
+        async def main() -> BaseException | None:
+            task = self.loop.create_task(self._go_on(step, frame))
+            begun(task)
+            return await task
+
+        return self.loop.run_until_complete(main())
+
+    async def _go_on(self, step: Step, frame: int) -> BaseException | None:
+        return await self._frames[frame].asend(step)
+
+    def size(self, of: Any) -> int:
+        """``of.asize()``."""
+        size = self.loop.run_until_complete(of.asize())
+        assert isinstance(size, int)
+        return size
+
+    def asked(self, size: Any) -> Any:
+        return self.loop.run_until_complete(size)
+
+    def function(self, plain: Callable[..., Any]) -> Callable[..., Any]:
+        async def function(name: str) -> Any:
+            await asyncio.sleep(0)
+            return plain(name)
+
+        return function
+
+    def drive(self, settings: Settings, steps: Steps[R]) -> R:
+        backend = settings.async_backend()
+        if isinstance(backend, Backend):
+            return run(steps, backend.perform)
+        return self.loop.run_until_complete(arun(steps, backend.aperform))
+
+    def perform(self, settings: Settings, command: Command[R]) -> R:
+        backend = settings.async_backend()
+        if isinstance(backend, Backend):
+            return backend.perform(command)  # type: ignore[no-any-return]  # memory's is untyped
+
+        async def ask() -> R:
+            return await backend.aperform(command)
+
+        return self.loop.run_until_complete(ask())
+
+
+async def _work_off(queue: 'asyncio.Queue[tuple[Coroutine[Any, Any, Any], asyncio.Future[Any]]]') -> None:
+    while True:
+        work, done = await queue.get()
+        try:
+            done.set_result(await work)
+        except Exception as error:
+            done.set_exception(error)
+
+
+Side = SyncSide | AsyncSide
+
+
+def side_of(driver: str) -> Side:
+    """Threads or tasks."""
+    if driver not in DRIVERS:
+        raise ValueError(f'driver must be one of {", ".join(DRIVERS)}, not {driver!r}')
+    return SyncSide() if driver == 'sync' else AsyncSide()
