@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+import simpy
 
 from py_cachify import protocols
 from py_cachify.commands import TakeSlot
@@ -25,6 +26,8 @@ from simulations.faults import (
 )
 from simulations.network import Network
 from simulations.stepwise import setting
+from simulations.stepwise.server import Server
+from simulations.stepwise.worker import Worker, lost
 from simulations.twice import first_difference, replay_twice
 
 
@@ -301,6 +304,82 @@ def test_faults_follow_the_seed_and_each_has_a_stream_of_its_own() -> None:
     assert list(one.episodes) == list(same.episodes)
     assert [each for each in more.episodes if each.kind != 'lose requests'][:20] == list(one.episodes)[:20]
     assert list(other.episodes) != list(one.episodes)
+
+
+def test_what_is_on_its_way_when_the_way_is_cut_does_not_come_back() -> None:
+    """A request that has left arrives, and its reply finds no way."""
+    network = Network(latency=0.2, timeout=1.0)
+    result = replay(Trace([(0, 1)]), max_size=1, slot_exp=60, network=network, faults=[Partition(at=0.1, lasting=0.5)])
+
+    assert events(result) == [(0.2, 'taken', 0), (1.2, 'freed', 0), (1.4, 'failed', 0)]
+
+
+def test_what_two_faults_lose_they_lose_independently() -> None:
+    """Half of what the other leaves."""
+    worker = Worker(0, simpy.Environment(), Network(), Server(simpy.Environment()), seed=0)
+    worker.lost_replies += [0.5, 0.5]
+
+    assert lost(worker.lost_replies) == 0.75
+    assert lost([]) == 0
+
+
+def test_a_fault_that_loses_nothing_shifts_nothing() -> None:
+    """What is drawn for each request does not depend on what may be lost."""
+    faults = [LoseRequests(at=5, lasting=50, share=1e-12, workers='all'), LoseReplies(at=5, lasting=50, share=1e-12)]
+
+    assert BUSY.replace(jobs=300, faults=faults).replay().history_hash == BUSY.replace(jobs=300).replay().history_hash
+
+
+def test_a_server_that_goes_down_while_it_stands_still_tells_those_who_wait() -> None:
+    """They need not wait for their time-out, and nothing of theirs is carried out."""
+    faults = [ServerPause(at=1, lasting=5), Restart(at=2, lasting=10)]
+    network = Network(latency=0.1, timeout=60)
+    result = replay(Trace([(0, 0.1), (1.5, 1)]), max_size=1, slot_exp=60, network=network, faults=faults)
+
+    # Told at 2.1, and again when it undoes it.
+    assert events(result)[-1] == (2.3, 'failed', 1)
+
+
+def test_a_reply_that_comes_in_a_pause_is_read_after_it() -> None:
+    """The body begins then."""
+    result = replay(
+        Trace([(0, 1)]), max_size=1, slot_exp=60, network=Network(latency=0.5), faults=[Pause(at=0.6, lasting=3)]
+    )
+
+    assert events(result, 'began') == [(3.6, 'began', 0)]
+
+
+def test_a_slot_that_ends_at_the_instant_at_which_its_body_does_has_expired() -> None:
+    """At that very instant it is gone: the body has outlived it."""
+    result = replay(Trace([(0, 9.5)]), max_size=1, slot_exp=10, network=Network(latency=0.5))
+
+    # Taken at .5 and begun at 1, so both end at 10.5.
+    assert [what for _, what, _ in events(result)] == ['taken', 'began', 'expired', 'overran']
+
+
+def test_of_two_slots_that_one_holder_took_the_last_one_counts() -> None:
+    """The plain contract, where the client's driver asked twice: the body overruns when both are gone."""
+    network = Network(latency=0.1, timeout=0.5, retries=1)
+    faults = [LoseReplies(at=0, lasting=0.3)]
+    result = replay(Trace([(0, 20)]), max_size=9, slot_exp=10, network=network, faults=faults, protocol='nx')
+
+    assert events(result) == [
+        (0.1, 'taken', 0),
+        (0.8, 'restored', 0),
+        (0.9, 'began', 0),
+        (10.1, 'recovered', 0),
+        (10.8, 'expired', 0),
+        (20.9, 'overran', 0),
+    ]
+
+
+def test_nothing_new_goes_wrong_when_all_jobs_are_gone() -> None:
+    """The slots that are left come back, and the run ends."""
+    faults = [Crash(at=1, lasting=0), Restart(every='const:0.7')]
+    result = replay(Trace([(0, 5)]), max_size=1, slot_exp=100, network=QUICK, faults=faults)
+
+    assert events(result)[-1] == (100.001, 'recovered', 0)
+    assert max(episode.first for episode in result.episodes) < 2
 
 
 # --- what is promised

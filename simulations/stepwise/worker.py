@@ -143,7 +143,7 @@ class Worker:
             request.on_the_way = False
             request.carried_out = self._env.now
             request.landed()
-            if self.cut or share_back < _lost(self.lost_replies):
+            if self.cut or share_back < lost(self.lost_replies):
                 return
             self._after(back + self.slower, lambda _=None: deliver(answer))
 
@@ -152,7 +152,7 @@ class Worker:
             request.reply = answer
             request.answered.succeed()
 
-        if self.cut or share_there < _lost(self.lost_requests):
+        if self.cut or share_there < lost(self.lost_requests):
             return
         request.on_the_way = True
         self._after(there + self.slower, arrive)
@@ -175,6 +175,6 @@ def _nothing() -> None:
     """Do nothing."""
 
 
-def _lost(shares: list[float]) -> float:
+def lost(shares: list[float]) -> float:
     """The share that some independent faults lose together."""
     return 1 - math.prod(1 - share for share in shares)
