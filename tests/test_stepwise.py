@@ -373,6 +373,34 @@ def test_of_two_slots_that_one_holder_took_the_last_one_counts() -> None:
     ]
 
 
+def test_who_is_refused_and_gets_a_slot_afterwards_was_refused_honestly() -> None:
+    """What its driver asked first arrives after what it asked last, and before it hears of that."""
+    network = Network(latency=0.1, timeout=0.5, retries=1)
+    faults = [Slow(at=0, lasting=0.3, by=0.55, workers=1)]
+    jobs = Trace([(0, 0.32), (0.01, 1)])
+    result = replay(jobs, max_size=1, slot_exp=10, workers=2, network=network, faults=faults)
+
+    assert [event for event in events(result) if event[2] == 1] == [
+        (0.66, 'taken', 1),
+        (0.71, 'refused', 1),
+        (10.66, 'recovered', 1),
+    ]
+    assert result.linearity is not None
+    assert (result.violations, result.linearity.why_not_all) == ([], '')
+
+
+@pytest.mark.parametrize('fault', [FlushScripts(at=1), Restart(at=1), Failover(at=1)])
+def test_scripts_are_really_forgotten(fault: Any) -> None:
+    """Once each, on the server itself."""
+    with open_store('fakeredis') as store:
+        flushed = []
+        flush = store._client.script_flush
+        store._client.script_flush = lambda: flushed.append(flush())
+        replay(Trace([(0, 5)]), max_size=1, slot_exp=10, network=QUICK, faults=[fault], store=store)
+
+    assert flushed == [True]
+
+
 def test_nothing_new_goes_wrong_when_all_jobs_are_gone() -> None:
     """The slots that are left come back, and the run ends."""
     faults = [Crash(at=1, lasting=0), Restart(every='const:0.7')]
