@@ -116,7 +116,7 @@ def test_jobs_are_dealt_to_the_workers_by_turns() -> None:
 
 def test_a_crash_takes_all_that_runs_in_a_worker_and_its_slots_come_back() -> None:
     """Others are not touched; jobs go to other workers until there is another in its place."""
-    jobs = Trace([(0, 20), (1, 20), (2, 20), (6, 1), (8, 1)])
+    jobs = Trace([(0, 20), (1, 20), (2, 20), (5.5, 1), (6, 1), (7.5, 1), (8, 1)])
     result = replay(jobs, max_size=5, slot_exp=10, workers=2, network=QUICK, faults=[Crash(at=5, workers=0, lasting=2)])
 
     assert events(result, 'crashed', 'recovered') == [
@@ -125,7 +125,12 @@ def test_a_crash_takes_all_that_runs_in_a_worker_and_its_slots_come_back() -> No
         (10.001, 'recovered', 0),
         (12.001, 'recovered', 2),
     ]
-    assert [call.worker for call in result.calls if call.token in '34'] == [1, 1, 0, 0]
+    assert {call.token: call.worker for call in result.calls if call.token in '3456'} == {
+        '3': 1,
+        '4': 1,
+        '5': 1,
+        '6': 0,
+    }
     assert (result.figures.crashed, result.figures.recovered) == (2, 2)
     assert result.figures.recovery_longest == pytest.approx(7.001)
 
@@ -470,6 +475,14 @@ def test_the_plain_contract_shows_its_named_limits_only(seed: int) -> None:
     assert judgement is not None
     assert result.violations == []
     assert {limit.rule for limit in judgement.limits} <= {'spurious refusal', 'not its own', 'taken twice'}
+
+
+def test_under_the_plain_contract_a_life_is_in_whole_seconds() -> None:
+    """A fraction is rounded up, and the judge knows it."""
+    result = replay(Trace([(0, 2.8)]), max_size=1, slot_exp=2.5, network=QUICK, protocol='nx')
+
+    assert [what for _, what, _ in events(result)] == ['taken', 'began', 'ended', 'freed']
+    assert result.violations == []
 
 
 @pytest.mark.parametrize(

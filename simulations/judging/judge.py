@@ -132,7 +132,8 @@ def _named(key: str) -> str:
 def _possibly_until(lease: _Lease, terms: Terms) -> float:
     """Until when it may have been in the store."""
     acquired, released = lease.acquired, lease.released
-    if acquired.answer == UNKNOWN:
+    if acquired.answer == UNKNOWN or (acquired.repeated and acquired.settled > acquired.returned):
+        # It may happen, or happen again, at any later instant.
         return math.inf
     if acquired.answer == FAILED or released is None or released.answer == UNKNOWN:
         return lease.latest
