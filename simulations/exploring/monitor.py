@@ -14,7 +14,6 @@ Besides it counts *grants*: a lease surely lasts from the return of the acquire 
 earliest instant at which it can expire; there are never more than ``max_size``.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -68,10 +67,19 @@ class Monitor(NamedTuple):
         """A client calls ``acquire`` or ``release``."""
         leases, called = self.leases, self.called
         if what == 'release':
-            leases = frozenset(lease for lease in leases if lease[0] != token)
+            leases = frozenset([lease for lease in leases if lease[0] != token])
         else:
             called |= {(token, 0.0)}
-        return self._replace(pending=self.pending | {Call(what, token)}, leases=leases, called=called)
+        return self._with(self.pending | {Call(what, token)}, self.states, leases, called)
+
+    def _with(
+        self,
+        pending: frozenset[Call],
+        states: frozenset[State],
+        leases: frozenset[tuple[str, float]],
+        called: frozenset[tuple[str, float]],
+    ) -> 'Monitor':
+        return Monitor(self.max_size, self.slot_exp, self.honest, pending, states, leases, called)
 
     def returned(self, what: str, token: str, answer: bool, repeated: bool = False) -> tuple['Monitor', str | None]:
         """The call returned with this answer; the second value says what is wrong, if something is.
@@ -80,22 +88,22 @@ class Monitor(NamedTuple):
         one that took it.
         """
         call = Call(what, token)
-        ways = self.ways()
         answers = {answer, True} if repeated and what == 'release' else {answer}
-        agreeing = {
-            state._replace(done=state.done - {(call, each)})
-            for state in ways
-            for each in answers
-            if (call, each) in state.done
-        }
+        agreeing = set()
+        happened = [(call, each) for each in answers]
+        undue = what == 'acquire' and not answer and not self.honest
+        for state in self.ways():
+            if undue and (call, True) not in state.done:
+                agreeing.add(state)
+            for each in happened:
+                if each in state.done:
+                    agreeing.add(State(state.slots, state.done - {each}))
         leases = self.leases
         if what == 'acquire' and answer:
             [since] = [seconds for known, seconds in self.called if known == token]
             leases |= {(token, self.slot_exp - since)} if since < self.slot_exp else set()
-        called = frozenset(each for each in self.called if each[0] != token)
-        following = self._replace(
-            pending=self.pending - {call}, states=frozenset(agreeing), leases=leases, called=called
-        )
+        called = frozenset([each for each in self.called if each[0] != token])
+        following = self._with(self.pending - {call}, frozenset(agreeing), leases, called)
         if len(leases) > self.max_size:
             holders = ', '.join(sorted(token for token, _ in leases))
             return following, f'{len(leases)} hold a slot of a pool of {self.max_size} at once: {holders}'
@@ -143,22 +151,29 @@ class Monitor(NamedTuple):
     def ways(self) -> set[State]:
         """All ways in which the pool can be, with any of the calls under way having happened by now, in any order."""
         found = set(self.states)
-        new: Iterable[State] = self.states
+        new = list(self.states)
         while new:
-            reached = {after for state in new for call in self.pending for after in self._happen(state, call)}
-            new = reached - found
-            found |= reached
+            state = new.pop()
+            happened = {call for call, _ in state.done}
+            for call in self.pending:
+                if call not in happened:
+                    for after in self._happen(state, call):
+                        if after not in found:
+                            found.add(after)
+                            new.append(after)
         return found
 
-    def _happen(self, state: State, call: Call) -> Iterable[State]:
-        if any(done == call for done, _ in state.done):
-            return
-        holds = [slot for slot in state.slots if slot[0] == call.token]
+    def _happen(self, state: State, call: Call) -> list[State]:
+        slots, done = state
+        holds = [slot for slot in slots if slot[0] == call.token]
         if call.what == 'release':
-            yield State(state.slots - set(holds), state.done | {(call, bool(holds))})
-        elif holds:
-            yield State(state.slots, state.done | {(call, True)})
-        elif len(state.slots) < self.max_size:
-            yield State(state.slots | {(call.token, self.slot_exp)}, state.done | {(call, True)})
-        if call.what == 'acquire' and (not self.honest or (len(state.slots) >= self.max_size and not holds)):
-            yield State(state.slots, state.done | {(call, False)})
+            return [State(slots.difference(holds) if holds else slots, done | {(call, bool(holds))})]
+        reached = []
+        if holds:
+            reached.append(State(slots, done | {(call, True)}))
+        elif len(slots) < self.max_size:
+            reached.append(State(slots | {(call.token, self.slot_exp)}, done | {(call, True)}))
+        # A refusal that need not be due can be thought to happen when it returns, so nothing is kept of it before.
+        if self.honest and len(slots) >= self.max_size and not holds:
+            reached.append(State(slots, done | {(call, False)}))
+        return reached

@@ -4,11 +4,10 @@ A state holds all that decides what can happen and whether it is right: the clie
 how many faults are left, what time it is.  Two ways into equal states are one from there on.
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from py_cachify.drivers import run
-from simulations.exploring.clients import KEY, LOST, Asked, Client, Raised, Returned, follow, operation
+from simulations.exploring.clients import KEY, LOST, Asked, Client, Raised, Returned, follow, go_on, operation
 from simulations.exploring.monitor import Monitor
 from simulations.exploring.moves import (
     CRASH,
@@ -70,6 +69,10 @@ class ImpossibleMoveError(ValueError):
     """A move that cannot be made in this state."""
 
 
+def _with(clients: tuple[Client, ...], client: Client) -> tuple[Client, ...]:
+    return (*clients[: client.number], client, *clients[client.number + 1 :])
+
+
 class Machine:
     """Makes the states of a subject in a scope."""
 
@@ -78,11 +81,18 @@ class Machine:
         self._scope = scope
         self._world = subject.world() if world is None else world
         self._nothing = subject.world().snapshot()
+        self._there: tuple[Snapshot, float] | None = None
+        kinds = scope.kinds
+        self._faults = tuple(fault for fault in kinds if fault not in STORE_FAULTS)
+        self._moves = {
+            (number, do): Move(do, number) for number in range(scope.clients) for do in (STEP, *self._faults)
+        }
         # A server may have kept something of another exploration.
         self._world.restore(self._nothing)
 
     def leave(self) -> None:
         """Empty the store: a server keeps nothing of an exploration."""
+        self._there = None
         self._world.restore(self._nothing)
 
     def start(self) -> State:
@@ -92,38 +102,48 @@ class Machine:
         monitor = Monitor.start(scope.max_size, float(scope.slot_exp), self._subject.honest)
         return State(clients, self._nothing, monitor, scope.faults)
 
-    def moves(self, state: State) -> Iterator[Move]:
+    def moves(self, state: State) -> list[Move]:
         """What can happen next."""
+        possible: list[Move] = []
+        paused = False
         for client in state.clients:
             if client.over:
                 continue
-            yield Move(STEP, client.number)
+            number, under_way = client.number, client.answers is not None
+            paused = paused or under_way
+            possible.append(self._moves[number, STEP])
             if not state.faults:
                 continue
-            busy = client.answers is not None or client.lease is not None
-            for fault in self._scope.kinds:
-                if fault in STORE_FAULTS:
-                    continue
+            busy = under_way or client.lease is not None
+            for fault in self._faults:
                 # Who has not begun loses nothing by a crash; a clock that is ahead already stays so.
                 if not ((fault == CRASH and not busy) or (fault == HURRY and client.ahead)):
-                    yield Move(fault, client.number)
-        paused = any(client.answers is not None and not client.over for client in state.clients)
+                    possible.append(self._moves[number, fault])
         if state.faults and FORGET in self._scope.kinds and state.store != self._nothing:
-            yield Move(FORGET)
-        if state.over or (paused and not self._scope.pauses):
-            return
-        if self._next_expiry(state) is not None:
-            yield Move(WAIT)
+            possible.append(Move(FORGET))
+        if possible and not (paused and not self._scope.pauses) and self._next_expiry(state) is not None:
+            possible.append(Move(WAIT))
+        return possible
 
     def _put_back(self, state: State) -> None:
-        self._world.now = state.now
-        self._world.restore(state.store)
+        # Most often the state is the one that was just reached, and the store is so already.
+        there, self._there = self._there, None
+        if there is None or there[0] is not state.store or there[1] != state.now:
+            self._world.now = state.now
+            self._world.restore(state.store)
+
+    def _snapshot(self) -> Snapshot:
+        store = self._world.snapshot()
+        self._there = (store, self._world.now)
+        return store
 
     def _next_expiry(self, state: State) -> float | None:
-        self._put_back(state)
-        stored = self._world.next_expiry()
-        known = [left for each in state.monitor.states for _, left in each.slots]
-        return min((each for each in (stored, *known) if each is not None), default=None)
+        first = self._world.next_expiry(state.store)
+        for way in state.monitor.states:
+            for _, left in way.slots:
+                if first is None or left < first:
+                    first = left
+        return first
 
     def make(self, state: State, move: Move) -> tuple[State, Happened, str | None]:
         """Make a move; the third value says what is wrong, if something is.
@@ -145,14 +165,11 @@ class Machine:
             state = state._replace(faults=state.faults - 1)
         if move.do == CRASH:
             crashed = client._replace(over=True, answers=None)
-            return self._with(state, crashed), Happened(move, token=client.token), None
+            return state._replace(clients=_with(state.clients, crashed)), Happened(move, token=client.token), None
         if move.do == HURRY:
-            return self._with(state, client._replace(ahead=True)), Happened(move), None
+            clients = _with(state.clients, client._replace(ahead=True))
+            return state._replace(clients=clients), Happened(move), None
         return self._ask(state, client, move)
-
-    def _with(self, state: State, client: Client) -> State:
-        clients = (*state.clients[: client.number], client, *state.clients[client.number + 1 :])
-        return state._replace(clients=clients)
 
     def _wait(self, state: State, move: Move) -> tuple[State, Happened, str | None]:
         seconds = self._next_expiry(state)
@@ -160,7 +177,7 @@ class Machine:
             raise ImpossibleMoveError('nothing is left that could expire')
         self._put_back(state)
         self._world.now = now = state.now + seconds
-        after = state._replace(store=self._world.snapshot(), monitor=state.monitor.passed(seconds), now=now)
+        after = state._replace(store=self._snapshot(), monitor=state.monitor.passed(seconds), now=now)
         return after, Happened(move, seconds=seconds), None
 
     def _steps(self, client: Client) -> Any:
@@ -173,7 +190,8 @@ class Machine:
             monitor, called = monitor.call(what, token), f'{what} {token}'
             client = client._replace(answers=())
         answered = client.answers or ()
-        stands = follow(self._steps(client), answered)
+        steps = self._steps(client)
+        stands = follow(steps, answered)
         if not isinstance(stands, Asked):
             raise TypeError(f'the protocol {self._subject.name} asks nothing of the store: {stands!r}')
         offset = float(self._scope.slot_exp) if client.ahead else 0.0
@@ -181,15 +199,17 @@ class Machine:
         times = {LOSE_REQUEST: 0, REPEAT: 2}.get(move.do, 1)
         answers = tuple(self._world.perform(stands.command, offset) for _ in range(times))
         told = LOST if move.do in (LOSE_REQUEST, LOSE_REPLY) else answers[-1]
-        store = self._world.snapshot()
+        store = self._snapshot()
         client = client._replace(answers=(*answered, told), repeated=client.repeated or move.do == REPEAT)
-        stands_now = follow(self._steps(client), client.answers or ())
+        stands_now = go_on(steps, told)
         ended, wrong = '', None
         if not isinstance(stands_now, Asked):
             client, monitor, ended, wrong = self._end(client, monitor, stands_now)
+        # What else the protocol would ask is asked of steps that are made anew.
+        steps.close()
         words = 'connection lost' if told is LOST else repr(told)
-        happened = Happened(move, called, stands.command, answers, words, ended, token=token)
-        return self._with(state._replace(store=store, monitor=monitor), client), happened, wrong
+        happened = Happened(move, called, stands.command, answers, words, ended, 0.0, token)
+        return State(_with(state.clients, client), store, monitor, state.faults, state.now), happened, wrong
 
     def _end(
         self, client: Client, monitor: Monitor, stands: Returned | Raised

@@ -4,7 +4,8 @@ A snapshot is a plain value, equal for two states in which the same will happen.
 present, so that it does not matter when something happened.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from py_cachify import MemoryClient
@@ -36,8 +37,8 @@ class World(Protocol):
         """Make it so again, at the present ``now``."""
         ...
 
-    def next_expiry(self) -> float | None:
-        """Seconds until the first of what it holds expires."""
+    def next_expiry(self, snapshot: Snapshot) -> float | None:
+        """Seconds from then until the first of what it held expires; nothing is asked of the store."""
         ...
 
 
@@ -78,9 +79,9 @@ class MemoryWorld:
         for name in ('_slots', '_names', '_values'):
             setattr(self._client, name, getattr(client, name))
 
-    def next_expiry(self) -> float | None:
-        left = [until - self.now for kept in self._live() for _, _, until in kept]
-        return min((each for each in left if 0 < each < float('inf')), default=None)
+    def next_expiry(self, snapshot: Snapshot) -> float | None:
+        slots, names = snapshot
+        return _first(left for *_, left in (*slots, *names))
 
 
 class RedisWorld:
@@ -109,9 +110,8 @@ class RedisWorld:
         for key, members in snapshot:
             self._client.zadd(key, {member: self.now + left for member, left in members})
 
-    def next_expiry(self) -> float | None:
-        left = [score - self.now for key in self._client.keys('*') for _, score in self._slots(key)]
-        return min((each for each in left if 0 < each < float('inf')), default=None)
+    def next_expiry(self, snapshot: Snapshot) -> float | None:
+        return _first(left for _, members in snapshot for _, left in members)
 
 
 class KeyValueWorld:
@@ -130,8 +130,14 @@ class KeyValueWorld:
     def restore(self, snapshot: Snapshot) -> None:
         self._store.restore(snapshot, self.now)
 
-    def next_expiry(self) -> float | None:
-        return self._store.next_expiry(self.now)
+    def next_expiry(self, snapshot: Snapshot) -> float | None:
+        values, sets = snapshot
+        left = [each for _, _, each in values if each is not None]
+        return _first([*left, *(each for _, members in sets for _, each in members)])
+
+
+def _first(left: Iterable[float]) -> float | None:
+    return min((each for each in left if 0 < each < math.inf), default=None)
 
 
 def memory_world() -> World:
