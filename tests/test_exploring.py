@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from py_cachify import MemoryClient
+from py_cachify.backends.memory import MemoryBackend
 from py_cachify.backends.redis import Script, load_script
 from simulations.broken import BROKEN
 from simulations.exploring import SUBJECTS, Move, Schedule, Scope, explore, replay_schedule, subject
 from simulations.exploring.moves import CRASH, FAULTS, FORGET, LOSE_REPLY, LOSE_REQUEST, REPEAT
 from simulations.exploring.states import Machine
-from simulations.exploring.worlds import MemoryWorld, RedisWorld, fakeredis_world, memory_world, server_world
+from simulations.exploring.worlds import MemoryWorld, RedisWorld, fakeredis_world, server_world
 
 
 SHORTEST = {
@@ -241,13 +242,9 @@ class _NeverDrops(MemoryClient):
 
 
 @pytest.mark.parametrize('broken', [_Forgetful, _KeepsExpired, _NeverDrops])
-def test_a_store_in_memory_without_one_of_its_decisions_is_found_out(
-    broken: type[MemoryClient], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_in_memory_without_one_of_its_decisions_is_found_out(broken: type[MemoryClient]) -> None:
     """Likewise."""
-    monkeypatch.setattr('simulations.exploring.worlds.MemoryClient', broken)
-    world = memory_world()
-    assert isinstance(world, MemoryWorld)
+    world = MemoryWorld(MemoryBackend, broken)
 
     assert explore(subject('memory'), Scope(clients=2, max_size=1, faults=1), world=world).violation is not None
 

@@ -114,3 +114,12 @@ def go_on(steps: Steps[Any], answer: Any) -> Asked | Returned | Raised:
         return Returned(done.value)
     except LostConnectionError as error:
         return Raised(error)
+
+
+def closed(steps: Steps[Any]) -> Command[Any] | None:
+    """Close steps, as a crash does; what they ask for even then, if they do."""
+    try:
+        asked: Command[Any] = steps.throw(GeneratorExit)
+    except (StopIteration, GeneratorExit):
+        return None
+    return asked

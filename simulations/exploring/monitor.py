@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 
 class Call(NamedTuple):
-    """An operation under way."""
+    """An operation under way: ``acquire``, ``release``, or ``undo``: what a failed acquire gives back."""
 
     what: str
     token: str
@@ -47,6 +47,8 @@ class Monitor(NamedTuple):
         states: the ways in which the pool can be.
         leases: (token, seconds for which it surely lasts yet).
         called: (token, seconds since its acquire was called).
+        strays: (request, seconds left) of slots that a client may have taken without learning of it, as its driver
+            asked again and was refused for the sake of what its first try had taken.
     """
 
     max_size: int
@@ -56,6 +58,7 @@ class Monitor(NamedTuple):
     states: frozenset[State]
     leases: frozenset[tuple[str, float]]
     called: frozenset[tuple[str, float]]
+    strays: frozenset[tuple[str, float]] = frozenset()
 
     @classmethod
     def start(cls, max_size: int, slot_exp: float, honest: bool) -> 'Monitor':
@@ -79,7 +82,7 @@ class Monitor(NamedTuple):
         leases: frozenset[tuple[str, float]],
         called: frozenset[tuple[str, float]],
     ) -> 'Monitor':
-        return Monitor(self.max_size, self.slot_exp, self.honest, pending, states, leases, called)
+        return Monitor(self.max_size, self.slot_exp, self.honest, pending, states, leases, called, self.strays)
 
     def returned(self, what: str, token: str, answer: bool, repeated: bool = False) -> tuple['Monitor', str | None]:
         """The call returned with this answer; the second value says what is wrong, if something is.
@@ -111,12 +114,19 @@ class Monitor(NamedTuple):
             return following, self._why(what, token, answer)
         return following, None
 
+    def repeated(self, request: str) -> 'Monitor':
+        """A request of an acquire was sent twice; who promises that refusals are due is told the truth even then."""
+        return self if self.honest else self._replace(strays=self.strays | {(request, self.slot_exp)})
+
     def failed(self, token: str, undone: bool) -> 'Monitor':
-        """An acquire ended with an error: if it was undone nothing of it is left, else it may yet have happened."""
+        """An acquire ended with an error: if it was undone nothing of it is left, else it may yet have happened.
+
+        So may what was done to undo it.
+        """
         call = Call('acquire', token)
+        undoing = self._replace(pending=self.pending | {Call('undo', token)})
         if not undone:
-            return self
-        undoing = self._replace(pending=self.pending | {Call('release', token)})
+            return undoing
         ways = {
             State(state.slots, frozenset(done for done in state.done if done[0].token != token))
             for state in undoing.ways()
@@ -142,11 +152,12 @@ class Monitor(NamedTuple):
         )
         leases = frozenset((token, left - seconds) for token, left in self.leases if left > seconds)
         called = frozenset((token, since + seconds) for token, since in self.called)
-        return self._replace(states=states, leases=leases, called=called)
+        strays = frozenset((token, left - seconds) for token, left in self.strays if left > seconds)
+        return self._replace(states=states, leases=leases, called=called, strays=strays)
 
     def counts(self) -> set[int]:
         """How many slots can be taken now, whatever of what is under way has happened."""
-        return {len(state.slots) for state in self.ways()}
+        return {len(state.slots) + more for state in self.ways() for more in range(len(self.strays) + 1)}
 
     def ways(self) -> set[State]:
         """All ways in which the pool can be, with any of the calls under way having happened by now, in any order."""
@@ -166,7 +177,7 @@ class Monitor(NamedTuple):
     def _happen(self, state: State, call: Call) -> list[State]:
         slots, done = state
         holds = [slot for slot in slots if slot[0] == call.token]
-        if call.what == 'release':
+        if call.what != 'acquire':
             return [State(slots.difference(holds) if holds else slots, done | {(call, bool(holds))})]
         reached = []
         if holds:

@@ -7,7 +7,7 @@ how many faults are left, what time it is.  Two ways into equal states are one f
 from typing import Any, NamedTuple
 
 from py_cachify.drivers import run
-from simulations.exploring.clients import KEY, LOST, Asked, Client, Raised, Returned, follow, go_on, operation
+from simulations.exploring.clients import KEY, LOST, Asked, Client, Raised, Returned, closed, follow, go_on, operation
 from simulations.exploring.monitor import Monitor
 from simulations.exploring.moves import (
     CRASH,
@@ -194,6 +194,8 @@ class Machine:
         stands = follow(steps, answered)
         if not isinstance(stands, Asked):
             raise TypeError(f'the protocol {self._subject.name} asks nothing of the store: {stands!r}')
+        if move.do == REPEAT and client.lease is None:
+            monitor = monitor.repeated(f'{token}, {len(answered) + 1}')
         offset = float(self._scope.slot_exp) if client.ahead else 0.0
         self._put_back(state)
         times = {LOSE_REQUEST: 0, REPEAT: 2}.get(move.do, 1)
@@ -205,8 +207,8 @@ class Machine:
         ended, wrong = '', None
         if not isinstance(stands_now, Asked):
             client, monitor, ended, wrong = self._end(client, monitor, stands_now)
-        # What else the protocol would ask is asked of steps that are made anew.
-        steps.close()
+        if (asked_more := closed(steps)) and not wrong:
+            wrong = f'{token} would ask for {asked_more} after a crash, and the crashed ask for nothing'
         words = 'connection lost' if told is LOST else repr(told)
         happened = Happened(move, called, stands.command, answers, words, ended, 0.0, token)
         return State(_with(state.clients, client), store, monitor, state.faults, state.now), happened, wrong
@@ -233,18 +235,42 @@ class Machine:
         return client, monitor, ended, wrong
 
     def left_behind(self, state: State) -> str | None:
-        """Of a state in which all is over: what is wrong after everything had time to expire, if something is."""
-        while self._next_expiry(state) is not None:
-            state, _, _ = self._wait(state, Move(WAIT))
-        self._put_back(state)
-        protocol, size = self._subject.protocol, self._scope.max_size
+        """Of a state in which all is over: what is wrong with what is left of it, if something is.
+
+        The size is that of slots which can be taken.  After everything had time to expire the pool is empty, and one
+        client after the other gets each of its slots, no more, and gives it back.
+        """
+        protocol, size, life = self._subject.protocol, self._scope.max_size, float(self._scope.slot_exp)
 
         def perform(command: Any) -> Any:
             return self._world.perform(command, 0.0)
 
-        taken = run(protocol.size(KEY, size), perform)
-        if taken:
-            return f'{taken} of {size} slots are taken for ever, and nobody holds one'
-        if run(protocol.acquire(KEY, 'Z1', size, float(self._scope.slot_exp)), perform) is None:
-            return 'nobody holds a slot, and yet the pool is full'
+        def taken() -> int:
+            return run(protocol.size(KEY, size), perform)
+
+        self._put_back(state)
+        found, counts = taken(), state.monitor.counts()
+        if found not in counts:
+            right = ' or '.join(str(each) for each in sorted(counts))
+            return f'when all was over {found} of {size} slots were taken, and {right} should have been'
+        while self._next_expiry(state) is not None:
+            state, _, _ = self._wait(state, Move(WAIT))
+        self._put_back(state)
+        if found := taken():
+            return f'{found} of {size} slots are taken for ever, and nobody holds one'
+        leases = []
+        for number in range(size):
+            lease = run(protocol.acquire(KEY, f'Z{number + 1}', size, life), perform)
+            if lease is None:
+                held = f'{number} of {size} slots are taken' if number else 'nobody holds a slot'
+                return f'{held}, and yet the pool is full'
+            leases.append(lease)
+        if (found := taken()) != size:
+            return f'all {size} slots are taken, and the size is {found}'
+        if run(protocol.acquire(KEY, f'Z{size + 1}', size, life), perform) is not None:
+            return f'one more slot was granted although all {size} were taken'
+        if not all(run(protocol.release(lease), perform) for lease in leases):
+            return 'a release of a slot that had not expired was told that it was gone'
+        if found := taken():
+            return f'all slots were given back, and the size is {found}'
         return None

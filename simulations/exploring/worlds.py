@@ -45,9 +45,14 @@ class World(Protocol):
 class MemoryWorld:
     """The library's own store in memory: pools under ``MemoryBackend``, names under the plain contract."""
 
-    def __init__(self, backend: Callable[[MemoryClient], Backend]) -> None:
+    def __init__(
+        self,
+        backend: Callable[[MemoryClient], Backend],
+        client: Callable[[Callable[[], float]], MemoryClient] = MemoryClient,
+    ) -> None:
         self.now = 0.0
-        self._client = MemoryClient(lambda: self.now)
+        self._new_client = client
+        self._client = client(lambda: self.now)
         self._backend = backend(self._client)
 
     def perform(self, command: Command[Any], offset: float) -> Any:  # noqa: ARG002 - it has a clock of its own
@@ -69,7 +74,7 @@ class MemoryWorld:
         ]
 
     def restore(self, snapshot: Snapshot) -> None:
-        client = MemoryClient(lambda: self.now)
+        client = self._new_client(lambda: self.now)
         slots, names = snapshot
         for group, item, left in slots:
             client._slots.add(group, item, self.now + left)  # noqa: SLF001
@@ -87,10 +92,10 @@ class MemoryWorld:
 class RedisWorld:
     """The shipped scripts, on fakeredis or a server, in a database of its own that is emptied."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, backend: Callable[[Any, Callable[[], float]], Backend] = RedisBackend) -> None:
         self.now = 0.0
         self._client = client
-        self._backend = RedisBackend(client, lambda: self.now)
+        self._backend = backend(client, lambda: self.now)
 
     def perform(self, command: Command[Any], offset: float) -> Any:  # noqa: ARG002 - the server's clock decides
         return self._backend.perform(command)
