@@ -190,6 +190,8 @@ class Machine:
             monitor, called = monitor.call(what, token), f'{what} {token}'
             client = client._replace(answers=())
         answered = client.answers or ()
+        # Each place at which it asks is reached here first, or with an answer below; a crash may come at any of them.
+        asked_more = None if answered else self._after_crash(client)
         steps = self._steps(client)
         stands = follow(steps, answered)
         if not isinstance(stands, Asked):
@@ -207,11 +209,17 @@ class Machine:
         ended, wrong = '', None
         if not isinstance(stands_now, Asked):
             client, monitor, ended, wrong = self._end(client, monitor, stands_now)
-        if (asked_more := closed(steps)) and not wrong:
-            wrong = f'{token} would ask for {asked_more} after a crash, and the crashed ask for nothing'
+        asked_more = asked_more or closed(steps)
+        if asked_more and not wrong:
+            wrong = f'{token} would ask {asked_more} after a crash, and who crashed asks for nothing'
         words = 'connection lost' if told is LOST else repr(told)
         happened = Happened(move, called, stands.command, answers, words, ended, 0.0, token)
         return State(_with(state.clients, client), store, monitor, state.faults, state.now), happened, wrong
+
+    def _after_crash(self, client: Client) -> Any:
+        steps = self._steps(client)
+        follow(steps, ())
+        return closed(steps)
 
     def _end(
         self, client: Client, monitor: Monitor, stands: Returned | Raised
@@ -258,6 +266,8 @@ class Machine:
         self._put_back(state)
         if found := taken():
             return f'{found} of {size} slots are taken for ever, and nobody holds one'
+        # As a size may have removed what has expired: an acquire must as well.
+        self._put_back(state)
         leases = []
         for number in range(size):
             lease = run(protocol.acquire(KEY, f'Z{number + 1}', size, life), perform)

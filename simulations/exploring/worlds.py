@@ -61,9 +61,10 @@ class MemoryWorld:
     def snapshot(self) -> Snapshot:
         slots, names = self._live()
         values = self._client._values  # noqa: SLF001 - it is taken to pieces and put together here
+        until_then = {item: until - self.now for _, item, until in names}
         return (
             tuple(sorted((group, item, until - self.now) for group, item, until in slots)),
-            tuple(sorted((item, values[item], until - self.now) for _, item, until in names)),
+            tuple((name, values.get(name), until_then.get(name)) for name in sorted({*values, *until_then})),
         )
 
     def _live(self) -> list[list[tuple[str, str, float]]]:
@@ -79,14 +80,16 @@ class MemoryWorld:
         for group, item, left in slots:
             client._slots.add(group, item, self.now + left)  # noqa: SLF001
         for name, value, left in names:
-            client._names.add(name, name, self.now + left)  # noqa: SLF001
-            client._values[name] = value  # noqa: SLF001
+            if left is not None:
+                client._names.add(name, name, self.now + left)  # noqa: SLF001
+            if value is not None:
+                client._values[name] = value  # noqa: SLF001
         for name in ('_slots', '_names', '_values'):
             setattr(self._client, name, getattr(client, name))
 
     def next_expiry(self, snapshot: Snapshot) -> float | None:
         slots, names = snapshot
-        return _first(left for *_, left in (*slots, *names))
+        return _first(left for *_, left in (*slots, *names) if left is not None)
 
 
 class RedisWorld:
