@@ -11,8 +11,9 @@ from tqdm.auto import tqdm
 from simulations.arguments import whole_number
 from simulations.exploring.following import Difference, Made, Trail, difference, differs, follow_moves, shrink
 from simulations.exploring.moves import STEP, WAIT, Move, Schedule
+from simulations.exploring.scope import Scope, Subject
 from simulations.exploring.states import Happened, Machine, State
-from simulations.exploring.subjects import Scope, Subject, subject
+from simulations.exploring.subjects import subject
 from simulations.exploring.words import told
 from simulations.exploring.worlds import World
 

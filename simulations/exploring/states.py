@@ -21,7 +21,7 @@ from simulations.exploring.moves import (
     WAIT,
     Move,
 )
-from simulations.exploring.subjects import Scope, Subject
+from simulations.exploring.scope import Scope, Subject
 from simulations.exploring.worlds import Snapshot, World
 
 
@@ -214,7 +214,18 @@ class Machine:
             wrong = f'{token} would ask {asked_more} after a crash, and who crashed asks for nothing'
         words = 'connection lost' if told is LOST else repr(told)
         happened = Happened(move, called, stands.command, answers, words, ended, 0.0, token)
-        return State(_with(state.clients, client), store, monitor, state.faults, state.now), happened, wrong
+        clients = _with(state.clients, client)
+        if self._subject.bodies and ended == 'granted':
+            wrong = wrong or self._too_many_bodies(clients)
+        return State(clients, store, monitor, state.faults, state.now), happened, wrong
+
+    def _too_many_bodies(self, clients: tuple[Client, ...]) -> str | None:
+        running = [client.token for client in clients if client.lease is not None and not client.over]
+        if len(running) <= (size := self._scope.max_size):
+            return None
+        return (
+            f'{len(running)} bodies run at once, with a pool of {size}, as one outlives its slot: {", ".join(running)}'
+        )
 
     def _after_crash(self, client: Client) -> Any:
         steps = self._steps(client)
