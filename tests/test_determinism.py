@@ -43,10 +43,11 @@ def _undecided() -> Any:
     return ATOMIC._replace(acquire=acquire)
 
 
+@pytest.mark.parametrize('every', [7, 40, 150])
 @pytest.mark.parametrize('schedules', [None, 200])
-def test_a_store_that_decides_by_what_is_in_no_state_is_found_out(schedules: int | None) -> None:
-    """By both searches, the one breadth first and the one at random."""
-    found = explore(subject('memory'), SMALL, schedules=schedules, world=_Drifting(7))
+def test_a_store_that_decides_by_what_is_in_no_state_is_found_out(schedules: int | None, every: int) -> None:
+    """By both searches, the one breadth first and the one at random; what it seems to break is not reported."""
+    found = explore(subject('memory'), SMALL, schedules=schedules, world=_Drifting(every))
 
     assert found.violation is not None
     assert found.violation.reason.startswith('not deterministic: ')
@@ -55,9 +56,9 @@ def test_a_store_that_decides_by_what_is_in_no_state_is_found_out(schedules: int
 
 @pytest.mark.parametrize('schedules', [None, 200])
 def test_a_protocol_that_draws_its_tokens_is_found_out(schedules: int | None) -> None:
-    """Although no promise is broken: the token of the lease differs."""
+    """Although no promise is broken: only the token of the lease differs, in the samples that are made twice."""
     undecided = subject('memory')._replace(protocol=_undecided())
-    found = explore(undecided, SMALL, schedules=schedules)
+    found = explore(undecided, SMALL._replace(faults=0), schedules=schedules)
 
     assert found.violation is not None
     assert found.violation.reason.startswith('not deterministic: move 1 came out as "Client ')
