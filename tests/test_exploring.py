@@ -72,9 +72,18 @@ SCOPES = {
         Scope(faults=1),
         Scope(clients=2, max_size=1, rounds=2, faults=1),
         Scope(clients=2, max_size=1, faults=2),
+        Scope(clients=2, max_size=2, faults=2, slot_exp=None),
     ],
-    'redis': [Scope(clients=2, max_size=1, faults=1), Scope(clients=3, max_size=2, faults=0)],
-    'nx': [Scope(clients=2, max_size=1, faults=1, pauses=False), Scope(clients=3, max_size=2, faults=0, pauses=False)],
+    'redis': [
+        Scope(clients=2, max_size=1, faults=1),
+        Scope(clients=3, max_size=2, faults=0),
+        Scope(clients=2, max_size=1, faults=1, slot_exp=None),
+    ],
+    'nx': [
+        Scope(clients=2, max_size=1, faults=1, pauses=False),
+        Scope(clients=3, max_size=2, faults=0, pauses=False),
+        Scope(clients=2, max_size=1, faults=1, slot_exp=None, pauses=False),
+    ],
 }
 
 
@@ -288,6 +297,18 @@ def test_a_schedule_is_a_small_text_that_is_read_again(tmp_path: Path) -> None:
         [1, 'step'],
     ]
     assert (tmp_path / 'it.json').stat().st_size < 500
+
+
+def test_a_schedule_of_slots_for_ever_is_read_again_too() -> None:
+    """Its life is null, and time never passes; a life that is no whole number is refused."""
+    schedule = Schedule('memory', 2, 1, None, 1, (Move('step', 0), Move('crash', 0), Move('step', 1)))
+
+    assert Schedule.from_json(json.loads(json.dumps(schedule.to_json()))) == schedule
+    assert replay_schedule(schedule) is None
+    with pytest.raises(ValueError, match='move 3, wait, cannot be made: nothing is left that could expire'):
+        replay_schedule(schedule.with_moves([*schedule.moves[:2], Move('wait')]))
+    with pytest.raises(ValueError, match='slot_exp must be at least 1'):
+        explore(subject('memory'), Scope(slot_exp=0))
 
 
 @pytest.mark.parametrize(

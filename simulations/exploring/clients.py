@@ -88,7 +88,7 @@ def name_of(number: int) -> str:
     return chr(ord('A') + number)
 
 
-def operation(client: Client, protocol: SlotProtocol, max_size: int, slot_exp: float) -> Steps[Any]:
+def operation(client: Client, protocol: SlotProtocol, max_size: int, slot_exp: float | None) -> Steps[Any]:
     """The steps of the operation under way, or of the next one."""
     if client.lease is None:
         return protocol.acquire(KEY, client.token, max_size, slot_exp)

@@ -155,7 +155,8 @@ def explore(
     """
     scope = subject.scope if scope is None else scope
     for name in ('clients', 'max_size', 'rounds', 'slot_exp'):
-        whole_number(name, getattr(scope, name), 1)
+        if name != 'slot_exp' or scope.slot_exp is not None:
+            whole_number(name, getattr(scope, name), 1)
     whole_number('faults', scope.faults, 0)
     if scope.clients > 26:
         raise ValueError(f'clients must be at most 26, got {scope.clients}')

@@ -16,7 +16,7 @@ class Scope(NamedTuple):
         max_size: slots of the pool.
         rounds: how often each client acquires and releases.
         faults: how many may happen in one schedule.
-        slot_exp: life of a slot in seconds of virtual time, a whole number.
+        slot_exp: life of a slot in seconds of virtual time, a whole number; ``None`` for ever.
         kinds: which faults may happen.
         pauses: whether time may pass while an operation is under way: a client that stands still between two commands.
     """
@@ -25,7 +25,7 @@ class Scope(NamedTuple):
     max_size: int = 2
     rounds: int = 1
     faults: int = 1
-    slot_exp: int = 10
+    slot_exp: int | None = 10
     kinds: tuple[str, ...] = FAULTS
     pauses: bool = True
 

@@ -4,6 +4,7 @@ A state holds all that decides what can happen and whether it is right: the clie
 how many faults are left, what time it is.  Two ways into equal states are one from there on.
 """
 
+import math
 from typing import Any, NamedTuple
 
 from py_cachify.drivers import run
@@ -81,6 +82,7 @@ class Machine:
         self._scope = scope
         self._world = subject.world() if world is None else world
         self._nothing = subject.world().snapshot()
+        self._life = None if scope.slot_exp is None else float(scope.slot_exp)
         self._there: tuple[Snapshot, float] | None = None
         kinds = scope.kinds
         self._faults = tuple(fault for fault in kinds if fault not in STORE_FAULTS)
@@ -99,7 +101,7 @@ class Machine:
         """Nobody has done anything yet."""
         scope = self._scope
         clients = tuple(Client(number) for number in range(scope.clients))
-        monitor = Monitor.start(scope.max_size, float(scope.slot_exp), self._subject.honest)
+        monitor = Monitor.start(scope.max_size, math.inf if self._life is None else self._life, self._subject.honest)
         return State(clients, self._nothing, monitor, scope.faults)
 
     def moves(self, state: State) -> list[Move]:
@@ -138,12 +140,12 @@ class Machine:
         return store
 
     def _next_expiry(self, state: State) -> float | None:
-        first = self._world.next_expiry(state.store)
+        stored = self._world.next_expiry(state.store)
+        first = math.inf if stored is None else stored
         for way in state.monitor.states:
             for _, left in way.slots:
-                if first is None or left < first:
-                    first = left
-        return first
+                first = min(first, left)
+        return first if first < math.inf else None
 
     def make(self, state: State, move: Move) -> tuple[State, Happened, str | None]:
         """Make a move; the third value says what is wrong, if something is.
@@ -181,7 +183,7 @@ class Machine:
         return after, Happened(move, seconds=seconds), None
 
     def _steps(self, client: Client) -> Any:
-        return operation(client, self._subject.protocol, self._scope.max_size, float(self._scope.slot_exp))
+        return operation(client, self._subject.protocol, self._scope.max_size, self._life)
 
     def _ask(self, state: State, client: Client, move: Move) -> tuple[State, Happened, str | None]:
         monitor, what, token = state.monitor, client.what, client.token
@@ -198,7 +200,7 @@ class Machine:
             raise TypeError(f'the protocol {self._subject.name} asks nothing of the store: {stands!r}')
         if move.do == REPEAT and client.lease is None:
             monitor = monitor.repeated(f'{token}, {len(answered) + 1}')
-        offset = float(self._scope.slot_exp) if client.ahead else 0.0
+        offset = (self._life or 0.0) if client.ahead else 0.0
         self._put_back(state)
         times = {LOSE_REQUEST: 0, REPEAT: 2}.get(move.do, 1)
         answers = tuple(self._world.perform(stands.command, offset) for _ in range(times))
@@ -257,9 +259,10 @@ class Machine:
         """Of a state in which all is over: what is wrong with what is left of it, if something is.
 
         The size is that of slots which can be taken.  After everything had time to expire the pool is empty, and one
-        client after the other gets each of its slots, no more, and gives it back.
+        client after the other gets each of its slots, no more, and gives it back.  Where slots live for ever, those of
+        the crashed stay, and a pool in which some may be is not asked for more.
         """
-        protocol, size, life = self._subject.protocol, self._scope.max_size, float(self._scope.slot_exp)
+        protocol, size, life = self._subject.protocol, self._scope.max_size, self._life
 
         def perform(command: Any) -> Any:
             return self._world.perform(command, 0.0)
@@ -275,6 +278,8 @@ class Machine:
         while self._next_expiry(state) is not None:
             state, _, _ = self._wait(state, Move(WAIT))
         self._put_back(state)
+        if life is None and counts != {0}:
+            return None
         if found := taken():
             return f'{found} of {size} slots are taken for ever, and nobody holds one'
         # As a size may have removed what has expired: an acquire must as well.

@@ -12,7 +12,6 @@ PROTOCOLS, ACQUIRE, RELEASE, EXPIRIES, PLAIN = (
 )
 
 _REAL_TIME = "the key's own end is in real time, which stands still here"
-_FOR_EVER = 'every slot of an exploration expires'
 _NO_SIGNALS = 'no signal and no cancellation arrives in an exploration'
 
 BEYOND = (
@@ -85,7 +84,7 @@ BEYOND = (
         "    redis.call('PERSIST', KEYS[1])\n",
         '',
         'redis',
-        _FOR_EVER,
+        _REAL_TIME,
         'test_scripts.py::test_the_key_lives_as_long_as_its_latest_slot',
     ),
     Beyond(
@@ -98,21 +97,12 @@ BEYOND = (
         'test_scripts.py::test_the_key_of_crashed_holders_goes_by_itself',
     ),
     Beyond(
-        'a release of a slot for ever removes nothing',
-        RELEASE,
-        "redis.call('ZREM', KEYS[1], ARGV[1])\nreturn 1",
-        'return 1',
-        'redis',
-        _FOR_EVER,
-        'test_contract.py::test_a_slot_without_expiry_stays',
-    ),
-    Beyond(
         'a release of a slot for ever leaves the key without an end',
         RELEASE,
         "  redis.call('PEXPIREAT', KEYS[1], math.ceil(tonumber(next_latest) * 1000))\n",
         '',
         'redis',
-        _FOR_EVER,
+        _REAL_TIME,
         'test_scripts.py::test_the_key_lives_as_long_as_its_latest_slot',
     ),
     Beyond(

@@ -1,6 +1,6 @@
 """Decisions of the store in memory: slots taken as a whole, and names under the plain contract."""
 
-from tests.mutants.mutant import Mutant
+from tests.mutants.mutant import FOR_EVER, Mutant
 
 
 FILE, EXPIRIES, PLAIN = 'backends/memory.py', 'backends/expiries.py', 'backends/plain.py'
@@ -119,6 +119,15 @@ SLOTS = (
         'if heap and',
         'memory',
         'B1 released a slot that it did not have any more',
+    ),
+    Mutant(
+        'a slot for ever expires',
+        FILE,
+        'math.inf if slot_exp is None',
+        'now + 1 if slot_exp is None',
+        'memory',
+        'A1 was told that its slot was gone, and it had not expired',
+        FOR_EVER,
     ),
 )
 

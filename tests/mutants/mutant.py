@@ -5,6 +5,10 @@ from typing import NamedTuple
 from simulations.exploring import Scope
 
 
+FOR_EVER = Scope(clients=2, max_size=1, slot_exp=None)
+"""Where slots do not expire."""
+
+
 class Mutant(NamedTuple):
     """One decision taken out of the shipped code, which the explorer finds out.
 

@@ -1,6 +1,6 @@
 """Decisions of ``protocols.py``, of both kinds."""
 
-from tests.mutants.mutant import Mutant
+from tests.mutants.mutant import FOR_EVER, Mutant
 
 
 FILE = 'protocols.py'
@@ -176,5 +176,14 @@ INDEXED = (
         'slot_name(key, index))) is None',
         'nx',
         '2 of 2 slots are taken for ever, and nobody holds one',
+    ),
+    Mutant(
+        'a name for ever expires',
+        FILE,
+        'ex = None if slot_exp is None',
+        'ex = 1 if slot_exp is None',
+        'nx',
+        'A1 was told that its slot was gone, and it had not expired',
+        FOR_EVER._replace(pauses=False),
     ),
 )

@@ -1,7 +1,7 @@
 """Decisions of the Lua scripts, and of the backend that calls them."""
 
 from simulations.exploring import Scope
-from tests.mutants.mutant import Mutant
+from tests.mutants.mutant import FOR_EVER, Mutant
 
 
 ACQUIRE, RELEASE, SIZE, BACKEND = (
@@ -165,5 +165,32 @@ SCRIPTS = (
         '*_limits(max_size, slot_exp)) >= 0',
         'redis',
         '3 hold a slot of a pool of 2 at once: A1, B1, C1',
+    ),
+    Mutant(
+        'a release of a slot for ever removes nothing',
+        RELEASE,
+        "redis.call('ZREM', KEYS[1], ARGV[1])\nreturn 1",
+        'return 1',
+        'redis',
+        'B1 was refused although a slot was free all the while',
+        FOR_EVER,
+    ),
+    Mutant(
+        'a release of a slot for ever says that it was gone',
+        RELEASE,
+        "redis.call('ZREM', KEYS[1], ARGV[1])\nreturn 1",
+        "redis.call('ZREM', KEYS[1], ARGV[1])\nreturn 0",
+        'redis',
+        'A1 was told that its slot was gone, and it had not expired',
+        FOR_EVER,
+    ),
+    Mutant(
+        'a slot for ever expires',
+        ACQUIRE,
+        "'inf' or now",
+        '(now + 1) or now',
+        'redis',
+        'A1 was told that its slot was gone, and it had not expired',
+        FOR_EVER,
     ),
 )
