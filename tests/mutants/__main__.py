@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 
 from tests.mutants.elsewhere import fails
 from tests.mutants.measure import MOST_SCHEDULES, measure
-from tests.mutants.table import BEYOND, MUTANTS
+from tests.mutants.table import BEYOND, MUTANTS, Mutant
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
         moves = '1 move' if found.moves == 1 else f'{found.moves} moves'
         place = mutant.file.rpartition('/')[2]
         print(
-            f'| `{mutant.subject}` | {mutant.title} | `{place}` | {mutant.reason} | {moves} '
+            f'| `{mutant.subject}` | {mutant.title}{_smaller(mutant)} | `{place}` | {mutant.reason} | {moves} '
             f'| {found.schedules:,} ({found.states:,}) | {found.random:g}{missed} |'
         )
     print('\n| pool | decision | in | why no schedule shows it | the test that fails |')
@@ -42,6 +42,10 @@ def main() -> None:
         f'\n{len(MUTANTS)} found out, {len(BEYOND)} beyond; {options.seeds} seeds from {options.seed}, '
         f'{time.perf_counter() - began:.0f} s.'
     )
+
+
+def _smaller(mutant: Mutant) -> str:
+    return '' if mutant.scope is None else f' ({mutant.scope.clients} clients, {mutant.scope.max_size} slot)'
 
 
 if __name__ == '__main__':
