@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from py_cachify import MemoryClient
+from py_cachify.backends.memory import MemoryBackend
 from py_cachify.backends.redis import Script, load_script
 from simulations.broken import BROKEN
 from simulations.exploring import SUBJECTS, Move, Schedule, Scope, explore, replay_schedule, subject
 from simulations.exploring.moves import CRASH, FAULTS, FORGET, LOSE_REPLY, LOSE_REQUEST, REPEAT
 from simulations.exploring.states import Machine
-from simulations.exploring.worlds import MemoryWorld, RedisWorld, fakeredis_world, memory_world, server_world
+from simulations.exploring.worlds import MemoryWorld, RedisWorld, fakeredis_world, server_world
 
 
 SHORTEST = {
@@ -71,9 +72,18 @@ SCOPES = {
         Scope(faults=1),
         Scope(clients=2, max_size=1, rounds=2, faults=1),
         Scope(clients=2, max_size=1, faults=2),
+        Scope(clients=2, max_size=2, faults=2, slot_exp=None),
     ],
-    'redis': [Scope(clients=2, max_size=1, faults=1), Scope(clients=3, max_size=2, faults=0)],
-    'nx': [Scope(clients=2, max_size=1, faults=1, pauses=False), Scope(clients=3, max_size=2, faults=0, pauses=False)],
+    'redis': [
+        Scope(clients=2, max_size=1, faults=1),
+        Scope(clients=3, max_size=2, faults=0),
+        Scope(clients=2, max_size=1, faults=1, slot_exp=None),
+    ],
+    'nx': [
+        Scope(clients=2, max_size=1, faults=1, pauses=False),
+        Scope(clients=3, max_size=2, faults=0, pauses=False),
+        Scope(clients=2, max_size=1, faults=1, slot_exp=None, pauses=False),
+    ],
 }
 
 
@@ -241,13 +251,9 @@ class _NeverDrops(MemoryClient):
 
 
 @pytest.mark.parametrize('broken', [_Forgetful, _KeepsExpired, _NeverDrops])
-def test_a_store_in_memory_without_one_of_its_decisions_is_found_out(
-    broken: type[MemoryClient], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_in_memory_without_one_of_its_decisions_is_found_out(broken: type[MemoryClient]) -> None:
     """Likewise."""
-    monkeypatch.setattr('simulations.exploring.worlds.MemoryClient', broken)
-    world = memory_world()
-    assert isinstance(world, MemoryWorld)
+    world = MemoryWorld(MemoryBackend, broken)
 
     assert explore(subject('memory'), Scope(clients=2, max_size=1, faults=1), world=world).violation is not None
 
@@ -291,6 +297,18 @@ def test_a_schedule_is_a_small_text_that_is_read_again(tmp_path: Path) -> None:
         [1, 'step'],
     ]
     assert (tmp_path / 'it.json').stat().st_size < 500
+
+
+def test_a_schedule_of_slots_for_ever_is_read_again_too() -> None:
+    """Its life is null, and time never passes; a life that is no whole number is refused."""
+    schedule = Schedule('memory', 2, 1, None, 1, (Move('step', 0), Move('crash', 0), Move('step', 1)))
+
+    assert Schedule.from_json(json.loads(json.dumps(schedule.to_json()))) == schedule
+    assert replay_schedule(schedule) is None
+    with pytest.raises(ValueError, match='move 3, wait, cannot be made: nothing is left that could expire'):
+        replay_schedule(schedule.with_moves([*schedule.moves[:2], Move('wait')]))
+    with pytest.raises(ValueError, match='slot_exp must be at least 1'):
+        explore(subject('memory'), Scope(slot_exp=0))
 
 
 @pytest.mark.parametrize(

@@ -162,9 +162,3 @@ class KeyValues:
         values, sets = snapshot
         self.values = {n: (v, None if left is None else now + left) for n, v, left in values}
         self.sets = {n: {m: now + left for m, left in members} for n, members in sets}
-
-    def next_expiry(self, now: float) -> float | None:
-        """Seconds until the first key expires, or the first score of a set is reached."""
-        instants = [until for _, until in self.values.values() if until is not None]
-        instants += [score for members in self.sets.values() for score in members.values()]
-        return min((instant - now for instant in instants if instant > now), default=None)

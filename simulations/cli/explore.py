@@ -4,19 +4,24 @@ import argparse
 import json
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulations.cli.options import BROKEN, KEPT, NOT_GIVEN, add_folder, check_folder, reads, words
-from simulations.exploring import SUBJECTS, Failure, Schedule, explore, replay_schedule, subject
+from simulations.embedded import EmbeddedServerError, embedded_server
+from simulations.exploring import LIMITS, SUBJECTS, Failure, Schedule, explore, replay_schedule, subject
 from simulations.exploring.moves import FAULTS, STORE_FAULTS
 from simulations.exploring.worlds import World, fakeredis_world, server_world
-from simulations.stores import URL_SCHEMES
+from simulations.stores import URL_SCHEMES, StoreError
 
 
 if TYPE_CHECKING:
     from simulations.cli.options import Commands
 
+SCRIPTED = ('redis', 'redis-forgets', 'redis-outlived-slot')
+"""What runs on the store that is asked for."""
 _SCOPE = ('clients', 'max_size', 'rounds', 'faults', 'kinds')
 
 
@@ -25,7 +30,12 @@ def add(commands: 'Commands') -> None:
     parser = commands.add_parser(
         'explore', help='every interleaving of a few clients, with faults: the shortest schedule that goes wrong'
     )
-    parser.add_argument('protocol', nargs='?', metavar='PROTOCOL', help=', '.join(SUBJECTS))
+    parser.add_argument(
+        'protocol',
+        nargs='?',
+        metavar='PROTOCOL',
+        help=f'{", ".join(SUBJECTS)}; or a limit, which is found as what goes wrong is: {", ".join(LIMITS)}',
+    )
     for name, what in (
         ('clients', 'how many clients'),
         ('max-size', 'slots of the pool'),
@@ -46,7 +56,10 @@ def add(commands: 'Commands') -> None:
     how.add_argument('--exhaustive', action='store_true', help='every schedule (the default)')
     how.add_argument('--schedules', type=int, metavar='N', help='so many random schedules instead')
     parser.add_argument('--seed', type=int, default=0, help='of random schedules (default %(default)s)')
-    parser.add_argument('--store', help='for redis: fakeredis (default), or the URL of an empty database of a server')
+    parser.add_argument(
+        '--store',
+        help='for redis: fakeredis (default), valkey (an embedded server), or the URL of an empty database of a server',
+    )
     parser.add_argument('--replay', type=Path, metavar='FILE', help='make a schedule happen again that was saved')
     add_folder(parser, 'schedule, test and picture of a violation')
     parser.add_argument('--json', metavar='FILE', help='write what was found; - for standard output')
@@ -67,17 +80,18 @@ def _do(options: argparse.Namespace) -> int:
     if options.replay is not None:
         return _replay(options)
     if options.protocol is None:
-        raise ValueError(f'say which protocol: {", ".join(SUBJECTS)}')
+        raise ValueError(f'say which protocol: {", ".join([*SUBJECTS, *LIMITS])}')
     known = subject(options.protocol)
     given: dict[str, Any] = {name: getattr(options, name) for name in _SCOPE if hasattr(options, name)}
-    found = explore(
-        known,
-        known.scope._replace(**given),
-        schedules=options.schedules,
-        seed=options.seed,
-        world=_world(options, known.name),
-        progress=True,
-    )
+    with _world(options, known.name) as world:
+        found = explore(
+            known,
+            known.scope._replace(**given),
+            schedules=options.schedules,
+            seed=options.seed,
+            world=world,
+            progress=True,
+        )
     _tell(json.dumps(found.to_json(), indent=2), options)
     print(found, file=out)
     if 'kinds' in given:
@@ -94,7 +108,8 @@ def _do(options: argparse.Namespace) -> int:
 
 def _replay(options: argparse.Namespace) -> int:
     schedule = Schedule.load(options.replay)
-    failure = replay_schedule(schedule, _world(options, schedule.protocol))
+    with _world(options, schedule.protocol) as world:
+        failure = replay_schedule(schedule, world)
     found = {'schedule': schedule.to_json(), 'violation': None if failure is None else failure.reason}
     _tell(json.dumps(found, indent=2), options)
     out = sys.stderr if options.json == '-' else sys.stdout
@@ -105,16 +120,27 @@ def _replay(options: argparse.Namespace) -> int:
     return BROKEN
 
 
-def _world(options: argparse.Namespace, protocol: str) -> World | None:
+@contextmanager
+def _world(options: argparse.Namespace, protocol: str) -> Iterator[World | None]:
     if options.store is None:
-        return None
-    if protocol != 'redis':
+        yield None
+    elif protocol not in SCRIPTED:
         raise ValueError(f'--store is for the protocol redis, and {protocol} has a store of its own')
-    if options.store == 'fakeredis':
-        return fakeredis_world()
-    if options.store.startswith(URL_SCHEMES):
-        return server_world(options.store)
-    raise ValueError(f'the store {options.store!r} cannot be explored: choose fakeredis or the URL of a server')
+    elif options.store == 'fakeredis':
+        yield fakeredis_world()
+    elif options.store == 'valkey':
+        with ExitStack() as stack:
+            try:
+                socket = stack.enter_context(embedded_server())
+            except EmbeddedServerError as error:
+                raise StoreError(str(error)) from None
+            yield server_world(f'unix://{socket}')
+    elif options.store.startswith(URL_SCHEMES):
+        yield server_world(options.store)
+    else:
+        raise ValueError(
+            f'the store {options.store!r} cannot be explored: choose fakeredis, valkey or the URL of a server'
+        )
 
 
 def _tell(text: str, options: argparse.Namespace) -> None:

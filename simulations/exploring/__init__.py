@@ -10,11 +10,14 @@
 """
 
 from simulations.exploring.explore import Exploration, Failure, explore, replay_schedule
+from simulations.exploring.limits import LIMITS
 from simulations.exploring.moves import Move, Schedule
-from simulations.exploring.subjects import SUBJECTS, Scope, Subject, subject
+from simulations.exploring.scope import Scope, Subject
+from simulations.exploring.subjects import SUBJECTS, subject
 
 
 __all__ = [
+    'LIMITS',
     'SUBJECTS',
     'Exploration',
     'Failure',

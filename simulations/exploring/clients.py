@@ -88,7 +88,7 @@ def name_of(number: int) -> str:
     return chr(ord('A') + number)
 
 
-def operation(client: Client, protocol: SlotProtocol, max_size: int, slot_exp: float) -> Steps[Any]:
+def operation(client: Client, protocol: SlotProtocol, max_size: int, slot_exp: float | None) -> Steps[Any]:
     """The steps of the operation under way, or of the next one."""
     if client.lease is None:
         return protocol.acquire(KEY, client.token, max_size, slot_exp)
@@ -96,15 +96,30 @@ def operation(client: Client, protocol: SlotProtocol, max_size: int, slot_exp: f
 
 
 def follow(steps: Steps[Any], answers: Iterable[Any]) -> Asked | Returned | Raised:
-    """Where steps stand that were given these answers; for a lost one they see that the connection is gone."""
+    """Where steps stand that were made just now and are given these answers."""
     try:
-        command = next(steps)
-        for answer in answers:
-            command = steps.throw(LostConnectionError('connection lost')) if answer is LOST else steps.send(answer)
-        return Asked(command)
+        stands: Asked | Returned | Raised = Asked(next(steps))
+    except StopIteration as done:
+        return Returned(done.value)
+    for answer in answers:
+        stands = go_on(steps, answer)
+    return stands
+
+
+def go_on(steps: Steps[Any], answer: Any) -> Asked | Returned | Raised:
+    """Where steps stand with one more answer; for a lost one they see that the connection is gone."""
+    try:
+        return Asked(steps.throw(LostConnectionError('connection lost')) if answer is LOST else steps.send(answer))
     except StopIteration as done:
         return Returned(done.value)
     except LostConnectionError as error:
         return Raised(error)
-    finally:
-        steps.close()
+
+
+def closed(steps: Steps[Any]) -> Command[Any] | None:
+    """Close steps, as a crash does; what they ask for even then, if they do."""
+    try:
+        asked: Command[Any] = steps.throw(GeneratorExit)
+    except (StopIteration, GeneratorExit):
+        return None
+    return asked

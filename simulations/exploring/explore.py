@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tqdm.auto import tqdm
 
 from simulations.arguments import whole_number
+from simulations.exploring.following import Difference, Made, Trail, difference, differs, follow_moves, shrink
 from simulations.exploring.moves import STEP, WAIT, Move, Schedule
-from simulations.exploring.states import Happened, ImpossibleMoveError, Machine, State
-from simulations.exploring.subjects import Scope, Subject, subject
+from simulations.exploring.scope import Scope, Subject
+from simulations.exploring.states import Happened, Machine, State
+from simulations.exploring.subjects import subject
 from simulations.exploring.words import told
 from simulations.exploring.worlds import World
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_STATES = 200_000
+PLAIN = (STEP, WAIT)
+"""Moves that are no fault."""
+TWICE = 100
+"""One in so many random schedules, and the moves from one in so many states, are made twice and compared."""
 _FAULT_SHARE = 0.2
 """Of the moves of a random schedule, while faults are left."""
 
@@ -63,7 +69,7 @@ class Exploration(NamedTuple):
         scope: what was searched.
         exhaustive: whether every schedule of the scope was, rather than random ones.
         complete: whether the search came to its end.
-        states: how many different states there were.
+        states: how many different states there were; 0 of a random search, which keeps none.
         steps: how many moves were made.
         schedules: how many schedules that is, from beginning to end.
         seconds: how long it took.
@@ -86,10 +92,11 @@ class Exploration(NamedTuple):
         scope = self.scope
         fault = 'no fault' if not scope.faults else f'at most {scope.faults} of the faults {", ".join(scope.kinds)}'
         how = 'every schedule' if self.exhaustive else f'random schedules, seed {self.seed}'
+        states = f'{self.states:,} states, ' if self.exhaustive else ''
         lines = [
             f'{self.subject.name}: {self.subject.idea}',
             f'  scope       {scope.clients} clients, a pool of {scope.max_size}, {scope.rounds} rounds each, {fault}',
-            f'  searched    {how}: {self.schedules:,} schedules, {self.states:,} states, {self.steps:,} moves',
+            f'  searched    {how}: {self.schedules:,} schedules, {states}{self.steps:,} moves',
             f'  took        {self.seconds:.2f} s',
         ]
         if self.violation is None:
@@ -148,7 +155,8 @@ def explore(
     """
     scope = subject.scope if scope is None else scope
     for name in ('clients', 'max_size', 'rounds', 'slot_exp'):
-        whole_number(name, getattr(scope, name), 1)
+        if name != 'slot_exp' or scope.slot_exp is not None:
+            whole_number(name, getattr(scope, name), 1)
     whole_number('faults', scope.faults, 0)
     if scope.clients > 26:
         raise ValueError(f'clients must be at most 26, got {scope.clients}')
@@ -178,32 +186,14 @@ def replay_schedule(schedule: Schedule, world: World | None = None) -> Failure |
         ValueError: there is no such protocol, or one of the moves cannot be made.
     """
     known = subject(schedule.protocol)
-    faults = sum(move.do not in (STEP, WAIT) for move in schedule.moves)
+    faults = sum(move.do not in PLAIN for move in schedule.moves)
     scope = Scope(schedule.clients, schedule.max_size, schedule.rounds, faults, schedule.slot_exp)
     machine = Machine(known, scope, world)
     try:
-        return _follow(machine, schedule, strict=True)
+        trail = follow_moves(machine, schedule.moves)
+        return _failure(schedule.with_moves(trail.moves), trail, difference(machine, trail), 0)
     finally:
         machine.leave()
-
-
-def _follow(machine: Machine, schedule: Schedule, strict: bool) -> Failure | None:
-    state = machine.start()
-    story: list[Happened] = []
-    made: list[Move] = []
-    for move in schedule.moves:
-        try:
-            state, happened, wrong = machine.make(state, move)
-        except ImpossibleMoveError as error:
-            if strict:
-                raise ValueError(f'move {len(made) + 1}, {move.do}, cannot be made: {error}') from None
-            continue
-        story.append(happened)
-        made.append(move)
-        if wrong:
-            return Failure(schedule.with_moves(made), wrong, tuple(story), 0)
-    wrong = machine.left_behind(state) if state.over else None
-    return Failure(schedule.with_moves(made), wrong, tuple(story), 0) if wrong else None
 
 
 class _Exhaustive:
@@ -217,7 +207,7 @@ class _Exhaustive:
         self._bar = bar
         start = machine.start()
         self._number: dict[State, int] = {start: 0}
-        self._came_by: list[tuple[int, Move] | None] = [None]
+        self._came_by: list[tuple[int, Made] | None] = [None]
         self._following: list[list[int]] = [[]]
         self._waiting = deque([start])
         self._steps = 0
@@ -228,34 +218,43 @@ class _Exhaustive:
             here = self._number[state]
             if state.over and (wrong := self._machine.left_behind(state)):
                 return self._found(self._way_to(here), wrong)
-            for move in list(self._machine.moves(state)):
-                after, _, wrong = self._machine.make(state, move)
+            for move in self._machine.moves(state):
+                after, happened, wrong = self._machine.make(state, move)
                 self._steps += 1
                 if wrong:
-                    return self._found([*self._way_to(here), move], wrong)
+                    return self._found([*self._way_to(here), Made(move, happened, after)], wrong)
+                if here % TWICE == 0:
+                    again, happened_again, _ = self._machine.make(state, move)
+                    if how := differs((after, happened), (again, happened_again)):
+                        return self._not_deterministic([*self._way_to(here), Made(move, happened, after)], how)
                 if after not in self._number:
                     if len(self._number) >= self._most:
                         return self._outcome(complete=False, violation=None)
                     self._number[after] = len(self._came_by)
-                    self._came_by.append((here, move))
+                    self._came_by.append((here, Made(move, happened, after)))
                     self._following.append([])
                     self._waiting.append(after)
                     self._bar.update()
                 self._following[here].append(self._number[after])
         return self._outcome(complete=True, violation=None)
 
-    def _way_to(self, number: int) -> list[Move]:
-        moves = []
+    def _way_to(self, number: int) -> list[Made]:
+        way = []
         while (came := self._came_by[number]) is not None:
-            number, move = came
-            moves.append(move)
-        return moves[::-1]
+            way.append(came[1])
+            number = came[0]
+        return way[::-1]
 
-    def _found(self, moves: Sequence[Move], reason: str) -> Exploration:
-        failure = _follow(self._machine, _schedule(self._subject, self._scope, moves), strict=True)
-        if failure is None or failure.reason != reason:
-            raise RuntimeError(f'a schedule done twice came out differently: {reason}, then {failure}')
-        return self._outcome(complete=True, violation=failure._replace(found_after=len(self._number)))
+    def _found(self, way: Sequence[Made], reason: str) -> Exploration:
+        trail = Trail(tuple(way), reason)
+        return self._with(trail, difference(self._machine, trail))
+
+    def _not_deterministic(self, way: Sequence[Made], how: str) -> Exploration:
+        return self._with(Trail(tuple(way), None), Difference(len(way), f'not deterministic: move {len(way)} {how}'))
+
+    def _with(self, trail: Trail, twice: Difference | None) -> Exploration:
+        schedule = _schedule(self._subject, self._scope, trail.moves)
+        return self._outcome(complete=True, violation=_failure(schedule, trail, twice, len(self._number)))
 
     def _outcome(self, complete: bool, violation: Failure | None) -> Exploration:
         return Exploration(
@@ -295,37 +294,37 @@ def _at_random(
     machine: Machine, subject: Subject, scope: Scope, schedules: int, seed: int, bar: 'tqdm[None]'
 ) -> Exploration:
     stream = random.Random(f'{seed} schedules')
-    seen: set[State] = set()
     steps, failure, count = 0, None, 0
     for count in range(1, schedules + 1):
-        state, moves, wrong = machine.start(), [], None
-        while not state.over and not wrong:
-            possible = list(machine.moves(state))
-            faults = [move for move in possible if move.do not in (STEP, WAIT)]
-            plain = [move for move in possible if move.do in (STEP, WAIT)]
-            move = stream.choice(faults if faults and stream.random() < _FAULT_SHARE else plain)
-            state, _, wrong = machine.make(state, move)
-            moves.append(move)
-            steps += 1
-            seen.add(state)
-        if wrong or (wrong := machine.left_behind(state)):
-            failure = shrink(machine, _schedule(subject, scope, moves))._replace(found_after=count)
+        trail = _random_trail(machine, stream)
+        steps += len(trail.made)
+        twice = difference(machine, trail) if trail.wrong or count % TWICE == 1 else None
+        if trail.wrong and twice is None:
+            trail = shrink(machine, trail)
+            twice = difference(machine, trail)
+        failure = _failure(_schedule(subject, scope, trail.moves), trail, twice, count)
+        if failure is not None:
             break
         bar.update()
-    return Exploration(subject, scope, False, True, len(seen), steps, count, 0.0, seed, failure)
+    return Exploration(subject, scope, False, True, 0, steps, count, 0.0, seed, failure)
 
 
-def shrink(machine: Machine, schedule: Schedule) -> Failure:
-    """A schedule that goes wrong, without the moves that it does not need: none can be left out any more."""
-    failure = _follow(machine, schedule, strict=False)
-    if failure is None:
-        raise RuntimeError('a schedule done twice came out differently: nothing goes wrong the second time')
-    place = 0
-    while place < len(failure.schedule.moves):
-        moves = failure.schedule.moves
-        shorter = _follow(machine, failure.schedule.with_moves(moves[:place] + moves[place + 1 :]), strict=False)
-        if shorter is not None and len(shorter.schedule.moves) < len(moves):
-            failure, place = shorter, 0
-        else:
-            place += 1
-    return failure
+def _random_trail(machine: Machine, stream: random.Random) -> Trail:
+    state, made, wrong = machine.start(), [], None
+    while not state.over and not wrong:
+        possible = machine.moves(state)
+        faults = [move for move in possible if move.do not in PLAIN]
+        plain = [move for move in possible if move.do in PLAIN]
+        move = stream.choice(faults if faults and stream.random() < _FAULT_SHARE else plain)
+        state, happened, wrong = machine.make(state, move)
+        made.append(Made(move, happened, state))
+    return Trail(tuple(made), wrong or machine.left_behind(state))
+
+
+def _failure(schedule: Schedule, trail: Trail, twice: Difference | None, found_after: int) -> Failure | None:
+    """That it is not the same each time, or else what is wrong with it."""
+    if twice is not None:
+        return Failure(
+            schedule.with_moves(schedule.moves[: twice.moves]), twice.reason, trail.story[: twice.moves], found_after
+        )
+    return None if trail.wrong is None else Failure(schedule, trail.wrong, trail.story, found_after)

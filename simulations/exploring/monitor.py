@@ -14,12 +14,11 @@ Besides it counts *grants*: a lease surely lasts from the return of the acquire 
 earliest instant at which it can expire; there are never more than ``max_size``.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 
 class Call(NamedTuple):
-    """An operation under way."""
+    """An operation under way: ``acquire``, ``release``, or ``undo``: what a failed acquire gives back."""
 
     what: str
     token: str
@@ -48,6 +47,8 @@ class Monitor(NamedTuple):
         states: the ways in which the pool can be.
         leases: (token, seconds for which it surely lasts yet).
         called: (token, seconds since its acquire was called).
+        strays: (request, seconds left) of slots that a client may have taken without learning of it, as its driver
+            asked again and was refused for the sake of what its first try had taken.
     """
 
     max_size: int
@@ -57,6 +58,7 @@ class Monitor(NamedTuple):
     states: frozenset[State]
     leases: frozenset[tuple[str, float]]
     called: frozenset[tuple[str, float]]
+    strays: frozenset[tuple[str, float]] = frozenset()
 
     @classmethod
     def start(cls, max_size: int, slot_exp: float, honest: bool) -> 'Monitor':
@@ -68,10 +70,19 @@ class Monitor(NamedTuple):
         """A client calls ``acquire`` or ``release``."""
         leases, called = self.leases, self.called
         if what == 'release':
-            leases = frozenset(lease for lease in leases if lease[0] != token)
+            leases = frozenset([lease for lease in leases if lease[0] != token])
         else:
             called |= {(token, 0.0)}
-        return self._replace(pending=self.pending | {Call(what, token)}, leases=leases, called=called)
+        return self._with(self.pending | {Call(what, token)}, self.states, leases, called)
+
+    def _with(
+        self,
+        pending: frozenset[Call],
+        states: frozenset[State],
+        leases: frozenset[tuple[str, float]],
+        called: frozenset[tuple[str, float]],
+    ) -> 'Monitor':
+        return Monitor(self.max_size, self.slot_exp, self.honest, pending, states, leases, called, self.strays)
 
     def returned(self, what: str, token: str, answer: bool, repeated: bool = False) -> tuple['Monitor', str | None]:
         """The call returned with this answer; the second value says what is wrong, if something is.
@@ -80,22 +91,22 @@ class Monitor(NamedTuple):
         one that took it.
         """
         call = Call(what, token)
-        ways = self.ways()
         answers = {answer, True} if repeated and what == 'release' else {answer}
-        agreeing = {
-            state._replace(done=state.done - {(call, each)})
-            for state in ways
-            for each in answers
-            if (call, each) in state.done
-        }
+        agreeing = set()
+        happened = [(call, each) for each in answers]
+        undue = what == 'acquire' and not answer and not self.honest
+        for state in self.ways():
+            if undue and (call, True) not in state.done:
+                agreeing.add(state)
+            for each in happened:
+                if each in state.done:
+                    agreeing.add(State(state.slots, state.done - {each}))
         leases = self.leases
         if what == 'acquire' and answer:
             [since] = [seconds for known, seconds in self.called if known == token]
             leases |= {(token, self.slot_exp - since)} if since < self.slot_exp else set()
-        called = frozenset(each for each in self.called if each[0] != token)
-        following = self._replace(
-            pending=self.pending - {call}, states=frozenset(agreeing), leases=leases, called=called
-        )
+        called = frozenset([each for each in self.called if each[0] != token])
+        following = self._with(self.pending - {call}, frozenset(agreeing), leases, called)
         if len(leases) > self.max_size:
             holders = ', '.join(sorted(token for token, _ in leases))
             return following, f'{len(leases)} hold a slot of a pool of {self.max_size} at once: {holders}'
@@ -103,12 +114,19 @@ class Monitor(NamedTuple):
             return following, self._why(what, token, answer)
         return following, None
 
+    def repeated(self, request: str) -> 'Monitor':
+        """A request of an acquire was sent twice; who promises that refusals are due is told the truth even then."""
+        return self if self.honest else self._replace(strays=self.strays | {(request, self.slot_exp)})
+
     def failed(self, token: str, undone: bool) -> 'Monitor':
-        """An acquire ended with an error: if it was undone nothing of it is left, else it may yet have happened."""
+        """An acquire ended with an error: if it was undone nothing of it is left, else it may yet have happened.
+
+        So may what was done to undo it.
+        """
         call = Call('acquire', token)
+        undoing = self._replace(pending=self.pending | {Call('undo', token)})
         if not undone:
-            return self
-        undoing = self._replace(pending=self.pending | {Call('release', token)})
+            return undoing
         ways = {
             State(state.slots, frozenset(done for done in state.done if done[0].token != token))
             for state in undoing.ways()
@@ -134,31 +152,39 @@ class Monitor(NamedTuple):
         )
         leases = frozenset((token, left - seconds) for token, left in self.leases if left > seconds)
         called = frozenset((token, since + seconds) for token, since in self.called)
-        return self._replace(states=states, leases=leases, called=called)
+        strays = frozenset((token, left - seconds) for token, left in self.strays if left > seconds)
+        return self._replace(states=states, leases=leases, called=called, strays=strays)
 
     def counts(self) -> set[int]:
         """How many slots can be taken now, whatever of what is under way has happened."""
-        return {len(state.slots) for state in self.ways()}
+        return {len(state.slots) + more for state in self.ways() for more in range(len(self.strays) + 1)}
 
     def ways(self) -> set[State]:
         """All ways in which the pool can be, with any of the calls under way having happened by now, in any order."""
         found = set(self.states)
-        new: Iterable[State] = self.states
+        new = list(self.states)
         while new:
-            reached = {after for state in new for call in self.pending for after in self._happen(state, call)}
-            new = reached - found
-            found |= reached
+            state = new.pop()
+            happened = {call for call, _ in state.done}
+            for call in self.pending:
+                if call not in happened:
+                    for after in self._happen(state, call):
+                        if after not in found:
+                            found.add(after)
+                            new.append(after)
         return found
 
-    def _happen(self, state: State, call: Call) -> Iterable[State]:
-        if any(done == call for done, _ in state.done):
-            return
-        holds = [slot for slot in state.slots if slot[0] == call.token]
-        if call.what == 'release':
-            yield State(state.slots - set(holds), state.done | {(call, bool(holds))})
-        elif holds:
-            yield State(state.slots, state.done | {(call, True)})
-        elif len(state.slots) < self.max_size:
-            yield State(state.slots | {(call.token, self.slot_exp)}, state.done | {(call, True)})
-        if call.what == 'acquire' and (not self.honest or (len(state.slots) >= self.max_size and not holds)):
-            yield State(state.slots, state.done | {(call, False)})
+    def _happen(self, state: State, call: Call) -> list[State]:
+        slots, done = state
+        holds = [slot for slot in slots if slot[0] == call.token]
+        if call.what != 'acquire':
+            return [State(slots.difference(holds) if holds else slots, done | {(call, bool(holds))})]
+        reached = []
+        if holds:
+            reached.append(State(slots, done | {(call, True)}))
+        elif len(slots) < self.max_size:
+            reached.append(State(slots | {(call.token, self.slot_exp)}, done | {(call, True)}))
+        # A refusal that need not be due can be thought to happen when it returns, so nothing is kept of it before.
+        if self.honest and len(slots) >= self.max_size and not holds:
+            reached.append(State(slots, done | {(call, False)}))
+        return reached

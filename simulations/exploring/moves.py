@@ -47,7 +47,7 @@ class Schedule(NamedTuple):
         protocol: the name of the subject.
         clients: how many.
         max_size: slots of the pool.
-        slot_exp: life of a slot in seconds of virtual time.
+        slot_exp: life of a slot in seconds of virtual time; ``None`` for ever.
         rounds: how often each client acquires and releases.
         moves: what happened.
     """
@@ -55,7 +55,7 @@ class Schedule(NamedTuple):
     protocol: str
     clients: int
     max_size: int
-    slot_exp: int
+    slot_exp: int | None
     rounds: int
     moves: tuple[Move, ...]
 
@@ -73,7 +73,8 @@ class Schedule(NamedTuple):
         """The schedule that was written so.  Raises ``ValueError`` for anything else."""
         try:
             moves = tuple(_move(each) for each in plain['moves'])
-            clients, size, life, rounds = (_number(plain[name]) for name in cls._fields[1:5])
+            clients, size, rounds = (_number(plain[name]) for name in ('clients', 'max_size', 'rounds'))
+            life = None if plain['slot_exp'] is None else _number(plain['slot_exp'])
             return cls(str(plain['protocol']), clients, size, life, rounds, moves)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f'this is not a schedule: {error!r} is wrong or missing') from None

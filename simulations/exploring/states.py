@@ -4,11 +4,11 @@ A state holds all that decides what can happen and whether it is right: the clie
 how many faults are left, what time it is.  Two ways into equal states are one from there on.
 """
 
-from collections.abc import Iterator
+import math
 from typing import Any, NamedTuple
 
 from py_cachify.drivers import run
-from simulations.exploring.clients import KEY, LOST, Asked, Client, Raised, Returned, follow, operation
+from simulations.exploring.clients import KEY, LOST, Asked, Client, Raised, Returned, closed, follow, go_on, operation
 from simulations.exploring.monitor import Monitor
 from simulations.exploring.moves import (
     CRASH,
@@ -22,7 +22,7 @@ from simulations.exploring.moves import (
     WAIT,
     Move,
 )
-from simulations.exploring.subjects import Scope, Subject
+from simulations.exploring.scope import Scope, Subject
 from simulations.exploring.worlds import Snapshot, World
 
 
@@ -70,6 +70,10 @@ class ImpossibleMoveError(ValueError):
     """A move that cannot be made in this state."""
 
 
+def _with(clients: tuple[Client, ...], client: Client) -> tuple[Client, ...]:
+    return (*clients[: client.number], client, *clients[client.number + 1 :])
+
+
 class Machine:
     """Makes the states of a subject in a scope."""
 
@@ -78,52 +82,70 @@ class Machine:
         self._scope = scope
         self._world = subject.world() if world is None else world
         self._nothing = subject.world().snapshot()
+        self._life = None if scope.slot_exp is None else float(scope.slot_exp)
+        self._there: tuple[Snapshot, float] | None = None
+        kinds = scope.kinds
+        self._faults = tuple(fault for fault in kinds if fault not in STORE_FAULTS)
+        self._moves = {
+            (number, do): Move(do, number) for number in range(scope.clients) for do in (STEP, *self._faults)
+        }
         # A server may have kept something of another exploration.
         self._world.restore(self._nothing)
 
     def leave(self) -> None:
         """Empty the store: a server keeps nothing of an exploration."""
+        self._there = None
         self._world.restore(self._nothing)
 
     def start(self) -> State:
         """Nobody has done anything yet."""
         scope = self._scope
         clients = tuple(Client(number) for number in range(scope.clients))
-        monitor = Monitor.start(scope.max_size, float(scope.slot_exp), self._subject.honest)
+        monitor = Monitor.start(scope.max_size, math.inf if self._life is None else self._life, self._subject.honest)
         return State(clients, self._nothing, monitor, scope.faults)
 
-    def moves(self, state: State) -> Iterator[Move]:
+    def moves(self, state: State) -> list[Move]:
         """What can happen next."""
+        possible: list[Move] = []
+        paused = False
         for client in state.clients:
             if client.over:
                 continue
-            yield Move(STEP, client.number)
+            number, under_way = client.number, client.answers is not None
+            paused = paused or under_way
+            possible.append(self._moves[number, STEP])
             if not state.faults:
                 continue
-            busy = client.answers is not None or client.lease is not None
-            for fault in self._scope.kinds:
-                if fault in STORE_FAULTS:
-                    continue
+            busy = under_way or client.lease is not None
+            for fault in self._faults:
                 # Who has not begun loses nothing by a crash; a clock that is ahead already stays so.
                 if not ((fault == CRASH and not busy) or (fault == HURRY and client.ahead)):
-                    yield Move(fault, client.number)
-        paused = any(client.answers is not None and not client.over for client in state.clients)
+                    possible.append(self._moves[number, fault])
         if state.faults and FORGET in self._scope.kinds and state.store != self._nothing:
-            yield Move(FORGET)
-        if state.over or (paused and not self._scope.pauses):
-            return
-        if self._next_expiry(state) is not None:
-            yield Move(WAIT)
+            possible.append(Move(FORGET))
+        if possible and not (paused and not self._scope.pauses) and self._next_expiry(state) is not None:
+            possible.append(Move(WAIT))
+        return possible
 
     def _put_back(self, state: State) -> None:
-        self._world.now = state.now
-        self._world.restore(state.store)
+        # Most often the state is the one that was just reached, and the store is so already.
+        there, self._there = self._there, None
+        if there is None or there[0] is not state.store or there[1] != state.now:
+            self._world.now = state.now
+            self._world.restore(state.store)
+
+    def _snapshot(self) -> Snapshot:
+        store = self._world.snapshot()
+        self._there = (store, self._world.now)
+        return store
 
     def _next_expiry(self, state: State) -> float | None:
-        self._put_back(state)
-        stored = self._world.next_expiry()
-        known = [left for each in state.monitor.states for _, left in each.slots]
-        return min((each for each in (stored, *known) if each is not None), default=None)
+        stored = self._world.next_expiry(state.store)
+        first = math.inf if stored is None else stored
+        for way in state.monitor.states:
+            for _, left in way.slots:
+                first = min(first, left)
+        return first if first < math.inf else None
 
     def make(self, state: State, move: Move) -> tuple[State, Happened, str | None]:
         """Make a move; the third value says what is wrong, if something is.
@@ -145,14 +167,11 @@ class Machine:
             state = state._replace(faults=state.faults - 1)
         if move.do == CRASH:
             crashed = client._replace(over=True, answers=None)
-            return self._with(state, crashed), Happened(move, token=client.token), None
+            return state._replace(clients=_with(state.clients, crashed)), Happened(move, token=client.token), None
         if move.do == HURRY:
-            return self._with(state, client._replace(ahead=True)), Happened(move), None
+            clients = _with(state.clients, client._replace(ahead=True))
+            return state._replace(clients=clients), Happened(move), None
         return self._ask(state, client, move)
-
-    def _with(self, state: State, client: Client) -> State:
-        clients = (*state.clients[: client.number], client, *state.clients[client.number + 1 :])
-        return state._replace(clients=clients)
 
     def _wait(self, state: State, move: Move) -> tuple[State, Happened, str | None]:
         seconds = self._next_expiry(state)
@@ -160,11 +179,11 @@ class Machine:
             raise ImpossibleMoveError('nothing is left that could expire')
         self._put_back(state)
         self._world.now = now = state.now + seconds
-        after = state._replace(store=self._world.snapshot(), monitor=state.monitor.passed(seconds), now=now)
+        after = state._replace(store=self._snapshot(), monitor=state.monitor.passed(seconds), now=now)
         return after, Happened(move, seconds=seconds), None
 
     def _steps(self, client: Client) -> Any:
-        return operation(client, self._subject.protocol, self._scope.max_size, float(self._scope.slot_exp))
+        return operation(client, self._subject.protocol, self._scope.max_size, self._life)
 
     def _ask(self, state: State, client: Client, move: Move) -> tuple[State, Happened, str | None]:
         monitor, what, token = state.monitor, client.what, client.token
@@ -173,23 +192,47 @@ class Machine:
             monitor, called = monitor.call(what, token), f'{what} {token}'
             client = client._replace(answers=())
         answered = client.answers or ()
-        stands = follow(self._steps(client), answered)
+        # Each place at which it asks is reached here first, or with an answer below; a crash may come at any of them.
+        asked_more = None if answered else self._after_crash(client)
+        steps = self._steps(client)
+        stands = follow(steps, answered)
         if not isinstance(stands, Asked):
             raise TypeError(f'the protocol {self._subject.name} asks nothing of the store: {stands!r}')
-        offset = float(self._scope.slot_exp) if client.ahead else 0.0
+        if move.do == REPEAT and client.lease is None:
+            monitor = monitor.repeated(f'{token}, {len(answered) + 1}')
+        offset = (self._life or 0.0) if client.ahead else 0.0
         self._put_back(state)
         times = {LOSE_REQUEST: 0, REPEAT: 2}.get(move.do, 1)
         answers = tuple(self._world.perform(stands.command, offset) for _ in range(times))
         told = LOST if move.do in (LOSE_REQUEST, LOSE_REPLY) else answers[-1]
-        store = self._world.snapshot()
+        store = self._snapshot()
         client = client._replace(answers=(*answered, told), repeated=client.repeated or move.do == REPEAT)
-        stands_now = follow(self._steps(client), client.answers or ())
+        stands_now = go_on(steps, told)
         ended, wrong = '', None
         if not isinstance(stands_now, Asked):
             client, monitor, ended, wrong = self._end(client, monitor, stands_now)
+        asked_more = asked_more or closed(steps)
+        if asked_more and not wrong:
+            wrong = f'{token} would ask {asked_more} after a crash, and who crashed asks for nothing'
         words = 'connection lost' if told is LOST else repr(told)
-        happened = Happened(move, called, stands.command, answers, words, ended, token=token)
-        return self._with(state._replace(store=store, monitor=monitor), client), happened, wrong
+        happened = Happened(move, called, stands.command, answers, words, ended, 0.0, token)
+        clients = _with(state.clients, client)
+        if self._subject.bodies and ended == 'granted':
+            wrong = wrong or self._too_many_bodies(clients)
+        return State(clients, store, monitor, state.faults, state.now), happened, wrong
+
+    def _too_many_bodies(self, clients: tuple[Client, ...]) -> str | None:
+        running = [client.token for client in clients if client.lease is not None and not client.over]
+        if len(running) <= (size := self._scope.max_size):
+            return None
+        return (
+            f'{len(running)} bodies run at once, with a pool of {size}, as one outlives its slot: {", ".join(running)}'
+        )
+
+    def _after_crash(self, client: Client) -> Any:
+        steps = self._steps(client)
+        follow(steps, ())
+        return closed(steps)
 
     def _end(
         self, client: Client, monitor: Monitor, stands: Returned | Raised
@@ -213,18 +256,47 @@ class Machine:
         return client, monitor, ended, wrong
 
     def left_behind(self, state: State) -> str | None:
-        """Of a state in which all is over: what is wrong after everything had time to expire, if something is."""
-        while self._next_expiry(state) is not None:
-            state, _, _ = self._wait(state, Move(WAIT))
-        self._put_back(state)
-        protocol, size = self._subject.protocol, self._scope.max_size
+        """Of a state in which all is over: what is wrong with what is left of it, if something is.
+
+        The size is that of slots which can be taken.  After everything had time to expire the pool is empty, and one
+        client after the other gets each of its slots, no more, and gives it back.  Where slots live for ever, those of
+        the crashed stay, and a pool in which some may be is not asked for more.
+        """
+        protocol, size, life = self._subject.protocol, self._scope.max_size, self._life
 
         def perform(command: Any) -> Any:
             return self._world.perform(command, 0.0)
 
-        taken = run(protocol.size(KEY, size), perform)
-        if taken:
-            return f'{taken} of {size} slots are taken for ever, and nobody holds one'
-        if run(protocol.acquire(KEY, 'Z1', size, float(self._scope.slot_exp)), perform) is None:
-            return 'nobody holds a slot, and yet the pool is full'
+        def taken() -> int:
+            return run(protocol.size(KEY, size), perform)
+
+        self._put_back(state)
+        found, counts = taken(), state.monitor.counts()
+        if found not in counts:
+            right = ' or '.join(str(each) for each in sorted(counts))
+            return f'when all was over {found} of {size} slots were taken, and {right} should have been'
+        while self._next_expiry(state) is not None:
+            state, _, _ = self._wait(state, Move(WAIT))
+        self._put_back(state)
+        if life is None and counts != {0}:
+            return None
+        if found := taken():
+            return f'{found} of {size} slots are taken for ever, and nobody holds one'
+        # As a size may have removed what has expired: an acquire must as well.
+        self._put_back(state)
+        leases = []
+        for number in range(size):
+            lease = run(protocol.acquire(KEY, f'Z{number + 1}', size, life), perform)
+            if lease is None:
+                held = f'{number} of {size} slots are taken' if number else 'nobody holds a slot'
+                return f'{held}, and yet the pool is full'
+            leases.append(lease)
+        if (found := taken()) != size:
+            return f'all {size} slots are taken, and the size is {found}'
+        if run(protocol.acquire(KEY, f'Z{size + 1}', size, life), perform) is not None:
+            return f'one more slot was granted although all {size} were taken'
+        if not all(run(protocol.release(lease), perform) for lease in leases):
+            return 'a release of a slot that had not expired was told that it was gone'
+        if found := taken():
+            return f'all slots were given back, and the size is {found}'
         return None

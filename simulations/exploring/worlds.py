@@ -4,7 +4,8 @@ A snapshot is a plain value, equal for two states in which the same will happen.
 present, so that it does not matter when something happened.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from py_cachify import MemoryClient
@@ -36,17 +37,22 @@ class World(Protocol):
         """Make it so again, at the present ``now``."""
         ...
 
-    def next_expiry(self) -> float | None:
-        """Seconds until the first of what it holds expires."""
+    def next_expiry(self, snapshot: Snapshot) -> float | None:
+        """Seconds from then until the first of what it held expires; nothing is asked of the store."""
         ...
 
 
 class MemoryWorld:
     """The library's own store in memory: pools under ``MemoryBackend``, names under the plain contract."""
 
-    def __init__(self, backend: Callable[[MemoryClient], Backend]) -> None:
+    def __init__(
+        self,
+        backend: Callable[[MemoryClient], Backend],
+        client: Callable[[Callable[[], float]], MemoryClient] = MemoryClient,
+    ) -> None:
         self.now = 0.0
-        self._client = MemoryClient(lambda: self.now)
+        self._new_client = client
+        self._client = client(lambda: self.now)
         self._backend = backend(self._client)
 
     def perform(self, command: Command[Any], offset: float) -> Any:  # noqa: ARG002 - it has a clock of its own
@@ -55,9 +61,10 @@ class MemoryWorld:
     def snapshot(self) -> Snapshot:
         slots, names = self._live()
         values = self._client._values  # noqa: SLF001 - it is taken to pieces and put together here
+        until_then = {item: until - self.now for _, item, until in names}
         return (
             tuple(sorted((group, item, until - self.now) for group, item, until in slots)),
-            tuple(sorted((item, values[item], until - self.now) for _, item, until in names)),
+            tuple((name, values.get(name), until_then.get(name)) for name in sorted({*values, *until_then})),
         )
 
     def _live(self) -> list[list[tuple[str, str, float]]]:
@@ -68,28 +75,30 @@ class MemoryWorld:
         ]
 
     def restore(self, snapshot: Snapshot) -> None:
-        client = MemoryClient(lambda: self.now)
+        client = self._new_client(lambda: self.now)
         slots, names = snapshot
         for group, item, left in slots:
             client._slots.add(group, item, self.now + left)  # noqa: SLF001
         for name, value, left in names:
-            client._names.add(name, name, self.now + left)  # noqa: SLF001
-            client._values[name] = value  # noqa: SLF001
+            if left is not None:
+                client._names.add(name, name, self.now + left)  # noqa: SLF001
+            if value is not None:
+                client._values[name] = value  # noqa: SLF001
         for name in ('_slots', '_names', '_values'):
             setattr(self._client, name, getattr(client, name))
 
-    def next_expiry(self) -> float | None:
-        left = [until - self.now for kept in self._live() for _, _, until in kept]
-        return min((each for each in left if 0 < each < float('inf')), default=None)
+    def next_expiry(self, snapshot: Snapshot) -> float | None:
+        slots, names = snapshot
+        return _first(left for *_, left in (*slots, *names) if left is not None)
 
 
 class RedisWorld:
     """The shipped scripts, on fakeredis or a server, in a database of its own that is emptied."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, backend: Callable[[Any, Callable[[], float]], Backend] = RedisBackend) -> None:
         self.now = 0.0
         self._client = client
-        self._backend = RedisBackend(client, lambda: self.now)
+        self._backend = backend(client, lambda: self.now)
 
     def perform(self, command: Command[Any], offset: float) -> Any:  # noqa: ARG002 - the server's clock decides
         return self._backend.perform(command)
@@ -109,9 +118,8 @@ class RedisWorld:
         for key, members in snapshot:
             self._client.zadd(key, {member: self.now + left for member, left in members})
 
-    def next_expiry(self) -> float | None:
-        left = [score - self.now for key in self._client.keys('*') for _, score in self._slots(key)]
-        return min((each for each in left if 0 < each < float('inf')), default=None)
+    def next_expiry(self, snapshot: Snapshot) -> float | None:
+        return _first(left for _, members in snapshot for _, left in members)
 
 
 class KeyValueWorld:
@@ -130,8 +138,14 @@ class KeyValueWorld:
     def restore(self, snapshot: Snapshot) -> None:
         self._store.restore(snapshot, self.now)
 
-    def next_expiry(self) -> float | None:
-        return self._store.next_expiry(self.now)
+    def next_expiry(self, snapshot: Snapshot) -> float | None:
+        values, sets = snapshot
+        left = [each for _, _, each in values if each is not None]
+        return _first([*left, *(each for _, members in sets for _, each in members)])
+
+
+def _first(left: Iterable[float]) -> float | None:
+    return min((each for each in left if 0 < each < math.inf), default=None)
 
 
 def memory_world() -> World:

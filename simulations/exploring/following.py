@@ -1,0 +1,105 @@
+"""Make a schedule happen, make it happen again and compare, and cut one that goes wrong down to what it needs.
+
+Whatever decides how a schedule goes on is in its states.  So it comes out the same each time, and one that does not is
+a failure of its own: what it showed could be no evidence of anything.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from simulations.exploring.moves import Move
+from simulations.exploring.states import Happened, ImpossibleMoveError, Machine, State
+from simulations.exploring.words import sentence
+
+
+class Made(NamedTuple):
+    """One move that was made: what it came to, and the state it led to."""
+
+    move: Move
+    happened: Happened
+    state: State
+
+
+class Trail(NamedTuple):
+    """A schedule that was made to happen, and what is wrong with it, if something is."""
+
+    made: tuple[Made, ...]
+    wrong: str | None
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """Its moves."""
+        return tuple(each.move for each in self.made)
+
+    @property
+    def story(self) -> tuple[Happened, ...]:
+        """What each of them came to."""
+        return tuple(each.happened for each in self.made)
+
+
+class Difference(NamedTuple):
+    """Where a schedule came out differently the second time: after how many moves, and how, in a sentence."""
+
+    moves: int
+    reason: str
+
+
+def follow_moves(machine: Machine, moves: Iterable[Move], strict: bool = True) -> Trail:
+    """Make these moves, up to where it goes wrong.
+
+    Those that cannot be made are left out, or if ``strict`` refused by a ``ValueError``.
+    """
+    made: list[Made] = []
+    state = machine.start()
+    for move in moves:
+        try:
+            state, happened, wrong = machine.make(state, move)
+        except ImpossibleMoveError as error:
+            if strict:
+                raise ValueError(f'move {len(made) + 1}, {move.do}, cannot be made: {error}') from None
+            continue
+        made.append(Made(move, happened, state))
+        if wrong:
+            return Trail(tuple(made), wrong)
+    return Trail(tuple(made), machine.left_behind(state) if state.over else None)
+
+
+def difference(machine: Machine, trail: Trail) -> Difference | None:
+    """Make the same happen again and compare it move by move: the first that comes out differently, if one does."""
+    state, wrong = machine.start(), None
+    for number, (move, before, then) in enumerate(trail.made, 1):
+        try:
+            state, happened, wrong = machine.make(state, move)
+        except ImpossibleMoveError as error:
+            return Difference(number, f'not deterministic: move {number} cannot be made the second time: {error}')
+        if (how := differs((then, before), (state, happened))) is not None:
+            return Difference(number, f'not deterministic: move {number} {how}')
+    if not wrong and state.over:
+        wrong = machine.left_behind(state)
+    if wrong != trail.wrong:
+        end = f'"{trail.wrong or "nothing goes wrong"}" the first time and "{wrong or "nothing goes wrong"}" the second'
+        return Difference(len(trail.made), f'not deterministic: after the last move, {end}')
+    return None
+
+
+def differs(first: tuple[State, Happened], second: tuple[State, Happened]) -> str | None:
+    """How a move that was made twice differs from itself, if it does."""
+    if first[1] != second[1]:
+        return f'came out as "{sentence(first[1])}" the first time and as "{sentence(second[1])}" the second'
+    if first[0] != second[0]:
+        parts = [name for name in State._fields if getattr(first[0], name) != getattr(second[0], name)]
+        return f'looked the same and left another state the second time ({", ".join(parts)})'
+    return None
+
+
+def shrink(machine: Machine, trail: Trail) -> Trail:
+    """Of a schedule that goes wrong, one without the moves that it does not need: none can be left out any more."""
+    place = 0
+    while place < len(trail.made):
+        moves = trail.moves
+        shorter = follow_moves(machine, moves[:place] + moves[place + 1 :], strict=False)
+        if shorter.wrong and len(shorter.made) < len(moves):
+            trail, place = shorter, 0
+        else:
+            place += 1
+    return trail

@@ -1,0 +1,59 @@
+"""Named limits of the shipped protocols: what each of them does not promise, as if it did, so that it is found.
+
+A search of one ends with the smallest schedule that shows it.  Where nothing is found, the limit is gone.
+"""
+
+from collections.abc import Mapping
+
+from py_cachify.protocols import ATOMIC, INDEXED
+from simulations.exploring.moves import FORGET, REPEAT
+from simulations.exploring.scope import Scope, Subject
+from simulations.exploring.worlds import fakeredis_world, plain_world
+
+
+LIMITS: Mapping[str, Subject] = {
+    each.name: each
+    for each in (
+        Subject(
+            'nx-spurious-refusal',
+            INDEXED,
+            plain_world,
+            Scope(clients=3, max_size=2, faults=0, pauses=False),
+            honest=True,
+            idea='while a scan goes from name to name, one becomes free behind it and another is taken before it',
+        ),
+        Subject(
+            'nx-paused-release',
+            INDEXED,
+            plain_world,
+            Scope(clients=2, max_size=1, faults=0),
+            honest=False,
+            idea="a release that is paused past the expiry, between look and deletion, frees another's slot",
+        ),
+        Subject(
+            'nx-repeated-request',
+            INDEXED,
+            plain_world,
+            Scope(clients=1, max_size=1, faults=1, kinds=(REPEAT,)),
+            honest=True,
+            idea='a client that repeats a request by itself, and answers false as its first try had set the name',
+        ),
+        Subject(
+            'redis-forgets',
+            ATOMIC,
+            fakeredis_world,
+            Scope(clients=2, max_size=1, faults=1, kinds=(FORGET,)),
+            honest=True,
+            idea='a server that is restarted without its data, or fails over to a replica without the last writes',
+        ),
+        Subject(
+            'redis-outlived-slot',
+            ATOMIC,
+            fakeredis_world,
+            Scope(clients=2, max_size=1, faults=0),
+            honest=True,
+            idea='a body that runs longer than its slot lives goes on beside the one that gets the slot next',
+            bodies=True,
+        ),
+    )
+}

@@ -1,0 +1,52 @@
+"""Print what the explorer finds out of the shipped protocols with one decision changed, as Markdown."""
+
+import argparse
+import sys
+import time
+
+from tqdm.auto import tqdm
+
+from tests.mutants.elsewhere import fails
+from tests.mutants.measure import MOST_SCHEDULES, measure
+from tests.mutants.table import BEYOND, MUTANTS, Mutant
+
+
+def main() -> None:
+    """Search for each mutant, and run the tests of what is beyond."""
+    parser = argparse.ArgumentParser(prog='python -m tests.mutants', description=__doc__)
+    parser.add_argument('--seed', type=int, default=0, help='of the first random search (default %(default)s)')
+    parser.add_argument('--seeds', type=int, default=10, help='random searches of each (default %(default)s)')
+    options = parser.parse_args()
+    began = time.perf_counter()
+    print(
+        '| pool | decision | in | found out by | shortest schedule | schedules (states) up to there | at random after |'
+    )
+    print('|---|---|---|---|---|---|---|')
+    for mutant in tqdm(MUTANTS, unit=' mutants', file=sys.stderr):
+        found = measure(mutant, options.seed, options.seeds)
+        missed = f', not within {MOST_SCHEDULES:,} for {found.missed} seeds' if found.missed else ''
+        moves = '1 move' if found.moves == 1 else f'{found.moves} moves'
+        place = mutant.file.rpartition('/')[2]
+        print(
+            f'| `{mutant.subject}` | {mutant.title}{_smaller(mutant)} | `{place}` | {mutant.reason} | {moves} '
+            f'| {found.schedules:,} ({found.states:,}) | {found.random:g}{missed} |'
+        )
+    print('\n| pool | decision | in | why no schedule shows it | the test that fails |')
+    print('|---|---|---|---|---|')
+    for beyond in tqdm(BEYOND, unit=' tests', file=sys.stderr):
+        if not fails(beyond):
+            raise RuntimeError(f'{beyond.title}: {beyond.test} does not fail')
+        place = beyond.file.rpartition('/')[2]
+        print(f'| `{beyond.subject}` | {beyond.title} | `{place}` | {beyond.why} | `{beyond.test}` |')
+    print(
+        f'\n{len(MUTANTS)} found out, {len(BEYOND)} beyond; {options.seeds} seeds from {options.seed}, '
+        f'{time.perf_counter() - began:.0f} s.'
+    )
+
+
+def _smaller(mutant: Mutant) -> str:
+    return '' if mutant.scope is None else f' ({mutant.scope.clients} clients, {mutant.scope.max_size} slot)'
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,31 @@
+"""Whether the suite finds out what the explorer does not: one test is run against a changed copy of the project."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.mutants.apply import PACKAGE, changed_text
+from tests.mutants.mutant import Beyond
+
+
+def fails(beyond: Beyond) -> bool:
+    """Whether its test fails with the change; ``RuntimeError`` if it cannot be run."""
+    with tempfile.TemporaryDirectory(prefix='mutant-') as folder:
+        copy = Path(folder)
+        root = PACKAGE.parent
+        for name in ('py_cachify', 'simulations', 'tests'):
+            shutil.copytree(root / name, copy / name, ignore=shutil.ignore_patterns('__pycache__'))
+        for name in ('pyproject.toml', 'README.md'):
+            shutil.copy(root / name, copy)
+        (copy / 'py_cachify' / beyond.file).write_text(changed_text(beyond), encoding='utf-8')
+        ended = _run(beyond.test, copy)
+        if ended not in (0, 1):
+            raise RuntimeError(f'{beyond.test} cannot be run: pytest ended with {ended}')
+        return ended == 1
+
+
+def _run(test: str, folder: Path) -> int:
+    words = [sys.executable, '-m', 'pytest', '-q', '-x', '-p', 'no:cacheprovider', f'tests/{test}']
+    return subprocess.run(words, cwd=folder, stdout=subprocess.DEVNULL, check=False).returncode

@@ -1,0 +1,12 @@
+"""Every mutant in a row, by place, and those that are beyond the explorer."""
+
+from tests.mutants.beyond import BEYOND
+from tests.mutants.memory import NAMES, SLOTS
+from tests.mutants.mutant import Beyond, Mutant
+from tests.mutants.protocols import ATOMIC, INDEXED
+from tests.mutants.scripts import SCRIPTS
+
+
+MUTANTS: tuple[Mutant, ...] = (*ATOMIC, *INDEXED, *SCRIPTS, *SLOTS, *NAMES)
+
+__all__ = ['BEYOND', 'MUTANTS', 'Beyond', 'Mutant']
