@@ -13,8 +13,8 @@ many names, ``key:0`` up to ``key:max_size-1``, and a slot is a name that was se
   behind it and another be taken before it, so that no name was free when it was looked at;
 * *a release paused past its expiry can free another's slot*: between looking whose the name is and
   deleting it, the name may have expired and been taken again;
-* *a client that repeats a lost set by itself can take two slots*: what it set the first time refuses it the second time,
-  so the scan goes on, and the first name stays until it expires;
+* *a client that repeats a lost set by itself can take two slots*: what it set the first time refuses it the
+  second time, so the scan goes on, and the first name stays until it expires;
 * *two sizes see different slots*: with ``max_size`` 2 and 5 for one key, the first never looks at ``key:4``;
 * a life is in whole seconds: a fraction is rounded up.
 

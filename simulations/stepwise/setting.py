@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from simulations.arguments import whole_number
-from simulations.exploring.subjects import SUBJECTS, Subject
+from simulations.exploring.scope import Subject
+from simulations.exploring.subjects import SUBJECTS
 from simulations.faults import Fault
 from simulations.network import Network
 from simulations.refusals import Leave, Retry
