@@ -18,7 +18,10 @@ from typing import NamedTuple
 
 
 class Call(NamedTuple):
-    """An operation under way: ``acquire``, ``release``, or ``undo``: what a failed acquire gives back."""
+    """An operation under way: ``acquire`` or ``release``.
+
+    Or ``undo``: what a failed acquire gives back; or ``acquire again``: what its driver asked first, and arrives last.
+    """
 
     what: str
     token: str
@@ -177,7 +180,7 @@ class Monitor(NamedTuple):
     def _happen(self, state: State, call: Call) -> list[State]:
         slots, done = state
         holds = [slot for slot in slots if slot[0] == call.token]
-        if call.what != 'acquire':
+        if call.what in ('release', 'undo'):
             return [State(slots.difference(holds) if holds else slots, done | {(call, bool(holds))})]
         reached = []
         if holds:
@@ -185,6 +188,6 @@ class Monitor(NamedTuple):
         elif len(slots) < self.max_size:
             reached.append(State(slots | {(call.token, self.slot_exp)}, done | {(call, True)}))
         # A refusal that need not be due can be thought to happen when it returns, so nothing is kept of it before.
-        if self.honest and len(slots) >= self.max_size and not holds:
+        if call.what == 'acquire' and self.honest and len(slots) >= self.max_size and not holds:
             reached.append(State(slots, done | {(call, False)}))
         return reached

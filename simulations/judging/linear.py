@@ -13,7 +13,7 @@ from typing import NamedTuple
 from simulations.checks import Violation
 from simulations.exploring.monitor import Call as Pending
 from simulations.exploring.monitor import Monitor
-from simulations.judging.calls import ACQUIRE, FAILED, GRANTED, RELEASE, RELEASED, UNKNOWN, Call
+from simulations.judging.calls import ACQUIRE, FAILED, GRANTED, RELEASED, UNKNOWN, Call
 from simulations.judging.terms import Terms
 
 
@@ -23,7 +23,7 @@ MOST_LOOKED_AT = 400_000
 """In all, of each pool."""
 _TICKS = 1_000_000_000
 """Instants are whole nanoseconds here: seconds left that are counted down stay exact."""
-_AGAIN = 'acquire again'
+_UNDO, _AGAIN = 'undo', 'acquire again'
 _FOR_EVER = 1 << 62
 
 
@@ -129,16 +129,16 @@ def _take(monitor: Monitor, event: _Event) -> tuple[Monitor, str | None]:
         monitor = monitor.call(call.what, call.token)
         if call.what == ACQUIRE and call.answer in (UNKNOWN, FAILED):
             # It is undone in the end, as far as that goes.
-            monitor = monitor.call(RELEASE, call.token)
+            monitor = monitor.call(_UNDO, call.token)
             if call.answer == UNKNOWN and call.repeated:
                 monitor = monitor.call(_AGAIN, call.token)
         return monitor, None
     if event.happens == _SETTLED:
-        return _settle(monitor, call.token, (call.what, RELEASE, _AGAIN)), None
+        return _settle(monitor, call.token, (call.what, _UNDO, _AGAIN)), None
     if call.answer == UNKNOWN:
         return monitor, None
     if call.answer == FAILED:
-        return _settle(monitor.failed(call.token, undone=True), call.token, (RELEASE,)), None
+        return _settle(monitor.failed(call.token, undone=True), call.token, (_UNDO,)), None
     monitor, wrong = monitor.returned(call.what, call.token, call.answer in (GRANTED, RELEASED), call.repeated)
     if _may_come_again(call):
         monitor = monitor.call(_AGAIN, call.token)
