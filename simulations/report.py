@@ -1,5 +1,6 @@
 """A run in words."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simulations.intervals import Interval
@@ -17,7 +18,7 @@ def rows(result: 'Result') -> list[tuple[str, str]]:
     table = [
         ('store', result.store),
         ('pool', _pool(result)),
-        ('time simulated', _simulated(result)),
+        (result.clock, _simulated(result)),
         ('refused', _refused(result)),
     ]
     if not isinstance(result.on_refusal, Leave):
@@ -32,7 +33,7 @@ def rows(result: 'Result') -> list[tuple[str, str]]:
         ('expired while running', f'{figures.expired_while_running:,} slots'),
         ('overrun', _overrun(result)),
     ]
-    if result.crash_probability:
+    if result.crash_probability or figures.crashed:
         table.append(('crashed', _crashed(result)))
     table.append(('theory', result.theory.formula if result.theory else f'does not apply. {result.why_no_theory}'))
     if result.replications > 1:
@@ -136,9 +137,9 @@ def verdict(result: 'Result') -> str:
     )
 
 
-def text(result: 'Result') -> str:
-    """The report, a line for each row."""
-    table = rows(result)
+def text(result: 'Result', more: Sequence[tuple[str, str]] = ()) -> str:
+    """The report, a line for each row, and for what there is ``more`` to say."""
+    table = [*rows(result), *more]
     width = max(len(name) for name, _ in table)
     lines = [f'  {name:<{width}}  {value}' for name, value in table]
     head = [result.title, f'  {result.lesson}', f'  {result.workload}'] if result.title else [result.workload]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,9 @@ class Result:
         title: of the scenario, if it was one.
         lesson: what the scenario teaches, in a sentence.
     """
+
+    clock: ClassVar[str] = 'time simulated'
+    """What its time is called."""
 
     workload: str
     skipped: dict[str, int]
