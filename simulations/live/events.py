@@ -2,10 +2,11 @@
 
 Each event stands at the instant at which it was known: a grant when it returned, a release when it was called.  Nobody
 was told when a slot expired, so an expiry is *reckoned*: ``slot_exp`` after the slot was asked for, the earliest that
-it can be.  So the occupancy of a history is that of the leases which surely lasted; the store may count more, never less.
+it can be.  So the occupancy of a history is that of the leases which surely lasted; the store may
+count more, never less.
 
-A slot that the store lost is *expired*, if its body ran on, at the instant of the loss.  A holder whose release failed
-counts as *crashed* as it left, for its slot comes back in the same way; an attempt that failed is no event at all.
+A slot that the store lost is *expired*, if its body ran on, at the instant of the loss.  A release of unknown outcome
+is one: its lease surely lasted until then.  An acquire that failed is no event at all.
 """
 
 import math
@@ -114,9 +115,9 @@ def _ends(each: Attempt, slot_exp: float | None, lost: Sequence[float]) -> list[
     expiry = max(earliest, min(expiry, next((instant for instant in lost if instant >= each.returned), math.inf)))
     body = each.left if each.left is not None else each.died
     body = math.inf if body is None else max(body, earliest)
-    if each.left is not None and each.ending == answers.RELEASED:
+    if each.left is not None and each.ending != answers.TOO_LATE and (each.ending == answers.RELEASED or body < expiry):
         return [_End(min(body, expiry), RELEASED)]
-    if expiry <= body or (each.left is not None and each.ending == answers.TOO_LATE):
+    if each.left is not None or expiry <= body:
         ends = [_End(min(expiry, body), EXPIRED), _End(body, OVERRAN)]
     else:
         ends = [_End(body, CRASHED), _End(expiry, RECOVERED)]

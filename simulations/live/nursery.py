@@ -6,6 +6,7 @@ another process's.  It is told by lines on its standard input, ``start 2``, and 
 happened, a JSON object a line; when its input ends it kills them all and ends.
 """
 
+import gc
 import json
 import os
 import pickle
@@ -72,6 +73,8 @@ class _Nursery:
 
     def run(self) -> None:
         jobs, first, last = self._schedule.jobs, self._schedule.first, self._schedule.last
+        # What is there now stays as it is, and children share it.
+        gc.freeze()
         self._tell({'what': 'ready', 'jobs': jobs, 'first': first, 'last': last})
         unread = b''
         while True:
@@ -150,6 +153,10 @@ class _Nursery:
 
 def main() -> None:
     """Be the process; its argument is the folder of the run."""
+    import redis.asyncio  # noqa: F401 - so that no child has to import anything
+
+    import simulations.live.worker  # noqa: F401
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _Nursery(pickle.loads((Path(sys.argv[1]) / PLAN).read_bytes())).run()
 
