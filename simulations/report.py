@@ -146,6 +146,11 @@ def text(result: 'Result', more: Sequence[tuple[str, str]] = ()) -> str:
     return '\n'.join([*(line for line in head if line.strip()), *lines])
 
 
+def count(number: int, one: str, many: str) -> str:
+    """So many of something."""
+    return f'{number:,} {one if number == 1 else many}'
+
+
 def duration(seconds: float) -> str:
     """A time span in the unit that a reader would choose."""
     unit, length = time_unit(seconds)

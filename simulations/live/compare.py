@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from simulations.intervals import Interval
 from simulations.refusals import Leave
+from simulations.report import count
 from simulations.results import Result
 from simulations.shares import mean
 
@@ -61,7 +62,7 @@ class Comparison(NamedTuple):
         shares = [side.occupancy_shares for side in self[:2]]
         for slots in _telling(np.maximum(*(np.pad(s, (0, max(map(len, shares)) - len(s))) for s in shares))):
             told = [f'{s[slots]:.2%}' if slots < len(s) else '0' for s in shares]
-            rows.append((f'{slots:,} slots live', *told))
+            rows.append((f'{count(slots, "slot", "slots")} live', *told))
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         lines = ['  '.join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         lines.append(f'the occupancies differ for {self.distance:.2%} of the time')

@@ -450,6 +450,7 @@ def _measured(
         errors=Counter(name for _, name, _, announced in errors if announced),
         lives=len(lives),
         killed=len(killed),
+        killed_holding=len({(each.worker, each.died) for each in attempts if each.killed}),
         killed_holders=sum(each.killed for each in attempts),
         accidents=happened,
         looks=len(looks),

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from simulations.colours import HELD, LIMIT, OCCUPANCY, THEORY
-from simulations.plots.frame import count, legend_below, new_axes, set_title, whole_numbers
+from simulations.plots.frame import legend_below, new_axes, set_title, whole_numbers
+from simulations.report import count
 
 
 if TYPE_CHECKING:

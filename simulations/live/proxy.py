@@ -57,6 +57,7 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._open = threading.Event()
+        self._listeners: list[asyncio.Server] = []
 
     def address(self, worker: int) -> str:
         """The URL for a worker, with the password and database of the server's own."""
@@ -82,6 +83,8 @@ class Proxy:
         self._loop.run_until_complete(self._listen())
         self._open.set()
         self._loop.run_forever()
+        for listener in self._listeners:
+            listener.close()
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
@@ -91,10 +94,11 @@ class Proxy:
 
     async def _listen(self) -> None:
         for worker, path in enumerate(self._paths):
-            await asyncio.start_unix_server(
+            listener = await asyncio.start_unix_server(
                 lambda reader, writer, worker=worker: self._pass_on(worker, reader, writer),  # type: ignore[misc]
                 path,
             )
+            self._listeners.append(listener)
 
     async def _pass_on(self, worker: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         to_server: asyncio.StreamWriter | None = None

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulations.judging import Call, Judgement
 from simulations.live.compare import Comparison, compare
-from simulations.report import text
+from simulations.report import count, text
 from simulations.results import Result
 
 
@@ -45,6 +45,7 @@ class Measured:
         errors: errors that the library's documentation announces, by name, those of a release among them.
         lives: how many workers were started in all.
         killed: how many were killed.
+        killed_holding: how many of these held a slot.
         killed_holders: slots that they held.
         accidents: what happened besides, by kind, and restarts by what became of the data.
         looks: how often the server was asked for the size of a pool.
@@ -68,6 +69,7 @@ class Measured:
     errors: Counter[str]
     lives: int
     killed: int
+    killed_holding: int
     killed_holders: int
     accidents: Counter[str]
     looks: int
@@ -92,9 +94,12 @@ class Measured:
 
     def rows(self) -> list[tuple[str, str]]:
         """In words; what did not occur is left out."""
-        at_once = f'{self.threads:,} threads' if self.tasks is None else f'{self.tasks:,} tasks'
+        threads, tasks = count(self.threads, 'thread', 'threads'), self.tasks
+        at_once = threads if tasks is None else count(tasks, 'task', 'tasks')
+        processes = count(self.processes, 'process', 'processes')
+        pace = 'as fast as life' if self.speed == 1 else f'{self.speed:g} times as fast as life'
         table = [
-            ('live', f'{self.processes:,} processes with {at_once} each, {self.speed:g} times as fast as life'),
+            ('live', f'{processes} with {at_once} each, {pace}'),
             ('acquires', f'{1000 * self.latency_mean:.3g} ms on average'),
             ('started late', f'{self.late:,} jobs, as all were busy when they were due'),
             (
@@ -105,7 +110,8 @@ class Measured:
             ('bodies counted', f'{self.bodies_peak:,} at most at one instant'),
         ]
         if self.killed:
-            table.append(('killed', f'{self.killed:,} workers, who held {self.killed_holders:,} slots'))
+            held = f'{self.killed_holding:,} of them held {self.killed_holders:,} slots'
+            table.append(('killed', f'{count(self.killed, "worker", "workers")}; {held}'))
         if len(self.recoveries.took):
             took, late = self.recoveries.took, max(0.0, float(self.recoveries.late.max()))
             seen = f'{took.mean():.3g} s after the death on average, {took.max():.3g} s at most'

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
+from simulations.report import count
+
 
 if TYPE_CHECKING:
     from simulations.live.result import LiveResult
@@ -65,7 +67,7 @@ def lines(moment: Moment) -> list[str]:
     return [
         f'{moment.seconds:6.1f}{of} s  {bar} {occupancy:,}/{moment.max_size:,} slots{bodies}',
         f'  {rates}, {1000 * moment.latency:.2f} ms each',
-        f'  {counts}; {moment.workers} workers live',
+        f'  {counts}; {count(moment.workers, "worker lives", "workers live")}',
     ]
 
 

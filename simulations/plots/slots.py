@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from simulations.colours import DEAD, HELD, LIMIT, OCCUPANCY, RUNNING
 from simulations.holders import Holders
-from simulations.plots.frame import count, legend_below, new_axes, set_title
+from simulations.plots.frame import legend_below, new_axes, set_title
 from simulations.refusals import Leave
-from simulations.report import duration, time_unit
+from simulations.report import count, duration, time_unit
 
 
 if TYPE_CHECKING:
