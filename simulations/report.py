@@ -1,6 +1,5 @@
 """A run in words."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simulations.intervals import Interval
@@ -46,7 +45,7 @@ def rows(result: 'Result') -> list[tuple[str, str]]:
     table.append(('took', f'{result.seconds:.1f} s, {figures.jobs / max(result.seconds, 1e-9):,.0f} jobs a second'))
     table.append(('history', f'sha256 {result.history_hash[:16]}'))
     table.append(('verdict', verdict(result)))
-    return table
+    return table + result.more_rows()
 
 
 def _simulated(result: 'Result') -> str:
@@ -137,9 +136,9 @@ def verdict(result: 'Result') -> str:
     )
 
 
-def text(result: 'Result', more: Sequence[tuple[str, str]] = ()) -> str:
-    """The report, a line for each row, and for what there is ``more`` to say."""
-    table = [*rows(result), *more]
+def text(result: 'Result') -> str:
+    """The report, a line for each row."""
+    table = rows(result)
     width = max(len(name) for name, _ in table)
     lines = [f'  {name:<{width}}  {value}' for name, value in table]
     head = [result.title, f'  {result.lesson}', f'  {result.workload}'] if result.title else [result.workload]

@@ -191,6 +191,10 @@ class Result:
                 numbers['overrun_theory'] = self.theory.overrun_mean
         return numbers
 
+    def more_rows(self) -> list[tuple[str, str]]:
+        """What else the report says, as names and values: of such a run, nothing."""
+        return []
+
     def _repr_html_(self) -> str:
         from simulations.card import card
 

@@ -1,4 +1,4 @@
-"""Long live runs, by hand: ``python -m tests.soak load tasks kills restarts``, some minutes each.
+"""Long live runs, by hand: ``python -m tests.soak threads tasks kills restarts``, some minutes each.
 
 They show at length what the tests show of a small sample.  Each prints its report, and writes it as JSON if a folder is
 given with ``--out``; the exit status is 1 if a promise was broken, or less happened than was to.
@@ -34,11 +34,23 @@ def _scenario(title: str, seconds: float, faults: tuple[Fault, ...], **fields: A
     return Scenario(title=title, horizon=seconds, workers=4, seed=1, faults=faults, **fields)
 
 
-def load(options: dict[str, Any]) -> Soak:
-    """More than two hundred thousand grants in a pool that is nearly always full."""
+def threads() -> Soak:
+    """More than two hundred thousand grants by threads, in a pool that is nearly always full."""
     scenario = _scenario(
-        'A pool under load', 440.0, (), arrivals='poisson:600', holding='exp:0.03', max_size=16, slot_exp=20.0
+        'Threads under load', 900.0, (), arrivals='poisson:300', holding='exp:0.06', max_size=16, slot_exp=20.0
     )
+    return _load(scenario, {'threads': 8})
+
+
+def tasks() -> Soak:
+    """The same by tasks, of which there can be more, so that the pool is larger."""
+    scenario = _scenario(
+        'Tasks under load', 560.0, (), arrivals='poisson:400', holding='exp:0.25', max_size=100, slot_exp=20.0
+    )
+    return _load(scenario, {'tasks': 40})
+
+
+def _load(scenario: Scenario, options: dict[str, Any]) -> Soak:
     return Soak(scenario, options, lambda result: _agrees(result) and result.figures.granted >= GRANTS)
 
 
@@ -84,8 +96,8 @@ def restarts(count: int = RESTARTS) -> Soak:
 
 
 SOAKS: dict[str, Callable[[], Soak]] = {
-    'load': lambda: load({'threads': 8}),
-    'tasks': lambda: load({'tasks': 8}),
+    'threads': threads,
+    'tasks': tasks,
     'kills': kills,
     'restarts': restarts,
 }

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import pytest
@@ -26,7 +27,7 @@ from simulations.faults import (
 )
 from simulations.history import WHATS
 from simulations.judging import read_calls
-from simulations.live import LiveResult, Moment, TerminalView, live
+from simulations.live import LiveResult, Moment, NotebookView, TerminalView, live, live_view
 from simulations.live.view import html, lines
 from tests.servers import or_skip
 
@@ -97,6 +98,7 @@ def test_it_has_the_report_the_history_and_the_figures_of_a_simulation(
         assert words in str(result)
     assert 'time simulated' not in str(result)
     assert 'time lived' in result._repr_html_()
+    assert 'jobs refused' in result._repr_html_()
 
 
 def test_both_runs_have_the_same_jobs(lived: tuple[LiveResult, list[Moment]]) -> None:
@@ -289,3 +291,30 @@ def test_the_command_refuses_in_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith('pool-sim: failover: ')
     assert done.stderr.count('\n') == 1
+
+
+def test_in_a_notebook_one_output_is_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers and the course of the occupancy, in place; outside of one the terminal shows them."""
+    drawn: list[str] = []
+
+    class Handle:
+        def update(self, shown: Any) -> None:
+            drawn.append(shown.data)
+
+    monkeypatch.setattr('IPython.display.display', lambda *_, **options: Handle() if options['display_id'] else None)
+    view = NotebookView()
+    moment = Moment(0.0, 2.0, 3, 5, 3, 10, 2, 0, 0, 5.0, 1.0, 0.001, 2)
+    for seconds in (0.0, 0.5):
+        view(moment._replace(seconds=seconds))
+
+    assert len(drawn) == 2
+    assert '3/5 slots' in drawn[0]
+    assert '<polyline' in drawn[1]
+
+
+def test_outside_of_a_notebook_the_same_call_shows_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """On standard error, and gives the result."""
+    result = live_view(busy(workers=1, jobs=20), store='memory', speed=50.0, compare=False)
+
+    assert result.figures.jobs == 20
+    assert f'{result.figures.granted} granted, {result.figures.refused} refused' in capsys.readouterr().err

@@ -98,6 +98,11 @@ class Accidents:
         with self._changed:
             return bool(self._down) and not self._over
 
+    @property
+    def under_way(self) -> bool:
+        """Whether something has happened that is to end by itself, such as a pause."""
+        return bool(self._ends)
+
     def finish(self, seconds: float) -> None:
         """No more accidents: what is under way ends now, but dead workers stay dead.  Waits at most so long."""
         with self._changed:

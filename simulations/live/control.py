@@ -1,6 +1,7 @@
 """``live``: run a scenario in wall-clock time, with real processes and a real server, and judge what they were told."""
 
 import dataclasses
+import itertools
 import secrets
 import tempfile
 import time
@@ -15,6 +16,7 @@ import numpy as np
 from simulations.arguments import whole_number
 from simulations.checks import Violation
 from simulations.embedded import EmbeddedServerError
+from simulations.engine import replay
 from simulations.estimates import estimate
 from simulations.expectation import expect
 from simulations.faults import Restart
@@ -46,6 +48,7 @@ from simulations.live.worker import key_in_store
 from simulations.results import Result
 from simulations.scenario import Scenario
 from simulations.stores import StoreError, without_password
+from simulations.workloads import Trace
 
 
 SHOWN_EVERY = 0.25
@@ -115,6 +118,7 @@ def live(
     processes, threads = check(
         scenario, processes=processes, threads=threads, tasks=tasks, seconds=seconds, speed=speed, store=store
     )
+    scenario = scenario.replace(workers=processes)
     if seed is not None:
         scenario = scenario.replace(seed=whole_number('seed', seed))
     with ExitStack() as stack:
@@ -135,7 +139,7 @@ def live(
         result = _result(plan, ran)
     if not compare:
         return result
-    return dataclasses.replace(result, simulated=_simulated(plan))
+    return dataclasses.replace(result, simulated=_simulated(plan, ran.nursery.jobs))
 
 
 class _Run:
@@ -205,6 +209,7 @@ class _Run:
             self._follow()
         finally:
             self.accidents.finish(PATIENCE)
+        self._check_accidents()
         self._wait_for_the_dead()
         self.over = time.monotonic_ns()
         if self.watch is not None:
@@ -225,20 +230,20 @@ class _Run:
         end = None if last is None else self.epoch + self.plan.nanoseconds(last)
         moments = _Moments(self)
         finished = False
-        busy = 0
+        busy = self.epoch
         while True:
             now = time.monotonic_ns()
             past_end = end is not None and now > end
             if past_end and not finished:
                 self.accidents.finish(PATIENCE)
                 finished = True
-            if self.accidents.error is not None:
-                raise LiveError(f'an accident could not be brought about: {self.accidents.error}')
+            self._check_accidents()
             self._check_lives()
             living = self.nursery.living()
             if not living and (finished or not self.accidents.replacing):
                 break
-            busy = max(busy, now if not past_end else 0, *(self._busy(worker) for worker in range(self.plan.processes)))
+            waits = self.accidents.under_way or (end is not None and not past_end)
+            busy = max(now if waits else busy, *(self._busy(worker) for worker in range(self.plan.processes)))
             if now > busy + PATIENCE * NANO:
                 raise LiveError(f'nothing happens any more, and workers {living} have not ended')
             if self._show is not None and moments.due(now):
@@ -249,6 +254,10 @@ class _Run:
 
     def _busy(self, worker: int) -> int:
         return self.board.get(worker, cells.BUSY_UNTIL)
+
+    def _check_accidents(self) -> None:
+        if self.accidents.error is not None:
+            raise LiveError(f'an accident could not be brought about: {self.accidents.error!r}')
 
     def _check_lives(self) -> None:
         for life in list(self.nursery.lives.values()):
@@ -463,10 +472,23 @@ def _measured(
     )
 
 
-def _simulated(plan: Plan) -> Result:
-    """The same in virtual time: the same jobs, for as long as they came."""
+def _simulated(plan: Plan, jobs: int) -> Result:
+    """The same in virtual time: just the same jobs, or clients for the same time."""
     scenario = plan.scenario
-    if plan.span is not None and scenario.trace is None:
-        horizon = plan.span if scenario.horizon is None else min(plan.span, scenario.horizon)
-        scenario = scenario.replace(horizon=horizon)
-    return scenario.replay(history=False)
+    workload = scenario.workload()
+    if plan.span is None or not jobs:
+        ends = [end for end in (plan.span, scenario.horizon) if end is not None]
+        if workload.clients is not None and ends:
+            scenario = scenario.replace(horizon=min(ends))
+        return scenario.replay(history=False)
+    if scenario.trace is None:
+        return scenario.replace(jobs=jobs).replay(history=False)
+    return replay(
+        Trace(list(itertools.islice(workload, jobs)), workload.name, workload.skipped),
+        max_size=scenario.max_size,
+        slot_exp=scenario.slot_exp,
+        on_refusal=scenario.on_refusal,
+        crash_probability=scenario.crash_probability,
+        seed=scenario.seed,
+        history=False,
+    )

@@ -266,9 +266,10 @@ class Nursery:
             return [life.worker for life in self.lives.values() if life.ended is None]
 
     def start(self, worker: int) -> None:
-        """Start a worker, and wait until it lives."""
+        """Start a worker that does not live, and wait until it does; it may have ended by then."""
+        life = sum(key[0] == worker for key in self.lives)
         self.tell('start', worker)
-        self.wait(lambda: worker in self.living(), f'worker {worker} is being started')
+        self.wait(lambda: (worker, life) in self.lives, f'worker {worker} is being started')
 
     def kill(self, worker: int) -> Life:
         """Kill a worker, and wait until it is gone; gives the life that it had."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -159,11 +160,19 @@ class LiveResult(Result):
         """Both side by side."""
         return None if self.simulated is None else compare(self.simulated, self)
 
+    def more_rows(self) -> list[tuple[str, str]]:
+        """What was measured besides, as names and values."""
+        return self.measured.rows()
+
     def __str__(self) -> str:
-        told = text(self, self.measured.rows())
+        told = text(self)
         if self.comparison is not None:
             told += '\n\n' + '\n'.join(f'  {line}' for line in str(self.comparison).splitlines())
         return told
+
+    def _repr_html_(self) -> str:
+        beside = '' if self.comparison is None else f'<pre>{escape(str(self.comparison))}</pre>'
+        return super()._repr_html_() + beside
 
     def to_json(self) -> dict[str, Any]:
         """The figures as plain values, with the keys of a simulation, and ``live`` and ``comparison``."""

@@ -133,20 +133,23 @@ def html(moment: Moment, course: list[tuple[float, int]]) -> str:
 
 
 def live_view(scenario: 'Scenario', **options: Any) -> 'LiveResult':
-    """Run :func:`simulations.live.live` in a cell of a notebook, and watch it there.
+    """Run :func:`simulations.live.live` in a cell of a notebook, and watch it there; else in the terminal.
 
     Args:
         scenario: what to run.
         options: those of :func:`simulations.live.live`, but ``show``.
 
     Raises:
-        ModuleNotFoundError: IPython is not installed, so this is no notebook.
+        ModuleNotFoundError: IPython is not installed: the extra ``lab`` has it.
         TypeError, ValueError, StoreError, LiveError: as :func:`simulations.live.live`.
 
     Example::
 
         result = live_view(Scenario.load('slow-downstream'), seconds=20, speed=2)
     """
+    from IPython import get_ipython
+
     from simulations.live.control import live
 
-    return live(scenario, show=NotebookView(), **options)
+    show: Show = TerminalView() if get_ipython() is None else NotebookView()
+    return live(scenario, show=show, **options)

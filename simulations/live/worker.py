@@ -200,7 +200,8 @@ class _Worker:
                     return
                 self._board.put(self._number, STARTED, self._board.get(self._number, STARTED) + 1)
                 number = next(begun)
-            yield Due(number, now + thinking, holding, key, crash), self._plan.nanoseconds(thinking)
+            due = Due(number, now + thinking, holding, key, crash)
+            yield due, self._until(time.monotonic_ns() + self._plan.nanoseconds(thinking))
 
     def _begun(self) -> Iterator[int]:
         return numbers(self._plan, self._number, self._board.get(self._number, STARTED))
@@ -249,7 +250,10 @@ class _Worker:
         """After it all: note how the release ended, or the acquire if there was no body."""
         now = time.monotonic_ns()
         if error is not None and not isinstance(error, CachifyPoolFullError):
-            self._notebook.error(now, error, announced(error), ''.join(traceback.format_exception(error)))
+            known = announced(error)
+            # What nobody expects is told in full.
+            text = str(error) if known else ''.join(traceback.format_exception(error))
+            self._notebook.error(now, error, known, text)
         if course.left:
             kind = heard[-1] if heard else notes.RELEASED if error is None else notes.NOT_RELEASED
             self._notebook.note(kind, now, *asked.names)
