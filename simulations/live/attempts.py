@@ -66,6 +66,11 @@ class Attempt(NamedTuple):
         """The name of its lease in the calls."""
         return str(self.job) if self.attempt == 1 else f'{self.job}.{self.attempt}'
 
+    @property
+    def failed_to_release(self) -> bool:
+        """Whether its release ended with an error."""
+        return self.left is not None and self.ending == UNKNOWN and self.ended < math.inf
+
 
 _ACQUIRED = {
     notes.GRANTED: GRANTED,

@@ -108,7 +108,7 @@ class _Nursery:
         self._tell({'what': 'started', 'life': self._alive[worker]})
 
     def _be_born(self, worker: int, life: int) -> None:
-        from simulations.live.worker import main
+        from simulations.live.life import main
 
         # What the nursery reads and writes is not the child's.
         nothing = os.open(os.devnull, os.O_RDWR)
@@ -155,7 +155,7 @@ def main() -> None:
     """Be the process; its argument is the folder of the run."""
     import redis.asyncio  # noqa: F401 - so that no child has to import anything
 
-    import simulations.live.worker  # noqa: F401
+    import simulations.live.life  # noqa: F401
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _Nursery(pickle.loads((Path(sys.argv[1]) / PLAN).read_bytes())).run()

@@ -33,11 +33,10 @@ def plot_recovery(result: 'LiveResult', ax: Axes | None = None) -> Axes:
     ax.set_ylabel('slots')
     whole_numbers(ax.yaxis)
     killed = f'{count(measured.killed, "worker", "workers")} killed'
-    line = f'{killed}, {count(len(recoveries.took), "slot", "slots")} back by expiry, none before it'
+    line = f'{killed}, {count(len(recoveries.took), "slot", "slots")} back by expiry'
     note = (
         f'seen {np.median(beyond):.3g} ms after the expiry (median), {np.quantile(beyond, 0.99):.3g} ms (99 %), looking'
-        f' every few milliseconds; no look that began {1000 * max(0.0, float(recoveries.late.max())):.3g} ms or more'
-        ' after an expiry saw the slot'
+        f' every few milliseconds; {recoveries.words()}'
     )
     set_title(ax, result, line, note)
     legend_below(ax)

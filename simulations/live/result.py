@@ -31,6 +31,12 @@ class Recoveries(NamedTuple):
     took: NDArray[np.float64]
     late: NDArray[np.float64]
 
+    def words(self) -> str:
+        """How long after its expiry a slot was seen at most."""
+        latest = float(self.late.max(initial=0.0))
+        since = f'{1000 * latest:.3g} ms or more after' if latest else 'after'
+        return f'no look that began {since} an expiry saw the slot'
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -42,8 +48,9 @@ class Measured:
         latency_mean: from the call of an acquire to its return.
         late: jobs that started late, as all threads or tasks were busy when they were due.
         missed: jobs that were due while their worker was dead.
-        failed: acquires that ended with an error, by its name; such a job leaves.
-        errors: errors that the library's documentation announces, by name, those of a release among them.
+        failed: acquires that ended with an error; such a job leaves.
+        not_released: releases that failed, whose slots come back by their expiry.
+        errors: what workers saw of that, by name: errors that the library's documentation announces.
         lives: how many workers were started in all.
         killed: how many were killed.
         killed_holding: how many of these held a slot.
@@ -67,6 +74,7 @@ class Measured:
     late: int
     missed: int
     failed: int
+    not_released: int
     errors: Counter[str]
     lives: int
     killed: int
@@ -114,18 +122,18 @@ class Measured:
             held = f'{self.killed_holding:,} of them held {self.killed_holders:,} slots'
             table.append(('killed', f'{count(self.killed, "worker", "workers")}; {held}'))
         if len(self.recoveries.took):
-            took, late = self.recoveries.took, max(0.0, float(self.recoveries.late.max()))
+            took = self.recoveries.took
             seen = f'{took.mean():.3g} s after the death on average, {took.max():.3g} s at most'
-            never = f'none was seen later than {1000 * late:.3g} ms after its expiry'
-            table.append(('back', f'{len(took):,} of these by expiry, seen {seen}; {never}'))
+            table.append(('back', f'{len(took):,} slots by expiry, seen {seen}; {self.recoveries.words()}'))
         if self.missed:
             table.append(('missed', f'{self.missed:,} jobs that were due while their worker was dead'))
         if self.accidents:
             table.append(
                 ('accidents', ', '.join(f'{count:,} {kind}' for kind, count in sorted(self.accidents.items())))
             )
-        if self.failed:
-            table.append(('failed', f'{self.failed:,} acquires, whose jobs left'))
+        if self.failed or self.not_released:
+            releases = f'{self.not_released:,} releases, whose slots expire'
+            table.append(('failed', f'{self.failed:,} acquires, whose jobs left; {releases}'))
         if self.errors:
             table.append(('errors', ', '.join(f'{count:,} {name}' for name, count in sorted(self.errors.items()))))
         table.append(
@@ -162,7 +170,11 @@ class LiveResult(Result):
 
     def more_rows(self) -> list[tuple[str, str]]:
         """What was measured besides, as names and values."""
-        return self.measured.rows()
+        table = self.measured.rows()
+        if limits := self.judgement.limits:
+            told = ', '.join(f'{many:,} times {rule}' for rule, many in Counter(each.rule for each in limits).items())
+            table.append(('not promised', f'{told}, such as: {limits[0].detail}'))
+        return table
 
     def __str__(self) -> str:
         told = text(self)

@@ -8,7 +8,6 @@ A body ends so long after its slot was asked for as its job holds, so that the w
 holding time and not added to it.  How a release ended is read from the log of the library, which is where it tells.
 """
 
-import asyncio
 import contextvars
 import logging
 import os
@@ -16,11 +15,10 @@ import random
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from py_cachify import CachifyPoolFullError, MemoryClient, init_cachify, pool, pooled
+from py_cachify import CachifyPoolFullError, MemoryClient, init_cachify, pool
 from py_cachify.protocols import NOT_UNDONE
 from simulations.live import notes
 from simulations.live.board import ASKED, BUSY_UNTIL, FAILED, GRANTED, LATE, LATENCY, READY, REFUSED, STARTED, Board
@@ -30,8 +28,6 @@ from simulations.live.plan import NANO, Plan
 from simulations.live.schedule import Due, Schedule, clients_of, numbers, quota, turns
 
 
-DEFAULT_KEY = 'jobs'
-"""The key in the store of the one pool of jobs that name none."""
 _LOOK = 0.005
 """Seconds between two looks at the size of a pool in memory."""
 _ON_TIME = NANO // 1000
@@ -39,22 +35,11 @@ _ON_TIME = NANO // 1000
 
 
 def key_in_store(key: str) -> str:
-    """The key of a pool as the library is told it."""
-    return key or DEFAULT_KEY
+    """The key of a pool as the library is told it: jobs that name none have a pool of their own."""
+    return f'pool-{key}' if key else 'pool'
 
 
-def live_through(plan: Plan, schedule: Schedule, worker: int, life: int) -> None:
-    """Run the jobs of a worker that are due from now on, to their end."""
-    this = _Worker(plan, schedule, worker, life)
-    this.begin()
-    if plan.tasks is None:
-        this.run_threads()
-    else:
-        asyncio.run(this.run_tasks())
-    this.end()
-
-
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
     """An attempt that is under way."""
 
     job: Due
@@ -68,14 +53,17 @@ class _Asked(NamedTuple):
         return self.job.number, self.attempt, self.key
 
 
-class _Course:
+class Course:
     """How far an attempt got, as it is told from within the body."""
 
     def __init__(self) -> None:
         self.granted = self.left = self.refused = False
 
 
-_release: 'contextvars.ContextVar[list[int] | None]' = contextvars.ContextVar('_release', default=None)
+FULL = Course()
+"""What a refused call of a decorated function results in."""
+
+RELEASE: 'contextvars.ContextVar[list[int] | None]' = contextvars.ContextVar('RELEASE', default=None)
 """Where the log of the library says how the release of this thread or task ended."""
 
 
@@ -83,7 +71,7 @@ class _Ears(logging.Handler):
     """Hears in the log of the library how a release ended, in the thread or task whose it is."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        heard = _release.get()
+        heard = RELEASE.get()
         if heard is None:
             return
         if 'a body ended after' in str(record.msg):
@@ -92,7 +80,9 @@ class _Ears(logging.Handler):
             heard.append(notes.NOT_RELEASED)
 
 
-class _Worker:
+class Worker:
+    """What threads and tasks have in common: which job comes next, and what is noted of it."""
+
     def __init__(self, plan: Plan, schedule: Schedule, worker: int, life: int) -> None:
         self._plan, self._schedule, self._number, self._life = plan, schedule, worker, life
         self._notebook = Notebook(plan.folder, f'{worker}-{life}')
@@ -100,7 +90,6 @@ class _Worker:
         self._next = threading.Lock()
         self._pools: dict[str, pool] = {}
         self._last_expiry = 0
-        scenario = plan.scenario
         if plan.in_memory:
             init_cachify(MemoryClient(), prefix=plan.prefix)
         else:
@@ -114,23 +103,6 @@ class _Worker:
             )
         log = logging.getLogger('py_cachify')
         log.handlers, log.propagate = [_Ears()], False
-
-        def full(*_: Any) -> _Course:
-            return _REFUSED
-
-        async def afull(*_: Any) -> _Course:
-            return _REFUSED
-
-        @pooled('{key}', scenario.max_size, full, slot_exp=plan.slot_exp)
-        def in_a_slot(key: str, body: Callable[[], None]) -> None:  # noqa: ARG001 - the pool's
-            body()
-
-        @pooled('{key}', scenario.max_size, afull, slot_exp=plan.slot_exp)
-        async def in_a_slot_async(key: str, body: Callable[[], Any]) -> None:  # noqa: ARG001 - the pool's
-            await body()
-
-        self._in_a_slot: Any = in_a_slot
-        self._in_a_slot_async: Any = in_a_slot_async
 
     def begin(self) -> None:
         """Be ready, and wait until the run begins."""
@@ -206,7 +178,7 @@ class _Worker:
     def _begun(self) -> Iterator[int]:
         return numbers(self._plan, self._number, self._board.get(self._number, STARTED))
 
-    def _pause(self, asked: _Asked, stream: list[random.Random]) -> int | None:
+    def _pause(self, asked: Asked, stream: list[random.Random]) -> int | None:
         """After a refusal: how long until the next attempt, in nanoseconds, if there is one."""
         on_refusal = self._plan.scenario.on_refusal
         if not stream:
@@ -216,20 +188,20 @@ class _Worker:
 
     # --- one attempt: what is noted of it
 
-    def _ask(self, job: Due, attempt: int) -> _Asked:
+    def _ask(self, job: Due, attempt: int) -> Asked:
         key = self._notebook.key(job.key)
         called = time.monotonic_ns()
         self._notebook.note(notes.ASKED, called, job.number, attempt, key)
-        return _Asked(job, attempt, key, called)
+        return Asked(job, attempt, key, called)
 
-    def _returned(self, asked: _Asked, kind: int, cell: int) -> None:
+    def _returned(self, asked: Asked, kind: int, cell: int) -> None:
         now = time.monotonic_ns()
         self._notebook.note(kind, now, *asked.names)
         self._board.add(self._number, cell)
         self._board.add(self._number, LATENCY, now - asked.called)
         self._board.add(self._number, ASKED)
 
-    def _enter(self, asked: _Asked, course: _Course) -> int:
+    def _enter(self, asked: Asked, course: Course) -> int:
         """The body begins: how long it sleeps, in nanoseconds."""
         self._returned(asked, notes.GRANTED, GRANTED)
         course.granted = True
@@ -240,13 +212,13 @@ class _Worker:
         self._board.raise_to(self._number, BUSY_UNTIL, instant)
         return max(0, instant - time.monotonic_ns())
 
-    def _leave(self, asked: _Asked, course: _Course) -> None:
+    def _leave(self, asked: Asked, course: Course) -> None:
         """The body ends, and what follows is the release."""
         self._board.body(self._number, -1)
         course.left = True
         self._notebook.note(notes.LEAVING, time.monotonic_ns(), *asked.names)
 
-    def _ended(self, asked: _Asked, course: _Course, heard: list[int], error: Exception | None) -> None:
+    def _ended(self, asked: Asked, course: Course, heard: list[int], error: Exception | None) -> None:
         """After it all: note how the release ended, or the acquire if there was no body."""
         now = time.monotonic_ns()
         if error is not None and not isinstance(error, CachifyPoolFullError):
@@ -271,7 +243,7 @@ class _Worker:
         slot_exp = self._plan.scenario.slot_exp
         return (job.crash or 0.0) * (job.holding if slot_exp is None else min(job.holding, slot_exp))
 
-    def _abandon(self, asked: _Asked) -> None:
+    def _abandon(self, asked: Asked) -> None:
         self._board.body(self._number, -1)
         now = time.monotonic_ns()
         self._notebook.note(notes.ABANDONED, now, *asked.names)
@@ -285,166 +257,3 @@ class _Worker:
 
     def _new_pool(self, key: str) -> pool:
         return pool(key_in_store(key), self._plan.scenario.max_size, self._plan.slot_exp)
-
-    # --- threads
-
-    def run_threads(self) -> None:
-        """Run all jobs in threads."""
-        clients = clients_of(self._plan, self._number)
-        begun, dues = self._begun(), self._dues()
-        targets: list[Callable[[], None]] = [lambda client=client: self._client(client, begun) for client in clients]  # type: ignore[misc]
-        if not clients:
-            targets = [lambda: self._thread(dues)] * self._plan.threads
-        threads = [threading.Thread(target=self._guarded, args=(target,), daemon=True) for target in targets]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-    def _guarded(self, target: Callable[[], None]) -> None:
-        try:
-            target()
-        except BaseException as error:
-            self._notebook.error(time.monotonic_ns(), error, False, traceback.format_exc())
-            raise
-
-    def _thread(self, dues: Iterator[Due]) -> None:
-        while (taken := self._take(dues)) is not None:
-            due, sleep = taken
-            time.sleep(sleep / NANO)
-            self._job(due)
-
-    def _client(self, client: int, begun: Iterator[int]) -> None:
-        for due, sleep in self._turn(client, begun):
-            time.sleep(sleep / NANO)
-            self._job(due)
-
-    def _job(self, job: Due) -> None:
-        stream: list[random.Random] = []
-        attempt = 1
-        while True:
-            asked = self._ask(job, attempt)
-            if not self._attempt(asked).refused or (pause := self._pause(asked, stream)) is None:
-                return
-            time.sleep(self._until(time.monotonic_ns() + pause) / NANO)
-            attempt += 1
-
-    def _attempt(self, asked: _Asked) -> _Course:
-        """Ask once, by one way or the other, and hold what was granted."""
-        job, course = asked.job, _Course()
-
-        def body() -> None:
-            time.sleep(self._enter(asked, course) / NANO)
-            self._leave(asked, course)
-
-        failed: Exception | None = None
-        heard: list[int] = []
-        token = _release.set(heard)
-        try:
-            if job.crash is not None:
-                self._crash(asked, course)
-            elif job.number % 2:
-                course.refused = self._in_a_slot(key_in_store(job.key), body) is _REFUSED
-            else:
-                with self._pool(job.key):
-                    body()
-        except Exception as error:
-            failed = error
-        finally:
-            _release.reset(token)
-        if job.crash is None or failed is not None:
-            self._ended(asked, course, heard, failed)
-        return course
-
-    def _crash(self, asked: _Asked, course: _Course) -> None:
-        """Hold for a while, and never release: a ``with`` that is not left."""
-        # A pool object of its own, which is gone with the holder.
-        self._new_pool(asked.job.key).__enter__()
-        self._enter(asked, course)
-        time.sleep(self._until(asked.called + self._plan.nanoseconds(self._life_of(asked.job))) / NANO)
-        self._abandon(asked)
-
-    # --- tasks: the same, awaited
-
-    async def run_tasks(self) -> None:
-        """Run all jobs in tasks of one event loop."""
-        clients = clients_of(self._plan, self._number)
-        begun, dues = self._begun(), self._dues()
-        running = [self._async_client(client, begun) for client in clients]
-        running = running or [self._task(dues) for _ in range(self._plan.loops)]
-        try:
-            await asyncio.gather(*running)
-        except BaseException as error:
-            self._notebook.error(time.monotonic_ns(), error, False, traceback.format_exc())
-            raise
-
-    async def _task(self, dues: Iterator[Due]) -> None:
-        while (taken := self._take(dues)) is not None:
-            due, sleep = taken
-            await asyncio.sleep(sleep / NANO)
-            await self._async_job(due)
-
-    async def _async_client(self, client: int, begun: Iterator[int]) -> None:
-        for due, sleep in self._turn(client, begun):
-            await asyncio.sleep(sleep / NANO)
-            await self._async_job(due)
-
-    async def _async_job(self, job: Due) -> None:
-        stream: list[random.Random] = []
-        attempt = 1
-        while True:
-            asked = self._ask(job, attempt)
-            if not (await self._async_attempt(asked)).refused or (pause := self._pause(asked, stream)) is None:
-                return
-            await asyncio.sleep(self._until(time.monotonic_ns() + pause) / NANO)
-            attempt += 1
-
-    async def _async_attempt(self, asked: _Asked) -> _Course:
-        job, course = asked.job, _Course()
-
-        async def body() -> None:
-            await asyncio.sleep(self._enter(asked, course) / NANO)
-            self._leave(asked, course)
-
-        failed: Exception | None = None
-        heard: list[int] = []
-        token = _release.set(heard)
-        try:
-            if job.crash is not None:
-                await self._async_crash(asked, course)
-            elif job.number % 2:
-                course.refused = await self._in_a_slot_async(key_in_store(job.key), body) is _REFUSED
-            else:
-                async with self._pool(job.key):
-                    await body()
-        except Exception as error:
-            failed = error
-        finally:
-            _release.reset(token)
-        if job.crash is None or failed is not None:
-            self._ended(asked, course, heard, failed)
-        return course
-
-    async def _async_crash(self, asked: _Asked, course: _Course) -> None:
-        await self._new_pool(asked.job.key).__aenter__()
-        self._enter(asked, course)
-        until = asked.called + self._plan.nanoseconds(self._life_of(asked.job))
-        await asyncio.sleep(self._until(until) / NANO)
-        self._abandon(asked)
-
-
-_REFUSED = _Course()
-"""What a refused call of a decorated function results in."""
-
-
-def main(plan: Plan, schedule: Schedule, worker: int, life: int) -> None:
-    """In a forked process: live through it, and end with a status that says whether all went well."""
-    status = 1
-    with suppress(BaseException):
-        try:
-            live_through(plan, schedule, worker, life)
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-            raise
-    os._exit(status)
