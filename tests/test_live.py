@@ -112,6 +112,10 @@ def test_both_runs_have_the_same_jobs(lived: tuple[LiveResult, list[Moment]]) ->
     assert abs(comparison.live.refusal_share - comparison.simulated.refusal_share) < 0.15
     assert 0 <= comparison.distance < 0.5
     assert comparison.to_json()['of'] == 'jobs'
+    intervals = comparison.live.share_intervals
+    assert intervals is not None
+    assert all(low <= share <= high for share, low, high in intervals)
+    assert [share for share, _, _ in intervals] == pytest.approx(comparison.live.occupancy_shares.tolist(), abs=0.02)
 
 
 def test_its_pictures_are_drawn_as_those_of_a_simulation(lived: tuple[LiveResult, list[Moment]]) -> None:

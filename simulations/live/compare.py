@@ -5,7 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from simulations.batches import batch_means
+from simulations.history import Block
 from simulations.intervals import Interval
+from simulations.levels import Levels
 from simulations.refusals import Leave
 from simulations.report import count
 from simulations.results import Result
@@ -21,6 +24,7 @@ class Side(NamedTuple):
         occupancy_mean: live slots.
         occupancy_interval: of it.
         occupancy_shares: for what share of the time each number of slots was live.
+        share_intervals: of each of these; ``None`` where the run is too short to tell.
     """
 
     refusal_share: float
@@ -28,6 +32,7 @@ class Side(NamedTuple):
     occupancy_mean: float
     occupancy_interval: Interval | None
     occupancy_shares: NDArray[np.float64]
+    share_intervals: list[Interval] | None
 
 
 class Comparison(NamedTuple):
@@ -61,7 +66,7 @@ class Comparison(NamedTuple):
         rows.append(('occupancy', *(_told(s.occupancy_mean, s.occupancy_interval, '.4g') for s in self[:2])))
         shares = [side.occupancy_shares for side in self[:2]]
         for slots in _telling(np.maximum(*(np.pad(s, (0, max(map(len, shares)) - len(s))) for s in shares))):
-            told = [f'{s[slots]:.2%}' if slots < len(s) else '0' for s in shares]
+            told = [_share(side, slots) for side in self[:2]]
             rows.append((f'{count(slots, "slot", "slots")} live', *told))
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         lines = ['  '.join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -80,11 +85,16 @@ class Comparison(NamedTuple):
                 'occupancy_mean': side.occupancy_mean,
                 'occupancy_mean_ci': None if side.occupancy_interval is None else list(side.occupancy_interval[1:]),
                 'occupancy_shares': side.occupancy_shares.tolist(),
+                'occupancy_shares_ci': None
+                if side.share_intervals is None
+                else [list(interval[1:]) for interval in side.share_intervals],
             }
         return told
 
 
 MOST_ROWS = 12
+_SPANS = 60
+_EVENTS_A_SPAN = 5
 
 
 def compare(simulated: Result, live: Result) -> Comparison:
@@ -101,7 +111,34 @@ def _side(result: Result, leaves: bool) -> Side:
         mean(result.occupancy_shares),
         estimates.occupancy_mean,
         result.occupancy_shares,
+        None if result.kept is None else share_intervals(result.kept.block(), len(result.occupancy_shares)),
     )
+
+
+def share_intervals(block: Block, levels: int) -> list[Interval] | None:
+    """How sure the share of the time is at each of so many numbers of live slots: batch means over equal spans.
+
+    What lies between two events counts where it ends, as it is short beside a span.
+    """
+    if len(block.times) < _EVENTS_A_SPAN * _SPANS:
+        return None
+    spans = Levels().spans(block)
+    edges = np.linspace(block.times[0], block.times[-1], _SPANS + 1)[1:-1]
+    seconds = np.zeros((_SPANS, levels))
+    level = np.minimum(spans.before[0], levels - 1)
+    np.add.at(seconds, (np.searchsorted(edges, block.times), level), spans.seconds)
+    whole = seconds.sum(axis=1).tolist()
+    if not all(whole):
+        return None
+    found = [batch_means(seconds[:, slots].tolist(), whole).interval for slots in range(levels)]
+    return [Interval(mean, max(low, 0.0), min(high, 1.0)) for mean, low, high in found]
+
+
+def _share(side: Side, slots: int) -> str:
+    if slots >= len(side.occupancy_shares):
+        return '0'
+    interval = None if side.share_intervals is None else side.share_intervals[slots]
+    return _told(float(side.occupancy_shares[slots]), interval, '.2%')
 
 
 def _telling(shares: NDArray[np.float64]) -> list[int]:

@@ -106,9 +106,9 @@ def _simulated(plan: Plan, jobs: int) -> Result:
         ends = [end for end in (plan.span, scenario.horizon) if end is not None]
         if workload.clients is not None and ends:
             scenario = scenario.replace(horizon=min(ends))
-        return scenario.replay(history=False)
+        return scenario.replay()
     if scenario.trace is None:
-        return scenario.replace(jobs=jobs).replay(history=False)
+        return scenario.replace(jobs=jobs).replay()
     return replay(
         Trace(list(itertools.islice(workload, jobs)), workload.name, workload.skipped),
         max_size=scenario.max_size,
@@ -116,5 +116,4 @@ def _simulated(plan: Plan, jobs: int) -> Result:
         on_refusal=scenario.on_refusal,
         crash_probability=scenario.crash_probability,
         seed=scenario.seed,
-        history=False,
     )

@@ -101,7 +101,7 @@ class Plan:
     @property
     def may_repeat(self) -> bool:
         """Whether a request may be sent twice, by the client itself or by the library after a broken connection."""
-        return any(isinstance(fault, _BREAKING) for fault in self.scenario.faults)
+        return self.retries > 0 or any(isinstance(fault, _BREAKING) for fault in self.scenario.faults)
 
     @property
     def loops(self) -> int:

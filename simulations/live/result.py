@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -163,7 +164,7 @@ class LiveResult(Result):
     judgement: Judgement = field(repr=False)
     simulated: Result | None = field(repr=False)
 
-    @property
+    @cached_property
     def comparison(self) -> Comparison | None:
         """Both side by side."""
         return None if self.simulated is None else compare(self.simulated, self)

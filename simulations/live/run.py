@@ -2,7 +2,8 @@
 
 import dataclasses
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from simulations.embedded import EmbeddedServerError
@@ -10,7 +11,7 @@ from simulations.faults import Restart
 from simulations.live import board as cells
 from simulations.live.accidents import Accidents
 from simulations.live.board import Board, make_board
-from simulations.live.clients import control_client
+from simulations.live.clients import announced, control_client
 from simulations.live.nursery import PATIENCE, Life, Nursery
 from simulations.live.plan import NANO, LiveError, Plan, needs_proxy
 from simulations.live.proxy import Proxy
@@ -101,11 +102,22 @@ class Run:
         finally:
             self.accidents.finish(PATIENCE)
         self._check_accidents()
-        self._wait_for_the_dead()
+        with self._answering():
+            self._wait_for_the_dead()
         self.over = time.monotonic_ns()
         if self.watch is not None:
             self.watch.stop(PATIENCE)
-            self._look_for_leaks(self.watch)
+            with self._answering():
+                self._look_for_leaks(self.watch)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if not announced(error):
+                raise
+            raise StoreError(f'the store {without_password(self.plan.store)} does not answer: {error}') from error
 
     def _wait_until_ready(self) -> None:
         until = time.monotonic() + PATIENCE
