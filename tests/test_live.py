@@ -28,6 +28,7 @@ from simulations.faults import (
 from simulations.history import WHATS
 from simulations.judging import read_calls
 from simulations.live import LiveResult, Moment, NotebookView, TerminalView, live, live_view
+from simulations.live.compare import share_intervals
 from simulations.live.view import html, lines
 from tests.servers import or_skip
 
@@ -102,20 +103,28 @@ def test_it_has_the_report_the_history_and_the_figures_of_a_simulation(
 
 
 def test_both_runs_have_the_same_jobs(lived: tuple[LiveResult, list[Moment]]) -> None:
-    """Of as many jobs, a similar part is refused, and the occupancies can be compared."""
+    """As many in each, and what became of them stands side by side, with intervals."""
     result, _ = lived
     comparison = result.comparison
     assert comparison is not None
     assert result.simulated is not None
 
     assert result.simulated.figures.jobs == result.figures.jobs
-    assert abs(comparison.live.refusal_share - comparison.simulated.refusal_share) < 0.15
-    assert 0 <= comparison.distance < 0.5
+    assert comparison.live.refusal_share == result.figures.refusal_share
+    assert comparison.simulated.refusal_share == result.simulated.figures.refusal_share
+    assert comparison._replace(live=comparison.simulated).distance == 0 < comparison.distance < 1
     assert comparison.to_json()['of'] == 'jobs'
-    intervals = comparison.live.share_intervals
+
+
+def test_the_share_of_the_time_at_each_number_of_slots_has_an_interval() -> None:
+    """About the share itself, and within 0 and 1; of a run that is too short there is none."""
+    long, short = busy(jobs=2000).replay(), busy(jobs=20).replay()
+    intervals = share_intervals(long.history.block(), len(long.occupancy_shares))
+
     assert intervals is not None
-    assert all(low <= share <= high for share, low, high in intervals)
-    assert [share for share, _, _ in intervals] == pytest.approx(comparison.live.occupancy_shares.tolist(), abs=0.02)
+    assert [share for share, _, _ in intervals] == pytest.approx(long.occupancy_shares.tolist())
+    assert all(0 <= low < share < high <= 1 for share, low, high in intervals)
+    assert share_intervals(short.history.block(), len(short.occupancy_shares)) is None
 
 
 def test_its_pictures_are_drawn_as_those_of_a_simulation(lived: tuple[LiveResult, list[Moment]]) -> None:

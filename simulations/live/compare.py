@@ -128,8 +128,6 @@ def share_intervals(block: Block, levels: int) -> list[Interval] | None:
     level = np.minimum(spans.before[0], levels - 1)
     np.add.at(seconds, (np.searchsorted(edges, block.times), level), spans.seconds)
     whole = seconds.sum(axis=1).tolist()
-    if not all(whole):
-        return None
     found = [batch_means(seconds[:, slots].tolist(), whole).interval for slots in range(levels)]
     return [Interval(mean, max(low, 0.0), min(high, 1.0)) for mean, low, high in found]
 

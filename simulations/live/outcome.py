@@ -113,7 +113,7 @@ def _measured(
     asked = board.total(cells.ASKED)
     last = run.nursery.last
     end = run.epoch + plan.nanoseconds(last) if last else run.over
-    sizes = [look.size for look in looks if look.began <= end]
+    sizes = [look.size for look in looks if run.epoch <= look.began <= end]
     killed = {(life.worker, life.life) for life in lives if life.killed is not None}
     happened = Counter(
         f'{each.kind} with data {each.data}' if each.data else each.kind for each in run.accidents.happened

@@ -92,10 +92,11 @@ class Run:
         for worker in range(self.plan.processes):
             self.nursery.start(worker)
         self._wait_until_ready()
+        if self.watch is not None:
+            with self._answering():
+                self.watch.start()
         self.epoch = time.monotonic_ns() + round(_HEAD_START * NANO)
         self.board.epoch = self.epoch
-        if self.watch is not None:
-            self.watch.start()
         self.accidents.start(self.epoch)
         try:
             self._follow()

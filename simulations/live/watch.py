@@ -17,7 +17,8 @@ from simulations.live.plan import NANO
 INTERVAL = 0.005
 """Seconds between two looks."""
 _PAUSE_AFTER_ERROR = 0.05
-_FORGET = 1.001
+_FORGET = 1.0002
+_COMPARED = 30
 
 
 class Look(NamedTuple):
@@ -46,7 +47,7 @@ class Seen(NamedTuple):
 
 
 class _There(NamedTuple):
-    expiry: float
+    score: float
     last_seen: int
 
 
@@ -80,6 +81,10 @@ class Watch:
 
     def start(self) -> None:
         """Begin."""
+        for _ in range(_COMPARED):
+            asked = time.monotonic_ns()
+            seconds, micros = self._client.time()
+            self._compare_clocks(asked, seconds + micros / 1e6, time.monotonic_ns())
         self._thread.start()
 
     def stop(self, seconds: float) -> None:
@@ -104,6 +109,13 @@ class Watch:
                 self.failed += 1
                 self._over.wait(_PAUSE_AFTER_ERROR)
 
+    def _compare_clocks(self, asked: int, told: float, ended: int) -> None:
+        """How far the server's clock is ahead of ours, to within the time of a quick answer."""
+        self._best *= _FORGET
+        if ended - asked <= self._best:
+            self._best = ended - asked
+            self._ahead = told - (asked + ended) / 2 / NANO
+
     def _look(self, key: str) -> None:
         began = time.monotonic_ns()
         size = self.size(key)
@@ -113,20 +125,16 @@ class Watch:
         pipeline.zrange(self._prefix + key, 0, -1, withscores=True)
         (seconds, micros), members = pipeline.execute()
         ended = time.monotonic_ns()
-        # How far the server's clock is ahead of ours, to within the length of a look: of one that was short.
-        self._best *= _FORGET
-        if ended - asked <= self._best:
-            self._best = ended - asked
-            self._ahead = seconds + micros / 1e6 - (asked + ended) / 2 / NANO
+        self._compare_clocks(asked, seconds + micros / 1e6, ended)
         self.looks.append(Look(began, ended, key, size))
         self.peak = max(self.peak, size)
         before, now = self._there.get(key, {}), {}
         for name, score in members:
             token = name.decode()
-            there = before.pop(token, None)
-            expiry = (score - self._ahead) * NANO if there is None else there.expiry
-            now[token] = _There(expiry, began)
+            before.pop(token, None)
+            now[token] = _There(score, began)
         for token, there in before.items():
             with suppress(IndexError, ValueError):
-                self.seen.append(Seen(int(token.split('-')[1]), there.expiry, there.last_seen, ended))
+                expiry = (there.score - self._ahead) * NANO
+                self.seen.append(Seen(int(token.split('-')[1]), expiry, there.last_seen, ended))
         self._there[key] = now
