@@ -19,7 +19,6 @@ from simulations.live import LiveResult, TerminalView, live
 RESTARTS = 100
 KILLS = 500
 GRANTS = 200_000
-_BETWEEN_RESTARTS = 1.5
 
 
 class Soak(NamedTuple):
@@ -37,7 +36,7 @@ def _scenario(title: str, seconds: float, faults: tuple[Fault, ...], **fields: A
 def threads() -> Soak:
     """More than two hundred thousand grants by threads, in a pool that is nearly always full."""
     scenario = _scenario(
-        'Threads under load', 900.0, (), arrivals='poisson:300', holding='exp:0.06', max_size=16, slot_exp=20.0
+        'Threads under load', 520.0, (), arrivals='poisson:515', holding='exp:0.035', max_size=16, slot_exp=20.0
     )
     return _load(scenario, {'threads': 8})
 
@@ -72,12 +71,12 @@ def kills(seconds: float = 200.0) -> Soak:
     return Soak(scenario, {'compare': False}, lambda result: result.measured.killed_holding >= KILLS)
 
 
-def restarts(count: int = RESTARTS) -> Soak:
+def restarts(count: int = RESTARTS, between: float = 1.5) -> Soak:
     """The server is killed and started again, in turns with its data and without."""
-    instants = [_BETWEEN_RESTARTS * (number + 1) for number in range(count)]
+    instants = [between * (number + 1) for number in range(count)]
     scenario = _scenario(
         'The server restarts',
-        instants[-1] + _BETWEEN_RESTARTS,
+        instants[-1] + between,
         (
             Restart(at=tuple(instants[::2]), lasting=0.05, data='kept'),
             Restart(at=tuple(instants[1::2]), lasting=0.05, data='lost'),

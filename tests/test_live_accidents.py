@@ -65,7 +65,7 @@ def test_the_slots_of_killed_holders_are_back_when_they_expire() -> None:
 
 def test_a_server_that_restarts_costs_errors_that_are_announced_and_nothing_else() -> None:
     """With its data and without: every worker goes on, and at the end nothing is left."""
-    result = live(soak.restarts(2).scenario, compare=False)
+    result = live(soak.restarts(2, between=0.8).scenario, compare=False)
     measured = result.measured
 
     assert result.violations == []
@@ -137,7 +137,7 @@ def test_a_broken_library_is_found_out(
     """By what its workers were told, by the server's own count, and by bodies that were counted."""
     (tmp_path / 'sitecustomize.py').write_text(BREAK.format(old=old, new=new))
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
-    result = lived(seconds=1.0, slot_exp=30.0 if 'own release' in rules else 3.0)
+    result = lived(seconds=1.0, slot_exp=30.0 if 'own release' in rules else 2.0)
 
     assert rules <= {violation.rule for violation in result.violations}
 
