@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _NAME = 'style="text-align:left;vertical-align:top;white-space:nowrap"'
 _VALUE = 'style="text-align:left;vertical-align:top;white-space:normal"'
-_LESS = ('store', 'time simulated', 'throughput', 'expired while running', 'long run', 'took', 'history')
+_LESS = ('store', 'time simulated', 'time lived', 'throughput', 'expired while running', 'long run', 'took', 'history')
 """Rows that one has to open: they say how it was done."""
 _WIDTH = 8.1
 """In inches: 890 pixels."""

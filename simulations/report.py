@@ -22,7 +22,7 @@ def rows(result: 'Result') -> list[tuple[str, str]]:
     table = [
         ('store', result.store),
         ('pool', _pool(result)),
-        ('time simulated', _simulated(result)),
+        (result.clock, _simulated(result)),
         ('refused', _refused(result)),
     ]
     if not isinstance(result.on_refusal, Leave):
@@ -54,7 +54,7 @@ def rows(result: 'Result') -> list[tuple[str, str]]:
     table.append(('took', f'{result.seconds:.1f} s, {figures.jobs / max(result.seconds, 1e-9):,.0f} jobs a second'))
     table.append(('history', f'sha256 {result.history_hash[:16]}'))
     table.append(('verdict', verdict(result)))
-    return table
+    return table + result.more_rows()
 
 
 def _simulated(result: 'Result') -> str:
@@ -191,6 +191,11 @@ def text(result: 'Result') -> str:
     lines = [f'  {name:<{width}}  {value}' for name, value in table]
     head = [result.title, f'  {result.lesson}', f'  {result.workload}'] if result.title else [result.workload]
     return '\n'.join([*(line for line in head if line.strip()), *lines])
+
+
+def count(number: int, one: str, many: str) -> str:
+    """So many of something."""
+    return f'{number:,} {one if number == 1 else many}'
 
 
 def duration(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,9 @@ class Result:
         title: of the scenario, if it was one.
         lesson: what the scenario teaches, in a sentence.
     """
+
+    clock: ClassVar[str] = 'time simulated'
+    """What its time is called."""
 
     workload: str
     skipped: dict[str, int]
@@ -215,6 +218,10 @@ class Result:
             if self.theory.overrun_mean is not None:
                 numbers['overrun_theory'] = self.theory.overrun_mean
         return numbers
+
+    def more_rows(self) -> list[tuple[str, str]]:
+        """What else the report says, as names and values: of such a run, nothing."""
+        return []
 
     def _repr_html_(self) -> str:
         from simulations.card import card

@@ -11,6 +11,8 @@ import simulations
 from simulations import Scenario, bundled_trace, replay, size_pool
 from simulations.bundled import BUNDLED_MAX_SIZE, BUNDLED_SLOT_EXP, BUNDLED_TRACE
 from simulations.exploring import explore, subject
+from simulations.live import live
+from tests import soak
 
 
 FOLDER = Path(simulations.__file__).parent / 'pictures'
@@ -28,6 +30,9 @@ def main() -> None:
     failure = explore(subject('check-then-add')).violation
     assert failure is not None
     save('check-then-add', failure.plot, (8, 4.6))
+    # Some minutes, as each slot of the dead takes a second to come back.
+    killed = live(soak.kills().scenario, compare=False)
+    save('recovery', killed.plot_recovery, (10, 4.5))
     for name, picture in TELLING.items():
         result = Scenario.load(name).replay(history=False)  # as the command does
         save(name, getattr(result, picture), (10, 4.5))

@@ -14,12 +14,13 @@ from contextlib import suppress
 from importlib.metadata import version
 
 from simulations.checks import InvariantError
-from simulations.cli import explore, replay, run, scenarios, size, sweep, theory
+from simulations.cli import explore, live, replay, run, scenarios, size, sweep, theory
 from simulations.cli.options import BROKEN, CUT_OFF, IMPOSSIBLE, INTERRUPTED, TERMINATED, Parser
+from simulations.live import LiveError
 from simulations.stores import StoreError
 
 
-COMMANDS = (replay, run, scenarios, sweep, size, explore, theory)
+COMMANDS = (replay, run, live, scenarios, sweep, size, explore, theory)
 """Each has ``add(commands)``, which makes its parser, and sets ``do``, which runs it."""
 
 
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InvariantError as violated:
         print(violated, file=sys.stderr)
         return BROKEN
-    except (StoreError, ValueError, OSError, BrokenExecutor) as error:
+    except (StoreError, LiveError, ValueError, OSError, BrokenExecutor) as error:
         print(f'pool-sim: {error}', file=sys.stderr)
         return IMPOSSIBLE
     except KeyboardInterrupt:

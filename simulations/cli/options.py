@@ -235,7 +235,7 @@ def check_folder(folder: Path) -> None:
 def check_writable(options: argparse.Namespace) -> None:
     """Refuse before the run what could not be written after it."""
     check_folder(options.out)
-    given = {name: getattr(options, name, None) for name in ('csv', 'json', 'save')}
+    given = {name: getattr(options, name, None) for name in ('csv', 'json', 'save', 'calls')}
     files = {name: Path(path) for name, path in given.items() if path is not None and str(path) != '-'}
     for path in files.values():
         if path.is_dir() or not path.name:

@@ -4,7 +4,7 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +37,9 @@ def run_and_report(scenario: Scenario, options: argparse.Namespace, words: list[
     except InvariantError as violated:
         result = violated.result
         print(violated, file=sys.stderr)
-    written = _write(result, scenario, options)
+    written = write_files(result, scenario, options)
     if options.json == '-':
-        print(json.dumps(_figures(result, scenario), indent=2))
+        print(json.dumps(figures(result, scenario), indent=2))
     print(result, file=out)
     print(f'  repeat it with: {shlex.join(["pool-sim", *words])}', file=out)
     if options.twice and not result.violations:
@@ -49,18 +49,33 @@ def run_and_report(scenario: Scenario, options: argparse.Namespace, words: list[
     return BROKEN if result.violations else KEPT
 
 
-PICTURES = ('occupancy.png', 'slots.png', 'occupancy-shares.png', 'overrun-shares.png', 'expiry.png')
+Picture = tuple[str, Callable[['Axes'], 'Axes'], tuple[float, float]]
+"""The name of its file, what draws it, and its size in inches."""
+
+PICTURES = (
+    'occupancy.png',
+    'slots.png',
+    'occupancy-shares.png',
+    'overrun-shares.png',
+    'expiry.png',
+    'comparison.png',
+    'recovery.png',
+)
 
 
-def _figures(result: Result, scenario: Scenario) -> dict[str, Any]:
+def figures(result: Result, scenario: Scenario) -> dict[str, Any]:
+    """The figures as plain values, and the seed that they are of."""
     return {'seed': scenario.seed, **result.to_json()}
 
 
-def _write(result: Result, scenario: Scenario, options: argparse.Namespace) -> list[Path]:
-    """Write the pictures and what else was asked for; returns the files."""
+def write_files(
+    result: Result, scenario: Scenario, options: argparse.Namespace, more: Sequence[Picture] = ()
+) -> list[Path]:
+    """Write the pictures, ``more`` among them, and what else was asked for; returns the files."""
     from matplotlib.figure import Figure
 
-    drawn: list[tuple[str, Callable[[Axes], Axes], tuple[float, float]]] = [
+    drawn: list[Picture] = [
+        *more,
         ('occupancy.png', result.plot_occupancy, (10, 4.5)),
         ('slots.png', result.plot_slots, (10, 6)),
         ('occupancy-shares.png', result.plot_occupancy_shares, (8, 4)),
@@ -85,6 +100,6 @@ def _write(result: Result, scenario: Scenario, options: argparse.Namespace) -> l
         written.append(options.csv)
     if options.json not in (None, '-'):
         path = Path(options.json)
-        path.write_text(json.dumps(_figures(result, scenario), indent=2) + '\n', encoding='utf-8')
+        path.write_text(json.dumps(figures(result, scenario), indent=2) + '\n', encoding='utf-8')
         written.append(path)
     return written

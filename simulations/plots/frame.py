@@ -15,6 +15,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from simulations.refusals import Leave
+from simulations.report import count
 
 
 if TYPE_CHECKING:
@@ -46,11 +47,6 @@ def new_axes(size: tuple[float, float]) -> Axes:
 def head(text: str, width: int = TITLE_WIDTH) -> str:
     """A line of a title, cut to what fits."""
     return textwrap.shorten(text, width, placeholder=' …')
-
-
-def count(number: int, one: str, many: str) -> str:
-    """So many of something."""
-    return f'{number:,} {one if number == 1 else many}'
 
 
 def set_title(ax: Axes, result: 'Result', line: str, note: str = '') -> None:

@@ -12,9 +12,9 @@ from simulations.colours import DEAD, HELD, LIMIT, OCCUPANCY, RUNNING
 from simulations.faults import LOSING
 from simulations.holders import Holders
 from simulations.plots.bands import draw_bands
-from simulations.plots.frame import count, legend_below, new_axes, set_title
+from simulations.plots.frame import legend_below, new_axes, set_title
 from simulations.refusals import Leave
-from simulations.report import duration, time_unit
+from simulations.report import count, duration, time_unit
 
 
 if TYPE_CHECKING:

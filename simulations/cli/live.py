@@ -1,0 +1,89 @@
+"""``pool-sim live``: a scenario in wall-clock time, with real processes and a real server."""
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulations.cli.options import BROKEN, KEPT, NOT_GIVEN, add_output, add_pool, check_writable, words
+from simulations.cli.output import Picture, figures, write_files
+from simulations.cli.replay import run_words
+from simulations.cli.run import add_jobs, made_up_scenario
+from simulations.judging import write_calls
+from simulations.live import LiveResult, TerminalView, live
+from simulations.stores import default_store
+
+
+if TYPE_CHECKING:
+    from simulations.cli.options import Commands
+
+_OWN = ('processes', 'threads', 'tasks', 'seconds', 'speed')
+
+
+def add(commands: 'Commands') -> None:
+    """Make the parser of this command."""
+    lived = commands.add_parser('live', help='a scenario in wall-clock time, with real processes and a real server')
+    lived.add_argument(
+        'scenario', nargs='?', metavar='SCENARIO', help='one of `pool-sim scenarios`, or a TOML file; options change it'
+    )
+    how = lived.add_argument_group('how it is run')
+    how.add_argument(
+        '--processes', type=int, default=NOT_GIVEN, metavar='N', help='workers (default: those of the scenario, or 4)'
+    )
+    at_once = how.add_mutually_exclusive_group()
+    at_once.add_argument('--threads', type=int, default=NOT_GIVEN, metavar='N', help='of each process (default 8)')
+    at_once.add_argument(
+        '--tasks', type=int, default=NOT_GIVEN, metavar='N', help='of each process: asyncio in place of threads'
+    )
+    how.add_argument(
+        '--seconds', type=float, default=NOT_GIVEN, help='for so long on the wall jobs arrive (default: all of them do)'
+    )
+    how.add_argument(
+        '--speed', type=float, default=NOT_GIVEN, metavar='FACTOR', help='so many times as fast as life (default 1)'
+    )
+    add_jobs(lived)
+    add_pool(lived)
+    lived.add_argument('--seed', type=int, default=NOT_GIVEN, help='of all that is random')
+    lived.add_argument(
+        '--store',
+        default=default_store(),
+        help='memory (of one process), valkey (a server of its own), or the URL of a server (default %(default)s)',
+    )
+    lived.add_argument('--calls', type=Path, metavar='FILE', help='write what the workers asked and were told')
+    add_output(lived)
+    lived.set_defaults(do=_do)
+
+
+def _do(options: argparse.Namespace) -> int:
+    scenario, said = made_up_scenario(options)
+    # With figures on standard output, nothing else may stand there.
+    out = sys.stderr if options.json == '-' else sys.stdout
+    check_writable(options)
+    own = {name: getattr(options, name) for name in _OWN if hasattr(options, name)}
+    result = live(scenario, **own, store=options.store, show=TerminalView())
+    written = write_files(result, scenario, options, _pictures(result))
+    if options.calls is not None:
+        write_calls(result.calls, options.calls)
+        written.append(options.calls)
+    if options.json == '-':
+        print(json.dumps(figures(result, scenario), indent=2))
+    print(result, file=out)
+    for violation in result.violations[1:]:
+        print(f'  {violation}', file=out)
+    again = ['pool-sim', 'live', *said, *words(own), *run_words(options, scenario)]
+    print(f'  repeat it with: {shlex.join(again)}', file=out)
+    for path in written:
+        print(f'  wrote {path}', file=out)
+    return BROKEN if result.violations else KEPT
+
+
+def _pictures(result: LiveResult) -> list[Picture]:
+    """Those that only a live run has."""
+    pictures: list[Picture] = []
+    if result.simulated is not None:
+        pictures.append(('comparison.png', result.plot_comparison, (8, 4)))
+    if len(result.measured.recoveries.took):
+        pictures.append(('recovery.png', result.plot_recovery, (10, 4.5)))
+    return pictures

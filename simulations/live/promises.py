@@ -1,0 +1,78 @@
+"""The promises that a live run checks besides those that are judged by calls and returns."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from simulations.checks import Violation
+from simulations.judging import Loss
+from simulations.live.attempts import (
+    Attempt,
+    Clock,
+)
+from simulations.live.plan import NANO
+from simulations.live.result import Recoveries
+from simulations.live.run import Run
+from simulations.live.watch import Look, Seen
+
+
+MARGIN = 0.02
+"""Seconds after its expiry within which a slot is to be gone from the server."""
+
+
+def oversized(looks: Sequence[Look], clock: Clock) -> Iterator[Violation]:
+    """Looks that saw more than ``max_size`` slots."""
+    most = clock.plan.scenario.max_size
+    for look in looks:
+        if look.size > most:
+            words = f'the store counted {look.size} slots of the pool {look.key!r}, where {most} may be'
+            yield Violation('occupancy', clock.seconds(look.ended), words)
+
+
+def unannounced(errors: Sequence[tuple[int, str, str, bool]], clock: Clock) -> Iterator[Violation]:
+    """Errors of which the library's documentation says nothing."""
+    for instant, _, words, announced in errors:
+        if not announced:
+            yield Violation('errors', clock.seconds(instant), f'a worker saw what no documentation tells: {words}')
+
+
+def _of_the_dead(run: Run) -> Iterator[tuple[int, Seen]]:
+    """The slots of killed holders that were still seen after their death, with its instant."""
+    killed = {life.pid: life.ended for life in run.nursery.lives.values() if life.killed is not None}
+    for seen in run.watch.seen if run.watch is not None else []:
+        died = killed.get(seen.pid)
+        if died is not None and seen.last_seen > died:
+            yield died, seen
+
+
+def _came_back(seen: Seen) -> bool:
+    """Whether it was gone by its expiry, and not before."""
+    return seen.gone >= seen.expiry - MARGIN * NANO
+
+
+def recoveries_of(run: Run) -> Recoveries:
+    """The slots of killed holders that came back by their expiry."""
+    found = [
+        (seen.expiry - died, seen.gone - died, seen.last_seen - seen.expiry)
+        for died, seen in _of_the_dead(run)
+        if _came_back(seen)
+    ]
+    columns = np.array(found, np.float64).reshape(-1, 3).T / NANO
+    return Recoveries(*columns)
+
+
+def back_too_early(attempts: Sequence[Attempt], losses: Sequence[Loss], clock: Clock, run: Run) -> Iterator[Violation]:
+    """Slots of the dead that were gone before they expired, though nobody can have released them."""
+    early = sum(not _came_back(seen) for _, seen in _of_the_dead(run))
+    under_way = sum(each.left is not None and math.isinf(each.ended) for each in attempts)
+    if early > under_way and not losses:
+        words = f'{early} slots of killed holders were gone before they expired; {under_way} releases were under way'
+        yield Violation('own release', clock.seconds(run.over), words)
+
+
+def back_too_late(recoveries: Recoveries, clock: Clock, run: Run) -> Iterator[Violation]:
+    """Slots of the dead that a look still saw which began well after their expiry."""
+    for late in recoveries.late[recoveries.late > MARGIN]:
+        words = f'the slot of a killed holder was still taken {late:.3g} s after it had expired'
+        yield Violation('recovery', clock.seconds(run.over), words)

@@ -1,0 +1,216 @@
+"""What a live run gives: all that a simulation gives, what was measured besides, and the simulation beside it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulations.judging import Call, Judged
+from simulations.live.compare import Comparison, compare
+from simulations.report import count, text
+from simulations.results import Result
+
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Recoveries(NamedTuple):
+    """The slots of killed holders, as the server showed them; seconds on the wall, one value for each slot.
+
+    Attributes:
+        left: from the death of the holder to the expiry of the slot.
+        took: from the death until it was seen that the slot was back.
+        late: by how much a look that still saw the slot began after its expiry; less than 0 for none.
+    """
+
+    left: NDArray[np.float64]
+    took: NDArray[np.float64]
+    late: NDArray[np.float64]
+
+    def words(self) -> str:
+        """How long after its expiry a slot was seen at most."""
+        latest = float(self.late.max(initial=0.0))
+        since = f'{1000 * latest:.3g} ms or more after' if latest else 'after'
+        return f'no look that began {since} an expiry saw the slot'
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured besides; seconds on the wall.
+
+    Attributes:
+        processes, threads, tasks, speed: as asked for.
+        wall: how long the run took, from the first arrival until the last slot was back.
+        latency_mean: from the call of an acquire to its return.
+        late: jobs that started late, as all threads or tasks were busy when they were due.
+        missed: jobs that were due while their worker was dead.
+        failed: acquires that ended with an error; such a job leaves.
+        not_released: releases that failed, whose slots come back by their expiry.
+        errors: what workers saw of that, by name: errors that the library's documentation announces.
+        lives: how many workers were started in all.
+        killed: how many were killed.
+        killed_holding: how many of these held a slot.
+        killed_holders: slots that they held.
+        accidents: what happened besides, by kind, and restarts by what became of the data.
+        looks: how often the server was asked for the size of a pool.
+        looks_failed: how often it did not answer.
+        sampled_peak: the largest size that it answered.
+        sampled_mean: the mean of the sizes, for as long as jobs arrived.
+        bodies_peak: the most bodies that were seen to run at once, in all processes, at one instant.
+        leaked: slots that were there after all had left and expired, and keys.
+        recoveries: of the slots of killed holders.
+    """
+
+    processes: int
+    threads: int
+    tasks: int | None
+    speed: float
+    wall: float
+    latency_mean: float
+    late: int
+    missed: int
+    failed: int
+    not_released: int
+    errors: Counter[str]
+    lives: int
+    killed: int
+    killed_holding: int
+    killed_holders: int
+    accidents: Counter[str]
+    looks: int
+    looks_failed: int
+    sampled_peak: int
+    sampled_mean: float
+    bodies_peak: int
+    leaked: int
+    recoveries: Recoveries = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != 'recoveries'}
+        plain |= {'errors': dict(self.errors), 'accidents': dict(self.accidents)}
+        took, late = self.recoveries.took, self.recoveries.late
+        return plain | {
+            'recovered': len(took),
+            'recovery_mean_seen': float(took.mean()) if len(took) else None,
+            'recovery_longest_seen': float(took.max()) if len(took) else None,
+            'latest_after_expiry': float(late.max()) if len(late) else None,
+        }
+
+    def rows(self) -> list[tuple[str, str]]:
+        """In words; what did not occur is left out."""
+        threads, tasks = count(self.threads, 'thread', 'threads'), self.tasks
+        at_once = threads if tasks is None else count(tasks, 'task', 'tasks')
+        processes = count(self.processes, 'process', 'processes')
+        pace = 'as fast as life' if self.speed == 1 else f'{self.speed:g} times as fast as life'
+        table = [
+            ('live', f'{processes} with {at_once} each, {pace}'),
+            ('acquires', f'{1000 * self.latency_mean:.3g} ms on average'),
+            ('started late', f'{self.late:,} jobs, as all were busy when they were due'),
+            (
+                'server asked',
+                f'{self.looks:,} times for its size: {self.sampled_peak:,} at most, {self.sampled_mean:.4g} on average'
+                + (f'; {self.looks_failed:,} times without an answer' if self.looks_failed else ''),
+            ),
+            ('bodies counted', f'{self.bodies_peak:,} at most at one instant'),
+        ]
+        if self.killed:
+            held = f'{self.killed_holding:,} of them held {self.killed_holders:,} slots'
+            table.append(('killed', f'{count(self.killed, "worker", "workers")}; {held}'))
+        if len(self.recoveries.took):
+            took = self.recoveries.took
+            seen = f'{took.mean():.3g} s after the death on average, {took.max():.3g} s at most'
+            table.append(('back', f'{len(took):,} slots by expiry, seen {seen}; {self.recoveries.words()}'))
+        if self.missed:
+            table.append(('missed', f'{self.missed:,} jobs that were due while their worker was dead'))
+        if self.accidents:
+            table.append(
+                ('accidents', ', '.join(f'{count:,} {kind}' for kind, count in sorted(self.accidents.items())))
+            )
+        if self.failed or self.not_released:
+            releases = f'{self.not_released:,} releases, whose slots expire'
+            table.append(('failed', f'{self.failed:,} acquires, whose jobs left; {releases}'))
+        if self.errors:
+            table.append(('errors', ', '.join(f'{count:,} {name}' for name, count in sorted(self.errors.items()))))
+        table.append(
+            ('at the end', 'every slot is back, no key is left' if not self.leaked else f'{self.leaked:,} left')
+        )
+        return table
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LiveResult(Result):
+    """A scenario that was lived through; shows itself, and is drawn, as the result of a simulation.
+
+    Instants of the history are in seconds of the scenario; expiries in it are reckoned, see
+    :mod:`simulations.live.events`.
+
+    Attributes:
+        measured: what was measured besides.
+        calls: what every worker asked and was told.
+        judgement: of these.
+        simulated: the same scenario in virtual time; ``None`` if it was not to be compared.
+    """
+
+    clock: ClassVar[str] = 'time lived'
+
+    measured: Measured
+    calls: list[Call] = field(repr=False)
+    judgement: Judged = field(repr=False)
+    simulated: Result | None = field(repr=False)
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """Both side by side."""
+        return None if self.simulated is None else compare(self.simulated, self)
+
+    def more_rows(self) -> list[tuple[str, str]]:
+        """What was measured besides, as names and values."""
+        table = self.measured.rows()
+        if limits := self.judgement.limits:
+            told = ', '.join(f'{many:,} times {rule}' for rule, many in Counter(each.rule for each in limits).items())
+            table.append(('not promised', f'{told}, such as: {limits[0].detail}'))
+        return table
+
+    def __str__(self) -> str:
+        told = text(self)
+        if self.comparison is not None:
+            told += '\n\n' + '\n'.join(f'  {line}' for line in str(self.comparison).splitlines())
+        return told
+
+    def _repr_html_(self) -> str:
+        beside = '' if self.comparison is None else f'<pre>{escape(str(self.comparison))}</pre>'
+        return super()._repr_html_() + beside
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as plain values, with the keys of a simulation, and ``live`` and ``comparison``."""
+        told = super().to_json() | {'live': self.measured.to_json()}
+        return told if self.comparison is None else told | {'comparison': self.comparison.to_json()}
+
+    def plot_recovery(self, ax: 'Axes | None' = None) -> 'Axes':
+        """Draw when the slots of killed holders were back, beside the life that they had left.
+
+        Args:
+            ax: where to draw; a new figure by default.
+
+        Raises:
+            ValueError: no holder was killed.
+        """
+        from simulations.live.plots import plot_recovery
+
+        return plot_recovery(self, ax)
+
+    def plot_comparison(self, ax: 'Axes | None' = None) -> 'Axes':
+        """Draw for what share of the time each number of slots was live, simulated and lived.
+
+        Raises:
+            ValueError: there is no simulation beside it.
+        """
+        from simulations.live.plots import plot_comparison
+
+        return plot_comparison(self, ax)

@@ -1,0 +1,155 @@
+"""A live run while it runs: in the terminal, where it is redrawn in place, and in JupyterLab."""
+
+import sys
+from collections import deque
+from collections.abc import Callable
+from html import escape
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+
+from simulations.report import count
+
+
+if TYPE_CHECKING:
+    from simulations.live.result import LiveResult
+    from simulations.scenario import Scenario
+
+
+class Moment(NamedTuple):
+    """How things stand.
+
+    Attributes:
+        seconds: on the wall, since the run began.
+        of: how long jobs will arrive, in seconds on the wall; ``None`` if that is not known.
+        occupancy: the last size that the server answered; ``None`` if it has not.
+        max_size: slots of a pool.
+        bodies: that run in all processes.
+        granted, refused, failed, late: so far.
+        grants, refusals: a second, since the last moment.
+        latency: seconds from the call of an acquire to its return, on average since the last moment.
+        workers: that live.
+    """
+
+    seconds: float
+    of: float | None
+    occupancy: int | None
+    max_size: int
+    bodies: int | None
+    granted: int
+    refused: int
+    failed: int
+    late: int
+    grants: float
+    refusals: float
+    latency: float
+    workers: int
+
+
+Show = Callable[[Moment], None]
+
+_BAR = 40
+_PLAIN_EVERY = 1.0
+_COURSE = 240
+_HEIGHT = 60
+
+
+def lines(moment: Moment) -> list[str]:
+    """The moment in three lines."""
+    occupancy = moment.occupancy or 0
+    filled = round(_BAR * min(1.0, occupancy / moment.max_size))
+    of = '' if moment.of is None else f' of {moment.of:.0f}'
+    troubles = [
+        f'{number:,} {name}' for number, name in ((moment.failed, 'failed'), (moment.late, 'started late')) if number
+    ]
+    bodies = '' if moment.bodies is None else f', {moment.bodies:,} bodies running'
+    bar = f'[{"#" * filled}{"." * (_BAR - filled)}]'
+    counts = ', '.join([f'{moment.granted:,} granted', f'{moment.refused:,} refused', *troubles])
+    rates = f'{moment.grants:,.0f} grants and {moment.refusals:,.0f} refusals a second'
+    return [
+        f'{moment.seconds:6.1f}{of} s  {bar} {occupancy:,}/{moment.max_size:,} slots{bodies}',
+        f'  {rates}, {1000 * moment.latency:.2f} ms each',
+        f'  {counts}; {count(moment.workers, "worker lives", "workers live")}',
+    ]
+
+
+class TerminalView:
+    """Shows moments in a terminal: in place where it is one, else a line every second.
+
+    Args:
+        file: where to; standard error by default.
+    """
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        self._file = sys.stderr if file is None else file
+        self._in_place = self._file.isatty()
+        self._drawn = False
+        self._last = -_PLAIN_EVERY
+
+    def __call__(self, moment: Moment) -> None:
+        told = lines(moment)
+        if self._in_place:
+            up = f'\x1b[{len(told)}F' if self._drawn else ''
+            self._file.write(up + ''.join(f'\x1b[2K{line}\n' for line in told))
+            self._drawn = True
+        elif moment.seconds - self._last >= _PLAIN_EVERY:
+            self._last = moment.seconds
+            self._file.write(' '.join(line.strip() for line in told) + '\n')
+        self._file.flush()
+
+
+class NotebookView:
+    """Shows moments in a cell of a notebook, which is redrawn: numbers, and occupancy over the last minutes."""
+
+    def __init__(self) -> None:
+        from IPython.display import HTML, display
+
+        self._html: Any = HTML
+        self._course: deque[tuple[float, int]] = deque(maxlen=_COURSE)
+        self._handle: Any = display(HTML(''), display_id=True)  # type: ignore[no-untyped-call]
+
+    def __call__(self, moment: Moment) -> None:
+        if moment.occupancy is not None:
+            self._course.append((moment.seconds, moment.occupancy))
+        self._handle.update(self._html(html(moment, list(self._course))))
+
+
+def html(moment: Moment, course: list[tuple[float, int]]) -> str:
+    """A moment and the occupancies before it as HTML, in the colours of the notebook."""
+    text = ''.join(f'<div>{escape(line)}</div>' for line in lines(moment))
+    if len(course) < 2:
+        return f'<div style="font-family:monospace">{text}</div>'
+    first, last = course[0][0], course[-1][0]
+    width = max(last - first, 1e-9)
+    most = max(moment.max_size, *(size for _, size in course))
+    points = ' '.join(
+        f'{600 * (instant - first) / width:.1f},{_HEIGHT * (1 - size / most):.1f}' for instant, size in course
+    )
+    full = _HEIGHT * (1 - moment.max_size / most)
+    return (
+        f'<div style="font-family:monospace">{text}'
+        f'<svg viewBox="-2 -4 604 {_HEIGHT + 8}" style="max-width:600px" role="img" aria-label="occupancy over time">'
+        f'<line x1="0" x2="600" y1="{full:.1f}" y2="{full:.1f}" stroke="currentColor" stroke-dasharray="4"/>'
+        f'<polyline points="{points}" fill="none" stroke="#4c78a8" stroke-width="1.5"/></svg></div>'
+    )
+
+
+def live_view(scenario: 'Scenario', **options: Any) -> 'LiveResult':
+    """Run :func:`simulations.live.live` in a cell of a notebook, and watch it there; else in the terminal.
+
+    Args:
+        scenario: what to run.
+        options: those of :func:`simulations.live.live`, but ``show``.
+
+    Raises:
+        ModuleNotFoundError: IPython is not installed: the extra ``lab`` has it.
+        TypeError, ValueError, StoreError, LiveError: as :func:`simulations.live.live`.
+
+    Example::
+
+        result = live_view(Scenario.load('slow-downstream'), seconds=20, speed=2)
+    """
+    from IPython import get_ipython
+
+    from simulations.live.control import live
+
+    show: Show = TerminalView() if get_ipython() is None else NotebookView()
+    return live(scenario, show=show, **options)

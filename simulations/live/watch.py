@@ -1,0 +1,140 @@
+"""Looks at the server while workers use it: how many slots are taken, and when those of the dead are back.
+
+It asks as anyone may, ``pool.size()``, and besides looks at the sorted set that a pool is: whose slots are in it (a
+token names its process) and when they expire by the server's clock.
+"""
+
+import math
+import threading
+import time
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from py_cachify import init_cachify
+from simulations.live.plan import NANO
+
+
+INTERVAL = 0.005
+"""Seconds between two looks."""
+_PAUSE_AFTER_ERROR = 0.05
+_FORGET = 1.0002
+_COMPARED = 30
+
+
+class Look(NamedTuple):
+    """The occupancy of a pool at one instant between two others, in nanoseconds."""
+
+    began: int
+    ended: int
+    key: str
+    size: int
+
+
+class Seen(NamedTuple):
+    """A slot that is gone.
+
+    Attributes:
+        pid: the process that had taken it.
+        expiry: when it expires, by the clock of those who watch, in nanoseconds; infinite if never.
+        last_seen: when the last look began that saw it.
+        gone: when the first look ended that did not.
+    """
+
+    pid: int
+    expiry: float
+    last_seen: int
+    gone: int
+
+
+class _There(NamedTuple):
+    score: float
+    last_seen: int
+
+
+class Watch:
+    """Looks again and again, in a thread of its own.
+
+    Args:
+        client: asks the server.
+        prefix: of the keys of this run.
+        key: the one pool as the store knows it; without one all that have the prefix are looked at.
+        max_size: slots of a pool.
+
+    Attributes:
+        looks: all of them.
+        seen: slots that came and went.
+        failed: looks that the server did not answer.
+        peak: the largest occupancy.
+    """
+
+    def __init__(self, client: Any, prefix: str, key: str | None, max_size: int) -> None:
+        self._client, self._prefix, self._key, self._max_size = client, prefix, key, max_size
+        self._cachify = init_cachify(client, prefix=prefix, is_global=False)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._there: dict[str, dict[str, _There]] = {}
+        self._ahead, self._best = 0.0, math.inf
+        self.looks: list[Look] = []
+        self.seen: list[Seen] = []
+        self.failed = 0
+        self.peak = 0
+
+    def start(self) -> None:
+        """Begin."""
+        for _ in range(_COMPARED):
+            asked = time.monotonic_ns()
+            seconds, micros = self._client.time()
+            self._compare_clocks(asked, seconds + micros / 1e6, time.monotonic_ns())
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """End, within so many seconds."""
+        self._over.set()
+        self._thread.join(seconds)
+
+    def pools(self) -> list[str]:
+        """The pools that are in the store now, by their keys without the prefix."""
+        return sorted(name.decode()[len(self._prefix) :] for name in self._client.scan_iter(f'{self._prefix}*', 1000))
+
+    def size(self, key: str) -> int:
+        """How many slots of a pool are taken."""
+        return self._cachify.pool(key, self._max_size).size()
+
+    def _run(self) -> None:
+        while not self._over.wait(INTERVAL):
+            try:
+                for key in [self._key] if self._key is not None else self.pools():
+                    self._look(key)
+            except Exception:
+                self.failed += 1
+                self._over.wait(_PAUSE_AFTER_ERROR)
+
+    def _compare_clocks(self, asked: int, told: float, ended: int) -> None:
+        """How far the server's clock is ahead of ours, to within the time of a quick answer."""
+        self._best *= _FORGET
+        if ended - asked <= self._best:
+            self._best = ended - asked
+            self._ahead = told - (asked + ended) / 2 / NANO
+
+    def _look(self, key: str) -> None:
+        began = time.monotonic_ns()
+        size = self.size(key)
+        asked = time.monotonic_ns()
+        pipeline = self._client.pipeline(transaction=False)
+        pipeline.time()
+        pipeline.zrange(self._prefix + key, 0, -1, withscores=True)
+        (seconds, micros), members = pipeline.execute()
+        ended = time.monotonic_ns()
+        self._compare_clocks(asked, seconds + micros / 1e6, ended)
+        self.looks.append(Look(began, ended, key, size))
+        self.peak = max(self.peak, size)
+        before, now = self._there.get(key, {}), {}
+        for name, score in members:
+            token = name.decode()
+            before.pop(token, None)
+            now[token] = _There(score, began)
+        for token, there in before.items():
+            with suppress(IndexError, ValueError):
+                expiry = (there.score - self._ahead) * NANO
+                self.seen.append(Seen(int(token.split('-')[1]), expiry, there.last_seen, ended))
+        self._there[key] = now

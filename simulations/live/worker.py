@@ -1,0 +1,259 @@
+"""One life of a worker: runs its share of the jobs, at their instants, through the library as its users do.
+
+Jobs take turns between ``with pool`` and ``@pooled`` (with asyncio ``async with pool`` and an asynchronous function).
+Each of its threads, or tasks, takes the next job, sleeps until it is due, and runs it; where all were busy when a job
+was due it starts late, and is counted.
+
+A body ends so long after its slot was asked for as its job holds, so that the way to the server and back is part of the
+holding time and not added to it.  How a release ended is read from the log of the library, which is where it tells.
+"""
+
+import contextvars
+import logging
+import os
+import random
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from py_cachify import CachifyPoolFullError, MemoryClient, init_cachify, pool
+from py_cachify.protocols import NOT_UNDONE
+from simulations.live import notes
+from simulations.live.board import ASKED, BUSY_UNTIL, FAILED, GRANTED, LATE, LATENCY, READY, REFUSED, STARTED, Board
+from simulations.live.clients import announced, async_client, sync_client
+from simulations.live.notes import Notebook
+from simulations.live.plan import NANO, Plan
+from simulations.live.schedule import Due, Schedule, clients_of, numbers, quota, turns
+
+
+_LOOK = 0.005
+"""Seconds between two looks at the size of a pool in memory."""
+_ON_TIME = NANO // 1000
+"""A job that a free thread takes up within a millisecond is not late."""
+
+
+def key_in_store(key: str) -> str:
+    """The key of a pool as the library is told it: jobs that name none have a pool of their own."""
+    return f'pool-{key}' if key else 'pool'
+
+
+class Asked(NamedTuple):
+    """An attempt that is under way."""
+
+    job: Due
+    attempt: int
+    key: int
+    called: int
+
+    @property
+    def names(self) -> tuple[int, int, int]:
+        """By which its notes are found: job, attempt, key."""
+        return self.job.number, self.attempt, self.key
+
+
+class Course:
+    """How far an attempt got, as it is told from within the body."""
+
+    def __init__(self) -> None:
+        self.granted = self.left = self.refused = False
+
+
+FULL = Course()
+"""What a refused call of a decorated function results in."""
+
+RELEASE: 'contextvars.ContextVar[list[int] | None]' = contextvars.ContextVar('RELEASE', default=None)
+"""Where the log of the library says how the release of this thread or task ended."""
+
+
+class _Ears(logging.Handler):
+    """Hears in the log of the library how a release ended, in the thread or task whose it is."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        heard = RELEASE.get()
+        if heard is None:
+            return
+        if 'a body ended after' in str(record.msg):
+            heard.append(notes.TOO_LATE)
+        elif 'a slot could not be given back' in str(record.msg):
+            heard.append(notes.NOT_RELEASED)
+
+
+class Worker:
+    """What threads and tasks have in common: which job comes next, and what is noted of it."""
+
+    def __init__(self, plan: Plan, schedule: Schedule, worker: int, life: int) -> None:
+        self._plan, self._schedule, self._number, self._life = plan, schedule, worker, life
+        self._notebook = Notebook(plan.folder, f'{worker}-{life}')
+        self._board = Board(plan.folder / 'board', plan.processes)
+        self._next = threading.Lock()
+        self._pools: dict[str, pool] = {}
+        self._last_expiry = 0
+        if plan.in_memory:
+            init_cachify(MemoryClient(), prefix=plan.prefix)
+        else:
+            address = plan.addresses[worker]
+            name = f'{plan.prefix}{worker}-{life}'
+            at_once = max(plan.loops, len(clients_of(plan, worker)))
+            init_cachify(
+                sync_client(plan, address, name, at_once),
+                async_client(plan, address, name, at_once),
+                prefix=plan.prefix,
+            )
+        log = logging.getLogger('py_cachify')
+        log.handlers, log.propagate = [_Ears()], False
+
+    def begin(self) -> None:
+        """Be ready, and wait until the run begins."""
+        self._board.put(self._number, READY, 1)
+        threading.Thread(target=self._end_with_parent, args=(os.getppid(),), daemon=True).start()
+        while not self._board.epoch:
+            time.sleep(0.002)
+        self._epoch = self._board.epoch
+        if self._plan.in_memory:
+            self._looking = threading.Event()
+            threading.Thread(target=self._look, daemon=True).start()
+
+    def end(self) -> None:
+        """In memory, look whether all slots are back; nobody else can."""
+        if not self._plan.in_memory:
+            return
+        self._looking.set()
+        if self._plan.scenario.slot_exp is not None:
+            # A slot is gone at its expiry, and the clocks are one.
+            time.sleep(max(0, self._last_expiry - time.monotonic_ns()) / NANO + 0.001)
+        for key, one in list(self._pools.items()):
+            self._notebook.note(notes.SIZE, time.monotonic_ns(), one.size(), 2, self._notebook.key(key))
+
+    @staticmethod
+    def _end_with_parent(parent: int) -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    def _look(self) -> None:
+        while not self._looking.wait(_LOOK):
+            for key, one in list(self._pools.items()):
+                size = one.size()
+                self._notebook.note(notes.SIZE, time.monotonic_ns(), size, 1, self._notebook.key(key))
+
+    # --- which job comes next
+
+    def _dues(self) -> Iterator[Due]:
+        """The jobs of this life: those that are due from now on."""
+        now = self._plan.seconds(time.monotonic_ns() - self._epoch) if self._life else -1.0
+        return (due for due in self._schedule.shares[self._number] if due.instant >= now)
+
+    def _instant(self, due: Due) -> int:
+        return self._epoch + self._plan.nanoseconds(due.instant)
+
+    def _take(self, dues: Iterator[Due]) -> tuple[Due, int] | None:
+        """The next job, and how long to sleep until it is due."""
+        with self._next:
+            due = next(dues, None)
+        if due is None:
+            return None
+        instant, now = self._instant(due), time.monotonic_ns()
+        if now > instant + _ON_TIME:
+            self._board.add(self._number, LATE)
+        return due, max(0, instant - now)
+
+    def _turn(self, client: int, begun: Iterator[int]) -> Iterator[tuple[Due, int]]:
+        """What a client does until there is no time left or enough was done: each job, and how long to sleep before."""
+        most = quota(self._plan, self._number)
+        last = self._schedule.last
+        for thinking, holding, key, crash in turns(self._plan, client, self._life):
+            now = self._plan.seconds(time.monotonic_ns() - self._epoch)
+            if last is not None and now + thinking > last:
+                return
+            with self._next:
+                if most is not None and self._board.get(self._number, STARTED) >= most:
+                    return
+                self._board.put(self._number, STARTED, self._board.get(self._number, STARTED) + 1)
+                number = next(begun)
+            due = Due(number, now + thinking, holding, key, crash)
+            yield due, self._until(time.monotonic_ns() + self._plan.nanoseconds(thinking))
+
+    def _begun(self) -> Iterator[int]:
+        return numbers(self._plan, self._number, self._board.get(self._number, STARTED))
+
+    def _pause(self, asked: Asked, stream: list[random.Random]) -> int | None:
+        """After a refusal: how long until the next attempt, in nanoseconds, if there is one."""
+        on_refusal = self._plan.scenario.on_refusal
+        if not stream:
+            stream.append(random.Random(f'{self._plan.scenario.seed} pauses {asked.job.number}'))
+        pause = on_refusal.pause(asked.attempt, stream[0])
+        return None if pause is None else self._plan.nanoseconds(pause)
+
+    # --- one attempt: what is noted of it
+
+    def _ask(self, job: Due, attempt: int) -> Asked:
+        key = self._notebook.key(job.key)
+        called = time.monotonic_ns()
+        self._notebook.note(notes.ASKED, called, job.number, attempt, key)
+        return Asked(job, attempt, key, called)
+
+    def _returned(self, asked: Asked, kind: int, cell: int) -> None:
+        now = time.monotonic_ns()
+        self._notebook.note(kind, now, *asked.names)
+        self._board.add(self._number, cell)
+        self._board.add(self._number, LATENCY, now - asked.called)
+        self._board.add(self._number, ASKED)
+
+    def _enter(self, asked: Asked, course: Course) -> int:
+        """The body begins: how long it sleeps, in nanoseconds."""
+        self._returned(asked, notes.GRANTED, GRANTED)
+        course.granted = True
+        self._board.body(self._number, 1)
+        return self._until(asked.called + self._plan.nanoseconds(asked.job.holding))
+
+    def _until(self, instant: int) -> int:
+        self._board.raise_to(self._number, BUSY_UNTIL, instant)
+        return max(0, instant - time.monotonic_ns())
+
+    def _leave(self, asked: Asked, course: Course) -> None:
+        """The body ends, and what follows is the release."""
+        self._board.body(self._number, -1)
+        course.left = True
+        self._notebook.note(notes.LEAVING, time.monotonic_ns(), *asked.names)
+
+    def _ended(self, asked: Asked, course: Course, heard: list[int], error: Exception | None) -> None:
+        """After it all: note how the release ended, or the acquire if there was no body."""
+        now = time.monotonic_ns()
+        if error is not None and not isinstance(error, CachifyPoolFullError):
+            known = announced(error)
+            # What nobody expects is told in full.
+            text = str(error) if known else ''.join(traceback.format_exception(error))
+            self._notebook.error(now, error, known, text)
+        if course.left:
+            kind = heard[-1] if heard else notes.RELEASED if error is None else notes.NOT_RELEASED
+            self._notebook.note(kind, now, *asked.names)
+        elif course.granted:
+            self._board.body(self._number, -1)
+        elif course.refused or isinstance(error, CachifyPoolFullError):
+            course.refused = True
+            self._returned(asked, notes.REFUSED, REFUSED)
+        elif error is not None:
+            not_undone = any(NOT_UNDONE in note for note in getattr(error, '__notes__', ()))
+            self._returned(asked, notes.UNKNOWN if not_undone else notes.FAILED, FAILED)
+
+    def _life_of(self, job: Due) -> float:
+        """Of a holder that crashes alone: for how many seconds it runs."""
+        slot_exp = self._plan.scenario.slot_exp
+        return (job.crash or 0.0) * (job.holding if slot_exp is None else min(job.holding, slot_exp))
+
+    def _abandon(self, asked: Asked) -> None:
+        self._board.body(self._number, -1)
+        now = time.monotonic_ns()
+        self._notebook.note(notes.ABANDONED, now, *asked.names)
+        self._last_expiry = max(self._last_expiry, now + round((self._plan.slot_exp or 0) * NANO))
+
+    def _pool(self, key: str) -> pool:
+        found = self._pools.get(key)
+        if found is None:
+            found = self._pools.setdefault(key, self._new_pool(key))
+        return found
+
+    def _new_pool(self, key: str) -> pool:
+        return pool(key_in_store(key), self._plan.scenario.max_size, self._plan.slot_exp)
