@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from simulations.checks import Violation
 from simulations.figures import Figures
 from simulations.intervals import Interval
-from simulations.judging import Judged
+from simulations.judging import Judged, Linearity
 from simulations.refusals import Leave
 from simulations.shares import quantile
 
@@ -42,7 +42,7 @@ def rows(result: 'Result') -> list[tuple[str, str]]:
     elif figures.recovered:
         table.append(('recovered', f'{figures.recovered:,} slots that nobody used came back{_came_back(figures)}'))
     if result.judgement is not None:
-        table += _faulty(result, result.judgement)
+        table += _judged(result, result.judgement)
     table.append(('theory', result.theory.formula if result.theory else f'does not apply. {result.why_no_theory}'))
     if result.replications > 1:
         table.append(('replications', f'{result.replications} independent runs; pictures and history are of the first'))
@@ -132,14 +132,16 @@ def _came_back(figures: Figures) -> str:
     return f' {figures.recovery_mean:.4g} s later on average, {figures.recovery_longest:.4g} s at most'
 
 
-def _faulty(result: 'Result', judgement: Judged) -> list[tuple[str, str]]:
-    """What is to be said of a run whose commands take time and go wrong."""
+def _judged(result: 'Result', judgement: Judged) -> list[tuple[str, str]]:
+    """What is to be said of a run that was judged by what its clients were told."""
     figures, linearity = result.figures, result.linearity
-    ways = f'{result.network}' if result.network is not None else 'commands take no time'
-    table = [('workers', f'{result.workers}; {ways}')]
+    table = []
+    if linearity is not None:
+        ways = 'commands take no time' if result.network is None else str(result.network)
+        table.append(('workers', f'{result.workers}; {ways}'))
     if result.protocol is not None:
         table.append(('protocol', result.protocol))
-    if result.episodes:
+    if result.episodes and linearity is not None:
         counts = Counter(episode.kind for episode in result.episodes)
         table.append(('faults', ', '.join(f'{count:,} x {kind}' for kind, count in sorted(counts.items()))))
     if figures.failed:
@@ -149,10 +151,16 @@ def _faulty(result: 'Result', judgement: Judged) -> list[tuple[str, str]]:
     for rule, limits in _by_rule(judgement.limits).items():
         table.append((f'limit: {rule}', f'{len(limits):,} times, first at {limits[0].time:.6g} s: {limits[0].detail}'))
     if linearity is not None:
-        words = 'all calls' if not linearity.why_not_all else f'as far as judged: {linearity.judged:,} calls, as'
-        words += f' {linearity.why_not_all}' if linearity.why_not_all else f', {linearity.calls:,}'
-        table.append(('linearizable', words if linearity.violation is None else f'no: {linearity.violation}'))
+        table.append(('linearizable', _linearizable(linearity)))
     return table
+
+
+def _linearizable(found: Linearity) -> str:
+    if found.violation is not None:
+        return f'no: {found.violation}'
+    if found.why_not_all:
+        return f'as far as judged: {found.judged:,} of {found.calls:,} calls; {found.why_not_all}'
+    return f'all {found.calls:,} calls'
 
 
 def _by_rule(found: Sequence[Violation]) -> dict[str, list[Violation]]:
@@ -175,7 +183,7 @@ def verdict(result: 'Result') -> str:
         return f'VIOLATED: {result.violations[0]}' + (f', and {more:,} more' if more else '')
     if (judgement := result.judgement) is not None:
         return (
-            f'occupancy never exceeded max_size {result.max_size:,}, looked at after every command;'
+            f'occupancy never exceeded max_size {result.max_size:,}, {result.looked_at};'
             f' {judgement.grants:,} grants with their releases and {judgement.refusals:,} refusals judged, 0 violations'
         )
     return (

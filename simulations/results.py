@@ -66,6 +66,8 @@ class Result:
 
     clock: ClassVar[str] = 'time simulated'
     """What its time is called."""
+    looked_at: ClassVar[str] = 'looked at after every command'
+    """How often the store was asked, where calls were judged."""
 
     workload: str
     skipped: dict[str, int]

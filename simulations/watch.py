@@ -20,18 +20,20 @@ class Watch:
         keep: keep every event as well.
 
     Attributes:
-        recorder: where to note events.
+        recorder: where to note events; or give them to :meth:`take`.
+        names: the keys of the pools, in order of their numbers.
         tally: to be told how long jobs waited.
     """
 
     def __init__(self, keep: bool) -> None:
-        self._names: list[str] = []
-        self.history = History(self._names) if keep else None
+        self.names: list[str] = []
+        self.history = History(self.names) if keep else None
         self.tally, self.series, self.timeline = Tally(), SeriesMaker(), Timeline()
         self.parts, self._digest, self._levels = PartKeeper(), Digest(), Levels()
-        self.recorder = Recorder([self._take], self._names)
+        self.recorder = Recorder([self.take], self.names)
 
-    def _take(self, block: Block) -> None:
+    def take(self, block: Block) -> None:
+        """The events that follow."""
         spans = self._levels.spans(block)
         self.tally.add(spans)
         self.series.add(spans)
@@ -43,7 +45,7 @@ class Watch:
 
     def figures(self, max_size: int, recoveries: tuple[int, float, float]) -> Figures:
         """The numbers so far; ``recoveries`` as :class:`simulations.checks.Model` counts them."""
-        return self.tally.figures(len(self._names), max_size, recoveries)
+        return self.tally.figures(len(self.names), max_size, recoveries)
 
     def estimates(self, steady: bool, memoryless: bool) -> Estimates:
         """What they say of the long run, see :func:`simulations.estimates.estimate`."""
@@ -56,7 +58,7 @@ class Watch:
             'overrun_shares': self.tally.overrun_shares(),
             'timeline': self.timeline,
             'part': self.parts.part(),
-            'history_hash': self._digest.hexdigest(self._names),
+            'history_hash': self._digest.hexdigest(self.names),
             'kept': self.history,
         }
 

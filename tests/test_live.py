@@ -281,7 +281,7 @@ def test_the_command_writes_what_a_simulation_writes(tmp_path: Path) -> None:
     assert told['jobs'] == 40
     assert told['seed'] == 1
     assert told['live']['tasks'] == 10
-    assert '40 jobs checked, 0 violations' in done.stderr
+    assert 'refusals judged, 0 violations' in done.stderr
     assert '--processes 2 --tasks 10 --speed 20' in done.stderr
     assert {path.name for path in tmp_path.glob('*.png')} >= {'occupancy.png', 'comparison.png'}
     assert len(read_calls(tmp_path / 'calls')) >= 40
@@ -331,3 +331,9 @@ def test_outside_of_a_notebook_the_same_call_shows_lines(capsys: pytest.CaptureF
 
     assert result.figures.jobs == 20
     assert f'{result.figures.granted} granted, {result.figures.refused} refused' in capsys.readouterr().err
+
+
+def test_what_is_simulated_in_its_own_way_is_not_lived_through() -> None:
+    """A live run uses the library as it is."""
+    with pytest.raises(ValueError, match='the protocol nx is simulated only'):
+        live(busy().replace(protocol='nx'))

@@ -77,6 +77,23 @@ def test_a_server_that_restarts_costs_errors_that_are_announced_and_nothing_else
     assert max(call.called for call in result.calls if call.answer == 'granted') > min(failed)
 
 
+def test_a_long_pause_comes_to_in_the_world_what_it_comes_to_in_virtual_time() -> None:
+    """More bodies run than there are slots, and no more than these are ever counted; both pauses are drawn."""
+    result = live(Scenario.load('long-pause'), threads=12, speed=20)
+    words = [text.get_text().strip() for text in result.plot_occupancy().texts]
+
+    assert result.violations == []
+    assert [(each.kind, each.workers, round(each.first, -1)) for each in result.episodes] == [
+        ('pause', (0,), 30.0),
+        ('pause', (0,), 80.0),
+    ]
+    assert words == ['pause of worker 0'] * 2
+    assert result.simulated is not None
+    assert result.simulated.figures.running_peak == 6
+    assert result.measured.bodies_peak > result.max_size
+    assert result.measured.sampled_peak <= result.max_size
+
+
 def test_a_worker_that_stands_still_breaks_nothing() -> None:
     """Its slots expire under its bodies meanwhile, which it learns when it goes on."""
     result = lived(Pause(at=0.5, lasting=0.8, workers=(0,)), slot_exp=0.3)

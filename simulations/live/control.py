@@ -100,7 +100,7 @@ def live(
 
 def _simulated(plan: Plan, jobs: int) -> Result:
     """The same in virtual time: just the same jobs, or clients for the same time."""
-    scenario = plan.scenario
+    scenario = plan.scenario.replace(workers=plan.processes)
     workload = scenario.workload()
     if plan.span is None or not jobs:
         ends = [end for end in (plan.span, scenario.horizon) if end is not None]
@@ -115,5 +115,8 @@ def _simulated(plan: Plan, jobs: int) -> Result:
         slot_exp=scenario.slot_exp,
         on_refusal=scenario.on_refusal,
         crash_probability=scenario.crash_probability,
+        workers=scenario.workers,
+        network=scenario.network,
+        faults=scenario.faults,
         seed=scenario.seed,
     )

@@ -13,9 +13,6 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
-from simulations.figures import Tally
 from simulations.history import (
     CRASHED,
     EXPIRED,
@@ -28,16 +25,11 @@ from simulations.history import (
     RETRYING,
     RUNNING,
     Block,
-    Digest,
-    History,
 )
-from simulations.holders import PartKeeper
 from simulations.judging import calls as answers
-from simulations.levels import Levels
 from simulations.live.attempts import Attempt
 from simulations.recorder import BLOCK
-from simulations.series import SeriesMaker
-from simulations.timeline import Timeline
+from simulations.watch import Watch
 
 
 _Event = tuple[float, int, int, int, str]
@@ -45,26 +37,16 @@ _Event = tuple[float, int, int, int, str]
 _COMES = (GRANTED, REFUSED, RETRYING)
 
 
-class Course:
-    """All that is made of the events of a run."""
+class Course(NamedTuple):
+    """What is made of the events of a run.
 
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self.history = History(self.names)
-        self.tally, self.series, self.timeline = Tally(), SeriesMaker(), Timeline()
-        self.parts, self.digest = PartKeeper(), Digest()
-        self.recoveries = (0, 0.0, 0.0)
-        self._levels = Levels()
+    Attributes:
+        watch: all that is made of events.
+        recoveries: for how many seconds each recovered slot was used by nobody: how many, their sum, the longest.
+    """
 
-    def take(self, block: Block) -> None:
-        """The events that follow."""
-        spans = self._levels.spans(block)
-        self.tally.add(spans)
-        self.series.add(spans)
-        self.timeline.add(spans)
-        self.parts.add(block)
-        self.digest.add(block)
-        self.history.add(block)
+    watch: Watch
+    recoveries: tuple[int, float, float]
 
 
 def course_of(attempts: Sequence[Attempt], slot_exp: float | None, losses: Iterable[float]) -> Course:
@@ -75,7 +57,7 @@ def course_of(attempts: Sequence[Attempt], slot_exp: float | None, losses: Itera
         slot_exp: the life of a slot.
         losses: when the store lost its slots.
     """
-    course = Course()
+    watch = Watch(keep=True)
     events: list[_Event] = []
     recovered, whole, longest = 0, 0.0, 0.0
     lost = sorted(losses)
@@ -90,16 +72,15 @@ def course_of(attempts: Sequence[Attempt], slot_exp: float | None, losses: Itera
             continue
         events.append((each.returned, 1, GRANTED, job, each.key))
         if each.attempt > 1:
-            course.tally.waited(each.returned - first_asked)
+            watch.tally.waited(each.returned - first_asked)
         ends = _ends(each, slot_exp, lost)
         events += [(instant, 0, what, job, each.key) for instant, what in ends]
         if len(ends) == 2 and ends[1][1] == RECOVERED:
             seconds = ends[1][0] - ends[0][0]
             recovered, whole, longest = recovered + 1, whole + seconds, max(longest, seconds)
-    course.recoveries = (recovered, whole, longest)
-    for block in _blocks(sorted(events), course.names):
-        course.take(block)
-    return course
+    for block in _blocks(sorted(events), watch.names):
+        watch.take(block)
+    return Course(watch, (recovered, whole, longest))
 
 
 class _End(NamedTuple):
@@ -141,8 +122,3 @@ def _blocks(events: Sequence[_Event], names: list[str]) -> Iterable[Block]:
             running[pool] += RUNNING.get(what, 0)
             rows.append((instant, what, job, pool, occupancy[pool], running[pool]))
         yield Block.of(rows)
-
-
-def expired_under_bodies(course: Course) -> int:
-    """How many slots expired before their body ended."""
-    return int((np.asarray(course.history.whats) == EXPIRED).sum()) if len(course.history) else 0

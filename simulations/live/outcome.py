@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from simulations.checks import Violation
-from simulations.estimates import estimate
-from simulations.expectation import expect
+from simulations.faults.episodes import Episode
 from simulations.judging import Terms, judge
 from simulations.live import board as cells
 from simulations.live import notes
@@ -21,12 +20,12 @@ from simulations.live.attempts import (
     renumbered,
     settle,
 )
-from simulations.live.events import course_of, expired_under_bodies
+from simulations.live.events import course_of
+from simulations.live.lookout import Look
 from simulations.live.plan import NANO, Plan
 from simulations.live.promises import back_too_early, back_too_late, oversized, recoveries_of, unannounced
 from simulations.live.result import LiveResult, Measured, Recoveries
 from simulations.live.run import SLACK, SLEW, Run
-from simulations.live.watch import Look
 from simulations.stores import without_password
 
 
@@ -59,17 +58,22 @@ def result_of(plan: Plan, run: Run) -> LiveResult:
     recoveries = recoveries_of(run)
     violations = [*judgement.violations, *oversized(looks, clock), *unannounced(errors, clock)]
     violations += [*back_too_late(recoveries, clock, run), *back_too_early(attempts, losses, clock, run)]
+    figures = course.watch.figures(scenario.max_size, course.recoveries)
     bodies = max(run.board.get(worker, cells.PEAK) for worker in range(plan.processes))
-    if bodies > scenario.max_size and len(course.names) == 1 and not losses and not expired_under_bodies(course):
+    if bodies > scenario.max_size and figures.pools == 1 and not losses and not figures.expired_while_running:
         words = f'{bodies} bodies ran at one instant, where {scenario.max_size} may, and none had outlived its slot'
         violations.append(Violation('bodies', clock.seconds(run.over), words))
-    if leaked and not (scenario.slot_exp is None and course.tally.figures(1, 1, (0, 0, 0)).crashed):
+    if leaked and not (scenario.slot_exp is None and figures.crashed):
         words = f'{leaked} slots are left after all have left and expired'
         violations.append(Violation('at rest', clock.seconds(run.over), words))
-    expectation = expect(
-        scenario.workload(), scenario.max_size, scenario.slot_exp, scenario.on_refusal, scenario.crash_probability
-    )
+    # Its network is a real one, which takes as long as it does.
+    expectation = scenario.replace(network=None).expect()
     workload = scenario.workload()
+    steady = workload.steady and not any(fault.at is not None for fault in scenario.faults)
+    episodes = [
+        Episode(each.kind, each.whom, clock.seconds(each.began), clock.seconds(each.ended))
+        for each in run.accidents.happened
+    ]
     return LiveResult(
         workload=workload.name,
         skipped=workload.skipped,
@@ -78,14 +82,9 @@ def result_of(plan: Plan, run: Run) -> LiveResult:
         slot_exp=scenario.slot_exp,
         on_refusal=scenario.on_refusal,
         crash_probability=scenario.crash_probability,
-        figures=course.tally.figures(len(course.names), scenario.max_size, course.recoveries),
-        estimates=estimate(course.series.series(), workload.steady, getattr(workload, 'memoryless', False)),
-        occupancy_shares=course.tally.occupancy_shares(),
-        overrun_shares=course.tally.overrun_shares(),
-        timeline=course.timeline,
-        part=course.parts.part(),
-        history_hash=course.digest.hexdigest(course.names),
-        kept=course.history,
+        figures=figures,
+        estimates=course.watch.estimates(steady, getattr(workload, 'memoryless', False)),
+        **course.watch.of_result(),
         seconds=(run.over - run.epoch) / NANO,
         violations=sorted(violations, key=lambda each: each.time),
         theory=None if isinstance(expectation, str) else expectation,
@@ -95,6 +94,8 @@ def result_of(plan: Plan, run: Run) -> LiveResult:
         measured=_measured(plan, run, attempts, errors, looks, leaked, bodies, recoveries),
         calls=calls,
         judgement=judgement,
+        workers=plan.processes,
+        episodes=episodes,
         simulated=None,
     )
 

@@ -155,6 +155,8 @@ def check(
     whole_number('processes', processes, 1)
     if store == 'memory' and processes > 1:
         raise ValueError(f'processes must be 1 in memory, which they do not share, got {processes}: choose a server')
+    if scenario.protocol is not None:
+        raise ValueError(f'the protocol {scenario.protocol} is simulated only: a live run uses the library as it is')
     _check_faults(scenario, processes, store)
     return processes, threads
 

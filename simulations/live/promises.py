@@ -11,10 +11,10 @@ from simulations.live.attempts import (
     Attempt,
     Clock,
 )
+from simulations.live.lookout import Look, Seen
 from simulations.live.plan import NANO
 from simulations.live.result import Recoveries
 from simulations.live.run import Run
-from simulations.live.watch import Look, Seen
 
 
 MARGIN = 0.02

@@ -158,6 +158,7 @@ class LiveResult(Result):
     """
 
     clock: ClassVar[str] = 'time lived'
+    looked_at: ClassVar[str] = 'asked for all the time'
 
     measured: Measured
     calls: list[Call] = field(repr=False)
@@ -171,11 +172,7 @@ class LiveResult(Result):
 
     def more_rows(self) -> list[tuple[str, str]]:
         """What was measured besides, as names and values."""
-        table = self.measured.rows()
-        if limits := self.judgement.limits:
-            told = ', '.join(f'{many:,} times {rule}' for rule, many in Counter(each.rule for each in limits).items())
-            table.append(('not promised', f'{told}, such as: {limits[0].detail}'))
-        return table
+        return self.measured.rows()
 
     def __str__(self) -> str:
         told = text(self)

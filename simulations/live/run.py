@@ -12,12 +12,12 @@ from simulations.live import board as cells
 from simulations.live.accidents import Accidents
 from simulations.live.board import Board, make_board
 from simulations.live.clients import announced, control_client
+from simulations.live.lookout import Lookout
 from simulations.live.nursery import PATIENCE, Life, Nursery
 from simulations.live.plan import NANO, LiveError, Plan, needs_proxy
 from simulations.live.proxy import Proxy
 from simulations.live.server import LiveServer, live_server
 from simulations.live.view import Moment, Show
-from simulations.live.watch import Watch
 from simulations.live.worker import key_in_store
 from simulations.scenario import Scenario
 from simulations.stores import StoreError, without_password
@@ -40,7 +40,7 @@ class Run:
     def __init__(self, plan: Plan, show: Show | None, stack: ExitStack) -> None:
         self._show = show
         self.server: LiveServer | None = None
-        self.watch: Watch | None = None
+        self.watch: Lookout | None = None
         self._control: Any = None
         proxy: Proxy | None = None
         if not plan.in_memory:
@@ -78,7 +78,7 @@ class Run:
             raise StoreError(f'the store {without_password(plan.store)} does not answer: {error}') from error
         stack.callback(self._clean_up, plan.prefix)
         key = key_in_store('') if _one_pool(plan.scenario) else None
-        self.watch = Watch(watching, plan.prefix, key, plan.scenario.max_size)
+        self.watch = Lookout(watching, plan.prefix, key, plan.scenario.max_size)
         return address
 
     def _clean_up(self, prefix: str) -> None:
@@ -180,7 +180,7 @@ class Run:
         while time.monotonic() < until and any(map(self.watch.size, self.watch.pools())):
             time.sleep(_LOOK)
 
-    def _look_for_leaks(self, watch: Watch) -> None:
+    def _look_for_leaks(self, watch: Lookout) -> None:
         keys = watch.pools()
         self.leaked = sum(watch.size(key) for key in keys)
         # What is empty is no key: a key that is left counts, whatever is in it.

@@ -51,7 +51,7 @@ class _There(NamedTuple):
     last_seen: int
 
 
-class Watch:
+class Lookout:
     """Looks again and again, in a thread of its own.
 
     Args:
