@@ -164,7 +164,8 @@ def explore(
         whole_number('schedules', schedules, 1)
     machine = Machine(subject, scope, world)
     began = time.perf_counter()
-    with tqdm(unit=' states', disable=not progress, dynamic_ncols=True) as bar:
+    unit = ' states' if schedules is None else ' schedules'
+    with tqdm(total=schedules, unit=unit, disable=not progress, dynamic_ncols=True) as bar:
         try:
             if schedules is None:
                 found = _Exhaustive(machine, subject, scope, most_states, bar).search()
