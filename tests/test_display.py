@@ -124,7 +124,7 @@ def test_an_error_is_a_line() -> None:
         def get(self, name: str) -> Any:
             raise UnspeakableError
 
-    assert 'UnspeakableError: ' in words(init_cachify(Odd(), is_global=False).pool('reports', 3))
+    assert 'UnspeakableError:' in words(init_cachify(Odd(), is_global=False).pool('reports', 3))
 
 
 def test_before_init_cachify_it_says_what_to_call(monkeypatch: pytest.MonkeyPatch) -> None:
