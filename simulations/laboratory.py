@@ -7,6 +7,8 @@
     laboratory()
 """
 
+import math
+
 import ipywidgets
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -56,7 +58,7 @@ def run(
             on average, so it is also the arrivals in a second.
         holding: one of ``HOLDING``.
         max_size: slots of the pool.
-        slot_exp: their life in seconds; ``None`` for ever.
+        slot_exp: their life in seconds; ``None`` or infinite: for ever.
         crashes: the share of holders that crash before they release.
         fault: one of ``FAULTS``.
 
@@ -71,7 +73,7 @@ def run(
         arrivals=f'poisson:{offered_load}',
         holding=HOLDING[holding],
         max_size=max_size,
-        slot_exp=slot_exp,
+        slot_exp=None if slot_exp == math.inf else slot_exp,
         crash_probability=crashes,
         horizon=_SECONDS,
         workers=3 if faults else 1,
@@ -117,8 +119,9 @@ def sentence(result: Result) -> str:
 def laboratory() -> Followed:
     """All controls and the pictures that follow them, to be the last line of a cell."""
     wide = {'description_width': 'initial'}
+    # Not `None` for ever: to a choice of ipywidgets that is none.
     life = ipywidgets.SelectionSlider(
-        options=[*((f'{seconds:g} s', seconds) for seconds in _LIVES), ('never', None)],
+        options=[*((f'{seconds:g} s', seconds) for seconds in _LIVES), ('never', math.inf)],
         value=0.5,
         description='slot_exp',
         style=wide,
