@@ -66,6 +66,12 @@ class pool:  # noqa: N801 - the reference names the class so
     def __repr__(self) -> str:
         return f'pool(key={self._key!r}, max_size={self._max_size}, slot_exp={self._slot_exp!r})'
 
+    def _repr_html_(self) -> str:
+        # Only here: nobody but a notebook asks.
+        from py_cachify.display import as_html
+
+        return as_html(self._key, self._max_size, self._slot_exp, self._settings)
+
     def __reduce__(self) -> tuple[Any, ...]:
         # A copy, also in another process, is the same pool of slots, and no entry of this object is its own.
         if self._settings is not global_settings:

@@ -31,6 +31,10 @@ class Backend:
         """Drive the protocol's release to its end."""
         return run(self.protocol.release(lease), self.perform)
 
+    def remaining(self, key: str) -> list[float] | None:  # noqa: ARG002
+        """How long each live slot of a pool still lives, in seconds; ``None`` from a store that does not tell."""
+        return None
+
 
 class AsyncBackend:
     """The same for the tasks of one event loop."""

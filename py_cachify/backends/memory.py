@@ -84,6 +84,13 @@ class MemoryClient:
             self._slots.drop_ended(self._clock())
             return len(self._slots.live.get(key, ()))
 
+    def remaining(self, key: str) -> list[float]:
+        """How long each live slot of the pool ``key`` still lives, in seconds; infinite: for ever."""
+        with self.lock:
+            now = self._clock()
+            self._slots.drop_ended(now)
+            return [instant - now for instant in self._slots.live.get(key, {}).values()]
+
     # --- the plain contract
 
     def get(self, name: str) -> Any:
@@ -127,3 +134,7 @@ class MemoryBackend(AtomicBackend):
         self.take_slot = client.take_slot
         self.drop_slot = client.drop_slot
         self.count_slots = client.count_slots
+        self._client = client
+
+    def remaining(self, key: str) -> list[float]:
+        return self._client.remaining(key)

@@ -71,6 +71,12 @@ class RedisBackend(_Scripts, AtomicBackend):
     def count_slots(self, key: str) -> int:
         return self._ask(self._size, key.encode())
 
+    def remaining(self, key: str) -> list[float]:
+        # Asked for in notebooks only: the server need not keep the script.
+        script = load_script('remaining', 'server_clock' if self._clock is None else 'virtual_clock')
+        answer = self._client.eval(script.text, 1, key.encode(), *self._now())
+        return [float(seconds) for seconds in answer]
+
     def _ask(self, script: Script, *arguments: bytes) -> int:
         if self._clock is not None:
             arguments += self._now()
