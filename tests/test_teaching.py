@@ -123,6 +123,7 @@ def test_orders() -> None:
 
 def test_the_price_of_a_crash() -> None:
     """Question 4."""
+    asked(4, '60 s, and with 10 s? Why not take 1 s?')
     asked(
         4,
         'Two jobs arrive',
@@ -151,6 +152,7 @@ def test_the_price_of_a_crash() -> None:
 
 def test_a_failover() -> None:
     """Question 5."""
+    asked(5, 'In those 8 s three slots were taken')
     asked(
         5, 'A pool of 8 is full', 'take 20 s', '`slot_exp` is 60 s', 'its last 8 s of writes', 'three slots were taken'
     )
