@@ -54,8 +54,9 @@ def test_an_exercise_has_an_answer_that_is_run(path: Path) -> None:
     for number in answers:
         assert cells[number].metadata.jupyter.source_hidden
         assert 'assert ' in cells[number].source
-        assert '<details><summary>Answer</summary>' in cells[number - 1].source
-        assert '## Exercise' in cells[number - 1].source
+        told = next(cell for cell in reversed(cells[:number]) if cell.cell_type == 'markdown')
+        assert '<details><summary>Answer</summary>' in told.source
+        assert '## Exercise' in told.source
 
 
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
@@ -63,4 +64,4 @@ def test_code_in_a_notebook_is_short(path: Path) -> None:
     """A reader sees it whole beside the picture that it makes."""
     cells = [cell for cell in read(path).cells if cell.cell_type == 'code']
 
-    assert max(len(cell.source.splitlines()) for cell in cells) <= 13
+    assert max(len(cell.source.splitlines()) for cell in cells) <= 20
