@@ -37,7 +37,7 @@ WHEN = st.one_of(
     st.fixed_dictionaries({'at': SECONDS | st.lists(SECONDS, min_size=1, max_size=3, unique=True).map(tuple)}),
     st.fixed_dictionaries({'every': st.sampled_from(['exp:60', 'const:5', 'uniform:1:2'])}),
 )
-LASTING = st.fixed_dictionaries({'lasting': SECONDS | st.sampled_from(['exp:3', 'uniform:1:2'])})
+LASTING = st.fixed_dictionaries({'lasting': st.floats(0.001, 1) | st.sampled_from(['exp:0.3', 'uniform:0.1:0.2'])})
 WHOM = st.fixed_dictionaries(
     {'workers': st.sampled_from(['one', 'all']) | st.sets(st.integers(0, 9), min_size=1).map(tuple)}
 )
@@ -144,8 +144,16 @@ def test_only_what_is_drawn_is_random() -> None:
         (lambda: Crash(at=1, every='exp:1'), 'crash: say when'),
         (lambda: Crash(at=-1), 'at must be finite and at least 0, got -1'),
         (lambda: Crash(at=()), 'at must name an instant'),
-        (lambda: Crash(every='const:0'), 'every must be a microsecond or more on average, got const:0'),
+        (lambda: Crash(every='const:0'), 'every must be a millisecond or more on average, got const:0'),
         (lambda: Crash(every='exp'), "'exp'"),
+        (
+            lambda: Pause(every='const:2', lasting=3),
+            'lasting const:3 must be shorter than every const:2',
+        ),
+        (lambda: Pause(at=1, lasting=1e300), 'lasting must be at most 3153600000 s, a hundred years, got 1e.300'),
+        (lambda: Crash(at=1e300), 'at must be at most'),
+        (lambda: ServerClock(at=1, by=-1e300), 'by must be at most'),
+        (lambda: parse_fault('pause at=1 at=2 lasting=1'), "fault 'pause at=1 at=2 lasting=1': at is given twice"),
         (lambda: Pause(at=1), 'pause: lasting must be more than 0 seconds'),
         (lambda: Pause(at=1, lasting=-1), 'lasting must be finite and at least 0, got -1'),
         (lambda: Crash(at=1, workers=anything('two')), "workers must be 'one', 'all' or numbers from 0, got 'two'"),

@@ -198,6 +198,73 @@ def test_a_driver_asks_again_by_itself() -> None:
     assert [call.repeated for call in result.calls] == [True, False]
 
 
+def test_a_driver_pauses_before_it_asks_again() -> None:
+    """For as long as the network says."""
+    faults = [LoseReplies(at=0, lasting=0.5)]
+    network = Network(latency=0.001, timeout=1, retries=1, pause=0.5)
+    result = replay(Trace([(0, 1)]), max_size=1, slot_exp=60, network=network, faults=faults)
+
+    assert events(result, 'began') == [(1.502, 'began', 0)]
+
+
+@pytest.mark.parametrize(
+    'scenario',
+    [
+        Scenario(
+            arrivals='periodic:1', holding='const:0', max_size=1, slot_exp=10, jobs=20, network=Network(latency=0.1)
+        ),
+        Scenario(
+            arrivals='poisson:3',
+            holding='const:1',
+            max_size=2,
+            slot_exp=0.5,
+            jobs=300,
+            seed=2,
+            workers=5,
+            network=Network(latency='exp:0.5', timeout=0.5, retries=1),
+        ),
+        Scenario(
+            arrivals='poisson:4',
+            holding='const:1',
+            max_size=1,
+            slot_exp=1,
+            jobs=300,
+            workers=3,
+            network=Network(latency=0.01, timeout=2, retries=2),
+            faults=[LoseReplies(every='exp:3', lasting='exp:2', workers='all', share=0.5)],
+        ),
+        Scenario(
+            arrivals='poisson:3',
+            holding='exp:1',
+            max_size=1,
+            slot_exp=2,
+            jobs=500,
+            protocol='nx',
+            network=Network(latency='exp:0.1'),
+        ),
+    ],
+    ids=['bodies of no length', 'slow requests', 'lost replies', 'plain contract'],
+)
+def test_nothing_is_called_wrong_that_is_not(scenario: Scenario) -> None:
+    """Bodies of no length; requests that arrive after what was asked again; slots that expire in between."""
+    assert scenario.replay().violations == []
+
+
+def test_what_happens_at_one_instant_is_in_one_order_on_every_store() -> None:
+    """Also what a failover brings back."""
+    scenario = Scenario(
+        arrivals='periodic:1:12',
+        holding='const:2',
+        max_size=12,
+        jobs=100,
+        seed=3,
+        network=Network(),
+        faults=[Failover(every='const:2.5', missing=1)],
+    )
+
+    assert scenario.replay().history_hash == scenario.replay(store='fakeredis').history_hash
+
+
 def test_a_request_that_the_network_holds_back_may_overtake_its_undoing() -> None:
     """A named limit: the slot of a failed acquire is taken after it was undone, and comes back by expiry only."""
     network = Network(latency=0.1, timeout=0.5)

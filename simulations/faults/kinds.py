@@ -16,11 +16,12 @@ from typing import Any, ClassVar, Literal
 from simulations.arguments import not_negative, positive, probability, real_number, whole_number
 from simulations.holding import Holding, number
 from simulations.holding.given import as_holding
+from simulations.refusals import LONGEST_PAUSE
 
 
 Workers = Literal['one', 'all'] | int | tuple[int, ...]
 
-SHORTEST_INTERVAL = 1e-6
+SHORTEST_INTERVAL = 1e-3
 """In seconds, on average: with shorter ones between two faults a run would not end."""
 DATA = ('kept', 'lost')
 _NO_TIME = 'const:0'
@@ -43,6 +44,8 @@ class Fault:
     kind: ClassVar[str]
     needs_time: ClassVar[bool] = False
     """Whether a fault of no length would be none."""
+    holds_up: ClassVar[bool] = False
+    """Whether nothing goes on before it is over, so that it must be over at times."""
 
     at: float | tuple[float, ...] | None = None
     every: Holding | str | None = None
@@ -56,17 +59,24 @@ class Fault:
             instants = tuple(given) if isinstance(given, tuple | list) else (given,)
             if not instants:
                 raise ValueError(f'{self.kind}: at must name an instant, got {self.at!r}')
-            self._set('at', tuple(sorted(not_negative('at', instant) for instant in instants)))
+            self._set('at', tuple(sorted(_not_too_long('at', not_negative('at', instant)) for instant in instants)))
         if self.every is not None:
             self._set('every', as_holding('every', self.every))
             if not self._law('every').mean() >= SHORTEST_INTERVAL:
-                raise ValueError(f'every must be a microsecond or more on average, got {self.every}')
+                raise ValueError(f'every must be a millisecond or more on average, got {self.every}')
         lasting: Any = self.lasting
         if isinstance(lasting, Real):
             lasting = f'const:{number(not_negative("lasting", lasting))}'
         self._set('lasting', as_holding('lasting', lasting))
         if self.needs_time and not self._law('lasting').mean() > 0:
             raise ValueError(f'{self.kind}: lasting must be more than 0 seconds, got {self.lasting}')
+        _not_too_long('lasting', self._law('lasting').mean())
+        holds_up = self.holds_up and self.every is not None
+        if holds_up and not self._law('lasting').mean() < self._law('every').mean():
+            raise ValueError(
+                f'{self.kind}: lasting {self.lasting} must be shorter than every {self.every} on average, else it'
+                ' never ends'
+            )
         self._check()
 
     def _check(self) -> None:
@@ -155,6 +165,7 @@ class Pause(_OfWorkers):
 
     kind = 'pause'
     needs_time = True
+    holds_up = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,6 +247,7 @@ class ServerPause(Fault):
 
     kind = 'server pause'
     needs_time = True
+    holds_up = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,8 +291,16 @@ KINDS: dict[str, type[Fault]] = {each.kind: each for each in (*WORKER_FAULTS, *S
 def _finite(name: str, value: Any) -> float:
     """A finite number that is not 0."""
     seconds = real_number(name, value)
+    _not_too_long(name, abs(seconds) if abs(seconds) < float('inf') else 0.0)
     if not -float('inf') < seconds < float('inf') or not seconds:
         raise ValueError(f'{name} must be finite and not 0, got {value!r}')
+    return seconds
+
+
+def _not_too_long(name: str, seconds: float) -> float:
+    """The seconds, if they are no more than a hundred years."""
+    if seconds > LONGEST_PAUSE:
+        raise ValueError(f'{name} must be at most {LONGEST_PAUSE:.0f} s, a hundred years, got {seconds!r}')
     return seconds
 
 

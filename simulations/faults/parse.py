@@ -29,6 +29,8 @@ def parse_fault(text: str) -> Fault:
     table: dict[str, Any] = {'kind': kind}
     for word in words:
         name, equals, value = word.partition('=')
+        if equals and name in table:
+            raise ValueError(f'fault {text!r}: {name} is given twice; several values have commas between them')
         if equals:
             table[name] = value if name in _TEXTS else _values(name, value)
     return fault_from(table)

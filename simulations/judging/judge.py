@@ -95,7 +95,9 @@ def judge(calls: Sequence[Call], terms: Terms, seen: Seen | None = None) -> Judg
         if call.answer == REFUSED:
             refusals[call.key].append(call)
         else:
-            lease = _Lease(call, releases.get(call.token), *terms.life(call.called, call.returned))
+            # What its driver asked first may have taken the slot anew after it was granted.
+            taken_by = max(call.returned, call.settled) if call.repeated else call.returned
+            lease = _Lease(call, releases.get(call.token), *terms.life(call.called, taken_by))
             possible[call.key] += [(call.called, 1), (_possibly_until(lease, terms), -1)]
             if call.answer == GRANTED:
                 leases[call.key].append(lease)

@@ -1,8 +1,8 @@
 """Whether a whole history of calls is linearizable, as far as can be told in reasonable time.
 
-:mod:`simulations.exploring.monitor` follows all ways in which it can have happened.  Each call under way doubles them
-at worst, and one of unknown outcome is under way until nothing of it can happen any more; so the judgement of a pool
-ends where the ways are more than ``MOST_WAYS`` at once, or the store loses writes, or its clock jumps, and says so.
+:mod:`simulations.exploring.monitor` follows all ways in which it can have happened.  Each call under way makes three
+of one at worst, and one of unknown outcome is under way until nothing of it can happen any more; so the judgement of a
+pool ends where the ways are more than ``MOST_WAYS`` at once, or the store loses writes or its clock jumps, and says so.
 """
 
 import math
@@ -17,8 +17,8 @@ from simulations.judging.calls import ACQUIRE, FAILED, GRANTED, RELEASED, UNKNOW
 from simulations.judging.terms import Terms
 
 
-MOST_WAYS = 32_768
-"""At once, reckoned as the states in which the pool can be, each doubled by every call under way."""
+MOST_WAYS = 60_000
+"""At once, reckoned as the states in which the pool can be, times three for every call under way: not yet, yes, no."""
 MOST_LOOKED_AT = 400_000
 """In all, of each pool."""
 _TICKS = 1_000_000_000
@@ -45,12 +45,14 @@ class Linearity(NamedTuple):
 
 class _Event(NamedTuple):
     tick: int
+    order: int
     happens: int
     call: Call
 
 
 _CALLED, _RETURNED, _SETTLED = range(3)
 """At one instant in this order, which allows the most orders of the calls."""
+_LAST = 4
 
 
 def linearizable(calls: Sequence[Call], terms: Terms) -> Linearity:
@@ -62,6 +64,8 @@ def linearizable(calls: Sequence[Call], terms: Terms) -> Linearity:
 
         linearizable(result.calls, Terms(max_size=5, slot_exp=60.0)).violation
     """
+    if not terms.owned:
+        return Linearity(None, 0, len(calls), 'a release of this protocol may free the slot of another')
     pools: dict[str, list[Call]] = defaultdict(list)
     for call in calls:
         pools[call.key].append(call)
@@ -83,7 +87,7 @@ def _pool(calls: Sequence[Call], terms: Terms) -> Linearity:
     for event in _events(calls):
         if ends is not None and event.tick >= ends:
             return Linearity(None, judged, len(calls), 'the store lost writes, or its clock jumped')
-        ways = len(monitor.states) << len(monitor.pending)
+        ways = len(monitor.states) * 3 ** len(monitor.pending)
         looked_at += ways
         if ways > MOST_WAYS or looked_at > MOST_LOOKED_AT:
             words = f'{len(monitor.pending)} calls were under way at once' if ways > MOST_WAYS else 'that was enough'
@@ -105,18 +109,25 @@ def _end(terms: Terms) -> int | None:
 
 
 def _events(calls: Sequence[Call]) -> list[_Event]:
-    events = [_Event(_tick(call.called), _CALLED, call) for call in calls]
-    events += [_Event(_tick(call.returned), _RETURNED, call) for call in calls if not math.isinf(call.returned)]
+    events: list[_Event] = []
+    granted = {call.token: _tick(call.returned) for call in calls if call.what == ACQUIRE and call.returned < math.inf}
     for call in calls:
-        if (call.answer == UNKNOWN or _may_come_again(call)) and not math.isinf(call.settled):
+        called = _tick(call.called)
+        # Who leaves at the instant of its grant has been granted before it.
+        later = 2 if call.what != ACQUIRE and granted.get(call.token) == called else 0
+        events.append(_Event(called, later + _CALLED, _CALLED, call))
+        if call.returned < math.inf:
+            returned = _tick(call.returned)
+            events.append(_Event(returned, _RETURNED + (later if returned == called else 0), _RETURNED, call))
+        if (call.answer == UNKNOWN or _may_come_again(call)) and call.settled < math.inf:
             since = call.settled if math.isinf(call.returned) else max(call.settled, call.returned)
-            events.append(_Event(_tick(since), _SETTLED, call))
+            events.append(_Event(_tick(since), _LAST, _SETTLED, call))
     return sorted(events, key=lambda event: event[:2])
 
 
 def _may_come_again(call: Call) -> bool:
-    """Whether its driver asked twice, and the network may yet bring what it asked first."""
-    return call.what == ACQUIRE and call.repeated and call.settled > call.returned
+    """Whether its driver asked twice: what it asked first may happen as well, before or after."""
+    return call.what == ACQUIRE and call.repeated
 
 
 def _tick(instant: float) -> int:
@@ -130,8 +141,8 @@ def _take(monitor: Monitor, event: _Event) -> tuple[Monitor, str | None]:
         if call.what == ACQUIRE and call.answer in (UNKNOWN, FAILED):
             # It is undone in the end, as far as that goes.
             monitor = monitor.call(_UNDO, call.token)
-            if call.answer == UNKNOWN and call.repeated:
-                monitor = monitor.call(_AGAIN, call.token)
+        if _may_come_again(call):
+            monitor = monitor.call(_AGAIN, call.token)
         return monitor, None
     if event.happens == _SETTLED:
         return _settle(monitor, call.token, (call.what, _UNDO, _AGAIN)), None
@@ -139,10 +150,7 @@ def _take(monitor: Monitor, event: _Event) -> tuple[Monitor, str | None]:
         return monitor, None
     if call.answer == FAILED:
         return _settle(monitor.failed(call.token, undone=True), call.token, (_UNDO,)), None
-    monitor, wrong = monitor.returned(call.what, call.token, call.answer in (GRANTED, RELEASED), call.repeated)
-    if _may_come_again(call):
-        monitor = monitor.call(_AGAIN, call.token)
-    return monitor, wrong
+    return monitor.returned(call.what, call.token, call.answer in (GRANTED, RELEASED), call.repeated)
 
 
 def _settle(monitor: Monitor, token: str, whats: Sequence[str]) -> Monitor:

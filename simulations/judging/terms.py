@@ -6,6 +6,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 
+_ROUNDING = 1e-12
+
+
 class StoreClock:
     """How far the store's clock goes, beside the clock of those who watch.
 
@@ -91,4 +94,6 @@ class Terms(NamedTuple):
             return self.clock.first_at(self.clock.readings(called, called)[0] + self.slot_exp, called), math.inf
         least, most = self.clock.readings(called, returned)
         earliest = self.clock.first_at(least + self.slot_exp, called)
-        return earliest - self.margin, self.clock.last_below(most + self.slot_exp, returned) + self.margin
+        # Sums of instants come out differently by the last digits, according to their order.
+        margin = self.margin + _ROUNDING * max(1.0, abs(returned))
+        return earliest - margin, self.clock.last_below(most + self.slot_exp, returned) + margin

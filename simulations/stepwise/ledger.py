@@ -170,11 +170,12 @@ class Ledger:
         gone = [token for token in before if token not in found]
         come = [token for token in found if token not in before]
         pool.slots = dict(before)
-        for token in sorted(gone, key=lambda token: before[token]):
+        for token in sorted(gone, key=lambda token: (before[token], token)):
             del pool.slots[token]
             self._gone(pool, token, expired=before[token] <= reading)
         pool.slots = {token: until for token, until in found.items() if token in before}
-        for token in come:
+        # In an order that does not depend on the store's own.
+        for token in sorted(come, key=lambda token: (found[token], token)):
             pool.slots[token] = found[token]
             self._come(pool, token)
         pool.levels.append((now, len(found)))
