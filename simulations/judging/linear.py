@@ -8,6 +8,7 @@ pool ends where the ways are more than ``MOST_WAYS`` at once, or the store loses
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from simulations.checks import Violation
@@ -24,6 +25,8 @@ MOST_LOOKED_AT = 400_000
 _TICKS = 1_000_000_000
 """Instants are whole nanoseconds here: seconds left that are counted down stay exact."""
 _UNDO, _AGAIN = 'undo', 'acquire again'
+_NEARLY = 2
+"""Ticks by which an instant may be another for the store, whose sums of seconds end in other digits."""
 _FOR_EVER = 1 << 62
 
 
@@ -45,14 +48,12 @@ class Linearity(NamedTuple):
 
 class _Event(NamedTuple):
     tick: int
-    order: int
     happens: int
     call: Call
 
 
 _CALLED, _RETURNED, _SETTLED = range(3)
 """At one instant in this order, which allows the most orders of the calls."""
-_LAST = 4
 
 
 def linearizable(calls: Sequence[Call], terms: Terms) -> Linearity:
@@ -80,7 +81,7 @@ def linearizable(calls: Sequence[Call], terms: Terms) -> Linearity:
 
 
 def _pool(calls: Sequence[Call], terms: Terms) -> Linearity:
-    life = _FOR_EVER if terms.slot_exp is None else round(terms.slot_exp * _TICKS)
+    life = _FOR_EVER if terms.slot_exp is None else round(terms.slot_exp * _TICKS) + _NEARLY
     monitor = Monitor.start(terms.max_size, life, terms.honest)
     ends = _end(terms)
     now, judged, looked_at = None, 0, 0
@@ -93,9 +94,11 @@ def _pool(calls: Sequence[Call], terms: Terms) -> Linearity:
             words = f'{len(monitor.pending)} calls were under way at once' if ways > MOST_WAYS else 'that was enough'
             return Linearity(None, judged, len(calls), f'{words} at {event.tick / _TICKS:.6g} s')
         if now is not None and event.tick > now:
-            monitor = monitor.passed(event.tick - now)
+            monitor = _nearly_over(monitor.passed(event.tick - now))
         now = event.tick
         monitor, wrong = _take(monitor, event)
+        # How many surely hold a slot is judged elsewhere, by instants that are not in the order of these events.
+        monitor = monitor._replace(leases=frozenset())
         judged += event.happens == _RETURNED
         if wrong is not None:
             return Linearity(Violation('linearizability', event.call.returned, wrong), judged, len(calls))
@@ -108,20 +111,23 @@ def _end(terms: Terms) -> int | None:
     return min(map(_tick, [*instants, *terms.clock.jumps]), default=None)
 
 
+def _nearly_over(monitor: Monitor) -> Monitor:
+    """A slot that ends about now may have ended or not."""
+    states = set(monitor.states)
+    for state in monitor.states:
+        over = [slot for slot in state.slots if slot[1] <= 2 * _NEARLY]
+        for count in range(1, len(over) + 1):
+            states |= {state._replace(slots=state.slots.difference(some)) for some in combinations(over, count)}
+    return monitor._replace(states=frozenset(states))
+
+
 def _events(calls: Sequence[Call]) -> list[_Event]:
-    events: list[_Event] = []
-    granted = {call.token: _tick(call.returned) for call in calls if call.what == ACQUIRE and call.returned < math.inf}
+    events = [_Event(_tick(call.called), _CALLED, call) for call in calls]
+    events += [_Event(_tick(call.returned), _RETURNED, call) for call in calls if not math.isinf(call.returned)]
     for call in calls:
-        called = _tick(call.called)
-        # Who leaves at the instant of its grant has been granted before it.
-        later = 2 if call.what != ACQUIRE and granted.get(call.token) == called else 0
-        events.append(_Event(called, later + _CALLED, _CALLED, call))
-        if call.returned < math.inf:
-            returned = _tick(call.returned)
-            events.append(_Event(returned, _RETURNED + (later if returned == called else 0), _RETURNED, call))
-        if (call.answer == UNKNOWN or _may_come_again(call)) and call.settled < math.inf:
+        if (call.answer == UNKNOWN or _may_come_again(call)) and not math.isinf(call.settled):
             since = call.settled if math.isinf(call.returned) else max(call.settled, call.returned)
-            events.append(_Event(_tick(since), _LAST, _SETTLED, call))
+            events.append(_Event(_tick(since), _SETTLED, call))
     return sorted(events, key=lambda event: event[:2])
 
 
