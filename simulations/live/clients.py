@@ -54,10 +54,14 @@ def control_client(address: str) -> Any:
 
 
 def announced(error: BaseException) -> bool:
-    """Whether the library's documentation says that it may come: what a client raises passes through."""
-    from redis.exceptions import RedisError
+    """Whether it says that the server did not answer, which the library's documentation lets pass through.
 
-    return isinstance(error, RedisError | OSError)
+    An answer that is an error is none of these: a script that fails is a broken pool.
+    """
+    from redis.exceptions import ConnectionError as NotConnectedError
+    from redis.exceptions import TimeoutError as TimedOutError
+
+    return isinstance(error, NotConnectedError | TimedOutError | OSError)
 
 
 def _pause(plan: Plan) -> float:

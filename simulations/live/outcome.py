@@ -63,6 +63,10 @@ def result_of(plan: Plan, run: Run) -> LiveResult:
     if bodies > scenario.max_size and figures.pools == 1 and not losses and not figures.expired_while_running:
         words = f'{bodies} bodies ran at one instant, where {scenario.max_size} may, and none had outlived its slot'
         violations.append(Violation('bodies', clock.seconds(run.over), words))
+    not_released = sum(each.failed_to_release for each in attempts)
+    if not_released and not scenario.faults:
+        words = f'{not_released} releases failed, although nothing was to go wrong'
+        violations.append(Violation('errors', clock.seconds(run.over), words))
     if leaked and not (scenario.slot_exp is None and figures.crashed):
         words = f'{leaked} slots are left after all have left and expired'
         violations.append(Violation('at rest', clock.seconds(run.over), words))
