@@ -19,6 +19,7 @@ from py_cachify.drivers import run
 from py_cachify.protocols import Lease
 from simulations.arguments import probability
 from simulations.checks import InvariantError, Model
+from simulations.crashes import Crashes
 from simulations.events import At, moves_on
 from simulations.expectation import WITHOUT_FAULTS, expect
 from simulations.faults import Fault
@@ -79,8 +80,7 @@ class _Run:
         self._max_size = max_size
         self._slot_exp = slot_exp
         self._on_refusal = on_refusal
-        self._crash_probability = crash_probability
-        self._crashes = random.Random(f'{seed} crashes')
+        self._crashes = Crashes(seed, crash_probability)
         self._seed = seed
         self._audit = audit
         self.watch = Watch(keep)
@@ -120,11 +120,7 @@ class _Run:
     def _ask_first(self, number: int, holding: float, key: str | None, client: int) -> None:
         if not number % JOBS_SHOWN:
             self._bar.update(number - self._bar.n)
-        crash = None
-        if self._crash_probability:
-            # Always two draws, so that another probability crashes the same jobs, and more or fewer.
-            draw, share = self._crashes.random(), self._crashes.random()
-            crash = share if draw < self._crash_probability else None
+        crash = self._crashes.draw()
         self._ask(_Asking(number, self._env.now, holding, self.model.pool(key or ''), client, crash))
 
     def _ask(self, job: _Asking) -> None:

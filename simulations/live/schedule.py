@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from simulations.crashes import Crashes
 from simulations.live.plan import Plan
 
 
@@ -63,21 +64,6 @@ def schedule(plan: Plan) -> Schedule:
         due = Due(number, last, job.holding, job.key or '', crashes.draw())
         shares[number % plan.processes].append(due)
     return Schedule(shares, first, last if plan.span is None else min(last, plan.span))
-
-
-class Crashes:
-    """Which holders crash alone, and after how much of their life: the same ones as in a simulation of that seed."""
-
-    def __init__(self, seed: int, probability: float) -> None:
-        self._stream = random.Random(f'{seed} crashes')
-        self._probability = probability
-
-    def draw(self) -> float | None:
-        """For the next job: the share of its life, or ``None``."""
-        if not self._probability:
-            return None
-        draw, share = self._stream.random(), self._stream.random()
-        return share if draw < self._probability else None
 
 
 def turns(plan: Plan, client: int, life: int) -> Iterator[tuple[float, float, str, float | None]]:

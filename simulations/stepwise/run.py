@@ -13,6 +13,7 @@ from py_cachify.commands import Steps
 from py_cachify.drivers import run
 from py_cachify.protocols import INDEXED, NOT_UNDONE, SlotProtocol
 from simulations.checks import EVENTS_SHOWN, Violation
+from simulations.crashes import Crashes
 from simulations.events import At, moves_on
 from simulations.exploring.clients import LostConnectionError
 from simulations.faults import Failover
@@ -87,8 +88,7 @@ class StepwiseRun:
         self._max_size = max_size
         self._slot_exp = slot_exp
         self._on_refusal = on_refusal
-        self._crash_probability = crash_probability
-        self._crashes = random.Random(f'{seed} crashes')
+        self._crashes = Crashes(seed, crash_probability)
         self._seed = seed
         self._store = store
         self._audit = audit
@@ -174,10 +174,7 @@ class StepwiseRun:
         if not number % JOBS_SHOWN:
             self._bar.update(number - self._bar.n)
         job = _Job(number, self._env.now, holding, self._ledger.pool(key or ''), client)
-        if self._crash_probability:
-            # Always two draws, so that another probability crashes the same jobs, and more or fewer.
-            draw, share = self._crashes.random(), self._crashes.random()
-            job.crash = share if draw < self._crash_probability else None
+        job.crash = self._crashes.draw()
         turn = number if client < 0 else client
         self._busy += 1
         for worker in self._workers[turn % len(self._workers) :] + self._workers[: turn % len(self._workers)]:
