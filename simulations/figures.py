@@ -72,6 +72,11 @@ class Figures(NamedTuple):
     first: float
     last: float
 
+    @property
+    def answered(self) -> int:
+        """Attempts that were granted or refused, and did not fail."""
+        return self.attempts - self.failed
+
 
 def weighted_mean(runs: Sequence[Figures], name: str, weights: Sequence[float]) -> float:
     """The mean of a figure over several runs, each with its weight; 0 where these are all 0."""

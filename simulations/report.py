@@ -176,11 +176,13 @@ def _long_run(interval: Interval | None, form: str) -> str:
 
 def verdict(result: 'Result') -> str:
     """Whether the promises were kept."""
-    if not result.figures.attempts:
-        return 'no event, nothing to check'
     if result.violations:
         more = len(result.violations) - 1
         return f'VIOLATED: {result.violations[0]}' + (f', and {more:,} more' if more else '')
+    if not result.figures.jobs:
+        return 'nothing to check: no job arrived'
+    if result.figures.answered == 0:
+        return 'nothing to check: the store answered no attempt'
     if (judgement := result.judgement) is not None:
         return (
             f'occupancy never exceeded max_size {result.max_size:,}, {result.looked_at};'

@@ -207,7 +207,7 @@ def test_a_process_with_too_few_threads_says_how_many_jobs_started_late() -> Non
     result = live(busy(workers=1, jobs=60), threads=1, speed=10.0, compare=False)
 
     assert result.measured.late > 20
-    assert f'{result.measured.late:,} jobs, as all were busy' in str(result)
+    assert f'{result.measured.late:,} jobs, as all of their process were busy' in str(result)
 
 
 def test_on_a_server_of_others_only_its_own_keys_are_touched(socket: str, server: 'redis.Redis') -> None:

@@ -1,8 +1,8 @@
 """``pool-sim``: put a workload through a pool from the command line.
 
 Exit status: 0 if every promise was kept, 1 if one was broken, 2 if what was asked for cannot be done,
-130 if the run was interrupted, 143 if it was terminated, 141 if nobody read the report to its end (the
-files are written first).
+130 if the run was interrupted, 143 if it was terminated, 129 if its terminal was closed, 141 if nobody
+read the report to its end (the files are written first).
 """
 
 import os
@@ -15,7 +15,7 @@ from importlib.metadata import version
 
 from simulations.checks import InvariantError
 from simulations.cli import explore, live, replay, run, scenarios, size, sweep, theory
-from simulations.cli.options import BROKEN, CUT_OFF, IMPOSSIBLE, INTERRUPTED, TERMINATED, Parser
+from simulations.cli.options import BROKEN, CUT_OFF, IMPOSSIBLE, INTERRUPTED, Parser
 from simulations.live import LiveError
 from simulations.stores import StoreError
 
@@ -24,10 +24,18 @@ COMMANDS = (replay, run, live, scenarios, sweep, size, explore, theory)
 """Each has ``add(commands)``, which makes its parser, and sets ``do``, which runs it."""
 
 
+HANG_UP = (signal.SIGHUP,) if sys.platform != 'win32' else ()
+_BY_SIGNAL = 128
+"""A process that a signal ended has this and its number as exit status."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``pool-sim`` with these arguments, by default those of the process; returns the exit status."""
     with suppress(ValueError):  # not in the main thread
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+        for number in (signal.SIGTERM, *HANG_UP):
+            # Whoever lets it be ignored, as nohup does, wants the run to go on.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, lambda number, _: sys.exit(_BY_SIGNAL + number))
     given = list(sys.argv[1:] if arguments is None else arguments)
     # Without a command it shows what it is for.
     if not given or (given[0].startswith('-') and given[0] not in ('-h', '--help', '--version')):
@@ -45,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(violated, file=sys.stderr)
         return BROKEN
     except (StoreError, LiveError, ValueError, OSError, BrokenExecutor) as error:
-        print(f'pool-sim: {error}', file=sys.stderr)
+        told = '; '.join([str(error), *getattr(error, '__notes__', ())])
+        print(f'pool-sim: {told}', file=sys.stderr)
         return IMPOSSIBLE
     except KeyboardInterrupt:
         print('pool-sim: interrupted', file=sys.stderr)

@@ -1,14 +1,12 @@
 """``pool-sim live``: a scenario in wall-clock time, with real processes and a real server."""
 
 import argparse
-import json
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulations.cli.options import BROKEN, KEPT, NOT_GIVEN, add_output, add_pool, check_writable, words
-from simulations.cli.output import Picture, figures, write_files
+from simulations.cli.options import NOT_GIVEN, add_output, add_pool, check_writable, words
+from simulations.cli.output import Picture, named, write_and_show
 from simulations.cli.replay import run_words
 from simulations.cli.run import add_jobs, made_up_scenario
 from simulations.judging import write_calls
@@ -19,6 +17,8 @@ from simulations.stores import default_store
 if TYPE_CHECKING:
     from simulations.cli.options import Commands
 
+MOST_TOLD = 10
+"""So many violations are told, and how many there are."""
 _OWN = ('processes', 'threads', 'tasks', 'seconds', 'speed')
 
 
@@ -26,7 +26,11 @@ def add(commands: 'Commands') -> None:
     """Make the parser of this command."""
     lived = commands.add_parser('live', help='a scenario in wall-clock time, with real processes and a real server')
     lived.add_argument(
-        'scenario', nargs='?', metavar='SCENARIO', help='one of `pool-sim scenarios`, or a TOML file; options change it'
+        'scenario',
+        nargs='?',
+        metavar='SCENARIO',
+        help='one of `pool-sim scenarios`, or a TOML file; options change it. Its faults really happen, but for clocks'
+        ' and failover, which can only be simulated; restarts, pauses and flushes of the server want --store valkey',
     )
     how = lived.add_argument_group('how it is run')
     how.add_argument(
@@ -58,25 +62,22 @@ def add(commands: 'Commands') -> None:
 
 def _do(options: argparse.Namespace) -> int:
     scenario, said = made_up_scenario(options)
-    # With figures on standard output, nothing else may stand there.
-    out = sys.stderr if options.json == '-' else sys.stdout
     check_writable(options)
     own = {name: getattr(options, name) for name in _OWN if hasattr(options, name)}
     result = live(scenario, **own, store=options.store, show=TerminalView())
-    written = write_files(result, scenario, options, _pictures(result))
-    if options.calls is not None:
-        write_calls(result.calls, options.calls)
-        written.append(options.calls)
-    if options.json == '-':
-        print(json.dumps(figures(result, scenario), indent=2))
-    print(result, file=out)
-    for violation in result.violations[1:]:
-        print(f'  {violation}', file=out)
     again = ['pool-sim', 'live', *said, *words(own), *run_words(options, scenario)]
-    print(f'  repeat it with: {shlex.join(again)}', file=out)
-    for path in written:
-        print(f'  wrote {path}', file=out)
-    return BROKEN if result.violations else KEPT
+    more = [*map(str, result.violations[1:MOST_TOLD]), f'repeat it with: {shlex.join(again)}']
+    if len(result.violations) > MOST_TOLD:
+        more.insert(MOST_TOLD - 1, f'and {len(result.violations) - MOST_TOLD:,} more')
+
+    def write() -> list[Path]:
+        if options.calls is None:
+            return []
+        with named(options.calls):
+            write_calls(result.calls, options.calls)
+        return [options.calls]
+
+    return write_and_show(result, scenario, options, more, _pictures(result), write)
 
 
 def _pictures(result: LiveResult) -> list[Picture]:

@@ -18,7 +18,7 @@ from simulations.stores import STORES, default_store, without_password
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction['Parser']  # noqa: SLF001  # it has no other name
 
-KEPT, BROKEN, IMPOSSIBLE, INTERRUPTED, CUT_OFF, TERMINATED = 0, 1, 2, 130, 141, 143
+KEPT, BROKEN, IMPOSSIBLE, INTERRUPTED, CUT_OFF = 0, 1, 2, 130, 141
 
 RETRY = ('retry', 'back_off', 'longest_pause', 'jitter', 'tries')
 

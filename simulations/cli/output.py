@@ -1,15 +1,17 @@
 """Run a scenario and write what came of it."""
 
 import argparse
+import itertools
 import json
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulations.checks import InvariantError
-from simulations.cli.options import BROKEN, KEPT, check_writable
+from simulations.cli.options import BROKEN, IMPOSSIBLE, KEPT, check_writable
 from simulations.results import Result
 from simulations.scenario import Scenario
 from simulations.twice import replay_twice
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 
 def run_and_report(scenario: Scenario, options: argparse.Namespace, words: list[str]) -> int:
     """Run it, show the report, write pictures and files; ``words`` ask for the same again.  Returns the exit status."""
-    # With figures on standard output, nothing else may stand there.
-    out = sys.stderr if options.json == '-' else sys.stdout
     check_writable(options)
     try:
         if options.twice:
@@ -37,16 +37,44 @@ def run_and_report(scenario: Scenario, options: argparse.Namespace, words: list[
     except InvariantError as violated:
         result = violated.result
         print(violated, file=sys.stderr)
-    written = write_files(result, scenario, options)
+    more = [f'repeat it with: {shlex.join(["pool-sim", *words])}']
+    if options.twice and not result.violations:
+        more.append(f'done twice: all {len(result.history):,} events are the same')
+    return write_and_show(result, scenario, options, more)
+
+
+def write_and_show(
+    result: Result,
+    scenario: Scenario,
+    options: argparse.Namespace,
+    more: Sequence[str],
+    pictures: Sequence['Picture'] = (),
+    write: Callable[[], list[Path]] = list,
+) -> int:
+    """Write the files, ``pictures`` and those of ``write`` among them, and show the report with these lines below it.
+
+    The report is shown also if a file cannot be written, which is told after it: a run may have taken long.  Returns
+    the exit status.
+    """
+    # With figures on standard output, nothing else may stand there.
+    out = sys.stderr if options.json == '-' else sys.stdout
+    written: list[Path] = []
+    failed = None
+    try:
+        for path in itertools.chain(_files(result, scenario, options, pictures), write()):
+            written.append(path)
+    except OSError as error:
+        failed = error
     if options.json == '-':
         print(json.dumps(figures(result, scenario), indent=2))
     print(result, file=out)
-    print(f'  repeat it with: {shlex.join(["pool-sim", *words])}', file=out)
-    if options.twice and not result.violations:
-        print(f'  done twice: all {len(result.history):,} events are the same', file=out)
-    for path in written:
-        print(f'  wrote {path}', file=out)
-    return BROKEN if result.violations else KEPT
+    for line in [*more, *(f'wrote {path}' for path in written)]:
+        print(f'  {line}', file=out)
+    if failed is not None:
+        raise failed
+    if result.violations:
+        return BROKEN
+    return IMPOSSIBLE if result.figures.jobs and not result.figures.answered else KEPT
 
 
 Picture = tuple[str, Callable[['Axes'], 'Axes'], tuple[float, float]]
@@ -68,10 +96,8 @@ def figures(result: Result, scenario: Scenario) -> dict[str, Any]:
     return {'seed': scenario.seed, **result.to_json()}
 
 
-def write_files(
-    result: Result, scenario: Scenario, options: argparse.Namespace, more: Sequence[Picture] = ()
-) -> list[Path]:
-    """Write the pictures, ``more`` among them, and what else was asked for; returns the files."""
+def _files(result: Result, scenario: Scenario, options: argparse.Namespace, more: Sequence[Picture]) -> Iterator[Path]:
+    """Write the pictures, ``more`` among them, and what else was asked for; gives each file once it is written."""
     from matplotlib.figure import Figure
 
     drawn: list[Picture] = [
@@ -85,21 +111,33 @@ def write_files(
             ('overrun-shares.png', result.plot_overrun_shares, (8, 4)),
             ('expiry.png', result.plot_expiry, (10, 4.5)),
         ]
-    written = []
     for name in PICTURES:
         # One of another run in the same folder would be taken for this one's.
         (options.out / name).unlink(missing_ok=True)
     for name, draw, size in drawn:
         figure = Figure(figsize=size, layout='constrained')
         draw(figure.add_subplot())
-        figure.savefig(options.out / name, dpi=150)
-        written.append(options.out / name)
+        path = options.out / name
+        with named(path):
+            figure.savefig(path, dpi=150)
+        yield path
     if options.csv is not None:
-        with options.csv.open('w', encoding='utf-8', newline='') as file:
+        with named(options.csv), options.csv.open('w', encoding='utf-8', newline='') as file:
             result.history.write_csv(file)
-        written.append(options.csv)
+        yield options.csv
     if options.json not in (None, '-'):
         path = Path(options.json)
-        path.write_text(json.dumps(figures(result, scenario), indent=2) + '\n', encoding='utf-8')
-        written.append(path)
-    return written
+        with named(path):
+            path.write_text(json.dumps(figures(result, scenario), indent=2) + '\n', encoding='utf-8')
+        yield path
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """An error of writing names its file; the system does so only of one that cannot be opened."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise

@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import math
 import random
 import threading
 import time
@@ -21,6 +22,7 @@ from simulations.faults import (
     ServerPause,
     Slow,
 )
+from simulations.live.clients import announced
 from simulations.live.nursery import Life, Nursery
 from simulations.live.plan import NANO, Plan
 from simulations.live.proxy import Proxy
@@ -83,10 +85,13 @@ class Accidents:
         self._down: set[int] = set()
         self._stopped: set[int] = set()
         self._server_down = False
+        self._end: int | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self, epoch: int) -> None:
         """Let them happen from this instant on."""
+        last = self._nursery.last
+        self._end = None if last is None else epoch + self._plan.nanoseconds(last)
         for number, fault in enumerate(self._plan.scenario.faults):
             stream = random.Random(f'{self._plan.scenario.seed} fault {number}')
             self._next(epoch, fault, fault.instants(stream), stream)
@@ -164,12 +169,11 @@ class Accidents:
             case Restart():
                 self._restart(fault, lasting)
             case ServerPause():
-                self._control.client_pause(max(1, round(self._plan.nanoseconds(lasting) / 1e6)), all=True)
-                now = time.monotonic_ns()
-                self.happened.append(Accident(fault.kind, now, now + self._plan.nanoseconds(lasting)))
+                self._pause_server(lasting)
             case FlushScripts():
-                self._control.script_flush()
-                self.happened.append(Accident(fault.kind, time.monotonic_ns(), time.monotonic_ns()))
+                began = time.monotonic_ns()
+                if self._tell_server(self._control.script_flush):
+                    self.happened.append(Accident(fault.kind, began, time.monotonic_ns()))
             case _:
                 self._spoil(fault, whom, lasting)
 
@@ -219,6 +223,30 @@ class Accidents:
             self.happened.append(Accident(Pause.kind, began, time.monotonic_ns(), (worker,)))
 
         self._later(lasting, wake)
+
+    def _pause_server(self, lasting: float) -> None:
+        # Whoever pauses all clients can be heard by none of them before it is over: it must not outlast the run.
+        left = math.inf if self._end is None else self._end - time.monotonic_ns()
+        nanoseconds = min(self._plan.nanoseconds(lasting), left)
+        began = time.monotonic_ns()
+        milliseconds = round(nanoseconds / 1e6)
+        if milliseconds < 1 or not self._tell_server(lambda: self._control.client_pause(milliseconds, all=True)):
+            return
+
+        def over() -> None:
+            self.happened.append(Accident(ServerPause.kind, began, time.monotonic_ns()))
+
+        self._later(self._plan.seconds(round(nanoseconds)), over)
+
+    def _tell_server(self, tell: Callable[[], object]) -> bool:
+        """Tell it something; a server that is gone, or stands still, is told nothing more."""
+        try:
+            tell()
+        except Exception as error:
+            if not announced(error):
+                raise
+            return False
+        return True
 
     def _restart(self, fault: Restart, lasting: float) -> None:
         assert self._server is not None

@@ -9,12 +9,13 @@ import threading
 from pathlib import Path
 
 
-GRANTED, REFUSED, FAILED, LATE, LATENCY, ASKED, PEAK, BUSY_UNTIL, READY, STARTED, BODIES = range(11)
+GRANTED, REFUSED, FAILED, LATE, LATENCY, ASKED, PEAK, BUSY_UNTIL, READY, STARTED, BODIES, SIZE = range(12)
 """The cells of a worker.
 
 Grants, refusals, acquires that failed, jobs that started late, nanoseconds that acquires took, acquires; the most
 bodies that ran in all processes together, as this worker saw it; until when it will be busy at most, an instant in
-nanoseconds; whether it is ready; the jobs that it has begun; and the bodies that run in it, see :meth:`Board.bodies`.
+nanoseconds; whether it is ready; the jobs that it has begun; the bodies that run in it, see :meth:`Board.bodies`; and
+in memory the slots that are taken.
 """
 _CELLS = 16
 _EPOCH = 0

@@ -1,5 +1,6 @@
 """A live run beside the simulation of the same scenario: does the world agree?"""
 
+from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,6 +75,9 @@ class Comparison(NamedTuple):
         if self.agree is not None:
             lines.append(f"the live refusal share is {'' if self.agree else 'not '}in the simulation's interval")
         return '\n'.join(lines)
+
+    def _repr_html_(self) -> str:
+        return f'<pre>{escape(str(self))}</pre>'
 
     def to_json(self) -> dict[str, Any]:
         """The numbers as plain values."""

@@ -95,10 +95,10 @@ def live(
         result = result_of(plan, ran)
     if not compare:
         return result
-    return dataclasses.replace(result, simulated=_simulated(plan, ran.nursery.jobs))
+    return dataclasses.replace(result, simulated=_simulated(plan, ran.nursery.jobs, show is not None))
 
 
-def _simulated(plan: Plan, jobs: int) -> Result:
+def _simulated(plan: Plan, jobs: int, progress: bool) -> Result:
     """The same in virtual time: just the same jobs, or clients for the same time."""
     scenario = plan.scenario.replace(workers=plan.processes)
     workload = scenario.workload()
@@ -106,9 +106,9 @@ def _simulated(plan: Plan, jobs: int) -> Result:
         ends = [end for end in (plan.span, scenario.horizon) if end is not None]
         if workload.clients is not None and ends:
             scenario = scenario.replace(horizon=min(ends))
-        return scenario.replay()
+        return scenario.replay(progress=progress)
     if scenario.trace is None:
-        return scenario.replace(jobs=jobs).replay()
+        return scenario.replace(jobs=jobs).replay(progress=progress)
     return replay(
         Trace(list(itertools.islice(workload, jobs)), workload.name, workload.skipped),
         max_size=scenario.max_size,
@@ -119,4 +119,5 @@ def _simulated(plan: Plan, jobs: int) -> Result:
         network=scenario.network,
         faults=scenario.faults,
         seed=scenario.seed,
+        progress=progress,
     )

@@ -103,7 +103,8 @@ class Lookout:
     def _run(self) -> None:
         while not self._over.wait(INTERVAL):
             try:
-                for key in [self._key] if self._key is not None else self.pools():
+                # A pool without a key has no slots any more, which is to be seen of those that had some.
+                for key in [self._key] if self._key is not None else {*self.pools(), *self._there}:
                     self._look(key)
             except Exception:
                 self.failed += 1
@@ -128,7 +129,7 @@ class Lookout:
         self._compare_clocks(asked, seconds + micros / 1e6, ended)
         self.looks.append(Look(began, ended, key, size))
         self.peak = max(self.peak, size)
-        before, now = self._there.get(key, {}), {}
+        before, now = self._there.pop(key, {}), {}
         for name, score in members:
             token = name.decode()
             before.pop(token, None)
@@ -137,4 +138,5 @@ class Lookout:
             with suppress(IndexError, ValueError):
                 expiry = (there.score - self._ahead) * NANO
                 self.seen.append(Seen(int(token.split('-')[1]), expiry, there.last_seen, ended))
-        self._there[key] = now
+        if now:
+            self._there[key] = now

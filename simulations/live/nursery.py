@@ -3,7 +3,8 @@
 A process of its own, with one thread and everything imported, so that a worker which takes the place of a killed one
 is forked within milliseconds.  It alone waits for its children, so no signal ever goes to a number that has become
 another process's.  It is told by lines on its standard input, ``start 2``, and tells on its standard output what
-happened, a JSON object a line; when its input ends it kills them all and ends.
+happened, a JSON object a line; when its input ends it kills them all and ends, and removes the folder of the run if
+whoever started it was killed.
 """
 
 import gc
@@ -11,6 +12,7 @@ import json
 import os
 import pickle
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,6 +74,7 @@ class _Nursery:
         self._lives = [0] * plan.processes
 
     def run(self) -> None:
+        parent = os.getppid()
         jobs, first, last = self._schedule.jobs, self._schedule.first, self._schedule.last
         # What is there now stays as it is, and children share it.
         gc.freeze()
@@ -90,6 +93,9 @@ class _Nursery:
             self._look()
         for alive in list(self._alive):
             self._kill(alive)
+        if os.getppid() != parent:
+            # It was killed, so nobody else removes its folder.
+            shutil.rmtree(self._plan.folder, ignore_errors=True)
 
     @staticmethod
     def _tell(what: dict[str, object]) -> None:
@@ -258,7 +264,15 @@ class Nursery:
             self._process.stdin.write(f'{what} {worker}\n'.encode())
             self._process.stdin.flush()
         except OSError:
-            raise LiveError(f'the process that starts workers has ended. {self.errors()}'.strip()) from None
+            raise LiveError(self._ended()) from None
+
+    def _ended(self) -> str:
+        return f'the process that starts workers has ended before them. {self.errors()}'.strip()
+
+    def check(self) -> None:
+        """Raise ``LiveError`` if the process has ended."""
+        if self._over:
+            raise LiveError(self._ended())
 
     def living(self) -> list[int]:
         """The numbers of the workers that live."""

@@ -26,6 +26,7 @@ from simulations.live.plan import NANO, Plan
 from simulations.live.promises import back_too_early, back_too_late, oversized, recoveries_of, unannounced
 from simulations.live.result import LiveResult, Measured, Recoveries
 from simulations.live.run import SLACK, SLEW, Run
+from simulations.report import count
 from simulations.stores import without_password
 
 
@@ -65,10 +66,10 @@ def result_of(plan: Plan, run: Run) -> LiveResult:
         violations.append(Violation('bodies', clock.seconds(run.over), words))
     not_released = sum(each.failed_to_release for each in attempts)
     if not_released and not scenario.faults:
-        words = f'{not_released} releases failed, although nothing was to go wrong'
+        words = f'{count(not_released, "release", "releases")} failed, although nothing was to go wrong'
         violations.append(Violation('errors', clock.seconds(run.over), words))
     if leaked and not (scenario.slot_exp is None and figures.crashed):
-        words = f'{leaked} slots are left after all have left and expired'
+        words = f'{count(leaked, "slot", "slots")} left after all have left and expired'
         violations.append(Violation('at rest', clock.seconds(run.over), words))
     # Its network is a real one, which takes as long as it does.
     expectation = scenario.replace(network=None).expect()
@@ -132,6 +133,7 @@ def _measured(
         speed=plan.speed,
         wall=(run.over - run.epoch) / NANO,
         latency_mean=board.total(cells.LATENCY) / NANO / asked if asked else 0.0,
+        jobs=begun,
         late=board.total(cells.LATE),
         missed=0 if expected is None else expected - begun,
         failed=board.total(cells.FAILED),

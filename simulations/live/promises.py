@@ -15,6 +15,7 @@ from simulations.live.lookout import Look, Seen
 from simulations.live.plan import NANO
 from simulations.live.result import Recoveries
 from simulations.live.run import Run
+from simulations.report import count
 
 
 MARGIN = 0.02
@@ -67,7 +68,8 @@ def back_too_early(attempts: Sequence[Attempt], losses: Sequence[Loss], clock: C
     early = sum(not _came_back(seen) for _, seen in _of_the_dead(run))
     under_way = sum(each.left is not None and math.isinf(each.ended) for each in attempts)
     if early > under_way and not losses:
-        words = f'{early} slots of killed holders were gone before they expired; {under_way} releases were under way'
+        slots, releases = count(early, 'slot', 'slots'), count(under_way, 'release', 'releases')
+        words = f'gone before they had expired: {slots} of killed holders; {releases} under way'
         yield Violation('own release', clock.seconds(run.over), words)
 
 

@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -39,6 +38,10 @@ class Recoveries(NamedTuple):
         return f'no look that began {since} an expiry saw the slot'
 
 
+MANY_LATE = 0.05
+"""If more than this share of the jobs start late, the report says that the load was another."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """What was measured besides; seconds on the wall.
@@ -47,7 +50,8 @@ class Measured:
         processes, threads, tasks, speed: as asked for.
         wall: how long the run took, from the first arrival until the last slot was back.
         latency_mean: from the call of an acquire to its return.
-        late: jobs that started late, as all threads or tasks were busy when they were due.
+        jobs: that asked for a slot.
+        late: those that started late, as all threads or tasks of their process were busy when they were due.
         missed: jobs that were due while their worker was dead.
         failed: acquires that ended with an error; such a job leaves.
         not_released: releases that failed, whose slots come back by their expiry.
@@ -72,6 +76,7 @@ class Measured:
     speed: float
     wall: float
     latency_mean: float
+    jobs: int
     late: int
     missed: int
     failed: int
@@ -111,36 +116,49 @@ class Measured:
         table = [
             ('live', f'{processes} with {at_once} each, {pace}'),
             ('acquires', f'{1000 * self.latency_mean:.3g} ms on average'),
-            ('started late', f'{self.late:,} jobs, as all were busy when they were due'),
+            ('started late', self._started_late()),
             (
                 'server asked',
-                f'{self.looks:,} times for its size: {self.sampled_peak:,} at most, {self.sampled_mean:.4g} on average'
-                + (f'; {self.looks_failed:,} times without an answer' if self.looks_failed else ''),
+                f'{count(self.looks, "time", "times")} for its size: {self.sampled_peak:,} at most,'
+                f' {self.sampled_mean:.4g} on average'
+                + (f'; {count(self.looks_failed, "time", "times")} without an answer' if self.looks_failed else ''),
             ),
             ('bodies counted', f'{self.bodies_peak:,} at most at one instant'),
         ]
         if self.killed:
-            held = f'{self.killed_holding:,} of them held {self.killed_holders:,} slots'
+            held = f'{self.killed_holding:,} of them held {count(self.killed_holders, "slot", "slots")}'
             table.append(('killed', f'{count(self.killed, "worker", "workers")}; {held}'))
         if len(self.recoveries.took):
             took = self.recoveries.took
             seen = f'{took.mean():.3g} s after the death on average, {took.max():.3g} s at most'
-            table.append(('back', f'{len(took):,} slots by expiry, seen {seen}; {self.recoveries.words()}'))
+            table.append(
+                ('back', f'{count(len(took), "slot", "slots")} by expiry, seen {seen}; {self.recoveries.words()}')
+            )
         if self.missed:
-            table.append(('missed', f'{self.missed:,} jobs that were due while their worker was dead'))
+            table.append(('missed', f'{count(self.missed, "job", "jobs")} due while their worker was dead'))
         if self.accidents:
             table.append(
                 ('accidents', ', '.join(f'{count:,} {kind}' for kind, count in sorted(self.accidents.items())))
             )
         if self.failed or self.not_released:
-            releases = f'{self.not_released:,} releases, whose slots expire'
-            table.append(('failed', f'{self.failed:,} acquires, whose jobs left; {releases}'))
+            releases = f'{count(self.not_released, "release", "releases")}, whose slots expire'
+            table.append(('failed', f'{count(self.failed, "acquire", "acquires")}, whose jobs left; {releases}'))
         if self.errors:
             table.append(('errors', ', '.join(f'{count:,} {name}' for name, count in sorted(self.errors.items()))))
         table.append(
             ('at the end', 'every slot is back, no key is left' if not self.leaked else f'{self.leaked:,} left')
         )
         return table
+
+    def _started_late(self) -> str:
+        words = f'{count(self.late, "job", "jobs")}, as all of their process were busy when they were due'
+        if 'pause' in self.accidents:
+            words += ', or it stood still'
+        if self.late > MANY_LATE * self.jobs:
+            # Whoever starts when another ends is never refused: the load is not that of the scenario.
+            what = 'threads' if self.tasks is None else 'tasks'
+            words += f': not the workload of the scenario any more; more {what} or processes, or a lower speed, keep up'
+        return words
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -181,8 +199,7 @@ class LiveResult(Result):
         return told
 
     def _repr_html_(self) -> str:
-        beside = '' if self.comparison is None else f'<pre>{escape(str(self.comparison))}</pre>'
-        return super()._repr_html_() + beside
+        return super()._repr_html_() + ('' if self.comparison is None else self.comparison._repr_html_())
 
     def to_json(self) -> dict[str, Any]:
         """The figures as plain values, with the keys of a simulation, and ``live`` and ``comparison``."""

@@ -1,6 +1,7 @@
 """One live run, from its first process to its last slot."""
 
 import dataclasses
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -39,6 +40,7 @@ class Run:
 
     def __init__(self, plan: Plan, show: Show | None, stack: ExitStack) -> None:
         self._show = show
+        self.plan = plan
         self.server: LiveServer | None = None
         self.watch: Lookout | None = None
         self._control: Any = None
@@ -76,16 +78,26 @@ class Run:
             stack.callback(watching.close)
         except Exception as error:
             raise StoreError(f'the store {without_password(plan.store)} does not answer: {error}') from error
-        stack.callback(self._clean_up, plan.prefix)
+        stack.push(self._clean_up)
         key = key_in_store('') if _one_pool(plan.scenario) else None
         self.watch = Lookout(watching, plan.prefix, key, plan.scenario.max_size)
         return address
 
-    def _clean_up(self, prefix: str) -> None:
+    def _clean_up(self, _: object, error: BaseException | None, __: object) -> None:
         """Take the keys of the run off the server: it may be one that others use."""
-        if self.server is None:
-            for name in self._control.scan_iter(f'{prefix}*', 1000):
+        if self.server is not None:
+            return
+        try:
+            for name in self._control.scan_iter(f'{self.plan.prefix}*', 1000):
                 self._control.delete(name)
+        except Exception as why:
+            if not announced(why):
+                raise
+            words = f'keys of this run may be left there, they begin with {self.plan.prefix}'
+            if error is None:
+                raise self._silent(why, words) from why
+            # What went wrong first is what is told.
+            error.add_note(words)
 
     def to_the_end(self) -> None:
         """Let all jobs come and go, and all slots come back."""
@@ -118,7 +130,11 @@ class Run:
         except Exception as error:
             if not announced(error):
                 raise
-            raise StoreError(f'the store {without_password(self.plan.store)} does not answer: {error}') from error
+            raise self._silent(error) from error
+
+    def _silent(self, error: Exception, more: str = '') -> StoreError:
+        told = f'the store {without_password(self.plan.store)} does not answer: {error}'
+        return StoreError(f'{told}; {more}' if more else told)
 
     def _wait_until_ready(self) -> None:
         until = time.monotonic() + PATIENCE
@@ -164,9 +180,10 @@ class Run:
             raise LiveError(f'an accident could not be brought about: {self.accidents.error!r}')
 
     def _check_lives(self) -> None:
+        self.nursery.check()
         for life in list(self.nursery.lives.values()):
             if life.status and life.killed is None:
-                raise LiveError(f'worker {life.worker} ended of itself. {self._errors(life)}'.strip())
+                raise LiveError(f'{_how_it_ended(life)}. {self._errors(life)}'.strip())
 
     def _errors(self, life: Life) -> str:
         path = self.plan.folder / f'{life.name}.stderr'
@@ -209,8 +226,8 @@ class Moments:
         return Moment(
             max(0, now - run.epoch) / NANO,
             None if end is None else (end - run.epoch) / NANO,
-            # In memory nobody else can ask, and bodies are what is known.
-            looks[-1].size if looks else bodies,
+            # In memory nobody else can ask.
+            board.total(cells.SIZE) if run.watch is None else looks[-1].size if looks else None,
             plan.scenario.max_size,
             bodies,
             counts[cells.GRANTED],
@@ -222,6 +239,15 @@ class Moments:
             since[cells.LATENCY] / NANO / since[cells.ASKED] if since[cells.ASKED] else 0.0,
             len(run.nursery.living()),
         )
+
+
+def _how_it_ended(life: Life) -> str:
+    assert life.status is not None
+    if life.status > 0:
+        return f'worker {life.worker} ended of itself, with status {life.status}'
+    name = signal.Signals(-life.status).name
+    why = ' (for want of memory, perhaps: fewer processes, threads or seconds need less)' if name == 'SIGKILL' else ''
+    return f"worker {life.worker} was ended by {name}, which was none of this run's accidents{why}"
 
 
 def _one_pool(scenario: Scenario) -> bool:

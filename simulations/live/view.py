@@ -60,8 +60,10 @@ def lines(moment: Moment) -> list[str]:
     troubles = [
         f'{number:,} {name}' for number, name in ((moment.failed, 'failed'), (moment.late, 'started late')) if number
     ]
-    bodies = '' if moment.bodies is None else f', {moment.bodies:,} bodies running'
+    bodies = '' if moment.bodies is None else f', {count(moment.bodies, "body", "bodies")} running'
     bar = f'[{"#" * filled}{"." * (_BAR - filled)}]'
+    if moment.of is not None and moment.seconds >= moment.of:
+        troubles.append('no more jobs arrive')
     counts = ', '.join([f'{moment.granted:,} granted', f'{moment.refused:,} refused', *troubles])
     rates = f'{moment.grants:,.0f} grants and {moment.refusals:,.0f} refusals a second'
     return [

@@ -21,7 +21,19 @@ from typing import NamedTuple
 from py_cachify import CachifyPoolFullError, MemoryClient, init_cachify, pool
 from py_cachify.protocols import NOT_UNDONE
 from simulations.live import notes
-from simulations.live.board import ASKED, BUSY_UNTIL, FAILED, GRANTED, LATE, LATENCY, READY, REFUSED, STARTED, Board
+from simulations.live.board import (
+    ASKED,
+    BUSY_UNTIL,
+    FAILED,
+    GRANTED,
+    LATE,
+    LATENCY,
+    READY,
+    REFUSED,
+    SIZE,
+    STARTED,
+    Board,
+)
 from simulations.live.clients import announced, async_client, sync_client
 from simulations.live.notes import Notebook
 from simulations.live.plan import NANO, Plan
@@ -134,9 +146,10 @@ class Worker:
 
     def _look(self) -> None:
         while not self._looking.wait(_LOOK):
-            for key, one in list(self._pools.items()):
-                size = one.size()
+            sizes = {key: one.size() for key, one in list(self._pools.items())}
+            for key, size in sizes.items():
                 self._notebook.note(notes.SIZE, time.monotonic_ns(), size, 1, self._notebook.key(key))
+            self._board.put(self._number, SIZE, sum(sizes.values()))
 
     # --- which job comes next
 

@@ -146,6 +146,7 @@ class StepwiseRun:
         self._judgement = judge(self._calls, terms, self._ledger.seen())
         self._judgement.limits.extend(self._limits)
         self._judgement.limits.sort(key=lambda limit: limit.time)
+        bar.set_description('judging')
         self._linearity = linearizable(self._calls, terms)
         found = [*self._violations, *self._ledger.violations, *self._judgement.violations]
         if self._linearity.violation is not None:
