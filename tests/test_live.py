@@ -98,6 +98,7 @@ def test_it_has_the_report_the_history_and_the_figures_of_a_simulation(
     for words in ('time lived', 'simulated', 'started late', 'verdict', 'every slot is back'):
         assert words in str(result)
     assert 'time simulated' not in str(result)
+    assert 'not the workload' not in str(result)
     assert 'time lived' in result._repr_html_()
     assert 'jobs refused' in result._repr_html_()
 
@@ -208,6 +209,7 @@ def test_a_process_with_too_few_threads_says_how_many_jobs_started_late() -> Non
 
     assert result.measured.late > 20
     assert f'{result.measured.late:,} jobs, as all of their process were busy' in str(result)
+    assert 'not the workload of the scenario any more; more threads' in str(result)
 
 
 def test_on_a_server_of_others_only_its_own_keys_are_touched(socket: str, server: 'redis.Redis') -> None:

@@ -1,10 +1,5 @@
 """Accidents of live runs: killed and stopped workers, a server that is gone, a bad network; and pools that break."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -157,29 +152,3 @@ def test_a_broken_library_is_found_out(
     result = lived(seconds=1.0, slot_exp=30.0 if 'own release' in rules else 2.0)
 
     assert rules <= {violation.rule for violation in result.violations}
-
-
-def test_an_interrupted_run_leaves_no_process_behind(tmp_path: Path) -> None:
-    """Workers, the process that starts them and the server end with the command, however that ends."""
-    command = [sys.executable, '-m', 'simulations', 'live', 'slow-downstream', '--out', str(tmp_path)]
-    environment = os.environ | {'TMPDIR': str(tmp_path)}
-    # Not through a shell, which may have its children ignore an interruption.
-    run = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    assert run.stderr is not None
-    assert 'slots' in run.stderr.readline()
-    assert _processes_of(tmp_path)
-    run.send_signal(signal.SIGTERM)
-    run.communicate(timeout=120)
-
-    assert run.returncode == 143
-    until = time.monotonic() + 60
-    while _processes_of(tmp_path):
-        assert time.monotonic() < until, f'still there: {_processes_of(tmp_path)}'
-        time.sleep(0.05)
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith('live-')] == []
-
-
-def _processes_of(folder: Path) -> list[str]:
-    """What was started with a path in this folder, and is still there."""
-    listed = subprocess.run(['ps', '-ewwo', 'pid=,args='], capture_output=True, text=True, check=True, timeout=60)
-    return [line for line in listed.stdout.splitlines() if str(folder / 'live-') in line]

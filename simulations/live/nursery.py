@@ -99,7 +99,9 @@ class _Nursery:
 
     @staticmethod
     def _tell(what: dict[str, object]) -> None:
-        os.write(1, json.dumps(what).encode() + b'\n')
+        # Whoever started it all may have been killed.
+        with suppress(BrokenPipeError):
+            os.write(1, json.dumps(what).encode() + b'\n')
 
     def _start(self, worker: int) -> None:
         if worker in self._alive:

@@ -10,7 +10,7 @@ from typing import Any
 from py_cachify import pooled
 from simulations.live.plan import NANO, Plan
 from simulations.live.schedule import Due, Schedule, clients_of
-from simulations.live.worker import FULL, RELEASE, Asked, Course, Worker, key_in_store
+from simulations.live.worker import FULL, RELEASE, Asked, Course, Heard, Worker, key_in_store
 
 
 class Tasks(Worker):
@@ -69,7 +69,7 @@ class Tasks(Worker):
             self._leave(asked, course)
 
         failed: Exception | None = None
-        heard: list[int] = []
+        heard: list[Heard] = []
         token = RELEASE.set(heard)
         try:
             if job.crash is not None:

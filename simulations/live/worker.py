@@ -72,10 +72,17 @@ class Course:
         self.granted = self.left = self.refused = False
 
 
+class Heard(NamedTuple):
+    """How a release ended, as the log of the library told, and the error that it met."""
+
+    kind: int
+    error: BaseException | None = None
+
+
 FULL = Course()
 """What a refused call of a decorated function results in."""
 
-RELEASE: 'contextvars.ContextVar[list[int] | None]' = contextvars.ContextVar('RELEASE', default=None)
+RELEASE: 'contextvars.ContextVar[list[Heard] | None]' = contextvars.ContextVar('RELEASE', default=None)
 """Where the log of the library says how the release of this thread or task ended."""
 
 
@@ -87,9 +94,11 @@ class _Ears(logging.Handler):
         if heard is None:
             return
         if 'a body ended after' in str(record.msg):
-            heard.append(notes.TOO_LATE)
+            heard.append(Heard(notes.TOO_LATE))
         elif 'a slot could not be given back' in str(record.msg):
-            heard.append(notes.NOT_RELEASED)
+            told = record.args if isinstance(record.args, tuple) else ()
+            error = next((each for each in told if isinstance(each, BaseException)), None)
+            heard.append(Heard(notes.NOT_RELEASED, error))
 
 
 class Worker:
@@ -231,16 +240,18 @@ class Worker:
         course.left = True
         self._notebook.note(notes.LEAVING, time.monotonic_ns(), *asked.names)
 
-    def _ended(self, asked: Asked, course: Course, heard: list[int], error: Exception | None) -> None:
+    def _ended(self, asked: Asked, course: Course, heard: list[Heard], error: Exception | None) -> None:
         """After it all: note how the release ended, or the acquire if there was no body."""
         now = time.monotonic_ns()
-        if error is not None and not isinstance(error, CachifyPoolFullError):
-            known = announced(error)
+        for each in (error, *(told.error for told in heard)):
+            if each is None or isinstance(each, CachifyPoolFullError):
+                continue
+            known = announced(each)
             # What nobody expects is told in full.
-            text = str(error) if known else ''.join(traceback.format_exception(error))
-            self._notebook.error(now, error, known, text)
+            text = str(each) if known else ''.join(traceback.format_exception(each))
+            self._notebook.error(now, each, known, text)
         if course.left:
-            kind = heard[-1] if heard else notes.RELEASED if error is None else notes.NOT_RELEASED
+            kind = heard[-1].kind if heard else notes.RELEASED if error is None else notes.NOT_RELEASED
             self._notebook.note(kind, now, *asked.names)
         elif course.granted:
             self._board.body(self._number, -1)
