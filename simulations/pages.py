@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from copy import deepcopy
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,6 +82,11 @@ nav { display: flex; justify-content: space-between; gap: 1rem; margin: 2rem 0; 
 .anchor-link { display: none; }
 """
 
+_INDEX_STYLE = f"""
+td h2 {{ margin: 0 0 .4rem; font-size: 1.2rem; }}
+td img {{ width: {_THUMBNAIL[0] // 2}px; max-width: none; }}
+"""
+
 _TEMPLATE = """
 {%- extends 'basic/index.html.j2' -%}
 {%- block header -%}
@@ -136,7 +142,7 @@ def build(notebooks: Sequence[Path], folder: Path, *, progress: bool = False) ->
 
 def run(path: Path) -> Page:
     """Run a notebook from top to bottom, in a folder that is thrown away."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         # A kernel warns that it is reached by TCP, which is this machine's own.
@@ -165,7 +171,7 @@ def run(path: Path) -> Page:
 
 def page_html(page: Page, before: Page | None = None, after: Page | None = None) -> str:
     """The page of a notebook that was run, with links to its neighbours."""
-    exporter = HTMLExporter(
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         template_name='basic',
         template_file='page.html.j2',
         extra_loaders=[DictLoader({'page.html.j2': _TEMPLATE})],
@@ -173,17 +179,14 @@ def page_html(page: Page, before: Page | None = None, after: Page | None = None)
         exclude_output_prompt=True,
         exclude_anchor_links=True,
     )
-    notebook = nbformat.from_dict(page.notebook)
+    notebook = deepcopy(page.notebook)
     for cell in notebook.cells:
         if cell.cell_type == 'markdown':
             cell.source = _links_to_pages(_DISPLAYED_FORMULA.sub(_drawn, cell.source))
-    links = ''.join(
-        f'<a href="{name}.html">{escape(text)}</a>'
-        for name, text in (
-            (before.name, f'← {before.title}') if before else ('index', ''),
-            ('index', 'All notebooks'),
-            (after.name, f'{after.title} →') if after else ('index', ''),
-        )
+    links = (
+        (f'<a href="{before.name}.html">← {escape(before.title)}</a>' if before else '<span></span>')
+        + '<a href="index.html">All notebooks</a>'
+        + (f'<a href="{after.name}.html">{escape(after.title)} →</a>' if after else '<span></span>')
     )
     style = _STYLE + _code_style()
     given = {'title': page.title, 'style': style, 'links': f'<nav>{links}</nav>'}
@@ -204,11 +207,10 @@ def index_html(pages: Sequence[Page]) -> str:
         )
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Notebooks</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}'
-        f'td h2 {{ margin: 0 0 .4rem; font-size: 1.2rem; }} td img {{ width: {_THUMBNAIL[0] // 2}px; max-width: none; }}</style></head>'
-        '<body><h1>Notebooks</h1><p>Each argues one idea: a question, a few lines, a picture, what it means, an exercise.'
-        ' These are copies to read; in JupyterLab their controls can be moved.</p>\n'
-        f'<table>{rows}</table></body></html>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<style>{_STYLE}{_INDEX_STYLE}</style></head><body><h1>Notebooks</h1>'
+        '<p>Each argues one idea: a question, a few lines, a picture, what it means, an exercise. These are copies to'
+        f' read; in JupyterLab their controls can be moved.</p>\n<table>{rows}</table></body></html>\n'
     )
 
 
@@ -267,7 +269,9 @@ def _drawn(formula: re.Match[str]) -> str:
 
     picture = io.BytesIO()
     tex = ' '.join(formula[1].split())
-    math_to_image(f'${tex}$', picture, prop=FontProperties(size=18), format='svg')
+    # A formula on a line of its own is drawn large.
+    large = tex.replace(r'\frac', r'\dfrac')
+    math_to_image(f'${large}$', picture, prop=FontProperties(size=18), format='svg')
     return f'<img class="formula" alt="{escape(tex)}" src="{_data(picture.getvalue(), "image/svg+xml")}">'
 
 
