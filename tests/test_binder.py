@@ -66,13 +66,18 @@ class Built(NamedTuple):
         return done.stdout
 
 
-def tracked(folder: Path) -> None:
-    """Copy what git tracks, as it is here now."""
-    names = subprocess.run(['git', 'ls-files', '-z'], cwd=ROOT, capture_output=True, check=True).stdout.decode()
-    for name in filter(None, names.split('\0')):
-        if (ROOT / name).exists():
+def tracked(folder: Path) -> Path:
+    """Copy what git tracks, as it is here now; where git tracks nothing, in a copy of the project, what it would."""
+    with contextlib.suppress(FileNotFoundError):
+        told = subprocess.run(['git', 'ls-files', '-z'], cwd=ROOT, capture_output=True, text=True, check=False)
+        names = [name for name in told.stdout.split('\0') if name and (ROOT / name).exists()]
+        for name in names:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
+        if names:
+            return folder
+    ignored = [line.rstrip('/').rpartition('/')[2] for line in (ROOT / '.gitignore').read_text('utf-8').splitlines()]
+    return Path(shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns('.git', *ignored)))
 
 
 def asked(folder: Path) -> Plan:
@@ -86,7 +91,7 @@ def asked(folder: Path) -> Plan:
         pack.platform = 'linux/amd64'
         return Plan(
             type(pack).__name__,
-            pack.python_version,
+            getattr(pack, 'python_version', 'none'),
             pack.get_packages(),
             pack.get_preassemble_scripts(),
             pack.get_assemble_scripts(),
@@ -123,8 +128,7 @@ def built() -> Iterator[Built]:
     with tempfile.TemporaryDirectory(prefix='binder-') as place:
         folder = Path(place).resolve()
         checkout, environment = folder / 'home', folder / 'environment'
-        tracked(checkout)
-        plan = asked(checkout)
+        plan = asked(tracked(checkout))
         with or_skip(FileNotFoundError):
             run, python = python_without_rights(plan.python)
         # Who lacks the right to read this user's settings for pip still wants the same registry.
@@ -162,9 +166,9 @@ def built() -> Iterator[Built]:
         yield Built(plan, checkout, environment, run, variables, log)
 
 
-def test_it_is_a_plain_python_environment(built: Built) -> None:
+def test_it_is_a_plain_python_environment(tmp_path: Path) -> None:
     """No Docker file, no conda, no packages of the distribution: a Python and one install step, as the user."""
-    plan = built.plan
+    plan = asked(tracked(tmp_path / 'home'))
 
     assert plan.pack == 'PythonBuildPack'
     assert plan.python == '3.11'
