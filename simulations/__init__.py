@@ -52,6 +52,7 @@ from simulations.holding import (
 )
 from simulations.intervals import Interval, mean_interval, ratio_interval
 from simulations.keys import Keys, Zipf, parse_keys
+from simulations.network import Network
 from simulations.refusals import Leave, OnRefusal, Retry
 from simulations.replications import replicate
 from simulations.results import Result
@@ -105,6 +106,7 @@ __all__ = [
     'Lognormal',
     'LossSystem',
     'Mixture',
+    'Network',
     'OnRefusal',
     'Pareto',
     'Periodic',

@@ -86,11 +86,11 @@ def redis_binary() -> str:
 def cluster() -> Iterator[int]:
     """Start three nodes that share the slots of a cluster; gives the port of one, on loopback."""
     with ExitStack() as stack:
-        ports = [_free_port() for _ in range(3)]
+        ports = [free_port() for _ in range(3)]
         nodes = []
         for port in ports:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix='node-'))
-            options = ['--port', str(port), '--cluster-enabled', 'yes', '--cluster-port', str(_free_port())]
+            options = ['--port', str(port), '--cluster-enabled', 'yes', '--cluster-port', str(free_port())]
             stack.enter_context(_running(redis_binary(), folder, *options))
             nodes.append(stack.enter_context(redis.Redis(port=port)))
             _wait_for(nodes[-1])
@@ -139,7 +139,8 @@ def _wait_for(client: 'redis.Redis') -> None:
             time.sleep(0.02)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on loopback on which nobody listens."""
     with sockets.socket() as one:
         one.bind(('127.0.0.1', 0))
         return int(one.getsockname()[1])
