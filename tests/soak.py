@@ -108,6 +108,8 @@ def main() -> int:
     parser.add_argument('names', nargs='+', choices=list(SOAKS))
     parser.add_argument('--out', type=Path, help='a folder for the figures')
     options = parser.parse_args()
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
     status = 0
     for name in options.names:
         soak = SOAKS[name]()
