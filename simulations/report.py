@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from simulations.checks import Violation
 from simulations.figures import Figures
 from simulations.intervals import Interval
-from simulations.judging import Judged, Linearity
 from simulations.refusals import Leave
 from simulations.shares import quantile
 
 
 if TYPE_CHECKING:
+    from simulations.judging import Judged, Linearity
     from simulations.results import Result
 
 
@@ -122,7 +122,7 @@ def _overrun(result: 'Result') -> str:
 
 def _crashed(result: 'Result') -> str:
     figures = result.figures
-    words = f'{figures.crashed:,} holders; {figures.recovered:,} slots came back'
+    words = f'{count(figures.crashed, "holder", "holders")}; {count(figures.recovered, "slot", "slots")} came back'
     words += _came_back(figures) if figures.recovered else ''
     lost = figures.crashed - figures.recovered
     return f'{words}, {lost:,} never will: slots do not expire' if lost and result.slot_exp is None else words
@@ -132,7 +132,7 @@ def _came_back(figures: Figures) -> str:
     return f' {figures.recovery_mean:.4g} s later on average, {figures.recovery_longest:.4g} s at most'
 
 
-def _judged(result: 'Result', judgement: Judged) -> list[tuple[str, str]]:
+def _judged(result: 'Result', judgement: 'Judged') -> list[tuple[str, str]]:
     """What is to be said of a run that was judged by what its clients were told."""
     figures, linearity = result.figures, result.linearity
     table = []
@@ -155,7 +155,7 @@ def _judged(result: 'Result', judgement: Judged) -> list[tuple[str, str]]:
     return table
 
 
-def _linearizable(found: Linearity) -> str:
+def _linearizable(found: 'Linearity') -> str:
     if found.violation is not None:
         return f'no: {found.violation}'
     if found.why_not_all:

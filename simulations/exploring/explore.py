@@ -93,9 +93,10 @@ class Exploration(NamedTuple):
         fault = 'no fault' if not scope.faults else f'at most {scope.faults} of the faults {", ".join(scope.kinds)}'
         how = 'every schedule' if self.exhaustive else f'random schedules, seed {self.seed}'
         states = f'{self.states:,} states, ' if self.exhaustive else ''
+        rounds = f'{scope.rounds:,} {"round" if scope.rounds == 1 else "rounds"}'
         lines = [
             f'{self.subject.name}: {self.subject.idea}',
-            f'  scope       {scope.clients} clients, a pool of {scope.max_size}, {scope.rounds} rounds each, {fault}',
+            f'  scope       {scope.clients} clients, a pool of {scope.max_size}, {rounds} each, {fault}',
             f'  searched    {how}: {self.schedules:,} schedules, {states}{self.steps:,} moves',
             f'  took        {self.seconds:.2f} s',
         ]
