@@ -109,7 +109,7 @@ def _png(figure: Figure) -> bytes:
     """The same pixels as ``savefig()`` makes, which would go through the figure once more for its layout."""
     figure.set_dpi(_DPI)
     figure.set_facecolor('white')
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     png = io.BytesIO()
     # Without transparency, and packed with less pains: a third of the time for a twentieth more bytes.

@@ -56,14 +56,12 @@ async image => {
   return btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(''));
 }
 """
-# No cell waits any more: all were run, or one failed and the rest were not.
-_RUN = """
-() => {
-  const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(each => each.textContent);
-  const status = document.querySelector('.jp-Notebook-ExecutionIndicator').dataset.status;
-  return status === 'idle' && prompts.some(each => /\\d/.test(each)) && !prompts.some(each => each.includes('*'));
-}
+_PROMPTS = """
+() => [document.querySelector('.jp-Notebook-ExecutionIndicator').dataset.status].concat(
+  [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(each => each.textContent).filter(each => each))
 """
+_STALLED = 2.0
+"""In seconds: where a cell failed those after it are not run, and nothing says that they will not be."""
 
 
 def chromium_binary(playwright_own: str) -> str:
@@ -74,7 +72,8 @@ def chromium_binary(playwright_own: str) -> str:
     if Path(playwright_own).exists():
         return playwright_own
     raise FileNotFoundError(
-        'no Chromium is installed: on Debian and Ubuntu, apt-get install chromium; or python -m playwright install chromium'
+        'no Chromium is installed: on Debian and Ubuntu, apt-get install chromium;'
+        ' or python -m playwright install chromium'
     )
 
 
@@ -93,14 +92,16 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def lab(folder: Path) -> Iterator[str]:
-    """Start JupyterLab in ``folder`` as Binder does, with settings of its own; gives its address, with ``{}`` for a path.
+    """Start JupyterLab in ``folder`` as Binder does, with settings of its own.
 
-    Below a base URL and with a token, as there; on loopback only, as nobody else is to use it.  ``reset`` in it: what was
-    open before does not open once more.
+    Below a base URL and with a token, as there; on loopback only, as nobody else is to use it.
+
+    Yields:
+        Its address, with ``{}`` for a path.  ``reset`` in it: what was open before does not open once more.
     """
     with tempfile.TemporaryDirectory(prefix='lab-') as own:
-        places = ('JUPYTER_CONFIG_DIR', 'JUPYTER_DATA_DIR', 'JUPYTER_RUNTIME_DIR', 'IPYTHONDIR')
-        places += ('JUPYTERLAB_SETTINGS_DIR', 'JUPYTERLAB_WORKSPACES_DIR')
+        places = ['JUPYTER_CONFIG_DIR', 'JUPYTER_DATA_DIR', 'JUPYTER_RUNTIME_DIR', 'IPYTHONDIR']
+        places += ['JUPYTERLAB_SETTINGS_DIR', 'JUPYTERLAB_WORKSPACES_DIR']
         environment = {**os.environ, **{name: str(Path(own) / name) for name in places}}
         environment |= {'PYDEVD_DISABLE_FILE_VALIDATION': '1'}
         _ask_nothing(Path(environment['JUPYTERLAB_SETTINGS_DIR']))
@@ -156,14 +157,21 @@ class Notebook:
         page.locator('.jp-StatusBar-Widget').get_by_text('| Idle').wait_for(timeout=60_000)
 
     def run_all(self) -> None:
-        """By the menu; returns when no cell waits any more, and the notebook was saved."""
+        """By the menu; returns when the notebook was saved, all cells run, or one failed and the rest left."""
         self.choose('Run', 'Run All Cells')
-        self.page.wait_for_function(_RUN, timeout=120_000)
-        self.choose('File', 'Save Notebook')
-        until = time.monotonic() + 60
-        while all(cell.get('execution_count') is None for cell in self.saved().cells):
-            assert time.monotonic() < until, 'JupyterLab did not save the notebook'
+        seen: list[str] = []
+        until, since = time.monotonic() + 120, time.monotonic()
+        while True:
+            status, *prompts = now = self.page.evaluate(_PROMPTS)
+            seen, since = (now, time.monotonic()) if now != seen else (seen, since)
+            run = [any(map(str.isdigit, prompt)) for prompt in prompts]
+            waiting = status != 'idle' or any('*' in prompt for prompt in prompts)
+            if not waiting and (all(run) or (any(run) and time.monotonic() > since + _STALLED)):
+                break
+            assert time.monotonic() < until, f'the cells are not done: {now}'
             time.sleep(0.05)
+        self.choose('File', 'Save Notebook')
+        self.page.locator('.lm-TabBar-tab.lm-mod-current:not(.jp-mod-dirty)', has_text=self._path.name).wait_for()
 
     def saved(self) -> Any:
         """The notebook as it is in its file."""
@@ -217,6 +225,10 @@ class Follower:
         label = self._box.page.get_by_text(name, exact=True)
         return self._box.locator('.widget-hslider').filter(has=label).locator('.widget-readout').text_content() or ''
 
+    def is_choice(self, name: str) -> bool:
+        """Whether it is a list to choose from, and no slider."""
+        return bool(self.control(name).evaluate("control => control.tagName === 'SELECT'"))
+
     def png(self) -> bytes:
         """The picture."""
         return base64.b64decode(self.image.evaluate(_BYTES))
@@ -228,7 +240,7 @@ class Follower:
         """
         control, before = self.control(name), self.image.get_attribute('src')
         control.scroll_into_view_if_needed()
-        if control.evaluate('control => control.tagName') == 'SELECT':
+        if self.is_choice(name):
             # Closed, it would leave the key to JupyterLab, which goes to another cell.
             control.click()
             control.page.keyboard.press(key)
@@ -248,23 +260,47 @@ class Follower:
             timeout=1000 * self.patience,
         )
 
+    def drag_to_the_end(self, name: str) -> None:
+        """Move a slider with the mouse to its right end, on the way through what is between."""
+        handle = self.control(name)
+        handle.scroll_into_view_if_needed()
+        place = handle.bounding_box()
+        assert place is not None
+        x, y = place['x'] + place['width'] / 2, place['y'] + place['height'] / 2
+        mouse = self._box.page.mouse
+        mouse.move(x, y)
+        mouse.down()
+        mouse.move(x + 1000, y, steps=20)
+        mouse.up()
+
+    def wait_for(self, png: bytes) -> None:
+        """Until this very picture is shown."""
+        until = time.monotonic() + self.patience
+        while self.png() != png:
+            assert time.monotonic() < until, 'another picture is shown'
+            time.sleep(0.05)
+
 
 def texts(shown: Locator) -> list[tuple[str, float]]:
     """Each text in an output, and the contrast to what lies behind it, from 1 to 21.
 
     The ratio is that of the Web Content Accessibility Guidelines 2.1.
     """
-    return [(words, _contrast(_rgb(ink), _rgb(paper))) for words, ink, paper in shown.evaluate(_TEXTS)]
+    return [(words, _contrast(_rgba(ink), _rgba(paper))) for words, ink, paper in shown.evaluate(_TEXTS)]
 
 
-def _rgb(colour: str) -> list[float]:
-    """The parts of a colour as a browser writes it, ``rgb(0, 114, 178)``."""
-    assert colour.startswith('rgb('), f'what lies behind a half transparent {colour} is not known'
-    return [int(part) / 255 for part in colour.removeprefix('rgb(').removesuffix(')').split(',')]
+def _rgba(colour: str) -> list[float]:
+    """The parts of a colour as a browser writes it, ``rgb(0, 114, 178)``, and how opaque it is."""
+    parts = [float(part) for part in re.findall(r'[0-9.]+', colour)]
+    return [*(part / 255 for part in parts[:3]), *(parts[3:] or [1.0])]
 
 
-def _contrast(one: list[float], other: list[float]) -> float:
-    darker, lighter = sorted((_luminance(one), _luminance(other)))
+def _contrast(ink: list[float], paper: list[float]) -> float:
+    *ink, opaque = ink
+    *paper, all_of_it = paper
+    assert all_of_it == 1, 'what lies behind a half transparent colour is not known'
+    seen = [opaque * one + (1 - opaque) * other for one, other in zip(ink, paper, strict=True)]
+    darker, lighter = sorted((_luminance(seen), _luminance(paper)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
