@@ -351,6 +351,17 @@ def test_running_differs_from_occupancy_without_colour() -> None:
     assert all(bar.get_hatch() for bar in bars(loss(slot_exp=0.5).plot_overrun_shares(axes())))
 
 
+def test_the_legend_of_a_short_run_shows_its_areas(expiring: Result) -> None:
+    """As lines beside words the two would be alike in grey: one area is hatched there, as in the picture."""
+    shown = expiring.plot_occupancy(axes()).get_legend()
+    assert shown is not None
+
+    assert {entry.get_label(): entry.get_hatch() for entry in shown.get_patches()} == {
+        'running (bodies)': '////',
+        'occupancy (live slots)': None,
+    }
+
+
 def test_a_symbol_at_the_edge_is_whole_and_none_is_beyond_it(expiring: Result) -> None:
     """The last release is at the right edge of the axes; what happened outside of the window is not marked."""
     released = {str(line.get_label()): line for line in expiring.plot_slots(axes(), window=(0, 7)).get_lines()}

@@ -268,6 +268,11 @@ def test_the_longest_expiry_that_frees_a_crashed_slot_in_time_is_chosen() -> Non
     assert figures.expired_while_running / figures.granted == found.point.overrun_share <= 0.01
     assert found.shortest < 8
     assert 'slot_exp 8 s is the longest that frees the slot of a crashed holder within 8 s' in str(found)
+    # On an axis of ratios, the numbers to read it by are not powers of ten alone.
+    ax = found.plot()
+    low, high = ax.get_xlim()
+    assert sum(low <= tick <= high for tick in ax.get_xticks()) >= 3
+    assert [text.get_text() for text in ax.texts] == [f'shortest {found.shortest:.3g} s', 'back within 8 s']
     shorter = scenario.replace(slot_exp=found.shortest / 1.02).replay().figures
     assert shorter.expired_while_running / shorter.granted > 0.01
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from simulations.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, RUNNING, RUNNING_BAND
@@ -41,11 +42,12 @@ def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
     # Where it is below the occupancy for the most part, a second area would cover the first.
     fill = RUNNING_BAND if figures.overrun_mean > _MUCH * figures.running_mean else None
     steps = result.timeline.steps()
+    areas: dict[object, Patch] = {}
     if steps is not None:
         elapsed = (steps.times - figures.first) / length
         if apart:
-            _draw_steps(ax, elapsed, steps.running, fill, RUNNING, 'running (bodies)')
-        _draw_steps(ax, elapsed, steps.occupancy, OCCUPANCY_BAND, OCCUPANCY, 'occupancy (live slots)')
+            areas |= _draw_steps(ax, elapsed, steps.running, fill, RUNNING, 'running (bodies)')
+        areas |= _draw_steps(ax, elapsed, steps.occupancy, OCCUPANCY_BAND, OCCUPANCY, 'occupancy (live slots)')
     else:
         envelope = result.timeline.envelope()
         edges = np.minimum(envelope.edges, figures.last)
@@ -65,7 +67,7 @@ def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
         ax.set_xlim(0, 1)
     bands = draw_bands(ax, result.episodes, (figures.first, figures.last), figures.first, length, OVER_AREAS)
     set_title(ax, result, refused(result))
-    legend_below(ax, [*ax.get_legend_handles_labels()[0], *bands])
+    legend_below(ax, [*(areas.get(each.get_label(), each) for each in ax.get_legend_handles_labels()[0]), *bands])
     return ax
 
 
@@ -93,13 +95,19 @@ def _area(ax: Axes, times: Floats, least: Floats | float, most: Floats, fill: st
         )
 
 
-def _draw_steps(ax: Axes, elapsed: Floats, level: NDArray[np.int64], fill: str | None, line: str, label: str) -> None:
+def _draw_steps(
+    ax: Axes, elapsed: Floats, level: NDArray[np.int64], fill: str | None, line: str, label: str
+) -> dict[object, Patch]:
+    """The area, if any, and its edge; returns what a legend is to show of the area: two edges are alike in grey."""
     if fill is not None:
         _area(ax, elapsed, 0.0, level.astype(float), fill, line)
     # Dashes are for where the two lines cross; around a hatched area they would only flicker.
     style: Any = _DASHED if line == RUNNING and fill is None else '-'
     order = 2 if fill else 3
     ax.step(elapsed, level, where='post', color=line, linewidth=1.0, linestyle=style, label=label, zorder=order)
+    if fill is None:
+        return {}
+    return {label: Patch(label=label, facecolor=fill, edgecolor=line, hatch='////' if line == RUNNING else None)}
 
 
 def _draw_band(ax: Axes, edges: Floats, band: Band, fill: str | None, line: str, label: str) -> None:

@@ -84,6 +84,18 @@ def plot_expiry_choice(expiry: 'Expiry', ax: Axes | None = None) -> Axes:
     ax.axhline(expiry.overrun_share, color=RUNNING, linestyle=':', linewidth=1.2)
     ax.axvline(expiry.shortest, color=QUIET, linestyle=':', linewidth=1.2)
     ax.axvline(expiry.recovery, color=LIMIT, linestyle='-.', linewidth=1.2)
+    for life, words in (expiry.shortest, 'shortest'), (expiry.recovery, 'back within'):
+        ax.annotate(
+            f'{words} {life:.3g} s',
+            (life, 0.08),
+            (-2, 0),
+            xycoords=ax.get_xaxis_transform(),
+            textcoords='offset points',
+            rotation=90,
+            ha='right',
+            va='bottom',
+            fontsize=8,
+        )
     answer = (
         f'slot_exp = {expiry.slot_exp:g} s'
         if expiry.slot_exp is not None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from simulations.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, RECOVERY, RUNNING, THEORY
 from simulations.intervals import Interval
@@ -104,6 +104,8 @@ def plot_trade_off(sweep: 'Sweep', ax: Axes | None = None) -> Axes:
         )
     right.set_yscale('log')
     for axis in (ax.xaxis, right.yaxis):
+        # Within a few powers of ten, those alone would be too few numbers to read it by.
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:,g}'))
         axis.set_minor_formatter(NullFormatter())
     right.set_ylabel('seconds from a crash until the slot is back')
