@@ -72,7 +72,7 @@ def _left(seconds: float) -> str:
     if seconds == math.inf:
         return 'no expiry'
     for unit, length in (('days', 86_400), ('h', 3_600), ('min', 60)):
-        if seconds >= 2 * length:
+        if seconds > 2 * length:
             return f'{seconds / length:,.0f} {unit}'
     return f'{seconds:.1f} s' if seconds < 10 else f'{seconds:.0f} s'
 

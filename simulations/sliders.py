@@ -35,6 +35,8 @@ except ModuleNotFoundError as error:
 PAUSE = 0.03
 """In seconds: what is moved within so short a time is drawn once, as it stands at the end."""
 _DPI = 110
+_LAYOUT = {'max_width': '100%', 'max_height': '72vh', 'object_fit': 'contain'}
+"""On a screen the picture fits below its controls: whoever moves one sees all of it."""
 
 
 class Followed(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -51,7 +53,7 @@ class Followed(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         self._waiting: asyncio.TimerHandle | None = None
         self.controls = dict(controls)
         self._first = self._drawn()
-        self.picture = ipywidgets.Image(value=self._first, format='png', layout={'max_width': '100%'})
+        self.picture = ipywidgets.Image(value=self._first, format='png', layout=_LAYOUT)
         self.complaint = ipywidgets.Label()
         row = ipywidgets.Box(list(self.controls.values()), layout={'flex_flow': 'row wrap'})
         super().__init__([row, self.picture, self.complaint])

@@ -87,6 +87,27 @@ def test_every_control_moves_its_picture(opened: Open, name: str, expected: list
             assert follower.png() == begun, f'{control} does not lead back'
 
 
+@pytest.mark.parametrize('size', [(1280, 800), (1920, 1080)], ids=str)
+def test_the_laboratory_fits_the_screen(opened: Open, size: tuple[int, int]) -> None:
+    """Controls and the whole picture, undistorted, on a laptop and on a projector."""
+    notebook = opened('8_laboratory')
+    width, height = size
+    notebook.page.set_viewport_size({'width': width, 'height': height})
+    output = notebook.output('laboratory')
+    output.evaluate('output => output.scrollIntoView()')
+
+    room = notebook.page.locator('.jp-WindowedPanel-outer').bounding_box()
+    controls = output.locator('.widget-vbox').bounding_box()
+    picture = output.locator('img').bounding_box()
+    assert room is not None
+    assert controls is not None
+    assert picture is not None
+    assert (
+        room['y'] - 1 <= controls['y'] < picture['y'] < picture['y'] + picture['height'] <= room['y'] + room['height']
+    )
+    assert output.locator('img').evaluate('image => getComputedStyle(image).objectFit') == 'contain'
+
+
 def test_a_slot_that_outlives_the_job_ends_the_overrun(opened: Open) -> None:
     """Notebook 2, three jobs: with the longest life nothing is hatched any more, and the number beside says 12 s."""
     three = opened('2_slot_expiry').followers()[0]

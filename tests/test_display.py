@@ -39,6 +39,13 @@ def test_it_shows_each_slot_with_its_remaining_time() -> None:
     )
 
 
+def test_a_slot_that_was_just_taken_has_all_of_its_life() -> None:
+    """In the same unit as the life above it: both are 120 seconds."""
+    mine = in_memory()
+    with mine.pool('reports', 2, 120):
+        assert words(mine.pool('reports', 2, 120)).endswith('slot_exp 120 s occupancy 1 of 2 120 s free')
+
+
 def test_what_has_expired_is_not_shown() -> None:
     """At the very instant of its expiry a slot is gone."""
     clock = VirtualClock()

@@ -21,7 +21,13 @@ _HATCHES = ('', '\\\\', '..', 'xx', '||', '--')
 
 
 def draw_bands(
-    ax: Axes, episodes: Sequence[Episode], window: tuple[float, float], origin: float, length: float, zorder: float = 0
+    ax: Axes,
+    episodes: Sequence[Episode],
+    window: tuple[float, float],
+    origin: float,
+    length: float,
+    zorder: float = 0,
+    across: float | None = None,
 ) -> list[Patch | Line2D]:
     """Draw the faults of ``window``, and return what a legend is to name.
 
@@ -32,6 +38,8 @@ def draw_bands(
         origin: the instant at 0 of the axis.
         length: of the unit of the axis, in seconds.
         zorder: what they lie over.
+        across: how far up their names are written, as a share of the height, along the axis of time; upright at the top
+            if not given.
     """
     first, last = window
     seen = [each for each in episodes if each.first <= last and each.last >= first]
@@ -53,12 +61,12 @@ def draw_bands(
         if len(seen) <= NAMED:
             ax.text(
                 begin,
-                0.98,
+                0.98 if across is None else across,
                 f' {each}',
                 transform=ax.get_xaxis_transform(),
-                rotation=90,
-                fontsize=7,
-                va='top',
+                rotation=90 if across is None else 0,
+                fontsize=8,
+                va='top' if across is None else 'center',
                 ha='left',
                 zorder=5,
                 clip_on=True,

@@ -61,7 +61,10 @@ def plot_expiry(result: 'Result', ax: Axes | None = None, job: int | None = None
     ax.vlines([at_expiry, at_end], -0.25, bottom, color=LIMIT, linestyle=':', linewidth=0.8, zorder=0)
     ax.set_ylim(bottom + 0.35, -1.25)
     ax.set_xlim(-0.03 * width, width * (1 + beside / wide))
-    draw_bands(ax, result.episodes, (granted, last), granted, length)
+    # Between the holders and the counts, where nothing else is written.
+    lowest, highest = ax.get_ylim()
+    between = (lowest - len(rows)) / (lowest - highest)
+    draw_bands(ax, result.episodes, (granted, last), granted, length, across=between)
     ax.set_yticks([*range(len(rows)), *ticks], [*rows, *ticks.values()])
     ax.set_ylabel('slots, bodies (below); holders (above)')
     ax.set_xlabel(f'{unit} since job {holders.jobs[close.late]} acquired its slot')

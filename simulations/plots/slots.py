@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 HOLDERS_SHOWN = 30
+_CLOSE = 12
+"""So many rows have room for names in larger letters."""
 _SEEN = 0.01
 """Of the width of a picture: what is shorter is hardly seen."""
 _LATE = 10_000
@@ -53,7 +55,7 @@ def plot_slots(
     within = holders.select(there)
     shown = _sample(within, (first + last) / 2, most, _SEEN * (last - first))
     rows = len(shown.jobs)
-    ax = new_axes((9, 2 + 0.12 * max(4, rows))) if ax is None else ax
+    ax = new_axes((9, 2 + max(0.12 * rows, 0.25 * min(8, rows), 0.5))) if ax is None else ax
     unit, length = time_unit(last - first)
     origin, since = result.figures.first, 'the first arrival'
     if first - origin >= _LATE * (last - first):
@@ -68,7 +70,7 @@ def plot_slots(
     ax.set_ylim(rows + 0.8, -0.8)
     entries += draw_bands(ax, result.episodes, (first, last), origin, length)
     ax.ticklabel_format(axis='x', style='plain', useOffset=False)
-    ax.set_yticks(range(rows), [f'job {job}' for job in shown.jobs.tolist()], fontsize=7)
+    ax.set_yticks(range(rows), [f'job {job}' for job in shown.jobs.tolist()], fontsize=7 if rows > _CLOSE else 9)
     ax.set_xlabel(f'{unit} since {since}')
     ax.set_ylabel('holders')
     which = count(rows, 'holder', 'holders')
@@ -126,8 +128,11 @@ def _mark(
     ax: Axes, places: Floats, rows: NDArray[np.int64], label: str, marker: str, face: str = LIMIT
 ) -> list[Line2D]:
     """Symbols, which are whole also at the edge of the axes."""
+    # Without a place they would lie in the corner of the figure, unclipped, and a layout would leave room for them.
+    if not len(places):
+        return []
     edge = RUNNING if face == RUNNING else LIMIT
-    lines = ax.plot(
+    return ax.plot(
         places,
         rows,
         linestyle='',
@@ -139,7 +144,6 @@ def _mark(
         clip_on=False,
         zorder=4,
     )
-    return lines if len(places) else []
 
 
 def _refusal(result: 'Result') -> tuple[str, str, str]:
