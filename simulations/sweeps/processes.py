@@ -21,7 +21,15 @@ def processes(workers: int | None = None) -> ProcessPoolExecutor:
     if workers is not None:
         whole_number('workers', workers, 1)
     # Not forked: a copy of a process with threads may never get on.
-    return ProcessPoolExecutor(workers, mp_context=get_context('spawn'), initializer=_begin)
+    executor = ProcessPoolExecutor(workers, mp_context=get_context('spawn'), initializer=_begin)
+    # The first task starts all of them: held back meanwhile, an interruption does not meet one that still begins.
+    if hasattr(signal, 'pthread_sigmask'):
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            executor.submit(os.getpid)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return executor
 
 
 def _begin() -> None:
