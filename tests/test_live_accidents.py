@@ -140,8 +140,14 @@ pkgutil.get_data = broken
         (b'taken >= tonumber(ARGV[2])', b'taken >= tonumber(ARGV[2]) + 1', {'grants', 'occupancy', 'bodies'}),
         (b"redis.call('ZREM', KEYS[1], ARGV[1])", b'', {'honest refusal'}),
         (b'return tonumber(expiry) > now and 1 or 0', b'return 0', {'own release'}),
+        (b"redis.call('PEXPIREAT', KEYS[1], math.ceil(expiry * 1000))", b"redis.call('PERSIST', KEYS[1])", {'at rest'}),
     ],
-    ids=['one too many', 'a release that leaks', 'a release that lies'],
+    ids=[
+        'one too many',
+        'a release that leaks',
+        'a release that lies',
+        'a key that stays',
+    ],
 )
 def test_a_broken_library_is_found_out(
     old: bytes, new: bytes, rules: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -174,6 +174,42 @@ def test_a_script_that_fails_is_a_broken_promise(old: bytes, tmp_path: Path) -> 
     assert ' more\n' in report.partition('verdict')[2].partition('\n')[2]
 
 
+@pytest.mark.parametrize(
+    ('new', 'words'),
+    [
+        (b"return redis.call('NOSUCH')", 'the store answered a look with an error: '),
+        (b'return 0', 'the store counted 0 slots of the pool '),
+    ],
+    ids=['fails', 'lies low'],
+)
+def test_a_size_that_is_wrong_is_a_broken_promise(new: bytes, words: str, tmp_path: Path) -> None:
+    """It is compared with the leases that surely lasted, and an error is no answer."""
+    size = b"return redis.call('ZCARD', KEYS[1])"
+    (tmp_path / 'sitecustomize.py').write_text(BREAK.format(old=size, new=new))
+    jobs = ['--rate', '100', '--holding', 'const:0.2', '--jobs', '60', '--max-size', '3', '--slot-exp', '5']
+    with Command(tmp_path, *jobs, '--processes', '2', python_path=tmp_path) as command:
+        status, report, errors = command.end()
+
+    assert status == 1, errors
+    assert 'VIOLATED: ' in report
+    assert words in report
+
+
+def test_a_server_that_stands_still_breaks_no_promise(tmp_path: Path) -> None:
+    """Acquires and releases that are not answered in time are told, and are announced."""
+    with or_skip(FileNotFoundError), accident_prone_server() as server:
+        words = ['--rate', '60', '--holding', 'const:0.2', '--jobs', '120', '--max-size', '3', '--slot-exp', '4']
+        with Command(tmp_path, *words, '--processes', '2', '--store', f'unix://{server.socket}') as command:
+            command.wait_until_it_runs()
+            server.signal(signal.SIGSTOP)
+            time.sleep(7)
+            server.signal(signal.SIGCONT)
+            status, report, errors = command.end()
+
+    assert status == 0, report + errors
+    assert 'TimeoutError' in report
+
+
 def test_a_pause_of_the_server_ends_with_the_run() -> None:
     """However long it was to last: nobody could end it earlier."""
     scenario = Scenario(

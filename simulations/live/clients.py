@@ -64,6 +64,13 @@ def announced(error: BaseException) -> bool:
     return isinstance(error, NotConnectedError | TimedOutError | OSError)
 
 
+def refused(error: BaseException) -> bool:
+    """Whether it is an answer of the server: that it will not, or cannot, do what it was asked."""
+    from redis.exceptions import ResponseError
+
+    return isinstance(error, ResponseError)
+
+
 def _pause(plan: Plan) -> float:
     network = plan.scenario.network
     return 0.0 if network is None else network.pause / plan.speed

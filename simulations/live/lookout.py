@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from py_cachify import init_cachify
+from simulations.live.clients import announced
 from simulations.live.plan import NANO
 
 
@@ -19,6 +20,7 @@ INTERVAL = 0.005
 _PAUSE_AFTER_ERROR = 0.05
 _FORGET = 1.0002
 _COMPARED = 30
+_FOR_EVER = -1
 
 
 class Look(NamedTuple):
@@ -63,7 +65,9 @@ class Lookout:
     Attributes:
         looks: all of them.
         seen: slots that came and went.
-        failed: looks that the server did not answer.
+        failed: looks that the server did not answer, or with an error.
+        errors: when it answered with which error.
+        for_ever: keys that had no end of their own, and when this was seen first; right only of slots for ever.
         peak: the largest occupancy.
     """
 
@@ -77,6 +81,8 @@ class Lookout:
         self.looks: list[Look] = []
         self.seen: list[Seen] = []
         self.failed = 0
+        self.errors: list[tuple[int, Exception]] = []
+        self.for_ever: dict[str, int] = {}
         self.peak = 0
 
     def start(self) -> None:
@@ -106,8 +112,10 @@ class Lookout:
                 # A pool without a key has no slots any more, which is to be seen of those that had some.
                 for key in [self._key] if self._key is not None else {*self.pools(), *self._there}:
                     self._look(key)
-            except Exception:
+            except Exception as error:
                 self.failed += 1
+                if not announced(error):
+                    self.errors.append((time.monotonic_ns(), error))
                 self._over.wait(_PAUSE_AFTER_ERROR)
 
     def _compare_clocks(self, asked: int, told: float, ended: int) -> None:
@@ -124,11 +132,14 @@ class Lookout:
         pipeline = self._client.pipeline(transaction=False)
         pipeline.time()
         pipeline.zrange(self._prefix + key, 0, -1, withscores=True)
-        (seconds, micros), members = pipeline.execute()
+        pipeline.ttl(self._prefix + key)
+        (seconds, micros), members, end = pipeline.execute()
         ended = time.monotonic_ns()
         self._compare_clocks(asked, seconds + micros / 1e6, ended)
         self.looks.append(Look(began, ended, key, size))
         self.peak = max(self.peak, size)
+        if end == _FOR_EVER:
+            self.for_ever.setdefault(key, ended)
         before, now = self._there.pop(key, {}), {}
         for name, score in members:
             token = name.decode()

@@ -23,7 +23,15 @@ from simulations.live.attempts import (
 from simulations.live.events import course_of
 from simulations.live.lookout import Look
 from simulations.live.plan import NANO, Plan
-from simulations.live.promises import back_too_early, back_too_late, oversized, recoveries_of, unannounced
+from simulations.live.promises import (
+    back_too_early,
+    back_too_late,
+    of_the_lookout,
+    oversized,
+    recoveries_of,
+    unannounced,
+    undersized,
+)
 from simulations.live.result import LiveResult, Measured, Recoveries
 from simulations.live.run import SLACK, SLEW, Run
 from simulations.report import count
@@ -58,16 +66,14 @@ def result_of(plan: Plan, run: Run) -> LiveResult:
     judgement = judge(calls, Terms(scenario.max_size, scenario.slot_exp, losses=losses, margin=margin))
     recoveries = recoveries_of(run)
     violations = [*judgement.violations, *oversized(looks, clock), *unannounced(errors, clock)]
+    if run.watch is not None:
+        violations += [*of_the_lookout(run.watch, clock), *undersized(looks, attempts, losses, margin, clock)]
     violations += [*back_too_late(recoveries, clock, run), *back_too_early(attempts, losses, clock, run)]
     figures = course.watch.figures(scenario.max_size, course.recoveries)
     bodies = max(run.board.get(worker, cells.PEAK) for worker in range(plan.processes))
     if bodies > scenario.max_size and figures.pools == 1 and not losses and not figures.expired_while_running:
         words = f'{bodies} bodies ran at one instant, where {scenario.max_size} may, and none had outlived its slot'
         violations.append(Violation('bodies', clock.seconds(run.over), words))
-    not_released = sum(each.failed_to_release for each in attempts)
-    if not_released and not scenario.faults:
-        words = f'{count(not_released, "release", "releases")} failed, although nothing was to go wrong'
-        violations.append(Violation('errors', clock.seconds(run.over), words))
     if leaked and not (scenario.slot_exp is None and figures.crashed):
         words = f'{count(leaked, "slot", "slots")} left after all have left and expired'
         violations.append(Violation('at rest', clock.seconds(run.over), words))

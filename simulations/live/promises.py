@@ -6,15 +6,16 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from simulations.checks import Violation
-from simulations.judging import Loss
+from simulations.judging import GRANTED, Loss
 from simulations.live.attempts import (
     Attempt,
     Clock,
 )
-from simulations.live.lookout import Look, Seen
+from simulations.live.lookout import Look, Lookout, Seen
 from simulations.live.plan import NANO
 from simulations.live.result import Recoveries
 from simulations.live.run import Run
+from simulations.live.worker import key_in_store
 from simulations.report import count
 
 
@@ -29,6 +30,43 @@ def oversized(looks: Sequence[Look], clock: Clock) -> Iterator[Violation]:
         if look.size > most:
             words = f'the store counted {look.size} slots of the pool {look.key!r}, where {most} may be'
             yield Violation('occupancy', clock.seconds(look.ended), words)
+
+
+def undersized(
+    looks: Sequence[Look], attempts: Sequence[Attempt], losses: Sequence[Loss], margin: float, clock: Clock
+) -> Iterator[Violation]:
+    """Looks that saw fewer slots than leases which surely lasted from before them until after them.
+
+    Of a lease that is sure from its grant's return to the call of its release, or its earliest expiry: as many began
+    before the look as did, less those that ended before it was over.
+    """
+    if losses:
+        return
+    life = math.inf if clock.plan.scenario.slot_exp is None else clock.plan.scenario.slot_exp - margin
+    leases: dict[str, list[tuple[float, float]]] = {}
+    for each in attempts:
+        if each.answer == GRANTED:
+            end = min(math.inf if each.left is None else each.left, each.called + life)
+            leases.setdefault(key_in_store(each.key), []).append((each.returned, end))
+    sorted_leases = {key: [np.sort(column) for column in np.array(found).T] for key, found in leases.items()}
+    for look in looks:
+        if look.key in sorted_leases:
+            begun, ended = sorted_leases[look.key]
+            over = np.searchsorted(ended, clock.seconds(look.ended), side='right')
+            sure = np.searchsorted(begun, clock.seconds(look.began)) - over
+            if look.size < sure:
+                words = f'the store counted {look.size} slots of the pool {look.key!r}, where {sure} surely were taken'
+                yield Violation('size', clock.seconds(look.ended), words)
+
+
+def of_the_lookout(watch: Lookout, clock: Clock) -> Iterator[Violation]:
+    """What the looks met that must not be: a size that is an error, and keys that would stay for ever."""
+    for instant, error in watch.errors:
+        yield Violation('errors', clock.seconds(instant), f'the store answered a look with an error: {error}')
+    if clock.plan.slot_exp is not None:
+        for key, instant in watch.for_ever.items():
+            words = f'the pool {key!r} would stay in the store for ever, though its slots expire'
+            yield Violation('at rest', clock.seconds(instant), words)
 
 
 def unannounced(errors: Sequence[tuple[int, str, str, bool]], clock: Clock) -> Iterator[Violation]:

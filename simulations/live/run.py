@@ -12,7 +12,7 @@ from simulations.faults import Restart
 from simulations.live import board as cells
 from simulations.live.accidents import Accidents
 from simulations.live.board import Board, make_board
-from simulations.live.clients import announced, control_client
+from simulations.live.clients import announced, control_client, refused
 from simulations.live.lookout import Lookout
 from simulations.live.nursery import PATIENCE, Life, Nursery
 from simulations.live.plan import NANO, LiveError, Plan, needs_proxy
@@ -128,9 +128,12 @@ class Run:
         try:
             yield
         except Exception as error:
-            if not announced(error):
-                raise
-            raise self._silent(error) from error
+            if announced(error):
+                raise self._silent(error) from error
+            if refused(error):
+                told = f'the store {without_password(self.plan.store)} refuses what a live run asks: {error}'
+                raise StoreError(told) from error
+            raise
 
     def _silent(self, error: Exception, more: str = '') -> StoreError:
         told = f'the store {without_password(self.plan.store)} does not answer: {error}'
