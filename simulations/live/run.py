@@ -91,7 +91,7 @@ class Run:
             for name in self._control.scan_iter(f'{self.plan.prefix}*', 1000):
                 self._control.delete(name)
         except Exception as why:
-            if not announced(why):
+            if not (announced(why) or refused(why)):
                 raise
             words = f'keys of this run may be left there, they begin with {self.plan.prefix}'
             if error is None:
