@@ -151,6 +151,8 @@ class Measured:
         return table
 
     def _started_late(self) -> str:
+        if not self.late:
+            return 'no job'
         words = f'{count(self.late, "job", "jobs")}, as all of their process were busy when they were due'
         if 'pause' in self.accidents:
             words += ', or it stood still'
