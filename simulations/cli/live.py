@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,18 +67,20 @@ def _do(options: argparse.Namespace) -> int:
     own = {name: getattr(options, name) for name in _OWN if hasattr(options, name)}
     result = live(scenario, **own, store=options.store, show=TerminalView())
     again = ['pool-sim', 'live', *said, *words(own), *run_words(options, scenario)]
-    more = [*map(str, result.violations[1:MOST_TOLD]), f'repeat it with: {shlex.join(again)}']
-    if len(result.violations) > MOST_TOLD:
-        more.insert(MOST_TOLD - 1, f'and {len(result.violations) - MOST_TOLD:,} more')
+    # The first is in the verdict.
+    more = [str(violation) for violation in result.violations[1:MOST_TOLD]]
+    if untold := len(result.violations[MOST_TOLD:]):
+        more.append(f'and {untold:,} more')
+    more.append(f'repeat it with: {shlex.join(again)}')
+    return write_and_show(result, scenario, options, more, _pictures(result), _calls(result, options.calls))
 
-    def write() -> list[Path]:
-        if options.calls is None:
-            return []
-        with named(options.calls):
-            write_calls(result.calls, options.calls)
-        return [options.calls]
 
-    return write_and_show(result, scenario, options, more, _pictures(result), write)
+def _calls(result: LiveResult, path: Path | None) -> Iterator[Path]:
+    """Write the calls, if that was asked for; gives the file once it is written."""
+    if path is not None:
+        with named(path):
+            write_calls(result.calls, path)
+        yield path
 
 
 def _pictures(result: LiveResult) -> list[Picture]:

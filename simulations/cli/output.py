@@ -5,7 +5,7 @@ import itertools
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,9 +49,11 @@ def write_and_show(
     options: argparse.Namespace,
     more: Sequence[str],
     pictures: Sequence['Picture'] = (),
-    write: Callable[[], list[Path]] = list,
+    files: Iterable[Path] = (),
 ) -> int:
-    """Write the files, ``pictures`` and those of ``write`` among them, and show the report with these lines below it.
+    """Write the files, ``pictures`` among them, and show the report with these lines below it.
+
+    ``files`` are others, which are written as they are gone through.
 
     The report is shown also if a file cannot be written, which is told after it: a run may have taken long.  Returns
     the exit status.
@@ -61,7 +63,7 @@ def write_and_show(
     written: list[Path] = []
     failed = None
     try:
-        for path in itertools.chain(_files(result, scenario, options, pictures), write()):
+        for path in itertools.chain(_files(result, scenario, options, pictures), files):
             written.append(path)
     except OSError as error:
         failed = error

@@ -7,10 +7,7 @@ import numpy as np
 
 from simulations.checks import Violation
 from simulations.judging import GRANTED, Loss
-from simulations.live.attempts import (
-    Attempt,
-    Clock,
-)
+from simulations.live.attempts import Attempt, Clock
 from simulations.live.lookout import Look, Lookout, Seen
 from simulations.live.plan import NANO
 from simulations.live.result import Recoveries
@@ -37,8 +34,8 @@ def undersized(
 ) -> Iterator[Violation]:
     """Looks that saw fewer slots than leases which surely lasted from before them until after them.
 
-    Of a lease that is sure from its grant's return to the call of its release, or its earliest expiry: as many began
-    before the look as did, less those that ended before it was over.
+    A lease surely lasts from the return of its grant to the call of its release, or its earliest expiry.  At least so
+    many lasted all through a look as had begun before it, less all that had ended when it was over.
     """
     if losses:
         return

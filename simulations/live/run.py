@@ -91,13 +91,14 @@ class Run:
             for name in self._control.scan_iter(f'{self.plan.prefix}*', 1000):
                 self._control.delete(name)
         except Exception as why:
-            if not (announced(why) or refused(why)):
+            told = self._of_the_store(why)
+            if told is None:
                 raise
-            words = f'keys of this run may be left there, they begin with {self.plan.prefix}'
-            if error is None:
-                raise self._silent(why, words) from why
             # What went wrong first is what is told.
-            error.add_note(words)
+            failed = told if error is None else error
+            failed.add_note(f'keys of this run may be left there, they begin with {self.plan.prefix}')
+            if error is None:
+                raise told from why
 
     def to_the_end(self) -> None:
         """Let all jobs come and go, and all slots come back."""
@@ -128,16 +129,17 @@ class Run:
         try:
             yield
         except Exception as error:
-            if announced(error):
-                raise self._silent(error) from error
-            if refused(error):
-                told = f'the store {without_password(self.plan.store)} refuses what a live run asks: {error}'
-                raise StoreError(told) from error
-            raise
+            told = self._of_the_store(error)
+            if told is None:
+                raise
+            raise told from error
 
-    def _silent(self, error: Exception, more: str = '') -> StoreError:
-        told = f'the store {without_password(self.plan.store)} does not answer: {error}'
-        return StoreError(f'{told}; {more}' if more else told)
+    def _of_the_store(self, error: Exception) -> StoreError | None:
+        """What is told of an error that is the store's; ``None`` of any other."""
+        store = without_password(self.plan.store)
+        if announced(error):
+            return StoreError(f'the store {store} does not answer: {error}')
+        return StoreError(f'the store {store} refuses what a live run asks: {error}') if refused(error) else None
 
     def _wait_until_ready(self) -> None:
         until = time.monotonic() + PATIENCE
