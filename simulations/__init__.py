@@ -34,7 +34,7 @@ from simulations.arrivals import (
 )
 from simulations.batches import BatchMeans, batch_means
 from simulations.bundled import bundled_trace
-from simulations.checks import InvariantError, Violation
+from simulations.checks import Violation
 from simulations.engine import replay
 from simulations.expectation import Expectation, expect
 from simulations.figures import Figures
@@ -78,6 +78,7 @@ from simulations.theory import (
     retrials,
 )
 from simulations.traces import TraceError, read_azure, read_swf, read_table, read_trace, recognise, select_jobs
+from simulations.violated import InvariantError
 from simulations.warmup import Warmup, mser5
 from simulations.workloads import Job, Poisson, Synthetic, Trace, Turn, Workload
 

@@ -13,7 +13,7 @@ At the very instant of its expiry a slot is gone.
 
 import math
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from simulations.history import (
     CRASHED,
@@ -28,9 +28,6 @@ from simulations.history import (
 )
 from simulations.recorder import Recorder
 
-
-if TYPE_CHECKING:
-    from simulations.results import Result
 
 EVENTS_SHOWN = 12
 FEW_EXPIRIES = 10_000
@@ -48,16 +45,13 @@ class Violation(NamedTuple):
         return f'{self.rule} violated at {self.time:g} s: {self.detail}'
 
 
-class InvariantError(Exception):
-    """A run was stopped because a promise was broken.
+class BrokenPromise(Exception):  # noqa: N818 - the error that users see is InvariantError
+    """A promise of the pool was broken.
 
     Attributes:
         violation: which promise, when, and how.
         events: the last events before it.
-        result: the run as far as it came.
     """
-
-    result: 'Result'
 
     def __init__(self, violation: Violation, events: list[Event]) -> None:
         super().__init__(violation, events)
@@ -204,4 +198,4 @@ class Model:
 
     def _object(self, rule: str, now: float, detail: str, pool: _Pool) -> None:
         where = f' (max_size {self._max_size}' + (f', pool {pool.key!r})' if pool.key else ')')
-        raise InvariantError(Violation(rule, now, detail + where), self._recorder.last_events(EVENTS_SHOWN))
+        raise BrokenPromise(Violation(rule, now, detail + where), self._recorder.last_events(EVENTS_SHOWN))

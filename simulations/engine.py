@@ -18,7 +18,7 @@ from py_cachify.arguments import check_expiration, check_max_size
 from py_cachify.drivers import run
 from py_cachify.protocols import Lease
 from simulations.arguments import probability
-from simulations.checks import InvariantError, Model
+from simulations.checks import BrokenPromise, Model
 from simulations.crashes import Crashes
 from simulations.events import At, moves_on
 from simulations.expectation import WITHOUT_FAULTS, expect
@@ -30,6 +30,7 @@ from simulations.refusals import Leave, Retry
 from simulations.results import Result
 from simulations.stepwise import StepwiseRun, check_setting
 from simulations.stores import Store, open_store
+from simulations.violated import InvariantError
 from simulations.watch import Ran, Watch
 from simulations.workloads import Workload
 
@@ -93,7 +94,7 @@ class _Run:
         try:
             with self._store.errors():
                 self.to_the_end(bar)
-        except InvariantError as error:
+        except BrokenPromise as error:
             violations, events = [error.violation], error.events
         return Ran(self.watch, self.model.recoveries, violations, events)
 
@@ -299,7 +300,5 @@ def replay(
         **this.of_result(),
     )
     if result.violations:
-        error = InvariantError(result.violations[0], ran.events)
-        error.result = result
-        raise error
+        raise InvariantError(result.violations[0], ran.events, result)
     return result

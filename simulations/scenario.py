@@ -12,7 +12,6 @@ from typing import Any, Self
 from py_cachify.arguments import check_encodable, check_expiration, check_max_size
 from simulations.arguments import positive, probability, whole_number
 from simulations.arrivals import Arrivals, Clients, as_arrivals
-from simulations.checks import InvariantError
 from simulations.engine import replay
 from simulations.expectation import WITHOUT_FAULTS, Expectation, expect
 from simulations.faults import Fault
@@ -30,6 +29,7 @@ from simulations.stores import Store, open_store
 from simulations.traces import read_trace
 from simulations.traces.read import KINDS
 from simulations.traces.times import instant_seconds
+from simulations.violated import InvariantError
 from simulations.workloads import Synthetic, Trace, Workload
 
 
@@ -270,8 +270,7 @@ class Scenario:
                 progress=progress,
             )
         except InvariantError as error:
-            error.result = self._named(error.result)
-            raise
+            raise error.with_result(self._named(error.result)) from None
         return self._named(result)
 
     def _named(self, result: Result) -> Result:

@@ -3,9 +3,10 @@
 import itertools
 from collections.abc import Callable
 
-from simulations.checks import EVENTS_SHOWN, InvariantError, Violation
+from simulations.checks import EVENTS_SHOWN, Violation
 from simulations.history import Event, History
 from simulations.results import Result
+from simulations.violated import InvariantError
 
 
 def replay_twice(replay: Callable[[], Result]) -> Result:
@@ -26,13 +27,9 @@ def replay_twice(replay: Callable[[], Result]) -> Result:
     theirs, ours = _event(other.history, place), _event(one.history, place)
     when = next(event.time for event in (ours, theirs) if event is not None)
     words = f'event {place} is {_words(ours)} in the first run and {_words(theirs)} in the second, with the same seed'
-    error = InvariantError(
-        Violation('determinism', when, words),
-        [one.history[before] for before in range(max(0, place - EVENTS_SHOWN), place)],
-    )
-    one.violations.append(error.violation)
-    error.result = one
-    raise error
+    violation = Violation('determinism', when, words)
+    one.violations.append(violation)
+    raise InvariantError(violation, [one.history[before] for before in range(max(0, place - EVENTS_SHOWN), place)], one)
 
 
 def first_difference(one: History, other: History) -> int | None:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from py_cachify import MemoryClient
 from simulations import Exponential, Retry, Scenario, parse_vary, sweep
-from simulations.checks import InvariantError
 from simulations.intervals import Interval
 from simulations.replications import seeds
 from simulations.student import student_t
@@ -23,6 +22,7 @@ from simulations.sweeps.points import MOST_POINTS
 from simulations.sweeps.processes import processes
 from simulations.sweeps.run import at
 from simulations.theory import loss_system
+from simulations.violated import InvariantError
 
 
 BUSY = Scenario(

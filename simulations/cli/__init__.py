@@ -13,11 +13,11 @@ from concurrent.futures import BrokenExecutor
 from contextlib import suppress
 from importlib.metadata import version
 
-from simulations.checks import InvariantError
 from simulations.cli import explore, live, replay, run, scenarios, size, sweep, theory
 from simulations.cli.options import BROKEN, CUT_OFF, IMPOSSIBLE, INTERRUPTED, Parser
 from simulations.live import LiveError
 from simulations.stores import StoreError
+from simulations.violated import InvariantError
 
 
 COMMANDS = (replay, run, live, scenarios, sweep, size, explore, theory)

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulations.checks import InvariantError
 from simulations.cli.options import BROKEN, IMPOSSIBLE, KEPT, check_writable
 from simulations.results import Result
 from simulations.scenario import Scenario
 from simulations.twice import replay_twice
+from simulations.violated import InvariantError
 
 
 if TYPE_CHECKING:
