@@ -22,24 +22,7 @@ if missing := [
         name=missing[0],
     )
 
-from simulations.arrivals import (
-    Arrivals,
-    Bursty,
-    Clients,
-    Periodic,
-    PoissonArrivals,
-    Recorded,
-    Varying,
-    parse_arrivals,
-)
-from simulations.batches import BatchMeans, batch_means
-from simulations.bundled import bundled_trace
-from simulations.checks import Violation
-from simulations.engine import replay
-from simulations.expectation import Expectation, expect
-from simulations.figures import Figures
-from simulations.history import Event, History
-from simulations.holding import (
+from simulations.distributions import (
     Constant,
     Empirical,
     Exponential,
@@ -50,17 +33,23 @@ from simulations.holding import (
     Uniform,
     parse_holding,
 )
-from simulations.intervals import Interval, mean_interval, ratio_interval
-from simulations.keys import Keys, Zipf, parse_keys
-from simulations.network import Network
-from simulations.refusals import Leave, OnRefusal, Retry
-from simulations.replications import replicate
-from simulations.results import Result
-from simulations.scenario import Scenario
+from simulations.engine.replay import replay
+from simulations.engine.replications import replicate
+from simulations.faults.network import Network
+from simulations.history.events import Event
+from simulations.history.history import History
+from simulations.judging.violation import Violation
+from simulations.measuring.figures import Figures
+from simulations.results.result import Result
+from simulations.results.violated import InvariantError
+from simulations.scenarios.scenario import Scenario
 from simulations.sizing import Expiry, Sizing, choose_expiry, size_pool
-from simulations.stopping import Judgement, StoppingRule
-from simulations.stores import Store, StoreError, open_store
-from simulations.student import student_t
+from simulations.statistics.batches import BatchMeans, batch_means
+from simulations.statistics.intervals import Interval, mean_interval, ratio_interval
+from simulations.statistics.stopping import Judgement, StoppingRule
+from simulations.statistics.student_t import student_t
+from simulations.statistics.warmup import Warmup, mser5
+from simulations.stores.store import Store, StoreError, open_store
 from simulations.sweeps import Sweep, parse_vary, sweep
 from simulations.theory import (
     Engset,
@@ -77,10 +66,25 @@ from simulations.theory import (
     occupancy_distribution,
     retrials,
 )
+from simulations.theory.expectation import Expectation, expect
 from simulations.traces import TraceError, read_azure, read_swf, read_table, read_trace, recognise, select_jobs
-from simulations.violated import InvariantError
-from simulations.warmup import Warmup, mser5
-from simulations.workloads import Job, Poisson, Synthetic, Trace, Turn, Workload
+from simulations.traces.bundled import bundled_trace
+from simulations.traces.job import Job, Turn
+from simulations.traces.trace import Trace
+from simulations.workloads.arrivals import (
+    Arrivals,
+    Bursty,
+    Clients,
+    Periodic,
+    PoissonArrivals,
+    Recorded,
+    Varying,
+    parse_arrivals,
+)
+from simulations.workloads.keys import Keys, Zipf, parse_keys
+from simulations.workloads.refusals import Leave, OnRefusal, Retry
+from simulations.workloads.synthetic import Poisson, Synthetic
+from simulations.workloads.workload import Workload
 
 
 __all__ = [

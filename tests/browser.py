@@ -197,7 +197,7 @@ class Notebook:
 
 
 class Follower:
-    """What :func:`simulations.sliders.follow` shows, as one sees it in the browser.
+    """What :func:`simulations.jupyter.sliders.follow` shows, as one sees it in the browser.
 
     Attributes:
         image: the picture.

@@ -9,7 +9,7 @@ import redis
 from hypothesis import settings
 
 from py_cachify import Cachify, init_cachify
-from simulations.embedded import EmbeddedServerError, embedded_server
+from simulations.stores.embedded import EmbeddedServerError, embedded_server
 from tests.servers import or_skip, redis_server
 from tests.stores import STORES, AsyncDriver, Clients, Driver, SyncDriver, make_clients
 

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 import simulations
 from simulations import Scenario, bundled_trace, replay, size_pool
-from simulations.bundled import BUNDLED_MAX_SIZE, BUNDLED_SLOT_EXP, BUNDLED_TRACE
 from simulations.exploring import explore, subject
 from simulations.live import live
+from simulations.traces.bundled import BUNDLED_MAX_SIZE, BUNDLED_SLOT_EXP, BUNDLED_TRACE
 from tests import soak
 
 

@@ -238,7 +238,7 @@ def test_the_start_script_hands_on_what_it_is_given() -> None:
 TRY = """
 import os, redis
 from py_cachify import init_cachify, pool
-from simulations.embedded import embedded_server
+from simulations.stores.embedded import embedded_server
 
 with embedded_server() as socket:
     init_cachify(redis.Redis(unix_socket_path=str(socket)))

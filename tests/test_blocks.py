@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulations import Poisson, Result, Trace, replay
-from simulations.holders import Holders
-from simulations.refusals import Leave, Retry
-from simulations.series import Series
-from simulations.timeline import Envelope
+from simulations.measuring.holders import Holders
+from simulations.measuring.series import Series
+from simulations.measuring.timeline import Envelope
+from simulations.workloads.refusals import Leave, Retry
 
 
 SECONDS = st.one_of(st.integers(0, 6).map(float), st.floats(0, 20))
@@ -32,7 +32,7 @@ RUNS = st.fixed_dictionaries(
 @pytest.fixture(params=[1, 7, 8192], ids='in blocks of {}'.format)
 def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """How many events are handed on at once."""
-    monkeypatch.setattr('simulations.engine.BLOCK', request.param)
+    monkeypatch.setattr('simulations.engine.immediate.BLOCK', request.param)
     size: int = request.param
     return size
 
@@ -153,7 +153,7 @@ def as_jobs(holders: Holders) -> dict[int, tuple[float, float, float, bool]]:
 
 def test_the_part_that_is_kept_knows_who_was_running_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of every holder that ran in this time the same is known as from the whole history, up to its end."""
-    monkeypatch.setattr('simulations.engine.BLOCK', 50)
+    monkeypatch.setattr('simulations.engine.immediate.BLOCK', 50)
     run = replay(
         Poisson(6, 'exp:1', jobs=3000, seed=5),
         max_size=5,

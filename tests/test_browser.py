@@ -15,7 +15,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from simulations.colours import OCCUPANCY_BAND, RUNNING, RUNNING_BAND
+from simulations.drawing.colours import OCCUPANCY_BAND, RUNNING, RUNNING_BAND
 from tests.browser import Notebook, browser, chromium_binary, lab, texts
 from tests.servers import or_skip
 

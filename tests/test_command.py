@@ -350,7 +350,7 @@ def test_a_server_that_goes_away_in_the_middle_gets_one_clear_line(tmp_path: Pat
     program = (
         'import redis, sys\n'
         'from simulations.cli import main\n'
-        'from simulations.workloads import Synthetic\n'
+        'from simulations.workloads.synthetic import Synthetic\n'
         'jobs = Synthetic.__iter__\n'
         'def dying(self):\n'
         '    for number, job in enumerate(jobs(self)):\n'
@@ -374,7 +374,7 @@ def test_the_embedded_server_is_gone_also_when_the_command_is_killed(tmp_path: P
     program = (
         'import os, signal\n'
         'from redis import Redis\n'
-        'from simulations.embedded import embedded_server\n'
+        'from simulations.stores.embedded import embedded_server\n'
         'with embedded_server() as socket:\n'
         '    with Redis(unix_socket_path=str(socket)) as client:\n'
         '        print(client.info("server")["process_id"], socket, flush=True)\n'

@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import binomtest
 
 from simulations import Poisson, Scenario, Trace, loss_system, parse_holding, replay, replicate
-from simulations.estimates import bounded_share, estimate, looks_of
-from simulations.intervals import Interval, ratio_interval
+from simulations.measuring.estimates import bounded_share, estimate, looks_of
+from simulations.statistics.intervals import Interval, ratio_interval
 
 
 def test_intervals_of_single_runs_hold_the_truth() -> None:

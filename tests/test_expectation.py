@@ -26,7 +26,7 @@ from simulations import (
     replay,
     retrials,
 )
-from simulations.expectation import MOST_STATES, MOST_THAT_RETRY
+from simulations.theory.expectation import MOST_STATES, MOST_THAT_RETRY
 from simulations.theory.renewal import even_spacing, poisson_spacing, renewal_loss
 
 

@@ -29,7 +29,7 @@ from simulations.faults import (
     parse_fault,
     table_of,
 )
-from simulations.network import Network
+from simulations.faults.network import Network
 
 
 SECONDS = st.floats(0.001, 1e6)

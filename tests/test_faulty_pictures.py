@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from simulations import Result, Scenario, Trace, replay
 from simulations.faults import Crash, FlushScripts, LoseReplies, Pause
 from simulations.faults.episodes import Episode
-from simulations.network import Network
+from simulations.faults.network import Network
 
 
 mpl.use('agg')

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from simulations.history import BEGAN, BEGAN_LATE, ENDED, EXPIRED, FREED, OVERRAN, RECOVERED, TAKEN, Block
-from simulations.holders import Holders, follow, nobody
+from simulations.history.events import BEGAN, BEGAN_LATE, ENDED, EXPIRED, FREED, OVERRAN, RECOVERED, TAKEN, Block
+from simulations.measuring.holders import Holders, follow, nobody
 
 
 def seen(*rows: tuple[float, int, int]) -> Holders:

@@ -7,17 +7,7 @@ from typing import Any
 
 import pytest
 
-from simulations.judging import (
-    Call,
-    Loss,
-    Seen,
-    StoreClock,
-    Terms,
-    judge,
-    linearizable,
-    read_calls,
-    write_calls,
-)
+from simulations.judging import Call, Loss, Seen, StoreClock, Terms, judge, linearizable, read_calls, write_calls
 
 
 def acquire(token: str, called: float, returned: float, answer: str = 'granted', repeated: bool = False) -> Call:

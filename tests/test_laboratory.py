@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from simulations.laboratory import FAULTS, HOLDING, laboratory, picture, run, sentence
+from simulations.jupyter.laboratory import FAULTS, HOLDING, laboratory, picture, run, sentence
 
 
 def test_every_choice_can_be_drawn() -> None:

@@ -6,8 +6,8 @@ import pytest
 import redis
 
 from simulations.cli import main
-from simulations.embedded import EmbeddedServerError
 from simulations.exploring import LIMITS, SUBJECTS, Scope, explore, replay_schedule, subject
+from simulations.stores.embedded import EmbeddedServerError
 from tests.servers import or_skip
 
 
@@ -79,7 +79,7 @@ def test_the_scripts_are_explored_on_an_embedded_server(
     """It is started and stopped with the search, and its limits are the same there."""
     monkeypatch.chdir(tmp_path)
     with or_skip(EmbeddedServerError):
-        from simulations.embedded import embedded_server
+        from simulations.stores.embedded import embedded_server
 
         with embedded_server() as socket, redis.Redis(unix_socket_path=str(socket)) as client:
             assert client.ping()

@@ -24,10 +24,10 @@ from simulations.faults import (
     ServerPause,
     WorkerClock,
 )
-from simulations.history import WHATS
+from simulations.history.events import WHATS
 from simulations.judging import read_calls
 from simulations.live import LiveResult, Moment, NotebookView, TerminalView, live, live_view
-from simulations.live.compare import share_intervals
+from simulations.live.outcome.compare import share_intervals
 from simulations.live.view import html, lines
 
 

@@ -5,18 +5,9 @@ from pathlib import Path
 import pytest
 
 from simulations import Scenario
-from simulations.faults import (
-    Fault,
-    FlushScripts,
-    LoseReplies,
-    LoseRequests,
-    Partition,
-    Pause,
-    ServerPause,
-    Slow,
-)
+from simulations.faults import Fault, FlushScripts, LoseReplies, LoseRequests, Partition, Pause, ServerPause, Slow
+from simulations.faults.network import Network
 from simulations.live import LiveResult, live
-from simulations.network import Network
 from tests import soak
 
 

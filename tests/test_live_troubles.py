@@ -17,7 +17,7 @@ from simulations import Scenario
 from simulations.cli import main
 from simulations.faults import ServerPause
 from simulations.live import live
-from simulations.live.lookout import Lookout
+from simulations.live.supervisor.lookout import Lookout
 from tests.servers import accident_prone_server, or_skip
 from tests.test_live_accidents import BREAK
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulations.exploring.monitor import Monitor
+from simulations.judging.monitor import Monitor
 
 
 HISTORIES = Path(__file__).parent / 'histories'

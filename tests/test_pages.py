@@ -1,4 +1,4 @@
-"""``python -m simulations.pages``: a notebook as a page that needs nothing else."""
+"""``python -m simulations.jupyter.pages``: a notebook as a page that needs nothing else."""
 
 import re
 from html.parser import HTMLParser
@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from simulations import pages
+from simulations.jupyter import pages
 
 
 NOTEBOOKS = Path(__file__).parent.parent / 'notebooks'
@@ -93,7 +93,7 @@ def test_sliders_stand_as_their_picture(tmp_path: Path) -> None:
     """The one that they begin with, and no hole where the controls were."""
     draws = (
         'import matplotlib.pyplot as plt\n'
-        'from simulations.sliders import follow\n'
+        'from simulations.jupyter.sliders import follow\n'
         'def draw(slots=2):\n    return plt.figure(figsize=(3, 1.5))\n'
         'follow(draw, slots=(1, 5))'
     )

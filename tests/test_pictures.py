@@ -14,12 +14,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from simulations import Poisson, Result, Scenario, Trace, colours, parse_holding, replay, size_pool, sweep
-from simulations.history import Block
-from simulations.holders import Part, follow, nobody
-from simulations.plots.close_up import choose, counts
-from simulations.plots.occupancy import SPANS_DRAWN
-from simulations.refusals import Retry
+from simulations import Poisson, Result, Scenario, Trace, parse_holding, replay, size_pool, sweep
+from simulations.drawing import colours
+from simulations.history.events import Block
+from simulations.measuring.holders import Part, follow, nobody
+from simulations.results.plots.close_up import choose, counts
+from simulations.results.plots.occupancy import SPANS_DRAWN
+from simulations.workloads.refusals import Retry
 
 
 mpl.use('agg')

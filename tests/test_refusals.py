@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 from simulations import Constant, Exponential, Leave, OnRefusal, Retry
-from simulations.refusals import LONGEST_PAUSE
+from simulations.workloads.refusals import LONGEST_PAUSE
 
 
 def pauses(retry: OnRefusal, attempts: range, seed: int = 1) -> list[float | None]:

@@ -10,8 +10,8 @@ from py_cachify import MemoryClient
 from py_cachify.backends.base import Backend
 from py_cachify.backends.memory import MemoryBackend
 from simulations import InvariantError, Poisson, StoreError, Trace, bundled_trace, open_store, parse_holding, replay
-from simulations.history import Event
-from simulations.stores import Store
+from simulations.history.events import Event
+from simulations.stores.store import Store
 
 
 def short_run(jobs: int = 400, seed: int = 3) -> Poisson:

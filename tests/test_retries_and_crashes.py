@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from simulations import InvariantError, Poisson, StoppingRule, Trace, replay
-from simulations.history import Event
-from simulations.refusals import Retry
-from simulations.replications import replicate, seeds
-from simulations.workloads import Synthetic
+from simulations.engine.replications import replicate, seeds
+from simulations.history.events import Event
+from simulations.workloads.refusals import Retry
+from simulations.workloads.synthetic import Synthetic
 
 
 @pytest.fixture(params=['memory', 'fakeredis', 'valkey'])
@@ -85,7 +85,7 @@ def test_what_was_released_long_ago_is_forgotten_and_what_is_held_is_not(monkeyp
     """A model that throws away the expiries of released slots sees just the same."""
     jobs = Poisson(6, 'mix:0.9*exp:0.1+0.1*uniform:5:60', jobs=2000, seed=1)
     plain = replay(jobs, max_size=20, slot_exp=30)
-    monkeypatch.setattr('simulations.checks.FEW_EXPIRIES', 8)
+    monkeypatch.setattr('simulations.judging.model.FEW_EXPIRIES', 8)
     forgetful = replay(jobs, max_size=20, slot_exp=30)
 
     assert forgetful.history_hash == plain.history_hash

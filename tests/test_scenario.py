@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import simulations.scenario_file
+import simulations.scenarios.file
 from simulations import (
     Bursty,
     Clients,
@@ -221,7 +221,7 @@ def test_a_scenario_is_not_saved_where_its_files_are_not_found(recorded: Path) -
 
 def test_a_name_finds_a_scenario_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is not there is told those that are."""
-    monkeypatch.setattr(simulations.scenario_file, 'SCENARIOS', tmp_path)
+    monkeypatch.setattr(simulations.scenarios.file, 'SCENARIOS', tmp_path)
     SIMPLE.save(tmp_path / 'an-api.toml')
     SIMPLE.save(tmp_path / 'another.toml')
 

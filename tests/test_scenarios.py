@@ -3,7 +3,7 @@
 import pytest
 
 from simulations import Result, Scenario
-from simulations.scenario import scenario_names
+from simulations.scenarios.scenario import scenario_names
 
 
 @pytest.fixture(scope='module')

@@ -12,11 +12,11 @@ import pytest
 
 import simulations.sizing.measure
 from simulations import Retry, Scenario, Trace, choose_expiry, size_pool
-from simulations.bundled import BUNDLED_SLOT_EXP, BUNDLED_TRACE
 from simulations.sizing import Sizing
 from simulations.sweeps.outcome import Outcome
 from simulations.sweeps.processes import processes
 from simulations.sweeps.run import run_once
+from simulations.traces.bundled import BUNDLED_SLOT_EXP, BUNDLED_TRACE
 
 
 @pytest.fixture(scope='module')

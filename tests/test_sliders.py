@@ -10,7 +10,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simulations.sliders import PAUSE, follow
+from simulations.jupyter.sliders import PAUSE, follow
 
 
 @pytest.fixture

@@ -10,6 +10,10 @@ import simpy
 from py_cachify import protocols
 from py_cachify.commands import TakeSlot
 from simulations import InvariantError, Result, Retry, Scenario, Trace, open_store, replay
+from simulations.engine.determinism import first_difference, replay_twice
+from simulations.engine.stepwise import setting
+from simulations.engine.stepwise.server import Server
+from simulations.engine.stepwise.worker import Worker, lost
 from simulations.faults import (
     Crash,
     Failover,
@@ -24,11 +28,7 @@ from simulations.faults import (
     Slow,
     WorkerClock,
 )
-from simulations.network import Network
-from simulations.stepwise import setting
-from simulations.stepwise.server import Server
-from simulations.stepwise.worker import Worker, lost
-from simulations.twice import first_difference, replay_twice
+from simulations.faults.network import Network
 
 
 QUICK = Network(latency=0.001, timeout=1.0)

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from py_cachify import MemoryClient
 from simulations import Exponential, Retry, Scenario, parse_vary, sweep
-from simulations.intervals import Interval
-from simulations.replications import seeds
-from simulations.student import student_t
+from simulations.engine.replications import seeds
+from simulations.results.violated import InvariantError
+from simulations.statistics.intervals import Interval
+from simulations.statistics.student_t import student_t
 from simulations.sweeps import Sweep
-from simulations.sweeps.points import MOST_POINTS
 from simulations.sweeps.processes import processes
 from simulations.sweeps.run import at
+from simulations.sweeps.vary import MOST_POINTS
 from simulations.theory import loss_system
-from simulations.violated import InvariantError
 
 
 BUSY = Scenario(

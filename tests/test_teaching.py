@@ -6,11 +6,11 @@ from itertools import permutations
 from pathlib import Path
 
 from simulations import Poisson, Scenario, Trace, expect, replay
-from simulations.expectation import Expectation
 from simulations.exploring import Move, Schedule, Scope, explore, replay_schedule, subject
 from simulations.faults import Failover
-from simulations.network import Network
+from simulations.faults.network import Network
 from simulations.theory import erlang_b, max_size_for
+from simulations.theory.expectation import Expectation
 
 
 NOTEBOOKS = Path(__file__).parent.parent / 'notebooks'

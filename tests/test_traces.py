@@ -26,7 +26,7 @@ from simulations import (
     replay,
     select_jobs,
 )
-from simulations.bundled import BUNDLED_TRACE
+from simulations.traces.bundled import BUNDLED_TRACE
 
 
 HEADER = '; Version: 2.2\n;\n'

@@ -16,8 +16,8 @@ from importlib.metadata import version
 from simulations.cli import explore, live, replay, run, scenarios, size, sweep, theory
 from simulations.cli.options import BROKEN, CUT_OFF, IMPOSSIBLE, INTERRUPTED, Parser
 from simulations.live import LiveError
-from simulations.stores import StoreError
-from simulations.violated import InvariantError
+from simulations.results.violated import InvariantError
+from simulations.stores.store import StoreError
 
 
 COMMANDS = (replay, run, live, scenarios, sweep, size, explore, theory)

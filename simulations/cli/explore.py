@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulations.cli.options import BROKEN, KEPT, NOT_GIVEN, add_folder, check_folder, reads, words
-from simulations.embedded import EmbeddedServerError, embedded_server
 from simulations.exploring import LIMITS, SUBJECTS, Failure, Schedule, explore, replay_schedule, subject
 from simulations.exploring.moves import FAULTS, STORE_FAULTS
 from simulations.exploring.worlds import World, fakeredis_world, server_world
-from simulations.stores import URL_SCHEMES, StoreError
+from simulations.stores.embedded import EmbeddedServerError, embedded_server
+from simulations.stores.store import URL_SCHEMES, StoreError
 
 
 if TYPE_CHECKING:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from simulations.cli.options import NOT_GIVEN, add_output, add_pool, check_writable, words
 from simulations.cli.output import Picture, named, write_and_show
-from simulations.cli.replay import run_words
-from simulations.cli.run import add_jobs, made_up_scenario
+from simulations.cli.requested import add_jobs, made_up_scenario, run_words
 from simulations.judging import write_calls
 from simulations.live import LiveResult, TerminalView, live
-from simulations.stores import default_store
+from simulations.stores.store import default_store
 
 
 if TYPE_CHECKING:

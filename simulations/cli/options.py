@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from py_cachify.arguments import check_expiration, check_max_size
+from simulations.distributions import Constant, Holding, parse_holding
+from simulations.engine.stepwise.setting import OTHER_PROTOCOLS
 from simulations.faults import KINDS, parse_fault
-from simulations.holding import Constant, Holding, number, parse_holding
-from simulations.network import Network
-from simulations.refusals import Leave, Retry
-from simulations.stepwise.setting import OTHER_PROTOCOLS
-from simulations.stores import STORES, default_store, without_password
+from simulations.faults.network import Network
+from simulations.stores.store import STORES, default_store, without_password
+from simulations.units import number
+from simulations.workloads.refusals import Leave, Retry
 
 
 if TYPE_CHECKING:

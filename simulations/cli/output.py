@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulations.cli.options import BROKEN, IMPOSSIBLE, KEPT, check_writable
-from simulations.results import Result
-from simulations.scenario import Scenario
-from simulations.twice import replay_twice
-from simulations.violated import InvariantError
+from simulations.engine.determinism import replay_twice
+from simulations.results.result import Result
+from simulations.results.violated import InvariantError
+from simulations.scenarios.scenario import Scenario
 
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from simulations.cli.options import KEPT
-from simulations.scenario import Scenario, scenario_names
+from simulations.scenarios.scenario import Scenario, scenario_names
 
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulations.arguments import whole_number
-from simulations.cli.asked import add_asked, asked_scenario
 from simulations.cli.options import KEPT, add_folder, add_store, check_writable, words
-from simulations.cli.replay import run_words
+from simulations.cli.requested import add_asked, asked_scenario, run_words
 from simulations.sizing import Expiry, Sizing, choose_expiry, size_pool
 from simulations.sweeps.processes import processes
 

@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulations.cli.asked import add_asked, asked_scenario
 from simulations.cli.options import KEPT, add_folder, add_store, check_writable, reads
-from simulations.cli.replay import run_words
+from simulations.cli.requested import add_asked, asked_scenario, run_words
 from simulations.sweeps import parse_vary, sweep
 from simulations.sweeps.plots import save_pictures
 

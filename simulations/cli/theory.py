@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulations.cli.options import KEPT, max_size, reads
-from simulations.theory_report import theory_figures, theory_text
+from simulations.theory.report import theory_figures, theory_text
 
 
 if TYPE_CHECKING:

@@ -10,13 +10,10 @@ from typing import Any, NamedTuple
 
 from py_cachify.commands import Command, Steps
 from py_cachify.protocols import NOT_UNDONE, Lease, SlotProtocol
+from simulations.faults.connection import LostConnectionError
 
 
 KEY = 'pool'
-
-
-class LostConnectionError(ConnectionError):
-    """The client's connection is gone; what it asked for may have happened or not."""
 
 
 class Lost(Enum):

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from simulations.colours import HELD, LIMIT, OCCUPANCY, QUIET, RUNNING
+from simulations.drawing.axes import new_axes
+from simulations.drawing.colours import HELD, LIMIT, OCCUPANCY, QUIET, RUNNING
 from simulations.exploring.clients import name_of
 from simulations.exploring.moves import CRASH, HURRY, LOSE_REPLY, LOSE_REQUEST, REPEAT
+from simulations.exploring.narrative import command_words, sentence
 from simulations.exploring.states import Happened
-from simulations.exploring.words import command_words, sentence
-from simulations.plots.frame import new_axes
 
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from tqdm.auto import tqdm
 from simulations.arguments import whole_number
 from simulations.exploring.following import Difference, Made, Trail, difference, differs, follow_moves, shrink
 from simulations.exploring.moves import STEP, WAIT, Move, Schedule
+from simulations.exploring.narrative import told
 from simulations.exploring.scope import Scope, Subject
 from simulations.exploring.states import Happened, Machine, State
 from simulations.exploring.subjects import subject
-from simulations.exploring.words import told
 from simulations.exploring.worlds import World
 
 
@@ -56,7 +56,7 @@ class Failure(NamedTuple):
 
     def to_test(self, name: str = 'this_schedule') -> str:
         """The text of a pytest test that makes the same happen again and fails as long as it goes wrong."""
-        from simulations.exploring.words import as_test
+        from simulations.exploring.narrative import as_test
 
         return as_test(self.schedule, self.reason, name)
 
@@ -138,7 +138,7 @@ def explore(
     """Search for a schedule in which a protocol breaks its promise.
 
     Between any two commands of a client another one may go on, time may pass until the next slot expires, or a fault
-    may happen; everything is judged by :class:`simulations.exploring.monitor.Monitor`, and when all clients are done or
+    may happen; everything is judged by :class:`simulations.judging.monitor.Monitor`, and when all clients are done or
     have crashed, and all had time to expire, the pool must be empty and have room.
 
     Args:

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from simulations.exploring.moves import Move
+from simulations.exploring.narrative import sentence
 from simulations.exploring.states import Happened, ImpossibleMoveError, Machine, State
-from simulations.exploring.words import sentence
 
 
 class Made(NamedTuple):

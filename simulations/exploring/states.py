@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from py_cachify.drivers import run
 from simulations.exploring.clients import KEY, LOST, Asked, Client, Raised, Returned, closed, follow, go_on, operation
-from simulations.exploring.monitor import Monitor
 from simulations.exploring.moves import (
     CRASH,
     FORGET,
@@ -24,6 +23,7 @@ from simulations.exploring.moves import (
 )
 from simulations.exploring.scope import Scope, Subject
 from simulations.exploring.worlds import Snapshot, World
+from simulations.judging.monitor import Monitor
 
 
 class State(NamedTuple):

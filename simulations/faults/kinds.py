@@ -14,9 +14,10 @@ from random import Random
 from typing import Any, ClassVar, Literal
 
 from simulations.arguments import not_negative, positive, probability, real_number, whole_number
-from simulations.holding import Holding, number
-from simulations.holding.given import as_holding
-from simulations.refusals import LONGEST_PAUSE
+from simulations.distributions import Holding
+from simulations.distributions.parse import as_holding
+from simulations.units import number
+from simulations.workloads.refusals import LONGEST_PAUSE
 
 
 Workers = Literal['one', 'all'] | int | tuple[int, ...]

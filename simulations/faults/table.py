@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
+from simulations.distributions import Constant
 from simulations.faults.kinds import KINDS, Fault
-from simulations.holding import Constant
 
 
 def fault_from(table: Any) -> Fault:

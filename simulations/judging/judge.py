@@ -16,9 +16,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from simulations.checks import Violation
 from simulations.judging.calls import FAILED, GRANTED, REFUSED, RELEASE, RELEASED, TOO_LATE, UNKNOWN, Call
 from simulations.judging.terms import Terms
+from simulations.judging.violation import Violation
 
 
 LOST_WRITES, NOT_ITS_OWN, SPURIOUS, TAKEN_TWICE = LIMITS = (

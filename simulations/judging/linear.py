@@ -1,6 +1,6 @@
 """Whether a whole history of calls is linearizable, as far as can be told in reasonable time.
 
-:mod:`simulations.exploring.monitor` follows all ways in which it can have happened.  Each call under way makes three
+:mod:`simulations.judging.monitor` follows all ways in which it can have happened.  Each call under way makes three
 of one at worst, and one of unknown outcome is under way until nothing of it can happen any more; so the judgement of a
 pool ends where the ways are more than ``MOST_WAYS`` at once, or the store loses writes or its clock jumps, and says so.
 """
@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from simulations.checks import Violation
-from simulations.exploring.monitor import Call as Pending
-from simulations.exploring.monitor import Monitor
 from simulations.judging.calls import ACQUIRE, FAILED, GRANTED, RELEASED, UNKNOWN, Call
+from simulations.judging.monitor import Call as Pending
+from simulations.judging.monitor import Monitor
 from simulations.judging.terms import Terms
+from simulations.judging.violation import Violation
 
 
 MOST_WAYS = 60_000

@@ -3,11 +3,12 @@
 Virtual time shows what the protocol does; this shows that the world agrees.
 """
 
-from simulations.live.compare import Comparison
-from simulations.live.control import live
+from simulations.live.control import live, live_view
+from simulations.live.outcome.compare import Comparison
+from simulations.live.outcome.measured import Measured, Recoveries
+from simulations.live.outcome.result import LiveResult
 from simulations.live.plan import LiveError
-from simulations.live.result import LiveResult, Measured, Recoveries
-from simulations.live.view import Moment, NotebookView, TerminalView, live_view
+from simulations.live.view import Moment, NotebookView, TerminalView
 
 
 __all__ = [

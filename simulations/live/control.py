@@ -6,17 +6,24 @@ import secrets
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from simulations.arguments import whole_number
-from simulations.engine import replay
-from simulations.live.outcome import result_of
+from simulations.engine.replay import replay
+from simulations.live.outcome.outcome import result_of
+from simulations.live.outcome.result import LiveResult
 from simulations.live.plan import Plan, check
-from simulations.live.result import LiveResult
-from simulations.live.run import Run
+from simulations.live.supervisor.run import Run
 from simulations.live.view import Show, TerminalView
-from simulations.results import Result
-from simulations.scenario import Scenario
-from simulations.workloads import Trace
+from simulations.results.result import Result
+from simulations.scenarios.scenario import Scenario
+from simulations.traces.trace import Trace
+
+
+if TYPE_CHECKING:
+    from simulations.live.outcome.result import LiveResult
+    from simulations.scenarios.scenario import Scenario
+from simulations.live.view import NotebookView
 
 
 def live(
@@ -121,3 +128,26 @@ def _simulated(plan: Plan, jobs: int, progress: bool) -> Result:
         seed=scenario.seed,
         progress=progress,
     )
+
+
+def live_view(scenario: 'Scenario', **options: Any) -> 'LiveResult':
+    """Run :func:`simulations.live.live` in a cell of a notebook, and watch it there; else in the terminal.
+
+    Args:
+        scenario: what to run.
+        options: those of :func:`simulations.live.live`, but ``show``.
+
+    Raises:
+        ModuleNotFoundError: IPython is not installed: the extra ``lab`` has it.
+        TypeError, ValueError, StoreError, LiveError: as :func:`simulations.live.live`.
+
+    Example::
+
+        result = live_view(Scenario.load('slow-downstream'), seconds=20, speed=2)
+    """
+    from IPython import get_ipython
+
+    from simulations.live.control import live
+
+    show: Show = TerminalView() if get_ipython() is None else NotebookView()
+    return live(scenario, show=show, **options)

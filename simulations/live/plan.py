@@ -24,8 +24,8 @@ from simulations.faults import (
     Slow,
     WorkerClock,
 )
-from simulations.scenario import Scenario
-from simulations.stores import STORES, URL_SCHEMES, without_password
+from simulations.scenarios.scenario import Scenario
+from simulations.stores.store import STORES, URL_SCHEMES, without_password
 
 
 NANO = 1_000_000_000

@@ -5,8 +5,8 @@ import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from simulations.crashes import Crashes
 from simulations.live.plan import Plan
+from simulations.workloads.crashes import Crashes
 
 
 class Due(NamedTuple):

@@ -4,14 +4,9 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from html import escape
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
-from simulations.report import count
-
-
-if TYPE_CHECKING:
-    from simulations.live.result import LiveResult
-    from simulations.scenario import Scenario
+from simulations.units import count
 
 
 class Moment(NamedTuple):
@@ -132,26 +127,3 @@ def html(moment: Moment, course: list[tuple[float, int]]) -> str:
         f'<line x1="0" x2="600" y1="{full:.1f}" y2="{full:.1f}" stroke="currentColor" stroke-dasharray="4"/>'
         f'<polyline points="{points}" fill="none" stroke="#4c78a8" stroke-width="1.5"/></svg></div>'
     )
-
-
-def live_view(scenario: 'Scenario', **options: Any) -> 'LiveResult':
-    """Run :func:`simulations.live.live` in a cell of a notebook, and watch it there; else in the terminal.
-
-    Args:
-        scenario: what to run.
-        options: those of :func:`simulations.live.live`, but ``show``.
-
-    Raises:
-        ModuleNotFoundError: IPython is not installed: the extra ``lab`` has it.
-        TypeError, ValueError, StoreError, LiveError: as :func:`simulations.live.live`.
-
-    Example::
-
-        result = live_view(Scenario.load('slow-downstream'), seconds=20, speed=2)
-    """
-    from IPython import get_ipython
-
-    from simulations.live.control import live
-
-    show: Show = TerminalView() if get_ipython() is None else NotebookView()
-    return live(scenario, show=show, **options)

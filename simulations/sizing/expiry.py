@@ -8,9 +8,10 @@ from tqdm.auto import tqdm
 
 from py_cachify.arguments import LONGEST_EXPIRATION
 from simulations.arguments import inner_probability, positive, whole_number
-from simulations.scenario import Scenario
+from simulations.scenarios.scenario import Scenario
+from simulations.sweeps.grid import Point
 from simulations.sweeps.run import sweep
-from simulations.sweeps.table import Point, Sweep
+from simulations.sweeps.table import Sweep
 
 
 if TYPE_CHECKING:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple
 
-from simulations.intervals import Interval
-from simulations.replications import seeds
-from simulations.scenario import Scenario
+from simulations.engine.replications import seeds
+from simulations.scenarios.scenario import Scenario
+from simulations.statistics.intervals import Interval
+from simulations.sweeps.grid import Point
 from simulations.sweeps.outcome import Outcome
 from simulations.sweeps.run import run_once
-from simulations.sweeps.table import Point, make_point
+from simulations.sweeps.table import make_point
 
 
 AT_LEAST = 10

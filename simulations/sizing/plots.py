@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from simulations.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, QUIET, RUNNING, THEORY
-from simulations.plots.frame import head, html_image, new_axes, plain_title
+from simulations.drawing.axes import head, html_image, new_axes, plain_title
+from simulations.drawing.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, QUIET, RUNNING, THEORY
 from simulations.sweeps.plots import plot_trade_off
 
 

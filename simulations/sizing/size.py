@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from tqdm.auto import tqdm
 
 from simulations.arguments import inner_probability, positive, whole_number
-from simulations.intervals import Interval
-from simulations.report import duration
-from simulations.scenario import Scenario
+from simulations.scenarios.scenario import Scenario
 from simulations.sizing.measure import Measure, Verdict
+from simulations.statistics.intervals import Interval
 from simulations.theory import max_size_for
+from simulations.units import duration
 
 
 if TYPE_CHECKING:

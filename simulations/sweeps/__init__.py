@@ -9,10 +9,11 @@
     found.plot()
 """
 
+from simulations.sweeps.grid import Point
 from simulations.sweeps.outcome import Outcome
-from simulations.sweeps.points import parse_vary
 from simulations.sweeps.run import sweep
-from simulations.sweeps.table import Point, Sweep
+from simulations.sweeps.table import Sweep
+from simulations.sweeps.vary import parse_vary
 
 
 __all__ = ['Outcome', 'Point', 'Sweep', 'parse_vary', 'sweep']

@@ -2,11 +2,11 @@
 
 from typing import Any, NamedTuple
 
-from simulations.estimates import independent_looks
-from simulations.figures import Figures
-from simulations.intervals import Interval
-from simulations.results import Result
-from simulations.series import Series
+from simulations.measuring.estimates import independent_looks
+from simulations.measuring.figures import Figures
+from simulations.measuring.series import Series
+from simulations.results.result import Result
+from simulations.statistics.intervals import Interval
 
 
 class Outcome(NamedTuple):
@@ -14,7 +14,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         figures: its figures.
-        sums: of its :class:`simulations.series.Series`, the warm-up left out, in the order of its fields.
+        sums: of its :class:`simulations.measuring.series.Series`, the warm-up left out, in the order of its fields.
         refusal_share, attempts_refusal_share, occupancy_mean, overrun_mean: the intervals by batch means.
         sound: whether nothing stands against these.
         violations: promises that were broken.
@@ -37,7 +37,7 @@ class Outcome(NamedTuple):
 
     @property
     def looks(self) -> float:
-        """How many times over the pool was seen anew, see :func:`simulations.estimates.independent_looks`."""
+        """How many times over the pool was seen anew, see :func:`simulations.measuring.estimates.independent_looks`."""
         return independent_looks(self.sum('jobs'), self.sum('occupancy'), self.sum('seconds'))
 
     def to_json(self) -> list[Any]:

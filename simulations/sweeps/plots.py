@@ -11,14 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
-from simulations.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, RECOVERY, RUNNING, THEORY
-from simulations.intervals import Interval
-from simulations.plots.frame import head, html_image, new_axes, plain_title
+from simulations.drawing.axes import head, html_image, new_axes, plain_title
+from simulations.drawing.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, RECOVERY, RUNNING, THEORY
+from simulations.statistics.intervals import Interval
 
 
 if TYPE_CHECKING:
-    from simulations.sweeps.points import Value
-    from simulations.sweeps.table import Point, Sweep
+    from simulations.sweeps.grid import Point
+    from simulations.sweeps.table import Sweep
+    from simulations.sweeps.vary import Value
 
 
 class _Shown(NamedTuple):

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from simulations.arguments import whole_number
-from simulations.refusals import Retry
-from simulations.replications import seeds
-from simulations.scenario import Scenario
+from simulations.engine.replications import seeds
+from simulations.scenarios.scenario import Scenario
 from simulations.sweeps.journal import Journal
 from simulations.sweeps.outcome import Outcome, outcome
-from simulations.sweeps.points import Value, check_vary, points
 from simulations.sweeps.processes import processes
 from simulations.sweeps.table import Sweep, make_sweep
+from simulations.sweeps.vary import Value, check_vary, points
+from simulations.workloads.refusals import Retry
 
 
 _MOST_WAITING = 1000

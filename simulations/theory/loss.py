@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from py_cachify.arguments import check_expiration, check_max_size
 from simulations.arguments import not_negative, probability
-from simulations.holding import Holding
+from simulations.distributions import Holding
 from simulations.theory.erlang import accepted_share, erlang_b
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from simulations.traces.table import read_table
-from simulations.workloads import Trace
+from simulations.traces.trace import Trace
 
 
 COLUMNS = ('app', 'func', 'end_timestamp', 'duration')

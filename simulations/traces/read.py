@@ -9,7 +9,7 @@ from simulations.traces.columns import TraceError, trace_lines
 from simulations.traces.select import select_jobs
 from simulations.traces.swf import FIELDS, read_swf
 from simulations.traces.table import read_table
-from simulations.workloads import Trace
+from simulations.traces.trace import Trace
 
 
 KINDS: dict[str, tuple[Callable[..., Trace], str]] = {

@@ -6,9 +6,9 @@ import random
 import numpy as np
 
 from simulations.arguments import positive, probability
-from simulations.holding import number
 from simulations.traces.times import instant_seconds
-from simulations.workloads import Trace
+from simulations.traces.trace import Trace
+from simulations.units import number
 
 
 def select_jobs(

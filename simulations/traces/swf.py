@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from simulations.traces.columns import Columns, possible, trace_lines
-from simulations.workloads import Trace
+from simulations.traces.trace import Trace
 
 
 FIELDS = 18

@@ -11,7 +11,7 @@ from typing import NamedTuple, TextIO
 
 from simulations.traces.columns import Columns, TraceError, possible, trace_lines
 from simulations.traces.times import ISO, UNITS, iso_seconds, unit_reader
-from simulations.workloads import Trace
+from simulations.traces.trace import Trace
 
 
 DELIMITERS = ',;\t|'

@@ -1,7 +1,7 @@
 """Workloads for which theory says what must come out, one for each thing that could be wrong."""
 
 from simulations import Scenario
-from simulations.refusals import Retry
+from simulations.workloads.refusals import Retry
 
 
 def _case(

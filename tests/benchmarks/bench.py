@@ -7,7 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from tqdm import tqdm
 
-from simulations.embedded import embedded_server
+from simulations.stores.embedded import embedded_server
 from tests.benchmarks.clients import make_async_client, make_client
 from tests.benchmarks.contention import Arena
 from tests.benchmarks.cores import on_one_core

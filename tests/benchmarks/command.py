@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from simulations.embedded import EmbeddedServerError
+from simulations.stores.embedded import EmbeddedServerError
 from tests.benchmarks import rows_contended, rows_import, rows_memory, rows_pooled, rows_store
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.machine import machine

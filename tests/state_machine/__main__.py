@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from simulations.embedded import embedded_server
+from simulations.stores.embedded import embedded_server
 from tests.state_machine.mutations import MUTATIONS, examples_until_found
 from tests.state_machine.sides import DRIVERS
 from tests.state_machine.soak import soak, table

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from simulations.embedded import EmbeddedServerError
+from simulations.stores.embedded import EmbeddedServerError
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.harness.curve import draw
 from tests.benchmarks.harness.growth import Run, growth

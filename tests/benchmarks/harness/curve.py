@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from simulations.colours import OCCUPANCY, RUNNING, THEORY
-from simulations.plots.frame import legend_below
+from simulations.drawing.axes import legend_below
+from simulations.drawing.colours import OCCUPANCY, RUNNING, THEORY
 from tests.benchmarks.harness.growth import MEGABYTE, Run
 
 

@@ -1,0 +1,1 @@
+"""Axes, titles, legends and colours that every picture shares; this package knows no result."""

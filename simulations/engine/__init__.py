@@ -1,0 +1,1 @@
+"""Runs: once (`replay`), twice (`determinism`), or many times (`replications`)."""

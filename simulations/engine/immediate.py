@@ -1,0 +1,169 @@
+"""A run in which commands take no time."""
+
+import random
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from py_cachify.drivers import run
+from py_cachify.protocols import Lease
+from simulations.engine.job_source import Incoming
+from simulations.engine.ran import Ran
+from simulations.engine.timers import At, moves_on
+from simulations.history.recorder import BLOCK
+from simulations.judging.model import Model
+from simulations.judging.violation import BrokenPromise
+from simulations.measuring.observer import Watch
+from simulations.stores.store import Store
+from simulations.workloads.crashes import Crashes
+from simulations.workloads.refusals import Leave, Retry
+from simulations.workloads.workload import Workload
+
+
+JOBS_SHOWN = 256
+"""The progress bar moves after so many."""
+
+
+class _Asking:
+    """A job on its way: who it is, and what has become of it."""
+
+    __slots__ = ('arrival', 'client', 'crash', 'holding', 'lease', 'number', 'pauses', 'pool', 'refusals')
+
+    def __init__(
+        self, number: int, arrival: float, holding: float, pool: Any, client: int, crash: float | None
+    ) -> None:
+        self.number = number
+        self.arrival = arrival
+        self.holding = holding
+        self.pool = pool
+        self.client = client
+        self.crash = crash
+        self.refusals = 0
+        self.lease: Lease | None = None
+        self.pauses: random.Random | None = None
+
+
+class _Run:
+    """One workload on its way through one store."""
+
+    def __init__(
+        self,
+        workload: Workload,
+        max_size: int,
+        slot_exp: float | None,
+        on_refusal: Leave | Retry,
+        crash_probability: float,
+        seed: int,
+        store: Store,
+        audit: bool,
+        keep: bool,
+    ) -> None:
+        self._incoming = Incoming(workload, self._ask_first)
+        self._env = self._incoming.env
+        self._backend = store.backend(lambda: self._env.now)
+        self._prefix = store.new_run()
+        self._store = store
+        self._max_size = max_size
+        self._slot_exp = slot_exp
+        self._on_refusal = on_refusal
+        self._crashes = Crashes(seed, crash_probability)
+        self._seed = seed
+        self._audit = audit
+        self.watch = Watch(keep)
+        self._recorder = self.watch.recorder
+        self.model = Model(max_size, slot_exp, self._recorder)
+
+    def through(self, bar: 'tqdm[None]') -> Ran:
+        """Run it, up to its end or to a promise that is broken."""
+        violations, events = [], []
+        try:
+            with self._store.errors():
+                self.to_the_end(bar)
+        except BrokenPromise as error:
+            violations, events = [error.violation], error.events
+        return Ran(self.watch, self.model.recoveries, violations, events)
+
+    def of_result(self) -> dict[str, Any]:
+        """The fields of a result that other runs do not have: none."""
+        return {}
+
+    def to_the_end(self, bar: 'tqdm[None]') -> None:
+        """Let all jobs come and go, then look whether the store is empty."""
+        try:
+            self._bar = bar
+            self._incoming.start()
+            self._env.run()
+            self._let_the_crashed_expire()
+            for key in self.model.keys:
+                self._count(self.model.pool(key))
+        finally:
+            bar.update(self._incoming.came - bar.n)
+            self._recorder.hand_on()
+            self._store.remove(self._prefix + key for key in self.model.keys)
+
+    # --- one job
+
+    def _ask_first(self, number: int, holding: float, key: str | None, client: int) -> None:
+        if not number % JOBS_SHOWN:
+            self._bar.update(number - self._bar.n)
+        crash = self._crashes.draw()
+        self._ask(_Asking(number, self._env.now, holding, self.model.pool(key or ''), client, crash))
+
+    def _ask(self, job: _Asking) -> None:
+        now, pool = self._env.now, job.pool
+        job.lease = self._backend.acquire(self._prefix + pool.key, str(job.number), self._max_size, self._slot_exp)
+        if job.lease is None:
+            self._refused(job, now)
+        else:
+            self.model.granted(now, job.number, pool)
+            if job.refusals:
+                self.watch.tally.waited(now - job.arrival)
+            if job.crash is None:
+                At(self._env, job.holding, lambda _: self._end(job))
+            else:
+                life = job.holding if self._slot_exp is None else min(job.holding, self._slot_exp)
+                At(self._env, job.crash * life, lambda _: self._crash(job))
+        if self._audit:
+            self._count(pool)
+        if len(self._recorder.rows) >= BLOCK:
+            self._recorder.hand_on()
+
+    def _refused(self, job: _Asking, now: float) -> None:
+        job.refusals += 1
+        pause = None
+        if not isinstance(self._on_refusal, Leave):
+            # A stream for each job: how often one asks does not shift the pauses of another.
+            job.pauses = job.pauses or random.Random(f'{self._seed} pauses {job.number}')
+            pause = self._on_refusal.pause(job.refusals, job.pauses)
+        self.model.refused(now, job.number, job.pool, again=pause is not None)
+        if pause is None:
+            self._gone(job)
+        else:
+            At(self._env, moves_on(now, 'pause', pause), lambda _: self._ask(job), At.AFTER_ALL_ENDS)
+
+    def _end(self, job: _Asking) -> None:
+        assert job.lease is not None
+        self.model.ended(self._env.now, job.number, job.pool, in_time=self._backend.release(job.lease))
+        if self._audit:
+            self._count(job.pool)
+        self._gone(job)
+
+    def _crash(self, job: _Asking) -> None:
+        self.model.crashed(self._env.now, job.number, job.pool)
+        if self._audit:
+            self._count(job.pool)
+        self._gone(job)
+
+    def _gone(self, job: _Asking) -> None:
+        if job.client >= 0:
+            self._incoming.think(job.client)
+
+    def _let_the_crashed_expire(self) -> None:
+        last = self.model.last_expiry()
+        while last is not None and self._env.now < last:
+            self._env.run(until=last)
+        self.model.until(self._env.now)
+
+    def _count(self, pool: Any) -> None:
+        size = run(self._backend.protocol.size(self._prefix + pool.key, self._max_size), self._backend.perform)
+        self.model.counted(self._env.now, pool, size)

@@ -1,0 +1,146 @@
+"""Put a workload through a pool, in virtual time.
+
+Each job acquires, holds and releases as a user of the library does, at instants of virtual time that the store is told
+in place of its clock: the same workload gives the same history, byte for byte, on every store.
+
+At one instant bodies end before jobs arrive, so a slot that becomes free can be taken at once.  A holder that is to
+crash dies at a random instant before its slot expires and before its body would end.
+"""
+
+import time
+from collections.abc import Sequence
+
+from tqdm.auto import tqdm
+
+from py_cachify.arguments import check_expiration, check_max_size
+from simulations.arguments import probability
+from simulations.engine.immediate import _Run
+from simulations.engine.stepwise import StepwiseRun, check_setting
+from simulations.faults import Fault
+from simulations.faults.network import Network
+from simulations.results.result import Result
+from simulations.results.violated import InvariantError
+from simulations.stores.store import Store, open_store
+from simulations.theory.expectation import WITHOUT_FAULTS, expect
+from simulations.workloads.refusals import Leave, Retry
+from simulations.workloads.workload import Workload
+
+
+def replay(
+    workload: Workload,
+    *,
+    max_size: int,
+    slot_exp: float | None = None,
+    on_refusal: Leave | Retry = Leave(),  # noqa: B008  # a value that never changes
+    crash_probability: float = 0.0,
+    workers: int = 1,
+    network: Network | None = None,
+    faults: Sequence[Fault] = (),
+    protocol: str | None = None,
+    seed: int = 0,
+    store: str | Store = 'memory',
+    audit: bool = False,
+    history: bool = True,
+    progress: bool = False,
+) -> Result:
+    """Put ``workload`` through a pool and check every event against the pool's promises.
+
+    Args:
+        workload: the jobs.
+        max_size: slots of the pool; of each pool, where the jobs have keys.
+        slot_exp: the life of a slot in seconds; ``None`` for ever.
+        on_refusal: what a refused job does: leave, or try again after a pause.
+        crash_probability: the share of holders that crash and never release, 0 to 1; which ones, and when, is drawn
+            from a stream of its own.
+        workers: the processes that the jobs run in, dealt to them by turns.
+        network: between the workers and the server: with one, commands take time and others' fall in between.
+        faults: what goes wrong, see :mod:`simulations.faults`.
+        protocol: how slots are taken, where it is not the store's own way: ``'nx'`` for the plain contract, or one of
+            ``simulations/broken``, both in memory.
+        seed: of crashes, pauses, network and faults; the workload has a seed of its own.
+        store: ``'memory'``, ``'fakeredis'``, ``'valkey'``, a server's URL, or an open store.
+        audit: ask the store for the size of the pool after every event as well, and compare.
+        history: keep every event; without it the memory that a run takes does not grow with its length.
+        progress: show a progress bar on standard error, or in the notebook.
+
+    Returns:
+        history, figures and pictures.
+
+    Raises:
+        TypeError, ValueError: ``max_size``, ``slot_exp`` or what is beside them is wrong.
+        StoreError: the store cannot be had, or does not answer.
+        InvariantError: a promise was broken; the run stopped there, unless it was one with network, faults or a
+            protocol: these go on to their end, and ``error.result`` has them whole.
+
+    Example::
+
+        result = replay(Trace([(0, 5), (1, 5), (2, 5)]), max_size=2)
+        result.figures.refused                              # 1
+    """
+    check_max_size(max_size)
+    check_expiration('slot_exp', slot_exp)
+    crash_probability = probability('crash_probability', crash_probability)
+    if not isinstance(on_refusal, Leave | Retry):
+        raise TypeError(f'on_refusal must be Leave() or Retry(...), not {on_refusal!r}')
+    if on_refusal.endless and slot_exp is None and crash_probability:
+        raise ValueError(
+            'slots of crashed holders never come back without slot_exp, and jobs would try for ever: give slot_exp=...,'
+            ' or tries=... to Retry'
+        )
+    # Integers and floats add up differently, and a server has floats only.
+    slot_exp = None if slot_exp is None else float(slot_exp)
+    setting = check_setting(workers, network, faults, protocol, slot_exp, on_refusal)
+    if not isinstance(store, str | Store):
+        raise TypeError(f'store must be a name, a URL or an open store, not {store!r}')
+    if not hasattr(workload, 'expected_jobs'):
+        raise TypeError(f'a workload was expected, not {workload!r}: wrap a list of jobs as Trace([...])')
+    if isinstance(store, str):
+        with open_store(store) as opened:
+            return replay(
+                workload,
+                max_size=max_size,
+                slot_exp=slot_exp,
+                on_refusal=on_refusal,
+                crash_probability=crash_probability,
+                workers=workers,
+                network=network,
+                faults=faults,
+                protocol=protocol,
+                seed=seed,
+                store=opened,
+                audit=audit,
+                history=history,
+                progress=progress,
+            )
+    began = time.perf_counter()
+    given = (workload, max_size, slot_exp, on_refusal, crash_probability, seed, store)
+    this: _Run | StepwiseRun = (
+        _Run(*given, audit, history) if setting is None else StepwiseRun(*given, setting, audit, history)
+    )
+    with tqdm(total=workload.expected_jobs, unit=' jobs', disable=not progress, dynamic_ncols=True) as bar:
+        ran = this.through(bar)
+    expectation = WITHOUT_FAULTS if setting else expect(workload, max_size, slot_exp, on_refusal, crash_probability)
+    watch, steady = ran.watch, workload.steady and not any(fault.at is not None for fault in faults)
+    result = Result(
+        workload=workload.name,
+        skipped=workload.skipped,
+        store=store.name,
+        max_size=max_size,
+        slot_exp=slot_exp,
+        on_refusal=on_refusal,
+        crash_probability=crash_probability,
+        figures=watch.figures(max_size, ran.recoveries),
+        estimates=watch.estimates(steady, getattr(workload, 'memoryless', False)),
+        **watch.of_result(),
+        seconds=time.perf_counter() - began,
+        violations=ran.violations,
+        theory=None if isinstance(expectation, str) else expectation,
+        why_no_theory=expectation if isinstance(expectation, str) else '',
+        workers=workers,
+        network=network,
+        protocol=protocol,
+        **this.of_result(),
+    )
+    if result.violations:
+        raise InvariantError(result.violations[0], ran.events, result)
+    return result

@@ -1,0 +1,180 @@
+"""Several independent runs of the same, and what they say together.
+
+They are the honest way to an interval where one run has no long run in it: a day, a night's batch, a trace that is
+thinned anew each time.
+"""
+
+import dataclasses
+import hashlib
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from simulations.arguments import whole_number
+from simulations.measuring.estimates import CONFIDENCE, RARE, Estimates, at_least_zero, bounded_share, looks_of
+from simulations.measuring.figures import Figures, weighted_mean
+from simulations.measuring.series import Series
+from simulations.results.result import Result
+from simulations.statistics.intervals import Interval, ratio_interval
+from simulations.statistics.stopping import StoppingRule
+
+
+MOST_REPLICATIONS = 1000
+"""Where a stopping rule says no limit of its own."""
+
+
+def seeds(seed: int) -> Iterator[int]:
+    """The seeds of independent runs: ``seed`` itself, and then numbers that are made of it.
+
+    Not the numbers that follow it: with those, the runs of seed 1 would be those of seed 0 but for one.
+    """
+    yield seed
+    for number in itertools.count(1):
+        yield int.from_bytes(hashlib.sha256(f'{seed} replication {number}'.encode()).digest()[:4])
+
+
+def replicate(
+    run: Callable[[int], Result],
+    replications: int = 10,
+    *,
+    rule: StoppingRule | None = None,
+    seed: int = 0,
+    progress: bool = False,
+) -> Result:
+    """Run the same several times with independent seeds.
+
+    Args:
+        run: makes one run with the seed it is given.
+        replications: how many; with a ``rule``, it says.
+        rule: when to stop, judged by the share of refused jobs.
+        seed: of the first run; those of the others are made of it.
+        progress: show a progress bar on standard error, or in the notebook.
+
+    Returns:
+        one result: its counts are sums, its means and shares are of all runs together, its peaks the highest; pictures
+        and history are those of the first run.  The interval of a figure comes from its scatter between the runs.
+
+    Raises:
+        TypeError, ValueError: an argument is not so.
+        InvariantError: a promise was broken in one of the runs.
+
+    Example::
+
+        replicate(lambda seed: replay(Poisson(6, 'exp:1', jobs=5000, seed=seed), max_size=5), 20)
+    """
+    whole_number('replications', replications, 1)
+    results: list[Result] = []
+    outcome = ''
+    most = replications if rule is None else rule.at_most or MOST_REPLICATIONS
+    with tqdm(total=None if rule else most, unit=' runs', disable=not progress, dynamic_ncols=True) as bar:
+        for each in itertools.islice(seeds(seed), most):
+            results.append(run(each))
+            bar.update()
+            if rule is not None and len(results) > 1:
+                found = rule.judge_interval(_refusals(results, rule.confidence), len(results))
+                bar.set_postfix_str(f'half-width {found.interval.half_width:.3%}, wanted {found.target:.3%}')
+                outcome = '' if found.reached else 'the half-width that was asked for was not reached'
+                if found.stop:
+                    break
+    return together(results, rule.confidence if rule else CONFIDENCE, outcome)
+
+
+def together(results: Sequence[Result], confidence: float = CONFIDENCE, outcome: str = '') -> Result:
+    """One result of several runs of the same."""
+    if len(results) == 1:
+        return results[0]
+    first = results[0]
+    figures = _figures([result.figures for result in results])
+    lengths = [result.figures.last - result.figures.first for result in results]
+    return dataclasses.replace(
+        first,
+        figures=figures,
+        estimates=_estimates(results, confidence, outcome),
+        occupancy_shares=_shares([result.occupancy_shares for result in results], lengths),
+        overrun_shares=_shares([result.overrun_shares for result in results], lengths),
+        history_hash=hashlib.sha256(''.join(result.history_hash for result in results).encode()).hexdigest(),
+        seconds=sum(result.seconds for result in results),
+        violations=[violation for result in results for violation in result.violations],
+        replications=sum(result.replications for result in results),
+    )
+
+
+def _refusals(results: Sequence[Result], confidence: float) -> Interval:
+    return _ratio([result.estimates.series for result in results], 'refused', 'jobs', confidence)
+
+
+def _ratio(runs: Sequence[Series], above: str, below: str, confidence: float) -> Interval:
+    per = [float(getattr(series, below).sum()) for series in runs]
+    if not any(per):
+        return Interval(0.0, -math.inf, math.inf)
+    return ratio_interval([float(getattr(series, above).sum()) for series in runs], per, confidence)
+
+
+def _estimates(results: Sequence[Result], confidence: float, outcome: str) -> Estimates:
+    runs = [result.estimates.series for result in results]
+    jobs = int(sum(series.jobs.sum() for series in runs))
+    how = [f'{100 * confidence:g} % intervals of {len(runs)} independent runs']
+    left_out = sum(result.figures.jobs for result in results) - jobs
+    if left_out:
+        how.append(f'their warm-up left out, {left_out:,} jobs in all (MSER-5 on the occupancy)')
+    if outcome:
+        how.append(outcome)
+    memoryless = all(result.estimates.memoryless for result in results)
+    # Jobs of one burst, or of one day, stand or fall together: then each run is one look.
+    units = sum(map(looks_of, runs)) if memoryless else len(runs)
+    expired = sum(float(series.expired.sum()) for series in runs)
+    if 0 < expired < RARE:
+        how.append(f'{expired:.0f} bodies beyond their slot are too few for an interval')
+    return Estimates(
+        bounded_share(_ratio(runs, 'refused', 'jobs', confidence), units, confidence, jobs) if jobs else None,
+        bounded_share(_ratio(runs, 'attempts_refused', 'attempts', confidence), units, confidence, jobs)
+        if jobs
+        else None,
+        at_least_zero(_ratio(runs, 'occupancy', 'seconds', confidence)) if jobs else None,
+        at_least_zero(_ratio(runs, 'overrun', 'seconds', confidence)) if expired >= RARE else None,
+        '; '.join(how),
+        sound=not outcome,
+        series=Series(*(np.concatenate(columns) for columns in zip(*runs, strict=True))),
+        memoryless=memoryless,
+    )
+
+
+def _shares(runs: Sequence[NDArray[np.float64]], lengths: Sequence[float]) -> NDArray[np.float64]:
+    whole = sum(lengths)
+    shares = np.zeros(max(map(len, runs)))
+    for run, length in zip(runs, lengths, strict=True):
+        shares[: len(run)] += run * (length / whole if whole else 1 / len(runs))
+    return shares
+
+
+def _figures(runs: Sequence[Figures]) -> Figures:
+    lengths = [run.last - run.first for run in runs]
+
+    def total(name: str) -> int:
+        return sum(getattr(run, name) for run in runs)
+
+    def highest(name: str) -> Any:
+        return max(getattr(run, name) for run in runs)
+
+    of: dict[str, Any] = {}
+    for name in ('jobs', 'granted', 'refused', 'attempts', 'retries', 'granted_later', 'expired_while_running'):
+        of[name] = total(name)
+    for name in ('crashed', 'recovered'):
+        of[name] = total(name)
+    for name in ('wait_longest', 'occupancy_peak', 'running_peak', 'overrun_peak', 'recovery_longest', 'pools'):
+        of[name] = highest(name)
+    for name in ('throughput', 'occupancy_mean', 'utilisation', 'running_mean', 'overrun_mean'):
+        of[name] = weighted_mean(runs, name, lengths)
+    for name, per in (
+        ('refusal_share', 'jobs'),
+        ('attempts_refusal_share', 'attempts'),
+        ('wait_mean', 'granted'),
+        ('recovery_mean', 'recovered'),
+    ):
+        of[name] = weighted_mean(runs, name, [getattr(run, per) for run in runs])
+    return runs[0]._replace(**of)

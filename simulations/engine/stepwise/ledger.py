@@ -1,0 +1,264 @@
+"""Who has a slot in the store, and whose body runs: observed after each command, and noted as it changes.
+
+What a protocol answers is not asked here: the ledger looks into the store and compares with what it saw before.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import simpy
+
+from simulations.engine.timers import At
+from simulations.history.events import (
+    BEGAN,
+    BEGAN_LATE,
+    CRASHED,
+    ENDED,
+    EXPIRED,
+    FREED,
+    OVERRAN,
+    RECOVERED,
+    REGAINED,
+    RESTORED,
+    TAKEN,
+    VANISHED,
+)
+from simulations.history.recorder import BLOCK, Recorder
+from simulations.judging import Seen
+from simulations.judging.violation import Violation
+from simulations.stores.contents import AGAIN, Inside
+
+
+class Holder:
+    """A job, as the ledger knows it.
+
+    Attributes:
+        number: of the job.
+        token: with which it asked last.
+        running: whether its body runs.
+        slots: how many are live that it took with this token.
+        taken: when it took the last one.
+        left: when it was last known to want a slot.
+    """
+
+    __slots__ = ('had', 'left', 'number', 'running', 'slots', 'taken', 'token')
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.token = ''
+        self.running = False
+        self.had = False
+        self.slots = 0
+        self.taken = 0.0
+        self.left = 0.0
+
+
+class Pool:
+    """One pool, as it was when someone last looked."""
+
+    __slots__ = ('key', 'levels', 'number', 'past', 'running', 'slots')
+
+    def __init__(self, key: str, number: int) -> None:
+        self.key = key
+        self.number = number
+        self.slots: dict[str, float] = {}
+        self.running = 0
+        self.levels: list[tuple[float, int]] = []
+        self.past: list[_Moment] = []
+
+
+class _Moment(NamedTuple):
+    instant: float
+    slots: dict[str, float]
+
+
+class Ledger:
+    """The slots of all pools of a run.
+
+    Args:
+        env: virtual time.
+        inside: the store.
+        clock: the store's own.
+        max_size: slots of each pool.
+        prefix: of the keys in the store.
+        recorder: takes down what happens.
+        remembers: for how many seconds it must be able to tell what the store held.
+
+    Attributes:
+        max_size: as given.
+        pools: by key.
+        removed: when the slot of a token was last removed before it had expired.
+        violations: where more than ``max_size`` slots were live.
+        recoveries: for how many seconds each recovered slot was used by nobody: how many, their sum, the longest.
+    """
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        inside: Inside,
+        clock: Callable[[], float],
+        max_size: int,
+        prefix: str,
+        recorder: Recorder,
+        remembers: float,
+    ) -> None:
+        self._env = env
+        self._inside = inside
+        self._clock = clock
+        self.max_size = max_size
+        self._prefix = prefix
+        self._recorder = recorder
+        self._remembers = remembers
+        self.pools: dict[str, Pool] = {}
+        self._holders: dict[str, Holder] = {}
+        self.removed: dict[str, float] = {}
+        self.violations: list[Violation] = []
+        self.recoveries = (0, 0.0, 0.0)
+
+    def name(self, pool: Pool) -> str:
+        """The pool's key in the store."""
+        return self._prefix + pool.key
+
+    def pool(self, key: str) -> Pool:
+        """The pool of this key."""
+        found = self.pools.get(key)
+        if found is None:
+            found = self.pools[key] = Pool(key, len(self._recorder.key_names))
+            self._recorder.key_names.append(key)
+        return found
+
+    def asks(self, holder: Holder, token: str) -> None:
+        """A job will ask for a slot with this token."""
+        holder.token, holder.slots, holder.had = token, 0, False
+        self._holders[token] = holder
+
+    def note(self, what: int, holder: Holder, pool: Pool) -> None:
+        """Take down that something happened to a job."""
+        rows = self._recorder.rows
+        rows.append((self._env.now, what, holder.number, pool.number, len(pool.slots), pool.running))
+        if len(rows) >= BLOCK:
+            self._recorder.hand_on()
+
+    # --- bodies
+
+    def began(self, holder: Holder, pool: Pool) -> None:
+        """The body of a job begins, as it was told that it has a slot."""
+        holder.running = True
+        pool.running += 1
+        self.note(BEGAN if holder.slots else BEGAN_LATE, holder, pool)
+
+    def ended(self, holder: Holder, pool: Pool, crashed: bool = False) -> None:
+        """The body of a job is over, or crashed."""
+        holder.running = False
+        holder.left = self._env.now
+        pool.running -= 1
+        self.note((CRASHED if crashed else ENDED) if holder.slots else OVERRAN, holder, pool)
+
+    # --- slots
+
+    def observe(self, pool: Pool) -> None:
+        """Look into the store, and take down what has changed."""
+        now, reading = self._env.now, self._clock()
+        there = self._inside.slots(self.name(pool), self.max_size)
+        found = {token: until for token, until in there.items() if until > reading}
+        before = pool.slots
+        if found == before:
+            return
+        if self._remembers:
+            self._remember(pool, now)
+        gone = [token for token in before if token not in found]
+        come = [token for token in found if token not in before]
+        pool.slots = dict(before)
+        for token in sorted(gone, key=lambda token: (before[token], token)):
+            del pool.slots[token]
+            self._gone(pool, token, expired=before[token] <= reading)
+        pool.slots = {token: until for token, until in found.items() if token in before}
+        # In an order that does not depend on the store's own.
+        for token in sorted(come, key=lambda token: (found[token], token)):
+            pool.slots[token] = found[token]
+            self._come(pool, token)
+        pool.levels.append((now, len(found)))
+        if len(found) > self.max_size:
+            where = f'max_size {self.max_size}' + (f', pool {pool.key!r}' if pool.key else '')
+            self.violations.append(Violation('occupancy', now, f'{len(found)} slots are live in the store ({where})'))
+
+    def _gone(self, pool: Pool, token: str, expired: bool) -> None:
+        holder, own = self._whose(token)
+        holder.slots -= own
+        if not expired:
+            self.removed[token] = self._env.now
+        if holder.running and own and not holder.slots:
+            self.note(EXPIRED if expired else VANISHED, holder, pool)
+        elif expired:
+            unused = self._env.now - max(holder.left, holder.taken)
+            count, whole, longest = self.recoveries
+            self.recoveries = (count + 1, whole + unused, max(longest, unused))
+            self.note(RECOVERED, holder, pool)
+        else:
+            self.note(FREED, holder, pool)
+
+    def _come(self, pool: Pool, token: str) -> None:
+        holder, own = self._whose(token)
+        regained = holder.running and own and not holder.slots
+        holder.slots += own
+        holder.taken = self._env.now
+        if own and not holder.had:
+            holder.had = True
+            self.note(TAKEN, holder, pool)
+        else:
+            self.note(REGAINED if regained else RESTORED, holder, pool)
+        self._watch_for_end(pool, token)
+
+    def _whose(self, token: str) -> tuple[Holder, bool]:
+        """Whose slot it is, and whether that has not asked with another token since."""
+        known = token.partition(AGAIN)[0]
+        holder = self._holders[known]
+        return holder, holder.token == known
+
+    def _watch_for_end(self, pool: Pool, token: str) -> None:
+        until = pool.slots[token]
+        if until < math.inf:
+            # By at least as much as makes the clock move on, which is coarser than the difference may be.
+            least = math.nextafter(self._env.now, math.inf) - self._env.now
+            At(self._env, max(until - self._clock(), least), lambda _: self._end(pool, token))
+
+    def _end(self, pool: Pool, token: str) -> None:
+        until = pool.slots.get(token)
+        if until is None:
+            return
+        if until <= self._clock():
+            self.observe(pool)
+        else:
+            self._watch_for_end(pool, token)
+
+    def clock_jumped(self) -> None:
+        """The store's clock shows another time than it would have."""
+        for pool in self.pools.values():
+            self.observe(pool)
+            for token in pool.slots:
+                self._watch_for_end(pool, token)
+
+    # --- the past
+
+    def _remember(self, pool: Pool, now: float) -> None:
+        past = pool.past
+        past.append(_Moment(now, pool.slots))
+        # What held before an instant is told by the first change after it.
+        while len(past) > 1 and past[0].instant < now - self._remembers:
+            past.pop(0)
+
+    def held_at(self, pool: Pool, instant: float) -> dict[str, float]:
+        """What the store held at an instant, at most ``remembers`` seconds ago."""
+        return next((moment.slots for moment in pool.past if moment.instant > instant), pool.slots)
+
+    # --- the end
+
+    def seen(self) -> Seen:
+        """What was seen of all pools."""
+        return Seen({key: pool.levels for key, pool in self.pools.items()}, self.removed)
+
+    @property
+    def waits(self) -> bool:
+        """Whether there are slots that will expire."""
+        return any(until < math.inf for pool in self.pools.values() for until in pool.slots.values())

@@ -1,0 +1,161 @@
+"""Judge a run while it happens, by an independent model of what a pool is.
+
+The model is written from the promises, not from the protocol, and shares no code with the library: a list of
+who holds a slot until when.  It is told what the store answered and objects where the promises are broken:
+
+* *occupancy*: a slot was granted although ``max_size`` were taken;
+* *honest refusal*: a job was refused although a slot was free;
+* *own release*: a release found its slot gone although it had not expired, or there although it had;
+* *at rest*: slots are left in the store after everyone has left.
+
+At the very instant of its expiry a slot is gone.
+"""
+
+import math
+from collections import deque
+
+from simulations.history.events import CRASHED, EXPIRED, GRANTED, OVERRAN, RECOVERED, REFUSED, RELEASED, RETRYING
+from simulations.history.recorder import Recorder
+from simulations.judging.violation import EVENTS_SHOWN, BrokenPromise, Violation
+
+
+FEW_EXPIRIES = 10_000
+"""Expiries that may be kept of slots which were released since."""
+
+
+class _Pool:
+    """Who holds a slot of one pool until when, who crashed with one and when, and how many bodies run."""
+
+    __slots__ = ('crashed', 'key', 'number', 'running', 'until')
+
+    def __init__(self, key: str, number: int) -> None:
+        self.key = key
+        self.number = number
+        self.until: dict[int, float] = {}
+        self.crashed: dict[int, float] = {}
+        self.running = 0
+
+
+class Model:
+    """What the pools of a run must look like, by the promises alone.
+
+    Args:
+        max_size: slots of each pool.
+        slot_exp: life of a slot in seconds, ``None`` for ever.
+        recorder: takes down what happened, in order of time.
+
+    Attributes:
+        recoveries: for how many seconds each recovered slot was without its crashed holder: how many, their sum, the
+            longest.
+    """
+
+    def __init__(self, max_size: int, slot_exp: float | None, recorder: Recorder) -> None:
+        self._max_size = max_size
+        self._slot_exp = math.inf if slot_exp is None else slot_exp
+        self._recorder = recorder
+        self._note = recorder.rows.append
+        self._pools: dict[str, _Pool] = {}
+        # In order, as all slots live equally long.
+        self._expiries: deque[tuple[float, int, _Pool]] = deque()
+        self._next_expiry = math.inf
+        self._most_expiries = FEW_EXPIRIES
+        self.recoveries = (0, 0.0, 0.0)
+
+    @property
+    def keys(self) -> list[str]:
+        """The pools that were asked."""
+        return list(self._pools)
+
+    def pool(self, key: str) -> _Pool:
+        """The pool of this key, which the other methods want."""
+        found = self._pools.get(key)
+        if found is None:
+            found = self._pools[key] = _Pool(key, len(self._recorder.key_names))
+            self._recorder.key_names.append(key)
+        return found
+
+    def granted(self, now: float, job: int, pool: _Pool) -> None:
+        """The store gave ``job`` a slot."""
+        if self._next_expiry <= now:
+            self._let_expire(now)
+        until = pool.until
+        if len(until) >= self._max_size:
+            self._object('occupancy', now, f'job {job} was granted a slot while {len(until)} were taken', pool)
+        until[job] = expiry = now + self._slot_exp
+        pool.running += 1
+        if expiry < math.inf:
+            if not self._expiries:
+                self._next_expiry = expiry
+            self._expiries.append((expiry, job, pool))
+            if len(self._expiries) > self._most_expiries:
+                self._forget_released()
+        self._note((now, GRANTED, job, pool.number, len(until), pool.running))
+
+    def refused(self, now: float, job: int, pool: _Pool, again: bool = False) -> None:
+        """The store answered ``job`` that the pool is full; it will ask ``again``, or leaves."""
+        if self._next_expiry <= now:
+            self._let_expire(now)
+        taken = len(pool.until)
+        if taken < self._max_size:
+            self._object('honest refusal', now, f'job {job} was refused while {taken} were taken', pool)
+        self._note((now, RETRYING if again else REFUSED, job, pool.number, taken, pool.running))
+
+    def ended(self, now: float, job: int, pool: _Pool, in_time: bool) -> None:
+        """The body of ``job`` ended; ``in_time`` is the store's answer whether its slot was still there."""
+        if self._next_expiry <= now:
+            self._let_expire(now)
+        held = pool.until.pop(job, None) is not None
+        if in_time != held:
+            found, expired = ('there', 'had') if in_time else ('gone', 'had not')
+            self._object('own release', now, f'the slot of job {job} was {found} although it {expired} expired', pool)
+        pool.running -= 1
+        self._note((now, RELEASED if held else OVERRAN, job, pool.number, len(pool.until), pool.running))
+
+    def crashed(self, now: float, job: int, pool: _Pool) -> None:
+        """The holder ``job`` is gone without a release."""
+        if self._next_expiry <= now:
+            self._let_expire(now)
+        held = job in pool.until
+        if held:
+            pool.crashed[job] = now
+        pool.running -= 1
+        self._note((now, CRASHED if held else OVERRAN, job, pool.number, len(pool.until), pool.running))
+
+    def counted(self, now: float, pool: _Pool, size: int) -> None:
+        """The store was asked for the size of a pool."""
+        self.until(now)
+        if size != len(pool.until):
+            rule = 'occupancy' if pool.running else 'at rest'
+            self._object(rule, now, f'the store counts {size} slots where {len(pool.until)} are taken', pool)
+
+    def until(self, now: float) -> None:
+        """Time goes on until ``now``."""
+        if self._next_expiry <= now:
+            self._let_expire(now)
+
+    def last_expiry(self) -> float | None:
+        """The instant at which the last slot of a crashed holder comes back, if one will."""
+        expiries = [pool.until[job] for pool in self._pools.values() for job in pool.crashed]
+        return max((expiry for expiry in expiries if expiry < math.inf), default=None)
+
+    def _let_expire(self, now: float) -> None:
+        expiries = self._expiries
+        while expiries and expiries[0][0] <= now:
+            instant, job, pool = expiries.popleft()
+            if pool.until.pop(job, None) is not None:
+                what = EXPIRED
+                if job in pool.crashed:
+                    what, gone = RECOVERED, instant - pool.crashed.pop(job)
+                    count, whole, longest = self.recoveries
+                    self.recoveries = (count + 1, whole + gone, max(longest, gone))
+                self._note((instant, what, job, pool.number, len(pool.until), pool.running))
+        self._next_expiry = expiries[0][0] if expiries else math.inf
+
+    def _forget_released(self) -> None:
+        # Released slots are passed over when they would have expired, which may be long after the run.
+        self._expiries = deque(entry for entry in self._expiries if entry[1] in entry[2].until)
+        self._most_expiries = max(FEW_EXPIRIES, 2 * len(self._expiries))
+
+    def _object(self, rule: str, now: float, detail: str, pool: _Pool) -> None:
+        where = f' (max_size {self._max_size}' + (f', pool {pool.key!r})' if pool.key else ')')
+        raise BrokenPromise(Violation(rule, now, detail + where), self._recorder.last_events(EVENTS_SHOWN))

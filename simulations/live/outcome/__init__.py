@@ -1,0 +1,1 @@
+"""What a live run came to: attempts, promises, measurements, comparison, pictures."""

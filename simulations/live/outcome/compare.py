@@ -1,0 +1,153 @@
+"""A live run beside the simulation of the same scenario: does the world agree?"""
+
+from html import escape
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulations.history.events import Block
+from simulations.measuring.counts import Levels
+from simulations.measuring.time_shares import mean
+from simulations.results.result import Result
+from simulations.statistics.batches import batch_means
+from simulations.statistics.intervals import Interval
+from simulations.units import count
+from simulations.workloads.refusals import Leave
+
+
+class Side(NamedTuple):
+    """One of the two.
+
+    Attributes:
+        refusal_share: refused jobs, or refused attempts where jobs try again.
+        refusal_interval: of it in the long run, ``None`` where the run is too short to tell.
+        occupancy_mean: live slots.
+        occupancy_interval: of it.
+        occupancy_shares: for what share of the time each number of slots was live.
+        share_intervals: of each of these; ``None`` where the run is too short to tell.
+    """
+
+    refusal_share: float
+    refusal_interval: Interval | None
+    occupancy_mean: float
+    occupancy_interval: Interval | None
+    occupancy_shares: NDArray[np.float64]
+    share_intervals: list[Interval] | None
+
+
+class Comparison(NamedTuple):
+    """Both.
+
+    Attributes:
+        simulated, live: as they were measured.
+        of: of what the refusal share is, ``jobs`` or ``attempts``.
+    """
+
+    simulated: Side
+    live: Side
+    of: str
+
+    @property
+    def agree(self) -> bool | None:
+        """Whether the live refusal share lies in the simulation's interval; ``None`` if that has none."""
+        interval = self.simulated.refusal_interval
+        return None if interval is None else interval.low <= self.live.refusal_share <= interval.high
+
+    @property
+    def distance(self) -> float:
+        """The share of the time for which the two occupancies differ at least, however paired: from 0 to 1."""
+        longest = max(len(self.simulated.occupancy_shares), len(self.live.occupancy_shares))
+        one, other = (np.pad(side.occupancy_shares, (0, longest - len(side.occupancy_shares))) for side in self[:2])
+        return float(np.abs(one - other).sum() / 2)
+
+    def __str__(self) -> str:
+        rows: list[tuple[str, ...]] = [('', 'simulated', 'live')]
+        rows.append((f'{self.of} refused', *(_told(s.refusal_share, s.refusal_interval, '.2%') for s in self[:2])))
+        rows.append(('occupancy', *(_told(s.occupancy_mean, s.occupancy_interval, '.4g') for s in self[:2])))
+        shares = [side.occupancy_shares for side in self[:2]]
+        for slots in _telling(np.maximum(*(np.pad(s, (0, max(map(len, shares)) - len(s))) for s in shares))):
+            told = [_share(side, slots) for side in self[:2]]
+            rows.append((f'{count(slots, "slot", "slots")} live', *told))
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        lines = ['  '.join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines.append(f'the occupancies differ for {self.distance:.2%} of the time')
+        if self.agree is not None:
+            lines.append(f"the live refusal share is {'' if self.agree else 'not '}in the simulation's interval")
+        return '\n'.join(lines)
+
+    def _repr_html_(self) -> str:
+        return f'<pre>{escape(str(self))}</pre>'
+
+    def to_json(self) -> dict[str, Any]:
+        """The numbers as plain values."""
+        told: dict[str, Any] = {'of': self.of, 'agree': self.agree, 'occupancy_distance': self.distance}
+        for name, side in (('simulated', self.simulated), ('live', self.live)):
+            told[name] = {
+                'refusal_share': side.refusal_share,
+                'refusal_share_ci': None if side.refusal_interval is None else list(side.refusal_interval[1:]),
+                'occupancy_mean': side.occupancy_mean,
+                'occupancy_mean_ci': None if side.occupancy_interval is None else list(side.occupancy_interval[1:]),
+                'occupancy_shares': side.occupancy_shares.tolist(),
+                'occupancy_shares_ci': None
+                if side.share_intervals is None
+                else [list(interval[1:]) for interval in side.share_intervals],
+            }
+        return told
+
+
+MOST_ROWS = 12
+_SPANS = 60
+_EVENTS_A_SPAN = 5
+
+
+def compare(simulated: Result, live: Result) -> Comparison:
+    """Lay both side by side."""
+    leaves = isinstance(live.on_refusal, Leave)
+    return Comparison(_side(simulated, leaves), _side(live, leaves), 'jobs' if leaves else 'attempts')
+
+
+def _side(result: Result, leaves: bool) -> Side:
+    figures, estimates = result.figures, result.estimates
+    return Side(
+        figures.refusal_share if leaves else figures.attempts_refusal_share,
+        estimates.refusal_share if leaves else estimates.attempts_refusal_share,
+        mean(result.occupancy_shares),
+        estimates.occupancy_mean,
+        result.occupancy_shares,
+        None if result.kept is None else share_intervals(result.kept.block(), len(result.occupancy_shares)),
+    )
+
+
+def share_intervals(block: Block, levels: int) -> list[Interval] | None:
+    """How sure the share of the time is at each of so many numbers of live slots: batch means over equal spans.
+
+    What lies between two events counts where it ends, as it is short beside a span.
+    """
+    if len(block.times) < _EVENTS_A_SPAN * _SPANS:
+        return None
+    spans = Levels().spans(block)
+    edges = np.linspace(block.times[0], block.times[-1], _SPANS + 1)[1:-1]
+    seconds = np.zeros((_SPANS, levels))
+    level = np.minimum(spans.before[0], levels - 1)
+    np.add.at(seconds, (np.searchsorted(edges, block.times), level), spans.seconds)
+    whole = seconds.sum(axis=1).tolist()
+    found = [batch_means(seconds[:, slots].tolist(), whole).interval for slots in range(levels)]
+    return [Interval(mean, max(low, 0.0), min(high, 1.0)) for mean, low, high in found]
+
+
+def _share(side: Side, slots: int) -> str:
+    if slots >= len(side.occupancy_shares):
+        return '0'
+    interval = None if side.share_intervals is None else side.share_intervals[slots]
+    return _told(float(side.occupancy_shares[slots]), interval, '.2%')
+
+
+def _telling(shares: NDArray[np.float64]) -> list[int]:
+    """The values that took most of the time, in order."""
+    most = np.argsort(-shares, kind='stable')[:MOST_ROWS]
+    return sorted(int(value) for value in most if shares[value] > 0)
+
+
+def _told(value: float, interval: Interval | None, form: str) -> str:
+    return f'{value:{form}}' + ('' if interval is None else f' [{interval.low:{form}}, {interval.high:{form}}]')

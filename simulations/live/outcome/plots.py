@@ -1,0 +1,65 @@
+"""The pictures that only a live run has."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from simulations.drawing.axes import legend_below, new_axes, whole_numbers
+from simulations.drawing.colours import HELD, LIMIT, OCCUPANCY, THEORY
+from simulations.results.plots.titles import set_title
+from simulations.units import count
+
+
+if TYPE_CHECKING:
+    from simulations.live.outcome.result import LiveResult
+
+_BINS = 50
+_WIDTH = 0.4
+
+
+def plot_recovery(result: 'LiveResult', ax: Axes | None = None) -> Axes:
+    """How long after the death of their holders slots were back, and how long after their expiry."""
+    recoveries, measured = result.measured.recoveries, result.measured
+    if not len(recoveries.took):
+        raise ValueError('no slot of a killed holder came back in this run: there is nothing to draw')
+    ax = new_axes((10, 4.5)) if ax is None else ax
+    longest = (result.slot_exp or 0.0) / measured.speed
+    edges = np.linspace(0, max(longest, float(recoveries.took.max())), _BINS + 1)
+    ax.hist(recoveries.took, edges.tolist(), facecolor=HELD, edgecolor=OCCUPANCY, linewidth=0.8, label='slots back')
+    ax.axvline(longest, color=LIMIT, linestyle='--', linewidth=1.2, label=f'slot_exp = {longest:.4g} s')
+    beyond = 1000 * np.maximum(0.0, recoveries.took - recoveries.left)
+    ax.set_xlabel('seconds from the death of the holder until its slot was seen to be back')
+    ax.set_ylabel('slots')
+    whole_numbers(ax.yaxis)
+    killed = f'{count(measured.killed, "worker", "workers")} killed'
+    line = f'{killed}, {count(len(recoveries.took), "slot", "slots")} back by expiry'
+    note = (
+        f'seen {np.median(beyond):.3g} ms after the expiry (median), {np.quantile(beyond, 0.99):.3g} ms (99 %), looking'
+        f' every few milliseconds; {recoveries.words()}'
+    )
+    set_title(ax, result, line, note)
+    legend_below(ax)
+    return ax
+
+
+def plot_comparison(result: 'LiveResult', ax: Axes | None = None) -> Axes:
+    """For what share of the time each number of slots was live, in virtual time and in life."""
+    comparison = result.comparison
+    if comparison is None:
+        raise ValueError('this run has no simulation beside it: live(..., compare=True) makes one')
+    ax = new_axes((8, 4)) if ax is None else ax
+    looks = ((comparison.simulated, THEORY, 'white', 'simulated'), (comparison.live, OCCUPANCY, HELD, 'live'))
+    for place, (side, edge, face, name) in enumerate(looks):
+        slots = np.arange(len(side.occupancy_shares)) + (place - 0.5) * _WIDTH
+        style = {'facecolor': face, 'edgecolor': edge, 'linewidth': 0.8}
+        ax.bar(slots, side.occupancy_shares, _WIDTH, label=name, **style)  # type: ignore[arg-type]
+    ax.set_xlabel('occupancy (live slots)')
+    ax.set_ylabel('share of the time')
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    whole_numbers(ax.xaxis)
+    refused = f'{comparison.live.refusal_share:.2%} of {comparison.of} refused live'
+    set_title(ax, result, f'{refused}, {comparison.simulated.refusal_share:.2%} simulated')
+    legend_below(ax)
+    return ax

@@ -1,0 +1,1 @@
+"""Around the workers of a live run: processes, server, proxy, accidents."""

@@ -1,0 +1,299 @@
+"""Real accidents at the instants of a scenario: processes killed and stopped, a server that is gone, a bad network."""
+
+import heapq
+import itertools
+import math
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from simulations.faults import (
+    Crash,
+    Fault,
+    FlushScripts,
+    LoseReplies,
+    LoseRequests,
+    Partition,
+    Pause,
+    Restart,
+    ServerPause,
+    Slow,
+)
+from simulations.live.clients import announced
+from simulations.live.plan import NANO, Plan
+from simulations.live.supervisor.nursery import Life, Nursery
+from simulations.live.supervisor.proxy import Proxy
+from simulations.live.supervisor.server import LiveServer
+
+
+_SETTLES = 10.0
+_LOOK = 0.002
+
+
+class Accident(NamedTuple):
+    """What happened.
+
+    Attributes:
+        kind: of the fault.
+        began, ended: when, in nanoseconds; of a restart, when the server was dead and when its next start began.
+        whom: the workers whom it befell.
+        up: of a restart, when the server answered again.
+        data: of a restart, ``'kept'`` or ``'lost'``.
+    """
+
+    kind: str
+    began: int
+    ended: int
+    whom: tuple[int, ...] = ()
+    up: int = 0
+    data: str = ''
+
+
+class Accidents:
+    """Carries out the faults of a scenario, one after the other, in a thread of its own.
+
+    A worker that is dead is not killed or stopped again, nor is a server that is gone.
+
+    Args:
+        plan: the run.
+        nursery: has the workers.
+        server: ours, if it is.
+        proxy: between both, if there must be one.
+        control: a client of the server.
+
+    Attributes:
+        happened: all that did, in order.
+        settled: for a life of a worker that was killed, when the server had closed its last connection.
+        error: what ended the thread, if something did.
+    """
+
+    def __init__(
+        self, plan: Plan, nursery: Nursery, server: LiveServer | None, proxy: Proxy | None, control: Any
+    ) -> None:
+        self._plan, self._nursery, self._server, self._proxy, self._control = plan, nursery, server, proxy, control
+        self.happened: list[Accident] = []
+        self.settled: dict[tuple[int, int], int] = {}
+        self.error: Exception | None = None
+        self._queue: list[tuple[int, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._ends: list[Callable[[], None]] = []
+        self._changed = threading.Condition()
+        self._over = False
+        self._down: set[int] = set()
+        self._stopped: set[int] = set()
+        self._server_down = False
+        self._end: int | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self, epoch: int) -> None:
+        """Let them happen from this instant on."""
+        last = self._nursery.last
+        self._end = None if last is None else epoch + self._plan.nanoseconds(last)
+        for number, fault in enumerate(self._plan.scenario.faults):
+            stream = random.Random(f'{self._plan.scenario.seed} fault {number}')
+            self._next(epoch, fault, fault.instants(stream), stream)
+        self._thread.start()
+
+    @property
+    def replacing(self) -> bool:
+        """Whether a worker is dead whose place another will take."""
+        with self._changed:
+            return bool(self._down) and not self._over
+
+    @property
+    def under_way(self) -> bool:
+        """Whether something has happened that is to end by itself, such as a pause."""
+        return bool(self._ends)
+
+    def finish(self, seconds: float) -> None:
+        """No more accidents: what is under way ends now, but dead workers stay dead.  Waits at most so long."""
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+        self._thread.join(seconds)
+
+    def _next(self, epoch: int, fault: Fault, instants: Iterator[float], stream: random.Random) -> None:
+        instant = next(instants, None)
+        if instant is None:
+            return
+
+        def happen() -> None:
+            self._do(fault, stream)
+            self._next(epoch, fault, instants, stream)
+
+        self._at(epoch + self._plan.nanoseconds(instant), happen)
+
+    def _at(self, instant: int, do: Callable[[], None]) -> None:
+        heapq.heappush(self._queue, (instant, next(self._order), do))
+
+    def _later(self, seconds: float, end: Callable[[], None]) -> None:
+        """End it after so many seconds of the scenario, or when there are to be no more accidents."""
+        self._ends.append(end)
+
+        def do() -> None:
+            if end in self._ends:
+                self._ends.remove(end)
+                end()
+
+        self._at(time.monotonic_ns() + self._plan.nanoseconds(seconds), do)
+
+    def _run(self) -> None:
+        try:
+            while self._queue:
+                with self._changed:
+                    wait = self._queue[0][0] - time.monotonic_ns()
+                    if wait > 0:
+                        self._changed.wait_for(lambda: self._over, wait / NANO)
+                    if self._over:
+                        break
+                if self._queue[0][0] <= time.monotonic_ns():
+                    heapq.heappop(self._queue)[2]()
+            while self._ends:
+                self._ends.pop(0)()
+        except Exception as error:
+            self.error = error
+
+    def _do(self, fault: Fault, stream: random.Random) -> None:
+        whom = fault.whom(self._plan.processes, stream) if hasattr(fault, 'whom') else ()
+        lasting = fault.duration(stream)
+        match fault:
+            case Crash():
+                for worker in whom:
+                    self._crash(worker, lasting)
+            case Pause():
+                for worker in whom:
+                    self._pause(worker, lasting)
+            case Restart():
+                self._restart(fault, lasting)
+            case ServerPause():
+                self._pause_server(lasting)
+            case FlushScripts():
+                began = time.monotonic_ns()
+                if self._tell_server(self._control.script_flush):
+                    self.happened.append(Accident(fault.kind, began, time.monotonic_ns()))
+            case _:
+                self._spoil(fault, whom, lasting)
+
+    def _crash(self, worker: int, lasting: float) -> None:
+        if worker in self._down or worker not in self._nursery.living():
+            return
+        began = time.monotonic_ns()
+        life = self._nursery.kill(worker)
+        self._settle(life)
+        with self._changed:
+            self._down.add(worker)
+        self._stopped.discard(worker)
+        self.happened.append(Accident(Crash.kind, began, time.monotonic_ns(), (worker,)))
+
+        def replace() -> None:
+            with self._changed:
+                self._down.discard(worker)
+                if self._over:
+                    return
+            self._nursery.start(worker)
+
+        self._later(lasting, replace)
+
+    def _settle(self, life: Life) -> None:
+        """Wait until the server has closed the connections of a killed worker: what it asked for is settled then."""
+        name = f'{self._plan.prefix}{life.name}'
+        until = time.monotonic() + _SETTLES
+        # A server that is gone has settled it; one that tells us nothing leaves it open.
+        with suppress(Exception):
+            while time.monotonic() < until:
+                if name not in [each['name'] for each in self._control.client_list()]:
+                    self.settled[life.worker, life.life] = time.monotonic_ns()
+                    return
+                time.sleep(_LOOK)
+
+    def _pause(self, worker: int, lasting: float) -> None:
+        if worker in self._down or worker in self._stopped or worker not in self._nursery.living():
+            return
+        self._nursery.tell('stop', worker)
+        self._stopped.add(worker)
+        began = time.monotonic_ns()
+
+        def wake() -> None:
+            # One that was killed meanwhile, and whose place another took, is not stopped.
+            self._stopped.discard(worker)
+            self._nursery.tell('wake', worker)
+            self.happened.append(Accident(Pause.kind, began, time.monotonic_ns(), (worker,)))
+
+        self._later(lasting, wake)
+
+    def _pause_server(self, lasting: float) -> None:
+        # Whoever pauses all clients can be heard by none of them before it is over: it must not outlast the run.
+        left = math.inf if self._end is None else self._end - time.monotonic_ns()
+        nanoseconds = min(self._plan.nanoseconds(lasting), left)
+        began = time.monotonic_ns()
+        milliseconds = round(nanoseconds / 1e6)
+        if milliseconds < 1 or not self._tell_server(lambda: self._control.client_pause(milliseconds, all=True)):
+            return
+
+        def over() -> None:
+            self.happened.append(Accident(ServerPause.kind, began, time.monotonic_ns()))
+
+        self._later(self._plan.seconds(round(nanoseconds)), over)
+
+    def _tell_server(self, tell: Callable[[], object]) -> bool:
+        """Tell it something; a server that is gone, or stands still, is told nothing more."""
+        try:
+            tell()
+        except Exception as error:
+            if not announced(error):
+                raise
+            return False
+        return True
+
+    def _restart(self, fault: Restart, lasting: float) -> None:
+        assert self._server is not None
+        server = self._server
+        if self._server_down:
+            return
+        self._server_down = True
+        server.kill(fault.data)
+        dead = time.monotonic_ns()
+
+        def up() -> None:
+            starting = time.monotonic_ns()
+            server.start()
+            self._server_down = False
+            accident = Accident(fault.kind, dead, starting, up=time.monotonic_ns(), data=fault.data)
+            self.happened.append(accident)
+
+        self._later(lasting, up)
+
+    def _spoil(self, fault: Fault, whom: tuple[int, ...], lasting: float) -> None:
+        assert self._proxy is not None
+        began = time.monotonic_ns()
+        heals: list[Callable[[], None]] = []
+        for worker in whom:
+            weather = self._proxy.weather[worker]
+            match fault:
+                case Partition():
+                    weather.cut += 1
+                    heals.append(lambda weather=weather: setattr(weather, 'cut', weather.cut - 1))  # type: ignore[misc]
+                case Slow():
+                    heals.append(_added(weather.delays, fault.by / self._plan.speed))
+                case LoseRequests():
+                    heals.append(_added(weather.lost_requests, fault.share))
+                case LoseReplies():
+                    heals.append(_added(weather.lost_replies, fault.share))
+                case _:
+                    raise TypeError(f'a live run knows no {fault.kind}')
+
+        def heal() -> None:
+            for each in heals:
+                each()
+            self.happened.append(Accident(fault.kind, began, time.monotonic_ns(), whom))
+
+        self._later(lasting, heal)
+
+
+def _added(values: list[float], value: float) -> Callable[[], None]:
+    """Add a value, and give what takes it away again."""
+    values.append(value)
+    return lambda: values.remove(value)

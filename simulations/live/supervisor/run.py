@@ -1,0 +1,259 @@
+"""One live run, from its first process to its last slot."""
+
+import dataclasses
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from simulations.faults import Restart
+from simulations.live import board as cells
+from simulations.live.board import Board, make_board
+from simulations.live.clients import announced, control_client, refused
+from simulations.live.plan import NANO, LiveError, Plan, needs_proxy
+from simulations.live.supervisor.accidents import Accidents
+from simulations.live.supervisor.lookout import Lookout
+from simulations.live.supervisor.nursery import PATIENCE, Life, Nursery
+from simulations.live.supervisor.proxy import Proxy
+from simulations.live.supervisor.server import LiveServer, live_server
+from simulations.live.view import Moment, Show
+from simulations.live.workers.worker import key_in_store
+from simulations.scenarios.scenario import Scenario
+from simulations.stores.embedded import EmbeddedServerError
+from simulations.stores.store import StoreError, without_password
+
+
+SHOWN_EVERY = 0.25
+"""Seconds between two moments that are shown."""
+_LOOK = 0.02
+_HEAD_START = 0.05
+"""Seconds from the moment when all workers are ready until the run begins."""
+SLEW = 0.0005
+"""By how much a server's clock goes faster or slower than ours, at most: the kernel slews it by 500 in a million."""
+SLACK = 0.002
+"""Seconds by which a slot may expire early or late besides."""
+
+
+class Run:
+    """One run, from its first process to its last slot."""
+
+    def __init__(self, plan: Plan, show: Show | None, stack: ExitStack) -> None:
+        self._show = show
+        self.plan = plan
+        self.server: LiveServer | None = None
+        self.watch: Lookout | None = None
+        self._control: Any = None
+        proxy: Proxy | None = None
+        if not plan.in_memory:
+            address = self._open(plan, stack)
+            addresses = (address,) * plan.processes
+            if needs_proxy(plan.scenario):
+                proxy = stack.enter_context(Proxy(plan.folder, address, plan.processes, plan.scenario.seed))
+                addresses = tuple(proxy.address(worker) for worker in range(plan.processes))
+            plan = dataclasses.replace(plan, addresses=addresses)
+        self.plan = plan
+        self.board: Board = make_board(plan.folder / 'board', plan.processes)
+        stack.callback(self.board.close)
+        self.nursery = stack.enter_context(Nursery(plan))
+        self.accidents = Accidents(plan, self.nursery, self.server, proxy, self._control)
+        self.leaked = 0
+        self.epoch = self.over = 0
+
+    def _open(self, plan: Plan, stack: ExitStack) -> str:
+        """Start or reach the server; gives its URL."""
+        address = plan.store
+        if plan.store == 'valkey':
+            keep = any(isinstance(fault, Restart) and fault.data == 'kept' for fault in plan.scenario.faults)
+            try:
+                self.server = stack.enter_context(live_server(keep))
+            except EmbeddedServerError as error:
+                raise StoreError(str(error)) from error
+            address = f'unix://{self.server.socket}'
+        try:
+            self._control = control_client(address)
+            stack.callback(self._control.close)
+            self._control.ping()
+            watching = control_client(address)
+            stack.callback(watching.close)
+        except Exception as error:
+            raise StoreError(f'the store {without_password(plan.store)} does not answer: {error}') from error
+        stack.push(self._clean_up)
+        key = key_in_store('') if _one_pool(plan.scenario) else None
+        self.watch = Lookout(watching, plan.prefix, key, plan.scenario.max_size)
+        return address
+
+    def _clean_up(self, _: object, error: BaseException | None, __: object) -> None:
+        """Take the keys of the run off the server: it may be one that others use."""
+        if self.server is not None:
+            return
+        try:
+            for name in self._control.scan_iter(f'{self.plan.prefix}*', 1000):
+                self._control.delete(name)
+        except Exception as why:
+            told = self._of_the_store(why)
+            if told is None:
+                raise
+            # What went wrong first is what is told.
+            failed = told if error is None else error
+            failed.add_note(f'keys of this run may be left there, they begin with {self.plan.prefix}')
+            if error is None:
+                raise told from why
+
+    def to_the_end(self) -> None:
+        """Let all jobs come and go, and all slots come back."""
+        for worker in range(self.plan.processes):
+            self.nursery.start(worker)
+        self._wait_until_ready()
+        if self.watch is not None:
+            with self._answering():
+                self.watch.start()
+        self.epoch = time.monotonic_ns() + round(_HEAD_START * NANO)
+        self.board.epoch = self.epoch
+        self.accidents.start(self.epoch)
+        try:
+            self._follow()
+        finally:
+            self.accidents.finish(PATIENCE)
+        self._check_accidents()
+        with self._answering():
+            self._wait_for_the_dead()
+        self.over = time.monotonic_ns()
+        if self.watch is not None:
+            self.watch.stop(PATIENCE)
+            with self._answering():
+                self._look_for_leaks(self.watch)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            told = self._of_the_store(error)
+            if told is None:
+                raise
+            raise told from error
+
+    def _of_the_store(self, error: Exception) -> StoreError | None:
+        """What is told of an error that is the store's; ``None`` of any other."""
+        store = without_password(self.plan.store)
+        if announced(error):
+            return StoreError(f'the store {store} does not answer: {error}')
+        return StoreError(f'the store {store} refuses what a live run asks: {error}') if refused(error) else None
+
+    def _wait_until_ready(self) -> None:
+        until = time.monotonic() + PATIENCE
+        while self.board.total(cells.READY) < self.plan.processes:
+            self._check_lives()
+            if time.monotonic() > until:
+                raise LiveError(f'the workers did not get ready. {self.nursery.errors()}'.strip())
+            time.sleep(_LOOK)
+
+    def _follow(self) -> None:
+        """Show how things stand until all workers have ended."""
+        last = self.nursery.last
+        end = None if last is None else self.epoch + self.plan.nanoseconds(last)
+        moments = Moments(self)
+        finished = False
+        busy = self.epoch
+        while True:
+            now = time.monotonic_ns()
+            past_end = end is not None and now > end
+            if past_end and not finished:
+                self.accidents.finish(PATIENCE)
+                finished = True
+            self._check_accidents()
+            self._check_lives()
+            living = self.nursery.living()
+            if not living and (finished or not self.accidents.replacing):
+                break
+            waits = self.accidents.under_way or (end is not None and not past_end)
+            busy = max(now if waits else busy, *(self._busy(worker) for worker in range(self.plan.processes)))
+            if now > busy + PATIENCE * NANO:
+                raise LiveError(f'nothing happens any more, and workers {living} have not ended')
+            if self._show is not None and moments.due(now):
+                self._show(moments.moment(now, end))
+            time.sleep(_LOOK)
+        if self._show is not None:
+            self._show(moments.moment(time.monotonic_ns(), end))
+
+    def _busy(self, worker: int) -> int:
+        return self.board.get(worker, cells.BUSY_UNTIL)
+
+    def _check_accidents(self) -> None:
+        if self.accidents.error is not None:
+            raise LiveError(f'an accident could not be brought about: {self.accidents.error!r}')
+
+    def _check_lives(self) -> None:
+        self.nursery.check()
+        for life in list(self.nursery.lives.values()):
+            if life.status and life.killed is None:
+                raise LiveError(f'{_how_it_ended(life)}. {self._errors(life)}'.strip())
+
+    def _errors(self, life: Life) -> str:
+        path = self.plan.folder / f'{life.name}.stderr'
+        return path.read_text(encoding='utf-8', errors='replace')[-2000:] if path.exists() else ''
+
+    def _wait_for_the_dead(self) -> None:
+        """Until the slots that nobody gave back have expired: no longer than a life from now."""
+        if self.plan.slot_exp is None or self.watch is None:
+            return
+        until = time.monotonic() + self.plan.slot_exp * (1 + SLEW) + SLACK
+        while time.monotonic() < until and any(map(self.watch.size, self.watch.pools())):
+            time.sleep(_LOOK)
+
+    def _look_for_leaks(self, watch: Lookout) -> None:
+        keys = watch.pools()
+        self.leaked = sum(watch.size(key) for key in keys)
+        # What is empty is no key: a key that is left counts, whatever is in it.
+        self.leaked += len(watch.pools()) if not self.leaked else 0
+
+
+class Moments:
+    """How things stand, at one moment after the other."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._then = run.epoch
+        self._before = dict.fromkeys((cells.GRANTED, cells.REFUSED, cells.LATENCY, cells.ASKED), 0)
+
+    def due(self, now: int) -> bool:
+        return now - self._then >= SHOWN_EVERY * NANO
+
+    def moment(self, now: int, end: int | None) -> Moment:
+        run, board, plan = self._run, self._run.board, self._run.plan
+        counts = {cell: board.total(cell) for cell in self._before}
+        since = {cell: counts[cell] - self._before[cell] for cell in counts}
+        passed = max(now - self._then, 1) / NANO
+        self._then, self._before = now, counts
+        bodies = board.bodies()
+        looks = run.watch.looks if run.watch is not None else []
+        return Moment(
+            max(0, now - run.epoch) / NANO,
+            None if end is None else (end - run.epoch) / NANO,
+            # In memory nobody else can ask.
+            board.total(cells.SIZE) if run.watch is None else looks[-1].size if looks else None,
+            plan.scenario.max_size,
+            bodies,
+            counts[cells.GRANTED],
+            counts[cells.REFUSED],
+            board.total(cells.FAILED),
+            board.total(cells.LATE),
+            since[cells.GRANTED] / passed,
+            since[cells.REFUSED] / passed,
+            since[cells.LATENCY] / NANO / since[cells.ASKED] if since[cells.ASKED] else 0.0,
+            len(run.nursery.living()),
+        )
+
+
+def _how_it_ended(life: Life) -> str:
+    assert life.status is not None
+    if life.status > 0:
+        return f'worker {life.worker} ended of itself, with status {life.status}'
+    name = signal.Signals(-life.status).name
+    why = ' (for want of memory, perhaps: fewer processes, threads or seconds need less)' if name == 'SIGKILL' else ''
+    return f"worker {life.worker} was ended by {name}, which was none of this run's accidents{why}"
+
+
+def _one_pool(scenario: Scenario) -> bool:
+    return scenario.keys is None and (scenario.trace is None or scenario.trace_options.get('key') is None)

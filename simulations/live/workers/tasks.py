@@ -1,0 +1,95 @@
+"""A worker whose jobs run in tasks of asyncio, by ``async with pool`` and ``@pooled`` in turns."""
+
+import asyncio
+import random
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from py_cachify import pooled
+from simulations.live.plan import NANO, Plan
+from simulations.live.schedule import Due, Schedule, clients_of
+from simulations.live.workers.worker import FULL, RELEASE, Asked, Course, Heard, Worker, key_in_store
+
+
+class Tasks(Worker):
+    """Runs its jobs in as many tasks of one event loop as the plan says, or one for each client."""
+
+    def __init__(self, plan: Plan, schedule: Schedule, worker: int, life: int) -> None:
+        super().__init__(plan, schedule, worker, life)
+
+        async def full(*_: Any) -> Course:
+            return FULL
+
+        @pooled('{key}', plan.scenario.max_size, full, slot_exp=plan.slot_exp)
+        async def in_a_slot(key: str, body: Callable[[], Any]) -> None:  # noqa: ARG001 - the pool's
+            await body()
+
+        self._in_a_slot: Any = in_a_slot
+
+    async def run(self) -> None:
+        """Run all jobs in tasks of one event loop."""
+        clients = clients_of(self._plan, self._number)
+        begun, dues = self._begun(), self._dues()
+        running = [self._client(client, begun) for client in clients]
+        running = running or [self._task(dues) for _ in range(self._plan.loops)]
+        try:
+            await asyncio.gather(*running)
+        except BaseException as error:
+            self._notebook.error(time.monotonic_ns(), error, False, traceback.format_exc())
+            raise
+
+    async def _task(self, dues: Iterator[Due]) -> None:
+        while (taken := self._take(dues)) is not None:
+            due, sleep = taken
+            await asyncio.sleep(sleep / NANO)
+            await self._job(due)
+
+    async def _client(self, client: int, begun: Iterator[int]) -> None:
+        for due, sleep in self._turn(client, begun):
+            await asyncio.sleep(sleep / NANO)
+            await self._job(due)
+
+    async def _job(self, job: Due) -> None:
+        stream: list[random.Random] = []
+        attempt = 1
+        while True:
+            asked = self._ask(job, attempt)
+            if not (await self._attempt(asked)).refused or (pause := self._pause(asked, stream)) is None:
+                return
+            await asyncio.sleep(self._until(time.monotonic_ns() + pause) / NANO)
+            attempt += 1
+
+    async def _attempt(self, asked: Asked) -> Course:
+        job, course = asked.job, Course()
+
+        async def body() -> None:
+            await asyncio.sleep(self._enter(asked, course) / NANO)
+            self._leave(asked, course)
+
+        failed: Exception | None = None
+        heard: list[Heard] = []
+        token = RELEASE.set(heard)
+        try:
+            if job.crash is not None:
+                await self._crash(asked, course)
+            elif job.number % 2:
+                course.refused = await self._in_a_slot(key_in_store(job.key), body) is FULL
+            else:
+                async with self._pool(job.key):
+                    await body()
+        except Exception as error:
+            failed = error
+        finally:
+            RELEASE.reset(token)
+        if job.crash is None or failed is not None:
+            self._ended(asked, course, heard, failed)
+        return course
+
+    async def _crash(self, asked: Asked, course: Course) -> None:
+        await self._new_pool(asked.job.key).__aenter__()
+        self._enter(asked, course)
+        until = asked.called + self._plan.nanoseconds(self._life_of(asked.job))
+        await asyncio.sleep(self._until(until) / NANO)
+        self._abandon(asked)

@@ -1,0 +1,1 @@
+"""Figures, series, timeline, holders, estimates: everything that is computed from the events of a run."""

@@ -1,0 +1,144 @@
+"""How occupancy and running bodies went over time, in memory that does not grow with the run.
+
+A short run is kept event by event.  Of a long one there is an envelope: in each of some hundred equal spans of time
+the least, the mean and the most.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulations.measuring.counts import Spans
+
+
+Floats = NDArray[np.float64]
+
+STEPS_KEPT = 2000
+SPANS = 1024
+"""As many at most, and half as many at least."""
+_SHORTEST = 1e-9
+
+
+class Steps(NamedTuple):
+    """The counts after each event.
+
+    Attributes:
+        times: in seconds.
+        occupancy: live slots, of all pools together.
+        running: bodies.
+    """
+
+    times: Floats
+    occupancy: NDArray[np.int64]
+    running: NDArray[np.int64]
+
+
+class Band(NamedTuple):
+    """The least, the mean over time and the most of a count in each span."""
+
+    least: Floats
+    mean: Floats
+    most: Floats
+
+
+class Envelope(NamedTuple):
+    """The counts of a long run.
+
+    Attributes:
+        edges: where the spans begin, and where the last ends, in seconds.
+        occupancy: of live slots.
+        running: of bodies.
+    """
+
+    edges: Floats
+    occupancy: Band
+    running: Band
+
+
+class Timeline:
+    """Follows the counts of a run."""
+
+    def __init__(self) -> None:
+        self._steps: list[Spans] | None = []
+        self._events = 0
+        self._start = 0.0
+        self._width = 0.0
+        self._end = 0.0
+        self._least = np.full((2, SPANS), np.inf)
+        self._most = np.full((2, SPANS), -np.inf)
+        self._area = np.zeros((2, SPANS))
+
+    def add(self, spans: Spans) -> None:
+        """The events that follow."""
+        times = spans.block.times
+        if not self._events:
+            self._start = self._end = float(times[0])
+        self._events += len(times)
+        if self._steps is not None:
+            self._steps = [*self._steps, spans] if self._events <= STEPS_KEPT else None
+        last = float(times[-1])
+        if not self._width and last > self._start:
+            self._width = max((last - self._start) / (SPANS // 2), _SHORTEST)
+        while (last - self._start) >= self._width * SPANS > 0:
+            self._join()
+        self._end = last
+        for row in range(2):
+            self._fill(row, spans, spans.before[row], spans.after[row])
+
+    def _place(self, times: Floats) -> NDArray[np.int64]:
+        if not self._width:
+            return np.zeros(len(times), np.int64)
+        places: NDArray[np.int64] = ((times - self._start) / self._width).astype(np.int64)
+        return np.minimum(places, SPANS - 1)
+
+    def _fill(self, row: int, spans: Spans, before: NDArray[np.int64], after: NDArray[np.int64]) -> None:
+        times = spans.block.times
+        place = self._place(times)
+        least, most = self._least[row], self._most[row]
+        np.minimum.at(least, place, after)
+        np.maximum.at(most, place, after)
+        first, last = int(self._place(spans.since[:1])[0]), int(place[-1])
+        # The count with which a span begins is that of the last event before it.
+        begins = np.arange(first + 1, last + 1)
+        events_before = np.searchsorted(place, begins, side='left')
+        level = np.concatenate([before[:1], after])[events_before]
+        least[begins] = np.minimum(least[begins], level)
+        most[begins] = np.maximum(most[begins], level)
+        area = np.concatenate([[0.0], np.cumsum(before * spans.seconds)])
+        moments = np.concatenate([spans.since[:1], times])
+        edges = np.concatenate([moments[:1], self._start + begins * self._width, moments[-1:]])
+        self._area[row, first : last + 1] += np.diff(np.interp(edges, moments, area))
+
+    def _join(self) -> None:
+        self._width *= 2
+        half = SPANS // 2
+        for values, join, empty in (
+            (self._least, np.min, np.inf),
+            (self._most, np.max, -np.inf),
+            (self._area, np.sum, 0.0),
+        ):
+            values[:, :half] = join(values.reshape(2, half, 2), axis=2)
+            values[:, half:] = empty
+
+    def steps(self) -> Steps | None:
+        """Event by event, if the run was short."""
+        if self._steps is None:
+            return None
+        if not self._steps:
+            return Steps(np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64))
+        times = np.concatenate([spans.block.times for spans in self._steps])
+        levels = np.concatenate([spans.after for spans in self._steps], axis=1)
+        return Steps(times, levels[0], levels[1])
+
+    def envelope(self) -> Envelope:
+        """In spans; the last may end before its edge."""
+        used = int(self._place(np.array([self._end]))[0]) + 1 if self._events else 0
+        edges = (self._start + np.arange(used + 1) * self._width).astype(np.float64)
+        lengths = np.clip(self._end - edges[:-1], 0, self._width)
+        bands = []
+        for least, area, most in zip(self._least, self._area, self._most, strict=True):
+            last = most[:used] if not self._width else area[:used] / np.where(lengths, lengths, 1.0)
+            means = np.where(lengths > 0, last, most[:used])
+            bands.append(Band(least[:used].copy(), means, most[:used].copy()))
+        return Envelope(edges, *bands)

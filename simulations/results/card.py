@@ -1,0 +1,50 @@
+"""A run in JupyterLab: what it says in a few rows, and its pictures."""
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from simulations.results.report import rows
+
+
+if TYPE_CHECKING:
+    from simulations.results.result import Result
+
+_NAME = 'style="text-align:left;vertical-align:top;white-space:nowrap"'
+_VALUE = 'style="text-align:left;vertical-align:top;white-space:normal"'
+_LESS = ('store', 'time simulated', 'time lived', 'throughput', 'expired while running', 'long run', 'took', 'history')
+"""Rows that one has to open: they say how it was done."""
+_WIDTH = 8.1
+"""In inches: 890 pixels."""
+
+
+def card(result: 'Result') -> str:
+    """Occupancy over time beside its distribution, and the report as a table, as HTML.
+
+    Text has the colour of the notebook, light or dark; the pictures are on white.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    from simulations.drawing.axes import html_image
+
+    with rc_context({'font.size': 8, 'axes.titlesize': 9, 'legend.fontsize': 7.5}):
+        figure = Figure(figsize=(_WIDTH, 3.3), layout='constrained')
+        left, right = figure.subplots(1, 2, width_ratios=[3, 2])
+        result.plot_occupancy(left)
+        result.plot_occupancy_shares(right)
+        left.set_title('occupancy over time')
+        right.set_title('share of the time')
+        image = html_image(figure, 'occupancy over time, and for what share of the time so many slots were live')
+    table = rows(result)
+    lesson = f'<p style="margin:0">{escape(result.lesson)}</p>' if result.lesson else ''
+    workload = f'<p style="margin:0">{escape(result.workload)}</p>' if result.title else ''
+    return (
+        f'<div style="max-width:900px"><strong>{escape(result.title or result.workload)}</strong>{lesson}{workload}'
+        f'{image}{_table([row for row in table if row[0] not in _LESS])}'
+        f'<details><summary>more</summary>{_table([row for row in table if row[0] in _LESS])}</details></div>'
+    )
+
+
+def _table(table: list[tuple[str, str]]) -> str:
+    cells = (f'<tr><td {_NAME}>{escape(name)}</td><td {_VALUE}>{escape(value)}</td></tr>' for name, value in table)
+    return f'<table>{"".join(cells)}</table>'

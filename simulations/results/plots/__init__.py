@@ -1,0 +1,12 @@
+"""The pictures of a run: labelled, readable in grey and by the colour-blind.
+
+Each function draws on ``ax``, or on a new figure, and returns the axes; they work at a hundred events and at a million.
+"""
+
+from simulations.results.plots.expiry import plot_expiry
+from simulations.results.plots.occupancy import plot_occupancy
+from simulations.results.plots.shares import plot_occupancy_shares, plot_overrun_shares
+from simulations.results.plots.slots import plot_slots
+
+
+__all__ = ['plot_expiry', 'plot_occupancy', 'plot_occupancy_shares', 'plot_overrun_shares', 'plot_slots']

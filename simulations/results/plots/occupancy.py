@@ -1,0 +1,130 @@
+"""Occupancy over time, and the bodies running beside it."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from simulations.drawing.axes import legend_below, new_axes, whole_numbers
+from simulations.drawing.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, RUNNING, RUNNING_BAND
+from simulations.measuring.timeline import Band, Envelope
+from simulations.results.plots.bands import OVER_AREAS, draw_bands
+from simulations.results.plots.titles import refused, set_title
+from simulations.units import time_unit
+
+
+if TYPE_CHECKING:
+    from simulations.results.result import Result
+
+Floats = NDArray[np.float64]
+
+SPANS_DRAWN = 256
+"""As many at most: more would be narrower than a line is wide."""
+_MUCH, _LITTLE = 0.05, 0.01
+_DASHED = (0, (6, 1.5))
+
+
+def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
+    """Occupancy over time, the bodies running beside it, and ``max_size``.
+
+    A short run is drawn step by step; a long one as an envelope, from the least to the most in each of some hundred
+    spans of time, with the mean as a line.  Where more bodies run than slots are live, the area is hatched, and the
+    line of the bodies is dashed: so they differ without colour, too.
+    """
+    ax = new_axes((9, 4)) if ax is None else ax
+    figures = result.figures
+    unit, length = time_unit(figures.last - figures.first)
+    # Where bodies run beyond their slot, or crash and leave it, running is a curve of its own, if one can see it.
+    little = _LITTLE * figures.running_mean if result.timeline.steps() is None else 0
+    apart = figures.overrun_mean > little or figures.crashed > 0
+    # Where it is below the occupancy for the most part, a second area would cover the first.
+    fill = RUNNING_BAND if figures.overrun_mean > _MUCH * figures.running_mean else None
+    steps = result.timeline.steps()
+    areas: dict[object, Patch] = {}
+    if steps is not None:
+        elapsed = (steps.times - figures.first) / length
+        if apart:
+            areas |= _draw_steps(ax, elapsed, steps.running, fill, RUNNING, 'running (bodies)')
+        areas |= _draw_steps(ax, elapsed, steps.occupancy, OCCUPANCY_BAND, OCCUPANCY, 'occupancy (live slots)')
+    else:
+        envelope = result.timeline.envelope()
+        edges = np.minimum(envelope.edges, figures.last)
+        elapsed, occupancy, running = _fewer(Envelope((edges - figures.first) / length, *envelope[1:]))
+        if apart:
+            _draw_band(ax, elapsed, running, fill, RUNNING, 'running (bodies)')
+        _draw_band(ax, elapsed, occupancy, OCCUPANCY_BAND, OCCUPANCY, 'occupancy (live slots)')
+    if figures.pools <= 1:
+        limit = f'max_size = {result.max_size:,}'
+        ax.axhline(result.max_size, color=LIMIT, linestyle='--', linewidth=1.2, label=limit)
+    ax.set_xlabel(f'{unit} since the first arrival')
+    ax.set_ylabel('slots, bodies' if figures.pools <= 1 else f'slots, bodies in {figures.pools:,} pools')
+    ax.set_ylim(bottom=0)
+    whole_numbers(ax.yaxis)
+    ax.margins(x=0.01)
+    if not figures.jobs:
+        ax.set_xlim(0, 1)
+    bands = draw_bands(ax, result.episodes, (figures.first, figures.last), figures.first, length, OVER_AREAS)
+    set_title(ax, result, refused(result))
+    legend_below(ax, [*(areas.get(each.get_label(), each) for each in ax.get_legend_handles_labels()[0]), *bands])
+    return ax
+
+
+def _fewer(envelope: Envelope) -> Envelope:
+    """The same in at most ``SPANS_DRAWN`` spans, each of some neighbours; no extreme is lost."""
+    edges = envelope.edges
+    firsts = np.arange(0, len(edges) - 1, max(1, -(-(len(edges) - 1) // SPANS_DRAWN)))
+    lengths = np.diff(edges)
+    sums = np.add.reduceat(lengths, firsts)
+
+    def fewer(band: Band) -> Band:
+        most = np.maximum.reduceat(band.most, firsts)
+        mean = np.add.reduceat(band.mean * lengths, firsts) / np.where(sums > 0, sums, 1.0)
+        return Band(np.minimum.reduceat(band.least, firsts), np.where(sums > 0, mean, most), most)
+
+    return Envelope(np.append(edges[firsts], edges[-1]), fewer(envelope.occupancy), fewer(envelope.running))
+
+
+def _area(ax: Axes, times: Floats, least: Floats | float, most: Floats, fill: str, line: str, label: str = '') -> None:
+    hatch = '////' if line == RUNNING else None
+    # Thin, so that the lines in the area are seen.
+    with rc_context({'hatch.linewidth': 0.4}):
+        ax.fill_between(
+            times, least, most, step='post', facecolor=fill, edgecolor=line, hatch=hatch, linewidth=0, label=label
+        )
+
+
+def _draw_steps(
+    ax: Axes, elapsed: Floats, level: NDArray[np.int64], fill: str | None, line: str, label: str
+) -> dict[object, Patch]:
+    """The area, if any, and its edge; returns what a legend is to show of the area: two edges are alike in grey."""
+    if fill is not None:
+        _area(ax, elapsed, 0.0, level.astype(float), fill, line)
+    # Dashes are for where the two lines cross; around a hatched area they would only flicker.
+    style: Any = _DASHED if line == RUNNING and fill is None else '-'
+    order = 2 if fill else 3
+    ax.step(elapsed, level, where='post', color=line, linewidth=1.0, linestyle=style, label=label, zorder=order)
+    if fill is None:
+        return {}
+    return {label: Patch(label=label, facecolor=fill, edgecolor=line, hatch='////' if line == RUNNING else None)}
+
+
+def _draw_band(ax: Axes, edges: Floats, band: Band, fill: str | None, line: str, label: str) -> None:
+    least, mean, most = (np.append(values, values[-1:]) for values in band)
+    style: Any = _DASHED if line == RUNNING else '-'
+    if fill is not None:
+        _area(ax, edges, least, most, fill, line, f'{label}, least to most')
+        ax.step(edges, most, where='post', color=line, linewidth=0.4)
+    order = 2 if fill else 3
+    ax.step(
+        edges,
+        mean,
+        where='post',
+        color=line,
+        linewidth=1.8 if line == RUNNING else 1.4,
+        linestyle=style,
+        label=f'{label}, mean',
+        zorder=order,
+    )

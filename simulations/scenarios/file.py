@@ -1,0 +1,213 @@
+"""The TOML file of a scenario: found by its path or name, read into fields, written from them.
+
+::
+
+    title = 'A slow downstream'
+    lesson = 'A holder that outlives its slot runs beside the one who took it.'
+    arrivals = 'poisson:6'
+    holding = 'lognormal:-0.5:1'
+    max_size = 5
+    slot_exp = 2.0                  # or 'none'
+    jobs = 10000
+
+    [on_refusal]                    # without it, a refused job leaves
+    pause = 'exp:1'
+    factor = 2.0
+    tries = 5
+
+    [network]                       # without it, commands take no time
+    latency = 'exp:0.002'
+    timeout = 1.0
+
+    [[faults]]                      # as many as one likes, see simulations.faults
+    kind = 'pause'
+    at = 20.0
+    lasting = 15.0
+
+A recorded trace is a table ``[trace]``, of a ``path`` and what :func:`simulations.read_trace` takes, in place of
+``arrivals``, ``holding`` and ``keys``.  Paths are relative to the folder of the file.
+"""
+
+import difflib
+import inspect
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from simulations.distributions import parse_holding
+from simulations.distributions.parse import as_holding
+from simulations.faults import fault_from, table_of
+from simulations.faults.network import Network
+from simulations.traces import read_table, read_trace
+from simulations.workloads.arrivals import parse_arrivals
+from simulations.workloads.keys import parse_keys
+from simulations.workloads.refusals import Retry
+
+
+SCENARIOS = Path(__file__).parent
+"""The folder of the scenarios that come with the package, found by their names."""
+SUFFIX = '.toml'
+FOR_EVER = 'none'
+"""How a file says that slots do not expire."""
+
+TRACE_OPTIONS = tuple(
+    name
+    for read in (read_trace, read_table)
+    for name, parameter in inspect.signature(read).parameters.items()
+    # The scenario's own seed thins a trace.
+    if name not in ('path', 'seed') and parameter.kind is not parameter.VAR_KEYWORD
+)
+"""What the table ``[trace]`` may hold beside the path."""
+_NETWORK = inspect.signature(Network).parameters
+_BACK_OFF = inspect.signature(Retry).parameters
+_TEXTS = ('title', 'lesson', 'arrivals', 'holding', 'keys', 'protocol')
+_NUMBERS = (
+    'max_size',
+    'slot_exp',
+    'load_factor',
+    'jobs',
+    'horizon',
+    'crash_probability',
+    'seed',
+    'replications',
+    'half_width',
+    'workers',
+)
+_TABLES = ('on_refusal', 'trace', 'network', 'faults')
+_STAY = 'save the scenario in the folder that its paths are relative to, or make them absolute'
+
+
+def find_scenario(path_or_name: str | Path) -> Path:
+    """The file of a scenario, given by its path, or by its name if it comes with the package.
+
+    Raises:
+        ValueError: no scenario has that name; those that there are are listed.
+    """
+    path = Path(path_or_name)
+    if path.suffix == SUFFIX or path.parent != Path() or path.is_file():
+        return path
+    packaged = SCENARIOS / f'{path.name}{SUFFIX}'
+    if not packaged.is_file():
+        names = sorted(each.stem for each in SCENARIOS.glob(f'*{SUFFIX}'))
+        listed = f'there are {", ".join(names)}' if names else 'the package has none'
+        raise ValueError(
+            f'no scenario is called {str(path_or_name)!r}: {listed}; a file is given by its path, *{SUFFIX}'
+        )
+    return packaged
+
+
+def read_fields(text: str, folder: Path) -> dict[str, Any]:
+    """The fields of the scenario that a file in ``folder`` with this text is, as far as they are given.
+
+    Raises:
+        TypeError, ValueError: it is no TOML, lacks a key or has one that no scenario has, or a value cannot be.
+    """
+    fields = tomllib.loads(text)
+    only_known('a scenario', fields, (*_TEXTS, *_NUMBERS, *_TABLES))
+    for name in ('title', 'max_size'):
+        if name not in fields:
+            raise ValueError(f'{name} must be given')
+    if isinstance(slot_exp := fields.get('slot_exp'), str):
+        if slot_exp != FOR_EVER:
+            raise ValueError(f'slot_exp must be a number of seconds or {FOR_EVER!r}, got {slot_exp!r}')
+        fields['slot_exp'] = None
+    if (back_off := _table(fields, 'on_refusal', _BACK_OFF)) is not None:
+        if 'pause' in back_off:
+            back_off['pause'] = as_holding('pause', back_off['pause'], folder)
+        fields['on_refusal'] = Retry(**back_off)
+    if (trace := _table(fields, 'trace', ('path', *TRACE_OPTIONS))) is not None:
+        if 'path' not in trace:
+            raise ValueError("path must be given in the table [trace], such as path = 'requests.csv'")
+        fields |= {'trace': trace.pop('path'), 'trace_options': trace}
+    if (network := _table(fields, 'network', _NETWORK)) is not None:
+        if 'latency' in network and isinstance(network['latency'], str):
+            network['latency'] = as_holding('latency', network['latency'], folder)
+        fields['network'] = Network(**network)
+    if (faults := fields.get('faults')) is not None:
+        if not isinstance(faults, list):
+            raise TypeError(f'faults must be tables, each [[faults]] with its keys below, not {faults!r}')
+        fields['faults'] = tuple(map(fault_from, faults))
+    return fields
+
+
+def written(fields: Mapping[str, Any], defaults: Mapping[str, Any], old: Path, folder: Path) -> str:
+    """The text of a file in ``folder`` that is read as these fields.
+
+    Args:
+        fields: of a scenario.
+        defaults: what fields are that need not be written.
+        old: the folder that the paths in them are relative to.
+        folder: of the file.
+
+    Raises:
+        ValueError: a part has no text that would be read as the same again.
+    """
+    told: dict[str, Any] = {}
+    readers: dict[str, Callable[[str], Any]] = {
+        'arrivals': lambda text: parse_arrivals(text, folder),
+        'holding': lambda text: parse_holding(text, folder),
+        'keys': parse_keys,
+    }
+    for name in (*_TEXTS, *_NUMBERS):
+        value = fields[name]
+        if name == 'slot_exp':
+            told[name] = FOR_EVER if value is None else value
+        elif name == 'seed' or value != defaults.get(name):
+            told[name] = _text_of(name, value, readers[name], folder) if name in readers else value
+    if isinstance(retry := fields['on_refusal'], Retry):
+        told['on_refusal'] = {
+            'pause': _text_of('pause', retry.pauses, readers['holding'], folder),
+            **{
+                name: getattr(retry, name)
+                for name, parameter in _BACK_OFF.items()
+                if name != 'pause' and getattr(retry, name) != parameter.default
+            },
+        }
+    if (path := fields['trace']) is not None:
+        if (folder / path).resolve() != (old / path).resolve():
+            raise ValueError(f'trace {path!r} is not found from {folder}: {_STAY}')
+        told['trace'] = {'path': path, **fields['trace_options']}
+    if (network := fields['network']) is not None:
+        told['network'] = {
+            'latency': _text_of('latency', network.latency, readers['holding'], folder),
+            **{
+                name: getattr(network, name)
+                for name, parameter in _NETWORK.items()
+                if name != 'latency' and getattr(network, name) != parameter.default
+            },
+        }
+    if fields['faults']:
+        told['faults'] = [table_of(fault) for fault in fields['faults']]
+    return tomli_w.dumps(told)
+
+
+def only_known(where: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise ``ValueError`` for a name that is not known, which names the nearest one and all."""
+    known = list(known)
+    for name in given:
+        if name not in known:
+            [nearest] = difflib.get_close_matches(str(name), known, 1, cutoff=0)
+            raise ValueError(f'{where} has no {name!r}: the nearest is {nearest!r}, and all are {", ".join(known)}')
+
+
+def _table(fields: dict[str, Any], name: str, known: Iterable[str]) -> dict[str, Any] | None:
+    if (table := fields.get(name)) is None:
+        return None
+    if not isinstance(table, dict):
+        raise TypeError(f'{name} must be a table, [{name}] with its keys below, not {table!r}')
+    only_known(f'the table [{name}]', table, known)
+    return dict(table)
+
+
+def _text_of(name: str, value: Any, read: Callable[[str], Any], folder: Path) -> str:
+    text = str(value)
+    try:
+        same = read(text) == value
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'{name} {text!r} cannot be read from a file in {folder}: {error}; {_STAY}') from None
+    if not same:
+        raise ValueError(f'{name} {text!r} would be read as another from a file in {folder}: {_STAY}')
+    return text

@@ -1,0 +1,398 @@
+"""A scenario: everything that makes a run but the store, as one value, and as a small TOML file."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import MISSING, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from py_cachify.arguments import check_encodable, check_expiration, check_max_size
+from simulations.arguments import positive, probability, whole_number
+from simulations.distributions import Constant, Holding
+from simulations.distributions.parse import as_holding
+from simulations.engine.replay import replay
+from simulations.engine.replications import replicate
+from simulations.engine.stepwise.setting import check_setting
+from simulations.faults import Fault
+from simulations.faults.network import Network
+from simulations.results.result import Result
+from simulations.results.violated import InvariantError
+from simulations.scenarios.file import SCENARIOS, SUFFIX, TRACE_OPTIONS, find_scenario, only_known, read_fields, written
+from simulations.scenarios.recorded import _CHECKED, _plain, _trace
+from simulations.statistics.stopping import StoppingRule
+from simulations.stores.store import Store, open_store
+from simulations.theory.expectation import WITHOUT_FAULTS, Expectation, expect
+from simulations.traces import read_trace
+from simulations.traces.trace import Trace
+from simulations.workloads.arrivals import Arrivals, Clients, as_arrivals
+from simulations.workloads.keys import Keys, as_keys
+from simulations.workloads.refusals import Leave, Retry
+from simulations.workloads.synthetic import Synthetic
+from simulations.workloads.workload import Workload
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A workload, the pool that it meets, and what goes wrong.
+
+    Either ``arrivals`` and ``holding``, with ``keys`` if there are many pools, and ``jobs``, ``horizon`` or both; or
+    ``trace``.  All is checked at once but the content of a trace, which :meth:`workload` reads.  Texts are read, so
+    that equal scenarios are equal however they were written.
+
+    Args:
+        title: what it is, in a few words; a file must say it.
+        lesson: what it teaches, in one sentence.
+        arrivals, holding, keys: as :class:`simulations.Synthetic` has them.
+        trace: a recorded trace in place of these three, a path.
+        trace_options: what :func:`simulations.read_trace` takes beside the path, such as ``kind``, ``key``, ``thin``,
+            ``time_scale`` and ``until``, but ``seed``, which is the scenario's.
+        on_refusal: what a refused job does.
+        crash_probability: the share of holders that crash before they release, from 0 to 1.
+        max_size: slots of each pool.
+        slot_exp: the life of a slot in seconds; ``None`` for ever.
+        workers: the processes that the jobs run in, dealt to them by turns; a client stays in its own.
+        network: between the workers and the server; without one, commands take no time.
+        faults: what goes wrong, see :mod:`simulations.faults`.
+        protocol: how slots are taken, where it is not the store's own way; see :func:`simulations.replay`.
+        load_factor: arrivals, as a multiple of those that the fields above describe.
+        jobs: how many jobs; or
+        horizon: until which second jobs arrive.
+        seed: of all that is random, at least 0.
+        replications: how many independent runs, at least 1; or
+        half_width: as many as it takes to know the share of refused jobs to within this.
+        folder: what the paths of files are relative to; the working directory by default.
+
+    Raises:
+        TypeError, ValueError: a field cannot be; it is named with its value.
+
+    Example::
+
+        Scenario(title='An API', arrivals='poisson:6', holding='exp:1', max_size=5, slot_exp=600.0, jobs=10_000)
+    """
+
+    title: str = ''
+    lesson: str = ''
+    arrivals: Arrivals | Clients | str | None = None
+    holding: Holding | str | None = None
+    keys: Keys | str | None = None
+    trace: str | Path | None = None
+    trace_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    load_factor: float = 1.0
+    on_refusal: Leave | Retry = Leave()  # noqa: RUF009 - it is frozen
+    crash_probability: float = 0.0
+    max_size: int
+    slot_exp: float | None = None
+    workers: int = 1
+    network: Network | None = None
+    faults: Sequence[Fault] = ()
+    protocol: str | None = None
+    jobs: int | None = None
+    horizon: float | None = None
+    seed: int = 0
+    replications: int = 1
+    half_width: float | None = None
+    folder: str | Path = field(default=Path(), repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._check_texts()
+        self._set('folder', Path(self.folder))
+        self._set('max_size', check_max_size(self.max_size))
+        self._set('slot_exp', check_expiration('slot_exp', self.slot_exp))
+        self._set('crash_probability', probability('crash_probability', self.crash_probability))
+        self._set('load_factor', positive('load_factor', self.load_factor))
+        self._set('seed', whole_number('seed', self.seed))
+        if self.half_width is not None:
+            self._set('half_width', positive('half_width', self.half_width))
+        self._set('replications', whole_number('replications', self.replications, 1))
+        if not isinstance(self.on_refusal, Leave | Retry):
+            raise TypeError(f'on_refusal must be Leave() or Retry(...), not {self.on_refusal!r}')
+        check_setting(self.workers, self.network, self.faults, self.protocol, self.slot_exp, self.on_refusal)
+        if self.on_refusal.endless and self.slot_exp is None and self.crash_probability:
+            raise ValueError(
+                f'crash_probability {self.crash_probability!r} takes slot after slot where none expires, and jobs that'
+                ' retry without limit would try for ever: give slot_exp, or tries in on_refusal'
+            )
+        self._set('workers', whole_number('workers', self.workers, 1))
+        self._set('faults', tuple(self.faults))
+        if self.trace is None:
+            self._check_synthetic()
+        else:
+            self._check_trace(self.trace)
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check_texts(self) -> None:
+        for name in ('title', 'lesson'):
+            text = getattr(self, name)
+            if not isinstance(text, str):
+                raise TypeError(f'{name} must be a text, not {text!r}')
+            check_encodable(name, text)
+        if self.title and not self.title.strip():
+            raise ValueError(f'title must say what the scenario is, got {self.title!r}')
+
+    def _check_synthetic(self) -> None:
+        if self.trace_options:
+            raise ValueError(f'trace_options are for a trace, got {dict(self.trace_options)!r}: give trace, a path')
+        for name, example in (('arrivals', 'poisson:6'), ('holding', 'exp:1')):
+            if getattr(self, name) is None:
+                raise ValueError(
+                    f'{name} must be given, such as {example!r}, or a trace instead of arrivals and holding'
+                )
+        self._set('arrivals', as_arrivals(self.arrivals, self.folder))
+        self._set('holding', as_holding('holding', self.holding, self.folder))
+        self._set('keys', as_keys(self.keys))
+        self.workload()
+
+    def _check_trace(self, path: str | Path) -> None:
+        if not isinstance(path, str | Path):
+            raise TypeError(f'trace must be a path, not {path!r}')
+        for name in ('arrivals', 'holding', 'keys', 'jobs', 'horizon'):
+            if getattr(self, name) is not None:
+                part = '; until=... takes a part of a trace' if name in ('jobs', 'horizon') else ''
+                raise ValueError(
+                    f'{name} and trace exclude each other, got {getattr(self, name)!r} and {str(path)!r}{part}'
+                )
+        only_known('trace_options', self.trace_options, TRACE_OPTIONS)
+        options = {name: _plain(value) for name, value in self.trace_options.items() if value is not None}
+        for name, value in options.items():
+            if name in _CHECKED:
+                _CHECKED[name](name, value)
+        self._set('trace', str(path))
+        self._set('trace_options', options)
+        where = Path(self.folder) / path
+        if not where.is_file():
+            raise ValueError(f'trace must be a file, and there is none at {where}')
+
+    def workload(self, seed: int | None = None) -> Workload:
+        """The jobs.
+
+        Args:
+            seed: in place of the scenario's own, for one of several replications.
+
+        Raises:
+            TypeError, ValueError: the trace cannot be read, or ``seed`` is no whole number.
+        """
+        seed = self.seed if seed is None else whole_number('seed', seed)
+        if self.trace is not None:
+            return self._read_trace(seed)
+        arrivals, holding = as_arrivals(self.arrivals), as_holding('holding', self.holding)
+        if self.load_factor != 1:
+            arrivals = arrivals.times(self.load_factor)
+        return Synthetic(arrivals, holding, self.keys, jobs=self.jobs, horizon=self.horizon, seed=seed)
+
+    def _read_trace(self, seed: int) -> Trace:
+        options = dict(self.trace_options)
+        if self.load_factor != 1:
+            options['time_scale'] = options.get('time_scale', 1.0) / self.load_factor
+        path = Path(self.folder) / str(self.trace)
+        thinned = options.get('thin', 1.0) < 1
+        try:
+            # Many runs of one trace read it once.
+            changed = path.stat().st_mtime_ns
+            return _trace(path, changed, seed if thinned else 0, tuple(sorted(options.items())))
+        except (OSError, TypeError):
+            return read_trace(path, seed=seed, **options)
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether commands take time or may go wrong, so that they are run one by one."""
+        return self.network is not None or bool(self.faults) or self.protocol is not None
+
+    def expect(self, max_size: int | None = None, workload: Workload | None = None) -> Expectation | str:
+        """What theory expects of it in the long run, or why it says nothing, see :func:`simulations.expect`.
+
+        Args:
+            max_size: in place of the scenario's own.
+            workload: its jobs, where they have been read already.
+        """
+        if self.stepwise:
+            return WITHOUT_FAULTS
+        return expect(
+            self.workload() if workload is None else workload,
+            self.max_size if max_size is None else max_size,
+            self.slot_exp,
+            self.on_refusal,
+            self.crash_probability,
+        )
+
+    @property
+    def random(self) -> bool:
+        """Whether another seed makes another run; a recorded trace as such knows no chance."""
+        retrying = isinstance(self.on_refusal, Retry) and (
+            bool(self.on_refusal.jitter) or not isinstance(self.on_refusal.pauses, Constant)
+        )
+        thinned = self.trace is None or self.trace_options.get('thin', 1.0) < 1
+        faulty = any(fault.random for fault in self.faults)
+        slow = self.network is not None and not isinstance(self.network.law, Constant)
+        return thinned or bool(self.crash_probability) or retrying or faulty or slow
+
+    def replay(
+        self,
+        *,
+        seed: int | None = None,
+        store: str | Store = 'memory',
+        audit: bool = False,
+        history: bool = True,
+        progress: bool = False,
+    ) -> Result:
+        """Run it once, see :func:`simulations.replay`.
+
+        Args:
+            seed: in place of the scenario's own.
+            store, audit, history, progress: as :func:`simulations.replay` has them.
+
+        Raises:
+            TypeError, ValueError, StoreError, InvariantError: as :func:`simulations.replay`.
+
+        Example::
+
+            Scenario.load('api').replay().plot_occupancy()
+        """
+        seed = self.seed if seed is None else whole_number('seed', seed)
+        try:
+            result = replay(
+                self.workload(seed),
+                max_size=self.max_size,
+                slot_exp=self.slot_exp,
+                on_refusal=self.on_refusal,
+                crash_probability=self.crash_probability,
+                workers=self.workers,
+                network=self.network,
+                faults=self.faults,
+                protocol=self.protocol,
+                seed=seed,
+                store=store,
+                audit=audit,
+                history=history,
+                progress=progress,
+            )
+        except InvariantError as error:
+            raise error.with_result(self._named(error.result)) from None
+        return self._named(result)
+
+    def _named(self, result: Result) -> Result:
+        return dataclasses.replace(result, title=self.title or None, lesson=self.lesson)
+
+    def run(
+        self,
+        *,
+        replications: int | None = None,
+        rule: StoppingRule | None = None,
+        store: str | Store = 'memory',
+        audit: bool = False,
+        history: bool = True,
+        progress: bool = False,
+    ) -> Result:
+        """Run it as often as it says, see :func:`simulations.replicate`.
+
+        Args:
+            replications: in place of the scenario's own.
+            rule: run it until this says to stop.
+            store, audit, history, progress: as :func:`simulations.replay` has them.
+
+        Raises:
+            ValueError: several runs of what knows no chance would all be the same.
+            TypeError, StoreError, InvariantError: as :func:`simulations.replay`.
+
+        Example::
+
+            Scenario.load('api').run(rule=StoppingRule(half_width=0.002))
+        """
+        count = self.replications if replications is None else whole_number('replications', replications, 1)
+        if rule is None and replications is None and self.half_width is not None:
+            rule = StoppingRule(half_width=self.half_width)
+        if rule is None and count == 1:
+            return self.replay(store=store, audit=audit, history=history, progress=progress)
+        if not self.random:
+            raise ValueError('every run of a recorded trace is the same: take one run, or thin it, such as thin=0.9')
+        with ExitStack() as stack:
+            opened = store if isinstance(store, Store) else stack.enter_context(open_store(store))
+            return replicate(
+                lambda seed: self.replay(
+                    seed=seed, store=opened, audit=audit, history=history and seed == self.seed, progress=False
+                ),
+                count,
+                rule=rule,
+                seed=self.seed,
+                progress=progress,
+            )
+
+    def replace(self, **changes: Any) -> Self:
+        """The same scenario with other values in some fields.
+
+        Raises:
+            TypeError, ValueError: there is no such field, and the nearest is named; or the new scenario cannot be.
+
+        Example::
+
+            scenario.replace(max_size=10, seed=1)
+        """
+        only_known('a scenario', changes, [each.name for each in dataclasses.fields(self)])
+        return dataclasses.replace(self, **changes)
+
+    @classmethod
+    def load(cls, path_or_name: str | Path) -> Self:
+        """Read a scenario from a file, or one that comes with the package by its name.
+
+        Args:
+            path_or_name: of a file ``*.toml``, in which paths are relative to its own folder; or a name.
+
+        Raises:
+            ValueError: there is no such scenario, or the file holds none; the message says what to write.
+
+        Example::
+
+            Scenario.load('nightly-batch')
+            Scenario.load('mine/nightly-batch.toml')
+        """
+        path = find_scenario(path_or_name)
+        try:
+            return cls.from_toml(path.read_text(encoding='utf-8'), path.parent)
+        except (OSError, TypeError, ValueError) as error:
+            raise ValueError(f'cannot load the scenario {path}: {error}') from None
+
+    @classmethod
+    def from_toml(cls, text: str, folder: str | Path = '') -> Self:
+        """Read a scenario from the text of a file, as :mod:`simulations.scenarios.file` shows it.
+
+        Args:
+            text: TOML.
+            folder: what paths in it are relative to; the working directory by default.
+
+        Raises:
+            TypeError, ValueError: it is no TOML, has a key that no scenario has, or a value that cannot be.
+        """
+        return cls(**read_fields(text, Path(folder)), folder=folder)
+
+    def to_toml(self) -> str:
+        """The scenario as the text of a file in its folder.
+
+        Raises:
+            ValueError: a part has no text that would be read as the same again.
+        """
+        return self._written(Path(self.folder))
+
+    def save(self, path: str | Path) -> None:
+        """Write the scenario to a file, which :meth:`load` reads as an equal one.
+
+        Raises:
+            ValueError: the suffix is not ``.toml``; or a part has no text that would be read as the same again, as
+                with a relative path in another folder.
+            OSError: the file cannot be written.
+        """
+        path = Path(path)
+        if path.suffix != '.toml':
+            raise ValueError(f'a scenario is saved as *.toml, got {str(path)!r}')
+        path.write_text(self._written(path.parent), encoding='utf-8', newline='\n')
+
+    def _written(self, folder: Path) -> str:
+        fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        defaults = {each.name: each.default for each in dataclasses.fields(self) if each.default is not MISSING}
+        return written(fields, defaults, Path(self.folder), folder)
+
+
+def scenario_names() -> list[str]:
+    """The scenarios that come with the package, by name."""
+    return sorted(path.stem for path in SCENARIOS.glob(f'*{SUFFIX}'))

@@ -1,0 +1,158 @@
+"""Recorded jobs, or any that were listed."""
+
+import csv
+from array import array
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simulations.traces.job import LONGEST, Job, checked_job
+
+
+_TOGETHER = 4096
+"""Jobs of a trace that are made from its columns at once."""
+
+
+class Trace:
+    """Recorded jobs, or any that were listed.
+
+    They are put in order of arrival; jobs of one instant stay in the order given.  They are kept in columns, 16
+    bytes a job, and 4 for its key where there are any.
+
+    Attributes:
+        arrivals: in seconds, not to be changed; nor are the others.
+        holdings: in seconds.
+        keys: for each job the place of its key in ``key_names``, or -1; ``None`` if no job has a key.
+        key_names: the keys.
+        steady, period, horizon, clients: as of every workload; recorded arrivals follow no law.
+
+    Example::
+
+        Trace([(0, 5), (1, 5), (2, 5)], name='three jobs of five seconds')
+    """
+
+    arrivals: NDArray[np.float64]
+    holdings: NDArray[np.float64]
+    keys: NDArray[np.int32] | None
+    key_names: list[str]
+    steady = False
+    period: float | None = None
+    horizon: float | None = None
+    clients: None = None
+
+    def __init__(
+        self,
+        jobs: Sequence[Job] | Sequence[tuple[float, float]] | Sequence[tuple[float, float, str | None]],
+        name: str | None = None,
+        skipped: dict[str, int] | None = None,
+    ) -> None:
+        """Raises ``ValueError`` for a job with an arrival or a holding time that cannot be."""
+        arrivals, holdings, keys = array('d'), array('d'), array('i')
+        numbers: dict[str | None, int] = {None: -1}
+        for job in map(checked_job, jobs):
+            arrivals.append(job.arrival)
+            holdings.append(job.holding)
+            keys.append(numbers.setdefault(job.key, len(numbers) - 1))
+        names = [key for key in numbers if key is not None]
+        self._keep(np.asarray(arrivals), np.asarray(holdings), np.asarray(keys) if names else None, names)
+        self.name = f'{self.expected_jobs:,} jobs' if name is None else name
+        self.skipped = skipped or {}
+
+    @classmethod
+    def from_columns(
+        cls,
+        arrivals: ArrayLike,
+        holdings: ArrayLike,
+        keys: ArrayLike | None = None,
+        key_names: Sequence[str] = (),
+        name: str | None = None,
+        skipped: dict[str, int] | None = None,
+    ) -> 'Trace':
+        """A trace of columns of numbers, as a table of any package gives them, without an object for each job.
+
+        Arrays of the right type that are in order are kept as they are; do not change them afterwards.
+
+        Args:
+            arrivals: in seconds, in any order.
+            holdings: in seconds, as many.
+            keys: as many whole numbers, the place of each job's key in ``key_names``, or -1 for none.
+            key_names: the keys.
+            name: what it is; by default the number of jobs.
+            skipped: how many records of the source could not be used, by reason.
+
+        Raises:
+            TypeError, ValueError: the columns do not fit together, or a job cannot be; the first such is named.
+
+        Example::
+
+            Trace.from_columns(table['start'], table['seconds'], name='from a data frame')
+        """
+        times, seconds = np.asarray(arrivals, np.float64), np.asarray(holdings, np.float64)
+        places = None if keys is None else np.asarray(keys, np.int32)
+        shapes = [column.shape for column in (times, seconds, places) if column is not None]
+        if times.ndim != 1 or len(set(shapes)) != 1:
+            raise ValueError(f'the columns of a trace must be of one length, got {shapes}')
+        with np.errstate(all='ignore'):
+            possible = (seconds >= 0) & (np.abs(times + seconds) < LONGEST)
+        if not possible.all():
+            wrong = int(np.argmin(possible))
+            checked_job((float(times[wrong]), float(seconds[wrong])))
+        names = [str(checked_job((0, 0, key)).key) for key in key_names]
+        if places is not None and len(places) and not -1 <= places.min() <= places.max() < len(names):
+            raise ValueError(
+                f'keys must be places in the {len(names)} key_names, or -1, got {places.min()} to {places.max()}'
+            )
+        trace = cls((), '', skipped)
+        trace._keep(times, seconds, places, names)
+        trace.name = f'{trace.expected_jobs:,} jobs' if name is None else name
+        return trace
+
+    def _keep(
+        self,
+        arrivals: NDArray[np.float64],
+        holdings: NDArray[np.float64],
+        keys: NDArray[np.int32] | None,
+        key_names: list[str],
+    ) -> None:
+        if not (arrivals[1:] >= arrivals[:-1]).all():
+            order = np.argsort(arrivals, kind='stable')
+            arrivals, holdings = arrivals[order], holdings[order]
+            keys = None if keys is None else keys[order]
+        self.arrivals, self.holdings, self.keys, self.key_names = arrivals, holdings, keys, key_names
+
+    @property
+    def expected_jobs(self) -> int:
+        return len(self.arrivals)
+
+    def turns(self, client: int) -> NoReturn:  # noqa: ARG002 - there is none
+        """Raises ``TypeError``: recorded jobs have no clients."""
+        raise TypeError(f'{self.name}: recorded jobs have no clients, go through them')
+
+    def __repr__(self) -> str:
+        span = float(self.arrivals[-1] - self.arrivals[0]) if len(self.arrivals) else 0.0
+        return f'<Trace of {self.expected_jobs:,} jobs within {span:g} s: {self.name}>'
+
+    def __iter__(self) -> Iterator[Job]:
+        names = (*self.key_names, None)
+        for start in range(0, len(self.arrivals), _TOGETHER):
+            some = slice(start, start + _TOGETHER)
+            arrivals, holdings = self.arrivals[some].tolist(), self.holdings[some].tolist()
+            if self.keys is None:
+                yield from map(Job, arrivals, holdings)
+            else:
+                yield from map(Job, arrivals, holdings, map(names.__getitem__, self.keys[some].tolist()))
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the jobs as CSV with the columns ``arrival``, ``holding`` and, if there are keys, ``key``.
+
+        :func:`simulations.read_table` reads just the same jobs from it.
+        """
+        with Path(path).open('w', encoding='utf-8', newline='') as file:
+            writer = csv.writer(file, lineterminator='\n')
+            columns = 2 if self.keys is None else 3
+            writer.writerow(Job._fields[:columns])
+            # repr keeps every digit.
+            writer.writerows((repr(job.arrival), repr(job.holding), job.key)[:columns] for job in self)
