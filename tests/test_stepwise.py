@@ -11,7 +11,6 @@ from py_cachify import protocols
 from py_cachify.commands import TakeSlot
 from simulations import InvariantError, Result, Retry, Scenario, Trace, open_store, replay
 from simulations.engine.determinism import first_difference, replay_twice
-from simulations.engine.stepwise import setting
 from simulations.engine.stepwise.server import Server
 from simulations.engine.stepwise.worker import Worker, lost
 from simulations.faults import (
@@ -29,6 +28,7 @@ from simulations.faults import (
     WorkerClock,
 )
 from simulations.faults.network import Network
+from simulations.stores.protocols import PROTOCOLS
 
 
 QUICK = Network(latency=0.001, timeout=1.0)
@@ -574,7 +574,7 @@ def test_a_broken_pool_is_found_out_by_the_promises_that_it_breaks(
     assert found.value.result.figures.jobs == 3000
 
 
-@pytest.mark.parametrize('name', setting.OTHER_PROTOCOLS)
+@pytest.mark.parametrize('name', PROTOCOLS)
 def test_another_protocol_is_for_memory(name: str) -> None:
     """A server has the scripts."""
     with pytest.raises(ValueError, match='runs in memory only, and the store is fakeredis'):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from py_cachify.arguments import check_expiration, check_max_size
 from simulations.distributions import Constant, Holding, parse_holding
-from simulations.engine.stepwise.setting import OTHER_PROTOCOLS
 from simulations.faults import KINDS, parse_fault
 from simulations.faults.network import Network
+from simulations.stores.protocols import PROTOCOLS
 from simulations.stores.store import STORES, default_store, without_password
 from simulations.units import number
 from simulations.workloads.refusals import Leave, Retry
@@ -147,10 +147,10 @@ def add_faults(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         '--protocol',
-        choices=OTHER_PROTOCOLS,
+        choices=PROTOCOLS,
         default=NOT_GIVEN,
         metavar='NAME',
-        help=f"how slots are taken, in memory, in place of the store's way: {', '.join(OTHER_PROTOCOLS)}",
+        help=f"how slots are taken, in memory, in place of the store's way: {', '.join(PROTOCOLS)}",
     )
 
 

@@ -7,6 +7,7 @@ from tqdm.auto import tqdm
 
 from py_cachify.drivers import run
 from py_cachify.protocols import Lease
+from simulations.conditions import Conditions
 from simulations.engine.job_source import Incoming
 from simulations.engine.ran import Ran
 from simulations.engine.timers import At, moves_on
@@ -14,9 +15,10 @@ from simulations.history.recorder import BLOCK
 from simulations.judging.model import Model
 from simulations.judging.violation import BrokenPromise
 from simulations.measuring.observer import Watch
+from simulations.results.facts import Findings
 from simulations.stores.store import Store
 from simulations.workloads.crashes import Crashes
-from simulations.workloads.refusals import Leave, Retry
+from simulations.workloads.refusals import Leave
 from simulations.workloads.workload import Workload
 
 
@@ -43,17 +45,13 @@ class _Asking:
         self.pauses: random.Random | None = None
 
 
-class _Run:
-    """One workload on its way through one store."""
+class ImmediateRun:
+    """One workload on its way through one store, see :func:`simulations.replay`."""
 
     def __init__(
         self,
         workload: Workload,
-        max_size: int,
-        slot_exp: float | None,
-        on_refusal: Leave | Retry,
-        crash_probability: float,
-        seed: int,
+        conditions: Conditions,
         store: Store,
         audit: bool,
         keep: bool,
@@ -63,15 +61,15 @@ class _Run:
         self._backend = store.backend(lambda: self._env.now)
         self._prefix = store.new_run()
         self._store = store
-        self._max_size = max_size
-        self._slot_exp = slot_exp
-        self._on_refusal = on_refusal
-        self._crashes = Crashes(seed, crash_probability)
-        self._seed = seed
+        self._max_size = conditions.max_size
+        self._slot_exp = conditions.slot_exp
+        self._on_refusal = conditions.on_refusal
+        self._crashes = Crashes(conditions.seed, conditions.crash_probability)
+        self._seed = conditions.seed
         self._audit = audit
         self.watch = Watch(keep)
         self._recorder = self.watch.recorder
-        self.model = Model(max_size, slot_exp, self._recorder)
+        self.model = Model(self._max_size, self._slot_exp, self._recorder)
 
     def through(self, bar: 'tqdm[None]') -> Ran:
         """Run it, up to its end or to a promise that is broken."""
@@ -81,11 +79,7 @@ class _Run:
                 self.to_the_end(bar)
         except BrokenPromise as error:
             violations, events = [error.violation], error.events
-        return Ran(self.watch, self.model.recoveries, violations, events)
-
-    def of_result(self) -> dict[str, Any]:
-        """The fields of a result that other runs do not have: none."""
-        return {}
+        return Ran(self.watch, self.model.recoveries, Findings(violations), events)
 
     def to_the_end(self, bar: 'tqdm[None]') -> None:
         """Let all jobs come and go, then look whether the store is empty."""

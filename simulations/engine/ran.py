@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from simulations.history.events import Event
-from simulations.judging.violation import Violation
 from simulations.measuring.observer import Watch
+from simulations.results.facts import Findings
 
 
 class Ran(NamedTuple):
@@ -13,11 +13,11 @@ class Ran(NamedTuple):
     Attributes:
         watch: what happened.
         recoveries: for how many seconds each recovered slot was used by nobody: how many, their sum, the longest.
-        violations: promises that were broken, in order of time.
-        events: the last ones before the first of these, where they were kept.
+        findings: what the judges found.
+        events: the last ones before the first promise that was broken, where they were kept.
     """
 
     watch: Watch
     recoveries: tuple[int, float, float]
-    violations: list[Violation]
+    findings: Findings
     events: list[Event]

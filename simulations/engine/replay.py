@@ -9,19 +9,18 @@ crash dies at a random instant before its slot expires and before its body would
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from tqdm.auto import tqdm
 
-from py_cachify.arguments import check_expiration, check_max_size
-from simulations.arguments import probability
-from simulations.engine.immediate import _Run
-from simulations.engine.stepwise import StepwiseRun, check_setting
+from simulations.conditions import Conditions
+from simulations.engine.immediate import ImmediateRun
+from simulations.engine.stepwise import StepwiseRun
 from simulations.faults import Fault
 from simulations.faults.network import Network
 from simulations.results.result import Result
 from simulations.results.violated import InvariantError
 from simulations.stores.store import Store, open_store
-from simulations.theory.expectation import WITHOUT_FAULTS, expect
 from simulations.workloads.refusals import Leave, Retry
 from simulations.workloads.workload import Workload
 
@@ -77,70 +76,55 @@ def replay(
         result = replay(Trace([(0, 5), (1, 5), (2, 5)]), max_size=2)
         result.figures.refused                              # 1
     """
-    check_max_size(max_size)
-    check_expiration('slot_exp', slot_exp)
-    crash_probability = probability('crash_probability', crash_probability)
-    if not isinstance(on_refusal, Leave | Retry):
-        raise TypeError(f'on_refusal must be Leave() or Retry(...), not {on_refusal!r}')
-    if on_refusal.endless and slot_exp is None and crash_probability:
-        raise ValueError(
-            'slots of crashed holders never come back without slot_exp, and jobs would try for ever: give slot_exp=...,'
-            ' or tries=... to Retry'
-        )
-    # Integers and floats add up differently, and a server has floats only.
-    slot_exp = None if slot_exp is None else float(slot_exp)
-    setting = check_setting(workers, network, faults, protocol, slot_exp, on_refusal)
-    if not isinstance(store, str | Store):
-        raise TypeError(f'store must be a name, a URL or an open store, not {store!r}')
-    if not hasattr(workload, 'expected_jobs'):
-        raise TypeError(f'a workload was expected, not {workload!r}: wrap a list of jobs as Trace([...])')
-    if isinstance(store, str):
-        with open_store(store) as opened:
-            return replay(
-                workload,
-                max_size=max_size,
-                slot_exp=slot_exp,
-                on_refusal=on_refusal,
-                crash_probability=crash_probability,
-                workers=workers,
-                network=network,
-                faults=faults,
-                protocol=protocol,
-                seed=seed,
-                store=opened,
-                audit=audit,
-                history=history,
-                progress=progress,
-            )
-    began = time.perf_counter()
-    given = (workload, max_size, slot_exp, on_refusal, crash_probability, seed, store)
-    this: _Run | StepwiseRun = (
-        _Run(*given, audit, history) if setting is None else StepwiseRun(*given, setting, audit, history)
-    )
-    with tqdm(total=workload.expected_jobs, unit=' jobs', disable=not progress, dynamic_ncols=True) as bar:
-        ran = this.through(bar)
-    expectation = WITHOUT_FAULTS if setting else expect(workload, max_size, slot_exp, on_refusal, crash_probability)
-    watch, steady = ran.watch, workload.steady and not any(fault.at is not None for fault in faults)
-    result = Result(
-        workload=workload.name,
-        skipped=workload.skipped,
-        store=store.name,
+    conditions = Conditions(
         max_size=max_size,
         slot_exp=slot_exp,
         on_refusal=on_refusal,
         crash_probability=crash_probability,
-        figures=watch.figures(max_size, ran.recoveries),
-        estimates=watch.estimates(steady, getattr(workload, 'memoryless', False)),
-        **watch.of_result(),
-        seconds=time.perf_counter() - began,
-        violations=ran.violations,
-        theory=None if isinstance(expectation, str) else expectation,
-        why_no_theory=expectation if isinstance(expectation, str) else '',
         workers=workers,
         network=network,
+        faults=faults,
         protocol=protocol,
-        **this.of_result(),
+        seed=seed,
     )
+    return replay_under(conditions, workload, store=store, audit=audit, history=history, progress=progress)
+
+
+def replay_under(
+    conditions: Conditions,
+    workload: Workload,
+    *,
+    store: str | Store = 'memory',
+    audit: bool = False,
+    history: bool = True,
+    progress: bool = False,
+) -> Result:
+    """Put ``workload`` through a pool under ``conditions``; all else as :func:`replay` has it."""
+    if not isinstance(store, str | Store):
+        raise TypeError(f'store must be a name, a URL or an open store, not {store!r}')
+    if not hasattr(workload, 'expected_jobs'):
+        raise TypeError(f'a workload was expected, not {workload!r}: wrap a list of jobs as Trace([...])')
+    with nullcontext(store) if isinstance(store, Store) else open_store(store) as opened:
+        began = time.perf_counter()
+        run_of = StepwiseRun if conditions.stepwise else ImmediateRun
+        this = run_of(workload, conditions, opened, audit, history)
+        with tqdm(total=workload.expected_jobs, unit=' jobs', disable=not progress, dynamic_ncols=True) as bar:
+            ran = this.through(bar)
+        result = Result(
+            workload=workload.name,
+            skipped=workload.skipped,
+            store=opened.name,
+            conditions=conditions,
+            observed=ran.watch.observed(
+                conditions.max_size,
+                ran.recoveries,
+                steady=conditions.steady(workload),
+                memoryless=getattr(workload, 'memoryless', False),
+            ),
+            findings=ran.findings,
+            expectation=conditions.expect(workload),
+            seconds=time.perf_counter() - began,
+        )
     if result.violations:
         raise InvariantError(result.violations[0], ran.events, result)
     return result

@@ -89,17 +89,20 @@ def together(results: Sequence[Result], confidence: float = CONFIDENCE, outcome:
     if len(results) == 1:
         return results[0]
     first = results[0]
-    figures = _figures([result.figures for result in results])
     lengths = [result.figures.last - result.figures.first for result in results]
-    return dataclasses.replace(
-        first,
-        figures=figures,
+    observed = first.observed._replace(
+        figures=_figures([result.figures for result in results]),
         estimates=_estimates(results, confidence, outcome),
         occupancy_shares=_shares([result.occupancy_shares for result in results], lengths),
         overrun_shares=_shares([result.overrun_shares for result in results], lengths),
         history_hash=hashlib.sha256(''.join(result.history_hash for result in results).encode()).hexdigest(),
+    )
+    violations = [violation for result in results for violation in result.violations]
+    return dataclasses.replace(
+        first,
+        observed=observed,
+        findings=first.findings._replace(violations=violations),
         seconds=sum(result.seconds for result in results),
-        violations=[violation for result in results for violation in result.violations],
         replications=sum(result.replications for result in results),
     )
 

@@ -1,7 +1,6 @@
 """A schedule as a sequence diagram: clients and store as lanes, time downwards."""
 
 import textwrap
-from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
@@ -9,25 +8,27 @@ from matplotlib.patches import Rectangle
 from simulations.drawing.axes import new_axes
 from simulations.drawing.colours import HELD, LIMIT, OCCUPANCY, QUIET, RUNNING
 from simulations.exploring.clients import name_of
-from simulations.exploring.moves import CRASH, HURRY, LOSE_REPLY, LOSE_REQUEST, REPEAT
+from simulations.exploring.moves import CRASH, HURRY, LOSE_REPLY, LOSE_REQUEST, REPEAT, Schedule
 from simulations.exploring.narrative import command_words, sentence
 from simulations.exploring.states import Happened
 
-
-if TYPE_CHECKING:
-    from simulations.exploring.explore import Failure
 
 _ROW = 1.0
 _BAR = 0.1
 _WRAP = 80
 
 
-def plot_schedule(failure: 'Failure', ax: Axes | None = None) -> Axes:
+def plot_schedule(schedule: Schedule, story: tuple[Happened, ...], reason: str, ax: Axes | None = None) -> Axes:
     """Draw a schedule: each command as an arrow to the store and back, faults as crosses, slots held as bars.
 
     The instant at which it goes wrong is a line at the bottom, with the reason.
+
+    Args:
+        schedule: what happened.
+        story: what each move came to.
+        reason: which promise was broken.
+        ax: where to draw; a new figure by default.
     """
-    schedule, story = failure.schedule, failure.story
     clients = schedule.clients
     # The store stands in the middle, so that arrows of most clients cross no other lane.
     store = clients // 2 if clients > 1 else 1
@@ -51,7 +52,7 @@ def plot_schedule(failure: 'Failure', ax: Axes | None = None) -> Axes:
             )
             continue
         _draw_move(ax, happened, places[happened.move.client], float(store), y)
-    reason = '\n'.join(textwrap.wrap(failure.reason, 26 * (clients + 1)))
+    reason = '\n'.join(textwrap.wrap(reason, 26 * (clients + 1)))
     ax.axhline(depth + 0.15, color=RUNNING, linewidth=2)
     ax.text(sum(lanes) / len(lanes), depth + 0.3, reason, color=RUNNING, ha='center', va='top', fontweight='bold')
     ax.set_xlim(-0.75, clients + 0.75)

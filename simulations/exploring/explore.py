@@ -52,7 +52,7 @@ class Failure(NamedTuple):
         """Draw it as a sequence diagram: clients and store as lanes, time downwards, and where it goes wrong."""
         from simulations.exploring.diagram import plot_schedule
 
-        return plot_schedule(self, ax)
+        return plot_schedule(self.schedule, self.story, self.reason, ax)
 
     def to_test(self, name: str = 'this_schedule') -> str:
         """The text of a pytest test that makes the same happen again and fails as long as it goes wrong."""

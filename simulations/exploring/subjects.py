@@ -2,24 +2,25 @@
 
 from collections.abc import Mapping
 
-from py_cachify.protocols import ATOMIC, INDEXED
+from py_cachify.protocols import ATOMIC
 from simulations.broken import BROKEN
 from simulations.exploring.limits import LIMITS
 from simulations.exploring.scope import Scope, Subject
 from simulations.exploring.worlds import KeyValueWorld, fakeredis_world, memory_world, plain_world
+from simulations.stores.protocols import PLAIN
 
 
 SHIPPED = (
     Subject('redis', ATOMIC, fakeredis_world, Scope(faults=2), honest=True, idea='the shipped Lua scripts'),
     Subject('memory', ATOMIC, memory_world, Scope(faults=2), honest=True, idea='the store in memory'),
     Subject(
-        'nx',
-        INDEXED,
+        PLAIN.name,
+        PLAIN.steps,
         plain_world,
         # Its named limit: a release that is paused past the expiry, between look and deletion, may free another's slot.
         Scope(clients=3, max_size=2, pauses=False),
-        honest=False,
-        idea='the plain contract: get, set if not exists, delete',
+        honest=PLAIN.honest,
+        idea=PLAIN.idea,
     ),
 )
 

@@ -1,6 +1,9 @@
 """What is made of the events of a run while it goes on: figures, course, hash, a telling part, the history."""
 
-from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from simulations.history.events import Block
 from simulations.history.history import Digest, History
@@ -8,9 +11,33 @@ from simulations.history.recorder import Recorder
 from simulations.measuring.counts import Levels
 from simulations.measuring.estimates import Estimates, estimate
 from simulations.measuring.figures import Figures, Tally
-from simulations.measuring.holders import PartKeeper
+from simulations.measuring.holders import Part, PartKeeper
 from simulations.measuring.series import SeriesMaker
 from simulations.measuring.timeline import Timeline
+
+
+class Observed(NamedTuple):
+    """What the events of a run come to.
+
+    Attributes:
+        figures: the numbers.
+        estimates: what they say of the long run, with intervals.
+        occupancy_shares: for what share of the time 0, 1, 2, ... slots were live, of all pools together.
+        overrun_shares: for what share of the time 0, 1, 2, ... bodies ran beyond their slot.
+        timeline: how occupancy and running bodies went over time.
+        part: who held a slot when, in a telling part of the run.
+        history_hash: equal for two runs in which just the same happened.
+        kept: every event, where they were kept.
+    """
+
+    figures: Figures
+    estimates: Estimates
+    occupancy_shares: NDArray[np.float64]
+    overrun_shares: NDArray[np.float64]
+    timeline: Timeline
+    part: Part
+    history_hash: str
+    kept: History | None
 
 
 class Watch:
@@ -43,21 +70,23 @@ class Watch:
         if self.history is not None:
             self.history.add(block)
 
-    def figures(self, max_size: int, recoveries: tuple[int, float, float]) -> Figures:
-        """The numbers so far; ``recoveries`` as :class:`simulations.judging.model.Model` counts them."""
-        return self.tally.figures(len(self.names), max_size, recoveries)
+    def observed(
+        self, max_size: int, recoveries: tuple[int, float, float], *, steady: bool, memoryless: bool
+    ) -> Observed:
+        """Return all that the events come to.
 
-    def estimates(self, steady: bool, memoryless: bool) -> Estimates:
-        """What they say of the long run, see :func:`simulations.measuring.estimates.estimate`."""
-        return estimate(self.series.series(), steady, memoryless)
-
-    def of_result(self) -> dict[str, Any]:
-        """The fields of a :class:`simulations.Result` that come of the events alone."""
-        return {
-            'occupancy_shares': self.tally.occupancy_shares(),
-            'overrun_shares': self.tally.overrun_shares(),
-            'timeline': self.timeline,
-            'part': self.parts.part(),
-            'history_hash': self._digest.hexdigest(self.names),
-            'kept': self.history,
-        }
+        Args:
+            max_size: slots of each pool.
+            recoveries: as :class:`simulations.judging.model.Model` counts them.
+            steady, memoryless: as :func:`simulations.measuring.estimates.estimate` has them.
+        """
+        return Observed(
+            figures=self.tally.figures(len(self.names), max_size, recoveries),
+            estimates=estimate(self.series.series(), steady, memoryless),
+            occupancy_shares=self.tally.occupancy_shares(),
+            overrun_shares=self.tally.overrun_shares(),
+            timeline=self.timeline,
+            part=self.parts.part(),
+            history_hash=self._digest.hexdigest(self.names),
+            kept=self.history,
+        )

@@ -1,13 +1,10 @@
 """A run in JupyterLab: what it says in a few rows, and its pictures."""
 
 from html import escape
-from typing import TYPE_CHECKING
 
+from simulations.results.facts import Facts
 from simulations.results.report import rows
 
-
-if TYPE_CHECKING:
-    from simulations.results.result import Result
 
 _NAME = 'style="text-align:left;vertical-align:top;white-space:nowrap"'
 _VALUE = 'style="text-align:left;vertical-align:top;white-space:normal"'
@@ -17,7 +14,7 @@ _WIDTH = 8.1
 """In inches: 890 pixels."""
 
 
-def card(result: 'Result') -> str:
+def card(facts: Facts) -> str:
     """Occupancy over time beside its distribution, and the report as a table, as HTML.
 
     Text has the colour of the notebook, light or dark; the pictures are on white.
@@ -26,20 +23,21 @@ def card(result: 'Result') -> str:
     from matplotlib.figure import Figure
 
     from simulations.drawing.axes import html_image
+    from simulations.results.plots import plot_occupancy, plot_occupancy_shares
 
     with rc_context({'font.size': 8, 'axes.titlesize': 9, 'legend.fontsize': 7.5}):
         figure = Figure(figsize=(_WIDTH, 3.3), layout='constrained')
         left, right = figure.subplots(1, 2, width_ratios=[3, 2])
-        result.plot_occupancy(left)
-        result.plot_occupancy_shares(right)
+        plot_occupancy(facts, left)
+        plot_occupancy_shares(facts, right)
         left.set_title('occupancy over time')
         right.set_title('share of the time')
         image = html_image(figure, 'occupancy over time, and for what share of the time so many slots were live')
-    table = rows(result)
-    lesson = f'<p style="margin:0">{escape(result.lesson)}</p>' if result.lesson else ''
-    workload = f'<p style="margin:0">{escape(result.workload)}</p>' if result.title else ''
+    table = rows(facts)
+    lesson = f'<p style="margin:0">{escape(facts.lesson)}</p>' if facts.lesson else ''
+    workload = f'<p style="margin:0">{escape(facts.workload)}</p>' if facts.title else ''
     return (
-        f'<div style="max-width:900px"><strong>{escape(result.title or result.workload)}</strong>{lesson}{workload}'
+        f'<div style="max-width:900px"><strong>{escape(facts.title or facts.workload)}</strong>{lesson}{workload}'
         f'{image}{_table([row for row in table if row[0] not in _LESS])}'
         f'<details><summary>more</summary>{_table([row for row in table if row[0] in _LESS])}</details></div>'
     )

@@ -1,120 +1,25 @@
 """What a run gives: its figures, its history, and its pictures."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from simulations.faults.episodes import Episode
-from simulations.faults.network import Network
-from simulations.history.history import History
-from simulations.judging import Call, Judged, Linearity
-from simulations.judging.violation import Violation
-from simulations.measuring.estimates import Estimates
-from simulations.measuring.figures import Figures
-from simulations.measuring.holders import Part
-from simulations.measuring.timeline import Timeline
+from simulations.results.card import card
+from simulations.results.facts import Facts
 from simulations.results.report import text
 from simulations.statistics.intervals import Interval
-from simulations.theory.expectation import Expectation
-from simulations.workloads.refusals import Leave, Retry
 
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
+class Result(Facts):
     """A workload that went through a pool.
 
     In JupyterLab it shows itself as a card; ``print(result)`` gives the report.
-
-    Attributes:
-        workload: what arrived.
-        skipped: records of the source that could not be used, by reason.
-        store: where the pool was kept.
-        max_size: slots of the pool.
-        slot_exp: life of a slot in seconds, ``None`` for ever.
-        on_refusal: what a refused job did.
-        crash_probability: the share of holders that were to crash.
-        figures: the numbers.
-        estimates: what they say of the long run, with intervals.
-        occupancy_shares: for what share of the time 0, 1, 2, ... slots were live, of all pools together.
-        overrun_shares: for what share of the time 0, 1, 2, ... bodies ran beyond their slot.
-        timeline: how occupancy and running bodies went over time.
-        part: who held a slot when, in a telling part of the run.
-        history_hash: equal for two runs in which just the same happened; ``history.hash()``.
-        seconds: how long the run took, in seconds of real time.
-        violations: the promise that was broken, if one was; the run ended there.
-        theory: what queueing theory expects in the long run, where it applies.
-        why_no_theory: why it does not, in a sentence, where it does not.
-        replications: how many independent runs the figures are of; pictures and history are the first one's.
-        workers: how many processes the jobs ran in.
-        network: between them and the server; ``None`` where commands took no time.
-        protocol: how slots were taken, where it was not the store's own way.
-        episodes: the faults that happened.
-        calls: what clients asked and were told, where commands took time or faults happened.
-        judgement: of these calls.
-        linearity: of these calls.
-        title: of the scenario, if it was one.
-        lesson: what the scenario teaches, in a sentence.
     """
-
-    clock: ClassVar[str] = 'time simulated'
-    """What its time is called."""
-    looked_at: ClassVar[str] = 'looked at after every command'
-    """How often the store was asked, where calls were judged."""
-
-    workload: str
-    skipped: dict[str, int]
-    store: str
-    max_size: int
-    slot_exp: float | None
-    on_refusal: Leave | Retry
-    crash_probability: float
-    figures: Figures
-    estimates: Estimates = field(repr=False)
-    occupancy_shares: NDArray[np.float64] = field(repr=False)
-    overrun_shares: NDArray[np.float64] = field(repr=False)
-    timeline: Timeline = field(repr=False)
-    part: Part = field(repr=False)
-    history_hash: str
-    kept: History | None = field(repr=False)
-    seconds: float
-    violations: list[Violation]
-    theory: Expectation | None = None
-    why_no_theory: str = ''
-    replications: int = 1
-    workers: int = 1
-    network: Network | None = None
-    protocol: str | None = None
-    episodes: Sequence[Episode] = field(default=(), repr=False)
-    calls: Sequence[Call] = field(default=(), repr=False)
-    judgement: Judged | None = field(default=None, repr=False)
-    linearity: Linearity | None = field(default=None, repr=False)
-    title: str | None = None
-    lesson: str = ''
 
     def __str__(self) -> str:
         return text(self)
-
-    @property
-    def history(self) -> History:
-        """The events.  Raises ``ValueError`` if they were not kept."""
-        if self.kept is None:
-            raise ValueError('the history of this run was not kept: replay(..., history=True) keeps it')
-        return self.kept
-
-    @cached_property
-    def whole(self) -> Part:
-        """Who held a slot when, in the whole run where its history was kept, else in a part of it."""
-        return (
-            self.part if self.kept is None else Part(self.part.before.select(np.empty(0, np.int64)), self.kept.block())
-        )
 
     def plot_occupancy(self, ax: 'Axes | None' = None) -> 'Axes':
         """Draw the occupancy over time, ``max_size``, and how many bodies were really running.
@@ -221,13 +126,7 @@ class Result:
                 numbers['overrun_theory'] = self.theory.overrun_mean
         return numbers
 
-    def more_rows(self) -> list[tuple[str, str]]:
-        """What else the report says, as names and values: of such a run, nothing."""
-        return []
-
     def _repr_html_(self) -> str:
-        from simulations.results.card import card
-
         return card(self)
 
 

@@ -7,13 +7,13 @@ from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from py_cachify.arguments import check_encodable, check_expiration, check_max_size
-from simulations.arguments import positive, probability, whole_number
+from py_cachify.arguments import check_encodable, check_expiration
+from simulations.arguments import positive, whole_number
+from simulations.conditions import Conditions
 from simulations.distributions import Constant, Holding
 from simulations.distributions.parse import as_holding
-from simulations.engine.replay import replay
+from simulations.engine.replay import replay_under
 from simulations.engine.replications import replicate
-from simulations.engine.stepwise.setting import check_setting
 from simulations.faults import Fault
 from simulations.faults.network import Network
 from simulations.results.result import Result
@@ -22,7 +22,7 @@ from simulations.scenarios.file import SCENARIOS, SUFFIX, TRACE_OPTIONS, find_sc
 from simulations.scenarios.recorded import _CHECKED, _plain, _trace
 from simulations.statistics.stopping import StoppingRule
 from simulations.stores.store import Store, open_store
-from simulations.theory.expectation import WITHOUT_FAULTS, Expectation, expect
+from simulations.theory.expectation import Expectation
 from simulations.traces import read_trace
 from simulations.traces.trace import Trace
 from simulations.workloads.arrivals import Arrivals, Clients, as_arrivals
@@ -97,24 +97,14 @@ class Scenario:
     def __post_init__(self) -> None:
         self._check_texts()
         self._set('folder', Path(self.folder))
-        self._set('max_size', check_max_size(self.max_size))
-        self._set('slot_exp', check_expiration('slot_exp', self.slot_exp))
-        self._set('crash_probability', probability('crash_probability', self.crash_probability))
+        check_expiration('slot_exp', self.slot_exp)
         self._set('load_factor', positive('load_factor', self.load_factor))
-        self._set('seed', whole_number('seed', self.seed))
         if self.half_width is not None:
             self._set('half_width', positive('half_width', self.half_width))
         self._set('replications', whole_number('replications', self.replications, 1))
-        if not isinstance(self.on_refusal, Leave | Retry):
-            raise TypeError(f'on_refusal must be Leave() or Retry(...), not {self.on_refusal!r}')
-        check_setting(self.workers, self.network, self.faults, self.protocol, self.slot_exp, self.on_refusal)
-        if self.on_refusal.endless and self.slot_exp is None and self.crash_probability:
-            raise ValueError(
-                f'crash_probability {self.crash_probability!r} takes slot after slot where none expires, and jobs that'
-                ' retry without limit would try for ever: give slot_exp, or tries in on_refusal'
-            )
-        self._set('workers', whole_number('workers', self.workers, 1))
-        self._set('faults', tuple(self.faults))
+        conditions = self.conditions()
+        for name in ('max_size', 'crash_probability', 'workers', 'faults', 'seed'):
+            self._set(name, getattr(conditions, name))
         if self.trace is None:
             self._check_synthetic()
         else:
@@ -195,10 +185,28 @@ class Scenario:
         except (OSError, TypeError):
             return read_trace(path, seed=seed, **options)
 
+    def conditions(self, seed: int | None = None) -> Conditions:
+        """What the jobs meet, as one value.
+
+        Args:
+            seed: in place of the scenario's own, for one of several replications.
+        """
+        return Conditions(
+            max_size=self.max_size,
+            slot_exp=self.slot_exp,
+            on_refusal=self.on_refusal,
+            crash_probability=self.crash_probability,
+            workers=self.workers,
+            network=self.network,
+            faults=self.faults,
+            protocol=self.protocol,
+            seed=self.seed if seed is None else seed,
+        )
+
     @property
     def stepwise(self) -> bool:
         """Whether commands take time or may go wrong, so that they are run one by one."""
-        return self.network is not None or bool(self.faults) or self.protocol is not None
+        return self.conditions().stepwise
 
     def expect(self, max_size: int | None = None, workload: Workload | None = None) -> Expectation | str:
         """What theory expects of it in the long run, or why it says nothing, see :func:`simulations.expect`.
@@ -207,15 +215,10 @@ class Scenario:
             max_size: in place of the scenario's own.
             workload: its jobs, where they have been read already.
         """
-        if self.stepwise:
-            return WITHOUT_FAULTS
-        return expect(
-            self.workload() if workload is None else workload,
-            self.max_size if max_size is None else max_size,
-            self.slot_exp,
-            self.on_refusal,
-            self.crash_probability,
-        )
+        conditions = self.conditions()
+        if max_size is not None:
+            conditions = dataclasses.replace(conditions, max_size=max_size)
+        return conditions.expect(self.workload() if workload is None else workload)
 
     @property
     def random(self) -> bool:
@@ -252,17 +255,9 @@ class Scenario:
         """
         seed = self.seed if seed is None else whole_number('seed', seed)
         try:
-            result = replay(
+            result = replay_under(
+                self.conditions(seed),
                 self.workload(seed),
-                max_size=self.max_size,
-                slot_exp=self.slot_exp,
-                on_refusal=self.on_refusal,
-                crash_probability=self.crash_probability,
-                workers=self.workers,
-                network=self.network,
-                faults=self.faults,
-                protocol=self.protocol,
-                seed=seed,
                 store=store,
                 audit=audit,
                 history=history,

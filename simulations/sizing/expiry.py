@@ -1,7 +1,6 @@
 """Which expiry: short enough to free a crashed holder's slot soon, long enough for the bodies to end before it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
@@ -9,9 +8,9 @@ from tqdm.auto import tqdm
 from py_cachify.arguments import LONGEST_EXPIRATION
 from simulations.arguments import inner_probability, positive, whole_number
 from simulations.scenarios.scenario import Scenario
+from simulations.sizing.facts import ExpiryFacts
 from simulations.sweeps.grid import Point
 from simulations.sweeps.run import sweep
-from simulations.sweeps.table import Sweep
 
 
 if TYPE_CHECKING:
@@ -23,27 +22,8 @@ _HALVINGS = 30
 """Down to a billionth of what is asked for: below that nothing outlives its slot at all."""
 
 
-@dataclass(frozen=True, eq=False)
-class Expiry:
-    """Which expiries will do.
-
-    Attributes:
-        scenario: what was measured, at the expiry that was chosen.
-        recovery: seconds within which a crashed holder's slot must be back.
-        overrun_share: the share of granted jobs that may outlive their slot.
-        slot_exp: the longest expiry that does both; ``None`` if none does.
-        shortest: the shortest expiry with which no more jobs outlive their slot than may, in seconds.
-        point: what was measured at the longest expiry that recovers in time.
-        curve: what was measured around it.
-    """
-
-    scenario: Scenario
-    recovery: float
-    overrun_share: float
-    slot_exp: float | None
-    shortest: float
-    point: Point
-    curve: Sweep = field(repr=False)
+class Expiry(ExpiryFacts):
+    """Which expiries will do; ``print(...)`` gives the words."""
 
     def plot(self, ax: 'Axes | None' = None) -> 'Axes':
         """Draw who outlives its slot, and when a crashed holder's slot is back, against ``slot_exp``."""

@@ -1,7 +1,6 @@
 """The pictures of an answer: why this size, why this expiry."""
 
 from html import escape
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,18 +9,14 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from simulations.drawing.axes import head, html_image, new_axes, plain_title
 from simulations.drawing.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, QUIET, RUNNING, THEORY
+from simulations.sizing.facts import ExpiryFacts, SizingFacts
 from simulations.sweeps.plots import plot_trade_off
-
-
-if TYPE_CHECKING:
-    from simulations.sizing.expiry import Expiry
-    from simulations.sizing.size import Sizing
 
 
 MOST_BARS = 15
 
 
-def plot_sizing(sizing: 'Sizing', ax: Axes | None = None) -> Axes:
+def plot_sizing(sizing: SizingFacts, ax: Axes | None = None) -> Axes:
     """Refusal share against ``max_size``: what was measured with its intervals, theory, the target, the answer."""
     ax = new_axes((8, 4.5)) if ax is None else ax
     sizes = np.array(list(sizing.curve))
@@ -78,7 +73,7 @@ def plot_sizing(sizing: 'Sizing', ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_expiry_choice(expiry: 'Expiry', ax: Axes | None = None) -> Axes:
+def plot_expiry_choice(expiry: ExpiryFacts, ax: Axes | None = None) -> Axes:
     """Who outlives its slot and when a crashed holder's slot is back, against ``slot_exp``, with what was asked for."""
     ax = plot_trade_off(expiry.curve, ax)
     ax.axhline(expiry.overrun_share, color=RUNNING, linestyle=':', linewidth=1.2)
@@ -105,10 +100,10 @@ def plot_expiry_choice(expiry: 'Expiry', ax: Axes | None = None) -> Axes:
     return ax
 
 
-def sizing_card(sizing: 'Sizing') -> str:
+def sizing_card(sizing: SizingFacts, words: str) -> str:
     """An answer in JupyterLab: the words and the picture, as HTML."""
     figure = Figure(figsize=(8, 4), layout='constrained')
     plot_sizing(sizing, figure.add_subplot())
-    head, *lines = str(sizing).splitlines()
-    words = '<br>'.join(escape(line.strip()) for line in lines)
-    return f'<div><strong>{escape(head)}</strong><p>{words}</p>{html_image(figure, "refusals by size")}</div>'
+    head, *lines = words.splitlines()
+    text = '<br>'.join(escape(line.strip()) for line in lines)
+    return f'<div><strong>{escape(head)}</strong><p>{text}</p>{html_image(figure, "refusals by size")}</div>'

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
 from simulations.arguments import inner_probability, positive, whole_number
 from simulations.scenarios.scenario import Scenario
-from simulations.sizing.measure import Measure, Verdict
-from simulations.statistics.intervals import Interval
+from simulations.sizing.facts import SizingFacts
+from simulations.sizing.measure import Measure
 from simulations.theory import max_size_for
 from simulations.units import duration
 
@@ -22,35 +21,8 @@ ENDLESS = 2**31 - 1
 """The largest pool there is: nobody is refused there."""
 
 
-@dataclass(frozen=True, eq=False)
-class Sizing:
-    """How big the pool must be.
-
-    Attributes:
-        scenario: what was sized, at the size that was found.
-        target: the share of refusals to stay below.
-        max_size: the smallest number of slots that does.
-        refusal_share: what was measured with so many, and its interval at 99 %.
-        decided_by: ``measurement`` if the intervals on both sides of the answer tell, ``theory`` if they needed it,
-            ``mean`` if the answer may be another one of ``range``.
-        range: the smallest and the largest answer that the measurement does not exclude; of a recorded trace, which
-            knows no chance, the answer alone.
-        peak: slots with which nobody would have been refused in the first run.
-        max_size_theory: what theory says, where it applies.
-        pools: how many keys were asked; each of their pools has so many slots.
-        curve: what was measured, by size.
-    """
-
-    scenario: Scenario
-    target: float
-    max_size: int
-    refusal_share: Interval
-    decided_by: str
-    range: tuple[int, int]
-    peak: int
-    max_size_theory: int | None
-    pools: int
-    curve: dict[int, Verdict] = field(repr=False)
+class Sizing(SizingFacts):
+    """How big the pool must be.  In JupyterLab it shows itself as a card; ``print(...)`` gives the words."""
 
     def plot(self, ax: 'Axes | None' = None) -> 'Axes':
         """Draw the refusal share against ``max_size``, with intervals, theory, target and answer."""
@@ -110,7 +82,7 @@ class Sizing:
     def _repr_html_(self) -> str:
         from simulations.sizing.plots import sizing_card
 
-        return sizing_card(self)
+        return sizing_card(self, str(self))
 
 
 _WHY = {

@@ -1,7 +1,9 @@
 """The points of a sweep, and what was measured there."""
 
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from simulations.scenarios.scenario import Scenario
 from simulations.statistics.intervals import Interval
 from simulations.sweeps.vary import Value
 
@@ -63,3 +65,18 @@ class Point(NamedTuple):
 
 
 _WITH_INTERVAL = ('refusal_share', 'attempts_refusal_share', 'occupancy_mean', 'overrun_mean')
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """What was measured at many points of a scenario.
+
+    Attributes:
+        scenario: what was run.
+        vary: the values of each name that was varied.
+        points: one for each combination, the last name varying fastest.
+    """
+
+    scenario: Scenario
+    vary: dict[str, tuple[Value, ...]]
+    points: list[Point] = field(repr=False)

@@ -4,7 +4,7 @@ Each function draws on ``ax``, or on a new figure, and returns the axes.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,12 +14,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentF
 from simulations.drawing.axes import head, html_image, new_axes, plain_title
 from simulations.drawing.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, RECOVERY, RUNNING, THEORY
 from simulations.statistics.intervals import Interval
-
-
-if TYPE_CHECKING:
-    from simulations.sweeps.grid import Point
-    from simulations.sweeps.table import Sweep
-    from simulations.sweeps.vary import Value
+from simulations.sweeps.grid import Grid, Point
+from simulations.sweeps.vary import Value
 
 
 class _Shown(NamedTuple):
@@ -48,33 +44,33 @@ NAMES = {
 _CELLS_WITH_NUMBERS = 150
 
 
-def plot_sweep(sweep: 'Sweep', ax: Axes | None = None, figure: str = 'refusal_share') -> Axes:
+def plot_sweep(grid: Grid, ax: Axes | None = None, figure: str = 'refusal_share') -> Axes:
     """Draw a figure against what was varied."""
     if figure not in FIGURES:
         raise ValueError(f'there is no figure {figure!r}: choose from {", ".join(FIGURES)}')
-    names = [name for name, values in sweep.vary.items() if len(values) > 1] or list(sweep.vary)[:1]
+    names = [name for name, values in grid.vary.items() if len(values) > 1] or list(grid.vary)[:1]
     if len(names) > 2:
         raise ValueError(
             f'{len(names)} names were varied, {", ".join(names)}, and a picture shows two: take `rows()` as a table'
         )
     ax = new_axes((8, 4.5)) if ax is None else ax
     if len(names) == 2:
-        _heat_map(sweep, ax, figure, names)
+        _heat_map(grid, ax, figure, names)
     else:
-        _curve(sweep, ax, figure, names[0])
+        _curve(grid, ax, figure, names[0])
     return ax
 
 
-def plot_trade_off(sweep: 'Sweep', ax: Axes | None = None) -> Axes:
+def plot_trade_off(grid: Grid, ax: Axes | None = None) -> Axes:
     """Draw what a longer ``slot_exp`` costs and gains: who outlives its slot, and when a crashed holder's slot is back.
 
     The sweep must have varied ``slot_exp`` alone.  Where nothing crashed, the time that it takes at most, ``slot_exp``
     itself, is drawn.
     """
-    if [name for name, values in sweep.vary.items() if len(values) > 1] != ['slot_exp']:
-        raise ValueError(f'the trade-off needs a sweep over slot_exp alone, this one is over {", ".join(sweep.vary)}')
+    if [name for name, values in grid.vary.items() if len(values) > 1] != ['slot_exp']:
+        raise ValueError(f'the trade-off needs a sweep over slot_exp alone, this one is over {", ".join(grid.vary)}')
     ax = new_axes((8, 4.5)) if ax is None else ax
-    points = [point for point in sweep.points if point.values['slot_exp'] is not None]
+    points = [point for point in grid.points if point.values['slot_exp'] is not None]
     lives = np.array([point.values['slot_exp'] for point in points], float)
     left = ax.plot(
         lives,
@@ -110,50 +106,50 @@ def plot_trade_off(sweep: 'Sweep', ax: Axes | None = None) -> Axes:
         axis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:,g}'))
         axis.set_minor_formatter(NullFormatter())
     right.set_ylabel('seconds from a crash until the slot is back')
-    plain_title(ax, _title(sweep, 'A longer expiry: fewer outlive their slot, crashed slots come back later'))
+    plain_title(ax, _title(grid, 'A longer expiry: fewer outlive their slot, crashed slots come back later'))
     ax.legend(
         handles=[*left, *lines], loc='upper center', bbox_to_anchor=(0.5, 0), borderaxespad=4, ncols=2, frameon=False
     )
     return ax
 
 
-def save_pictures(sweep: 'Sweep', folder: Path) -> list[Path]:
+def save_pictures(grid: Grid, folder: Path) -> list[Path]:
     """Write the pictures that a sweep has into a folder; returns the files."""
-    varied = [name for name, values in sweep.vary.items() if len(values) > 1]
+    varied = [name for name, values in grid.vary.items() if len(values) > 1]
     if len(varied) > 2:
         return []
-    drawn: list[tuple[str, Any]] = [('sweep.png', plot_sweep)]
+    drawn: list[tuple[str, Any]] = [('grid.png', plot_sweep)]
     if varied == ['slot_exp']:
         drawn.append(('trade-off.png', plot_trade_off))
     written = []
     for name, draw in drawn:
         figure = Figure(figsize=(9, 5), layout='constrained')
-        draw(sweep, figure.add_subplot())
+        draw(grid, figure.add_subplot())
         figure.savefig(folder / name, dpi=150)
         written.append(folder / name)
     return written
 
 
-def sweep_picture(sweep: 'Sweep') -> str:
+def sweep_picture(grid: Grid) -> str:
     """The picture of a sweep as an HTML image; empty where there is none."""
-    if len([name for name, values in sweep.vary.items() if len(values) > 1]) > 2:
+    if len([name for name, values in grid.vary.items() if len(values) > 1]) > 2:
         return ''
     figure = Figure(figsize=(8, 4), layout='constrained')
-    plot_sweep(sweep, figure.add_subplot())
+    plot_sweep(grid, figure.add_subplot())
     return html_image(figure, 'refusals against what was varied')
 
 
-def _curve(sweep: 'Sweep', ax: Axes, figure: str, name: str) -> None:
+def _curve(grid: Grid, ax: Axes, figure: str, name: str) -> None:
     shown = FIGURES[figure]
-    places, ticks = _places([point.values[name] for point in sweep.points])
-    found = [_value(point, figure) for point in sweep.points]
+    places, ticks = _places([point.values[name] for point in grid.points])
+    found = [_value(point, figure) for point in grid.points]
     low = [value.low if isinstance(value, Interval) else value for value in found]
     high = [value.high if isinstance(value, Interval) else value for value in found]
     means = [value.mean if isinstance(value, Interval) else value for value in found]
     if any(isinstance(value, Interval) for value in found):
         ax.fill_between(places, _floats(low), _floats(high), color=OCCUPANCY_BAND, label='99 % interval', linewidth=0)
     ax.plot(places, _floats(means), color=OCCUPANCY, marker='o', markersize=4, label='measured')
-    theory = [None if shown.theory is None else getattr(point, shown.theory) for point in sweep.points]
+    theory = [None if shown.theory is None else getattr(point, shown.theory) for point in grid.points]
     if any(value is not None for value in theory):
         ax.plot(places, _floats(theory), color=THEORY, linestyle='--', linewidth=1.2, label='theory')
     if ticks is not None:
@@ -163,15 +159,15 @@ def _curve(sweep: 'Sweep', ax: Axes, figure: str, name: str) -> None:
     ax.set_ylim(bottom=0)
     if shown.share:
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-    plain_title(ax, _title(sweep, f'{shown.label}, by {name}'))
+    plain_title(ax, _title(grid, f'{shown.label}, by {name}'))
     ax.legend(frameon=False)
 
 
-def _heat_map(sweep: 'Sweep', ax: Axes, figure: str, names: list[str]) -> None:
+def _heat_map(grid: Grid, ax: Axes, figure: str, names: list[str]) -> None:
     shown = FIGURES[figure]
-    across, up = (sweep.vary[name] for name in names)
+    across, up = (grid.vary[name] for name in names)
     cells = np.full((len(up), len(across)), np.nan)
-    for point in sweep.points:
+    for point in grid.points:
         value = _value(point, figure)
         mean = value.mean if isinstance(value, Interval) else value
         if mean is not None:
@@ -191,7 +187,7 @@ def _heat_map(sweep: 'Sweep', ax: Axes, figure: str, names: list[str]) -> None:
     bar = ax.figure.colorbar(image, ax=ax, label=shown.label)
     if shown.share:
         bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-    plain_title(ax, _title(sweep, f'{shown.label}, by {names[0]} and {names[1]}'))
+    plain_title(ax, _title(grid, f'{shown.label}, by {names[0]} and {names[1]}'))
 
 
 _MOST_TICKS = 16
@@ -210,11 +206,11 @@ def _places(values: 'list[Value]') -> 'tuple[list[float], list[str] | None]':
     return [float(value) for value in values if value is not None], None
 
 
-def _word(value: 'Value') -> str:
+def _word(value: Value) -> str:
     return 'none' if value is None else f'{value:g}'
 
 
-def _value(point: 'Point', figure: str) -> Any:
+def _value(point: Point, figure: str) -> Any:
     return point.refusals if figure == 'refusal_share' else getattr(point, figure)
 
 
@@ -222,5 +218,5 @@ def _floats(values: list[Any]) -> 'np.ndarray[Any, np.dtype[np.float64]]':
     return np.array([np.nan if value is None else value for value in values], float)
 
 
-def _title(sweep: 'Sweep', words: str) -> str:
-    return f'{head(sweep.scenario.title or sweep.scenario.workload().name)}\n{words}'
+def _title(grid: Grid, words: str) -> str:
+    return f'{head(grid.scenario.title or grid.scenario.workload().name)}\n{words}'

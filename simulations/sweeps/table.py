@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from simulations.measuring.estimates import CONFIDENCE, RARE, at_least_zero, bou
 from simulations.measuring.figures import weighted_mean
 from simulations.scenarios.scenario import Scenario
 from simulations.statistics.intervals import Interval, ratio_interval
-from simulations.sweeps.grid import Point
+from simulations.sweeps.grid import Grid, Point
 from simulations.sweeps.outcome import Outcome
 from simulations.sweeps.vary import Value
 
@@ -21,19 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True, eq=False)
-class Sweep:
-    """A scenario at many points.  In JupyterLab it shows itself as a picture and a table; ``print(...)`` as a table.
-
-    Attributes:
-        scenario: what was run.
-        vary: the values of each name that was varied.
-        points: one for each combination, the last name varying fastest.
-    """
-
-    scenario: Scenario
-    vary: dict[str, tuple[Value, ...]]
-    points: list[Point] = field(repr=False)
+class Sweep(Grid):
+    """A scenario at many points.  In JupyterLab it shows itself as a picture and a table; ``print(...)`` as a table."""
 
     def rows(self) -> list[dict[str, Any]]:
         """The table as plain values, such as a data frame takes."""

@@ -5,7 +5,6 @@ server and a reply back; other jobs' commands fall in between, and a fault may h
 """
 
 from simulations.engine.stepwise.run import StepwiseRun
-from simulations.engine.stepwise.setting import check_setting
 
 
-__all__ = ['StepwiseRun', 'check_setting']
+__all__ = ['StepwiseRun']

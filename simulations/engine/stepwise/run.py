@@ -12,16 +12,17 @@ from tqdm.auto import tqdm
 from py_cachify.commands import Steps
 from py_cachify.drivers import run
 from py_cachify.protocols import INDEXED, NOT_UNDONE, SlotProtocol
+from simulations.conditions import Conditions
 from simulations.engine.job_source import Incoming
 from simulations.engine.ran import Ran
 from simulations.engine.stepwise.accidents import Accidents
 from simulations.engine.stepwise.ledger import Holder, Ledger, Pool
 from simulations.engine.stepwise.server import Server
-from simulations.engine.stepwise.setting import Setting
 from simulations.engine.stepwise.worker import Request, Waiting, Worker
 from simulations.engine.timers import At, moves_on
 from simulations.faults import Failover
 from simulations.faults.connection import LostConnectionError
+from simulations.faults.network import Network
 from simulations.history.events import FAILED as JOB_FAILED
 from simulations.history.events import REFUSED as JOB_REFUSED
 from simulations.history.events import RETRYING, Event
@@ -41,9 +42,11 @@ from simulations.judging import (
 )
 from simulations.judging.violation import EVENTS_SHOWN, Violation
 from simulations.measuring.observer import Watch
+from simulations.results.facts import Findings
+from simulations.stores.protocols import PROTOCOLS
 from simulations.stores.store import Store
 from simulations.workloads.crashes import Crashes
-from simulations.workloads.refusals import Leave, Retry
+from simulations.workloads.refusals import Leave
 from simulations.workloads.workload import Workload
 
 
@@ -74,42 +77,38 @@ class StepwiseRun:
     def __init__(
         self,
         workload: Workload,
-        max_size: int,
-        slot_exp: float | None,
-        on_refusal: Leave | Retry,
-        crash_probability: float,
-        seed: int,
+        conditions: Conditions,
         store: Store,
-        setting: Setting,
         audit: bool,
         keep: bool,
     ) -> None:
         self._incoming = Incoming(workload, self._arrive, self._see_whether_over)
         self._env = env = self._incoming.env
-        self._max_size = max_size
-        self._slot_exp = slot_exp
-        self._on_refusal = on_refusal
-        self._crashes = Crashes(seed, crash_probability)
-        self._seed = seed
+        self._max_size = max_size = conditions.max_size
+        self._slot_exp = slot_exp = conditions.slot_exp
+        self._on_refusal = conditions.on_refusal
+        self._crashes = Crashes(conditions.seed, conditions.crash_probability)
+        self._seed = seed = conditions.seed
         self._store = store
         self._audit = audit
         self.watch = Watch(keep)
         self._server = Server(env)
-        subject = setting.protocol
-        self._inside = store.inside(None if subject is None else subject.protocol, self._server.clock)
+        protocol = None if conditions.protocol is None else PROTOCOLS[conditions.protocol]
+        self._inside = store.inside(None if protocol is None else protocol.steps, self._server.clock)
         self._protocol: SlotProtocol = self._inside.protocol
-        self._honest = subject is None or subject.honest
+        self._honest = protocol is None or protocol.honest
         self._owned = self._protocol is not INDEXED
         # Under the plain contract a life is in whole seconds.
         whole = slot_exp is not None and self._protocol is INDEXED
         self._life = math.ceil(slot_exp) if whole and slot_exp is not None else slot_exp
-        missing = max((fault.missing for fault in setting.faults if isinstance(fault, Failover)), default=0.0)
+        missing = max((fault.missing for fault in conditions.faults if isinstance(fault, Failover)), default=0.0)
         self._ledger = Ledger(
             env, self._inside, self._server.clock, max_size, store.new_run(), self.watch.recorder, missing
         )
         self._server.open(self._inside, self._ledger)
-        self._workers = [Worker(number, env, setting.network, self._server, seed) for number in range(setting.workers)]
-        self._accidents = Accidents(env, setting.faults, seed, self._workers, self._server)
+        network = conditions.network or Network()
+        self._workers = [Worker(number, env, network, self._server, seed) for number in range(conditions.workers)]
+        self._accidents = Accidents(env, conditions.faults, seed, self._workers, self._server)
         self._busy = 0
         self._over = env.event()
         self._calls: list[Call] = []
@@ -144,25 +143,17 @@ class StepwiseRun:
             self._to_the_end(bar)
         clock, losses = StoreClock(self._server.jumps), tuple(self._server.losses)
         terms = Terms(self._max_size, self._life, self._honest, self._owned, clock, losses)
-        self._judgement = judge(self._calls, terms, self._ledger.seen())
-        self._judgement.limits.extend(self._limits)
-        self._judgement.limits.sort(key=lambda limit: limit.time)
+        judgement = judge(self._calls, terms, self._ledger.seen())
+        judgement.limits.extend(self._limits)
+        judgement.limits.sort(key=lambda limit: limit.time)
         bar.set_description('judging')
-        self._linearity = linearizable(self._calls, terms)
-        found = [*self._violations, *self._ledger.violations, *self._judgement.violations]
-        if self._linearity.violation is not None:
-            found.append(self._linearity.violation)
+        linearity = linearizable(self._calls, terms)
+        found = [*self._violations, *self._ledger.violations, *judgement.violations]
+        if linearity.violation is not None:
+            found.append(linearity.violation)
         found.sort(key=lambda violation: violation.time)
-        return Ran(self.watch, self._ledger.recoveries, found, self._events_before(found))
-
-    def of_result(self) -> dict[str, Any]:
-        """The fields of a :class:`simulations.Result` that other runs do not have."""
-        return {
-            'episodes': self._accidents.episodes,
-            'calls': self._calls,
-            'judgement': self._judgement,
-            'linearity': self._linearity,
-        }
+        findings = Findings(found, self._accidents.episodes, self._calls, judgement, linearity)
+        return Ran(self.watch, self._ledger.recoveries, findings, self._events_before(found))
 
     def _events_before(self, found: Sequence[Violation]) -> list[Event]:
         if not found or self.watch.history is None:

@@ -1,5 +1,6 @@
 """What a live run comes to: notes put together, judged, and counted."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
@@ -35,6 +36,7 @@ from simulations.live.outcome.result import LiveResult
 from simulations.live.plan import NANO, Plan
 from simulations.live.supervisor.lookout import Look
 from simulations.live.supervisor.run import SLACK, SLEW, Run
+from simulations.results.facts import Findings
 from simulations.stores.store import without_password
 from simulations.units import count
 
@@ -70,7 +72,16 @@ def result_of(plan: Plan, run: Run) -> LiveResult:
     if run.watch is not None:
         violations += [*of_the_lookout(run.watch, clock), *undersized(looks, attempts, losses, margin, clock)]
     violations += [*back_too_late(recoveries, clock, run), *back_too_early(attempts, losses, clock, run)]
-    figures = course.watch.figures(scenario.max_size, course.recoveries)
+    # Its network is a real one, which takes as long as it does.
+    conditions = dataclasses.replace(scenario.conditions(), workers=plan.processes, network=None)
+    workload = scenario.workload()
+    observed = course.watch.observed(
+        scenario.max_size,
+        course.recoveries,
+        steady=conditions.steady(workload),
+        memoryless=getattr(workload, 'memoryless', False),
+    )
+    figures = observed.figures
     bodies = max(run.board.get(worker, cells.PEAK) for worker in range(plan.processes))
     if bodies > scenario.max_size and figures.pools == 1 and not losses and not figures.expired_while_running:
         words = f'{bodies} bodies ran at one instant, where {scenario.max_size} may, and none had outlived its slot'
@@ -78,10 +89,6 @@ def result_of(plan: Plan, run: Run) -> LiveResult:
     if leaked and not (scenario.slot_exp is None and figures.crashed):
         words = f'{count(leaked, "slot", "slots")} left after all have left and expired'
         violations.append(Violation('at rest', clock.seconds(run.over), words))
-    # Its network is a real one, which takes as long as it does.
-    expectation = scenario.replace(network=None).expect()
-    workload = scenario.workload()
-    steady = workload.steady and not any(fault.at is not None for fault in scenario.faults)
     episodes = [
         Episode(each.kind, each.whom, clock.seconds(each.began), clock.seconds(each.ended))
         for each in run.accidents.happened
@@ -90,24 +97,14 @@ def result_of(plan: Plan, run: Run) -> LiveResult:
         workload=workload.name,
         skipped=workload.skipped,
         store=without_password(plan.store),
-        max_size=scenario.max_size,
-        slot_exp=scenario.slot_exp,
-        on_refusal=scenario.on_refusal,
-        crash_probability=scenario.crash_probability,
-        figures=figures,
-        estimates=course.watch.estimates(steady, getattr(workload, 'memoryless', False)),
-        **course.watch.of_result(),
+        conditions=conditions,
+        observed=observed,
+        findings=Findings(sorted(violations, key=lambda each: each.time), episodes, calls, judgement),
+        expectation=conditions.expect(workload),
         seconds=(run.over - run.epoch) / NANO,
-        violations=sorted(violations, key=lambda each: each.time),
-        theory=None if isinstance(expectation, str) else expectation,
-        why_no_theory=expectation if isinstance(expectation, str) else '',
         title=scenario.title or None,
         lesson=scenario.lesson,
         measured=_measured(plan, run, attempts, errors, looks, leaked, bodies, recoveries),
-        calls=calls,
-        judgement=judgement,
-        workers=plan.processes,
-        episodes=episodes,
         simulated=None,
     )
 

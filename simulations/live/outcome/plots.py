@@ -1,31 +1,29 @@
 """The pictures that only a live run has."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from simulations.drawing.axes import legend_below, new_axes, whole_numbers
 from simulations.drawing.colours import HELD, LIMIT, OCCUPANCY, THEORY
+from simulations.live.outcome.compare import Comparison
+from simulations.live.outcome.measured import Measured
+from simulations.results.facts import Facts
 from simulations.results.plots.titles import set_title
 from simulations.units import count
 
-
-if TYPE_CHECKING:
-    from simulations.live.outcome.result import LiveResult
 
 _BINS = 50
 _WIDTH = 0.4
 
 
-def plot_recovery(result: 'LiveResult', ax: Axes | None = None) -> Axes:
+def plot_recovery(facts: Facts, measured: Measured, ax: Axes | None = None) -> Axes:
     """How long after the death of their holders slots were back, and how long after their expiry."""
-    recoveries, measured = result.measured.recoveries, result.measured
+    recoveries = measured.recoveries
     if not len(recoveries.took):
         raise ValueError('no slot of a killed holder came back in this run: there is nothing to draw')
     ax = new_axes((10, 4.5)) if ax is None else ax
-    longest = (result.slot_exp or 0.0) / measured.speed
+    longest = (facts.slot_exp or 0.0) / measured.speed
     edges = np.linspace(0, max(longest, float(recoveries.took.max())), _BINS + 1)
     ax.hist(recoveries.took, edges.tolist(), facecolor=HELD, edgecolor=OCCUPANCY, linewidth=0.8, label='slots back')
     ax.axvline(longest, color=LIMIT, linestyle='--', linewidth=1.2, label=f'slot_exp = {longest:.4g} s')
@@ -39,14 +37,13 @@ def plot_recovery(result: 'LiveResult', ax: Axes | None = None) -> Axes:
         f'seen {np.median(beyond):.3g} ms after the expiry (median), {np.quantile(beyond, 0.99):.3g} ms (99 %), looking'
         f' every few milliseconds; {recoveries.words()}'
     )
-    set_title(ax, result, line, note)
+    set_title(ax, facts, line, note)
     legend_below(ax)
     return ax
 
 
-def plot_comparison(result: 'LiveResult', ax: Axes | None = None) -> Axes:
+def plot_comparison(facts: Facts, comparison: Comparison | None, ax: Axes | None = None) -> Axes:
     """For what share of the time each number of slots was live, in virtual time and in life."""
-    comparison = result.comparison
     if comparison is None:
         raise ValueError('this run has no simulation beside it: live(..., compare=True) makes one')
     ax = new_axes((8, 4)) if ax is None else ax
@@ -60,6 +57,6 @@ def plot_comparison(result: 'LiveResult', ax: Axes | None = None) -> Axes:
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
     whole_numbers(ax.xaxis)
     refused = f'{comparison.live.refusal_share:.2%} of {comparison.of} refused live'
-    set_title(ax, result, f'{refused}, {comparison.simulated.refusal_share:.2%} simulated')
+    set_title(ax, facts, f'{refused}, {comparison.simulated.refusal_share:.2%} simulated')
     legend_below(ax)
     return ax

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from simulations.judging import Call, Judged
+from simulations.judging import Judged
 from simulations.live.outcome.compare import Comparison, compare
 from simulations.live.outcome.measured import Measured
 from simulations.results.report import text
@@ -24,8 +24,6 @@ class LiveResult(Result):
 
     Attributes:
         measured: what was measured besides.
-        calls: what every worker asked and was told.
-        judgement: of these.
         simulated: the same scenario in virtual time; ``None`` if it was not to be compared.
     """
 
@@ -33,9 +31,14 @@ class LiveResult(Result):
     looked_at: ClassVar[str] = 'asked for all the time'
 
     measured: Measured
-    calls: list[Call] = field(repr=False)
-    judgement: Judged = field(repr=False)
     simulated: Result | None = field(repr=False)
+
+    @property
+    def judgement(self) -> Judged:
+        """What the judge said of all that the workers asked and were told."""
+        found = self.findings.judgement
+        assert found is not None
+        return found
 
     @cached_property
     def comparison(self) -> Comparison | None:
@@ -71,7 +74,7 @@ class LiveResult(Result):
         """
         from simulations.live.outcome.plots import plot_recovery
 
-        return plot_recovery(self, ax)
+        return plot_recovery(self, self.measured, ax)
 
     def plot_comparison(self, ax: 'Axes | None' = None) -> 'Axes':
         """Draw for what share of the time each number of slots was live, simulated and lived.
@@ -81,4 +84,4 @@ class LiveResult(Result):
         """
         from simulations.live.outcome.plots import plot_comparison
 
-        return plot_comparison(self, ax)
+        return plot_comparison(self, self.comparison, ax)

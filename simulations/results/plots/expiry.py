@@ -1,6 +1,6 @@
 """The moment of an expiry in close-up."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib import rcParams
@@ -9,14 +9,12 @@ from matplotlib.axes import Axes
 from simulations.drawing.axes import letters, new_axes
 from simulations.drawing.colours import HELD, LIMIT, OCCUPANCY, RUNNING
 from simulations.measuring.holders import Holders
+from simulations.results.facts import Facts
 from simulations.results.plots.bands import draw_bands
 from simulations.results.plots.close_up import CloseUp, Counts, PoolCounts, choose, counts
 from simulations.results.plots.titles import set_title
 from simulations.units import time_unit
 
-
-if TYPE_CHECKING:
-    from simulations.results.result import Result
 
 _WITHOUT_LABELS = 0.8
 """The share of the width that labels of the rows leave."""
@@ -29,16 +27,16 @@ _PAPER = {'facecolor': 'white', 'edgecolor': 'none', 'pad': 0.5}
 """Behind words, so that no line goes through them."""
 
 
-def plot_expiry(result: 'Result', ax: Axes | None = None, job: int | None = None) -> Axes:
+def plot_expiry(facts: Facts, ax: Axes | None = None, job: int | None = None) -> Axes:
     """One slot that expired under a running body: acquired, expired, still running, taken by another, released late.
 
     Under it, occupancy and running bodies of that pool in this time.
     """
-    part = result.whole
+    part = facts.whole
     holders = part.holders()
-    close = choose(part, holders, result.max_size, job)
+    close = choose(part, holders, facts.max_size, job)
     if close is None:
-        raise ValueError(_why_none(result, job))
+        raise ValueError(_why_none(facts, job))
     granted, _, ended = _instants(holders, close.late)
     last = ended
     if close.following is not None:
@@ -58,18 +56,18 @@ def plot_expiry(result: 'Result', ax: Axes | None = None, job: int | None = None
     rows = _draw_holders(ax, scaled, close, _Width(width, wide, beside))
     moments = moments._replace(times=(moments.times - granted) / length)
     _, at_expiry, at_end = _instants(scaled, close.late)
-    bottom, ticks = _draw_counts(ax, moments, result.max_size, len(rows) + 0.9)
+    bottom, ticks = _draw_counts(ax, moments, facts.max_size, len(rows) + 0.9)
     ax.vlines([at_expiry, at_end], -0.25, bottom, color=LIMIT, linestyle=':', linewidth=0.8, zorder=0)
     ax.set_ylim(bottom + 0.35, -1.25)
     ax.set_xlim(-0.03 * width, width * (1 + beside / wide))
     # Between the holders and the counts, where nothing else is written.
     lowest, highest = ax.get_ylim()
     between = (lowest - len(rows)) / (lowest - highest)
-    draw_bands(ax, result.episodes, (granted, last), granted, length, across=between)
+    draw_bands(ax, facts.episodes, (granted, last), granted, length, across=between)
     ax.set_yticks([*range(len(rows)), *ticks], [*rows, *ticks.values()])
     ax.set_ylabel('slots, bodies (below); holders (above)')
     ax.set_xlabel(f'{unit} since job {holders.jobs[close.late]} acquired its slot')
-    set_title(ax, result, f'a slot of {result.max_size:,} that expired under a running body')
+    set_title(ax, facts, f'a slot of {facts.max_size:,} that expired under a running body')
     return ax
 
 
@@ -97,14 +95,14 @@ def _instants(holders: Holders, place: int) -> tuple[float, float, float]:
     return float(holders.granted[place]), float(holders.slot_until[place]), float(holders.body_until[place])
 
 
-def _why_none(result: 'Result', job: int | None) -> str:
+def _why_none(facts: Facts, job: int | None) -> str:
     all_kept = 'replay(..., history=True) keeps all'
     if job is not None:
-        missing = '' if result.kept is not None else f', or that is not in what was kept of the run: {all_kept}'
+        missing = '' if facts.kept is not None else f', or that is not in what was kept of the run: {all_kept}'
         return f'job {job} did not outlive its slot{missing}'
-    if result.figures.expired_while_running:
+    if facts.figures.expired_while_running:
         return f'no body that outlived its slot ended in what was kept of the run: {all_kept}'
-    life = 'never expire' if result.slot_exp is None else f'live {result.slot_exp:g} s, longer than all bodies'
+    life = 'never expire' if facts.slot_exp is None else f'live {facts.slot_exp:g} s, longer than all bodies'
     return f'no slot expired while its body ran: slots {life}'
 
 

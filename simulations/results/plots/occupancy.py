@@ -1,6 +1,6 @@
 """Occupancy over time, and the bodies running beside it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 from simulations.drawing.axes import legend_below, new_axes, whole_numbers
 from simulations.drawing.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, RUNNING, RUNNING_BAND
 from simulations.measuring.timeline import Band, Envelope
+from simulations.results.facts import Facts
 from simulations.results.plots.bands import OVER_AREAS, draw_bands
 from simulations.results.plots.titles import refused, set_title
 from simulations.units import time_unit
 
-
-if TYPE_CHECKING:
-    from simulations.results.result import Result
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +25,7 @@ _MUCH, _LITTLE = 0.05, 0.01
 _DASHED = (0, (6, 1.5))
 
 
-def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
+def plot_occupancy(facts: Facts, ax: Axes | None = None) -> Axes:
     """Occupancy over time, the bodies running beside it, and ``max_size``.
 
     A short run is drawn step by step; a long one as an envelope, from the least to the most in each of some hundred
@@ -35,14 +33,14 @@ def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
     line of the bodies is dashed: so they differ without colour, too.
     """
     ax = new_axes((9, 4)) if ax is None else ax
-    figures = result.figures
+    figures = facts.figures
     unit, length = time_unit(figures.last - figures.first)
     # Where bodies run beyond their slot, or crash and leave it, running is a curve of its own, if one can see it.
-    little = _LITTLE * figures.running_mean if result.timeline.steps() is None else 0
+    little = _LITTLE * figures.running_mean if facts.timeline.steps() is None else 0
     apart = figures.overrun_mean > little or figures.crashed > 0
     # Where it is below the occupancy for the most part, a second area would cover the first.
     fill = RUNNING_BAND if figures.overrun_mean > _MUCH * figures.running_mean else None
-    steps = result.timeline.steps()
+    steps = facts.timeline.steps()
     areas: dict[object, Patch] = {}
     if steps is not None:
         elapsed = (steps.times - figures.first) / length
@@ -50,15 +48,15 @@ def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
             areas |= _draw_steps(ax, elapsed, steps.running, fill, RUNNING, 'running (bodies)')
         areas |= _draw_steps(ax, elapsed, steps.occupancy, OCCUPANCY_BAND, OCCUPANCY, 'occupancy (live slots)')
     else:
-        envelope = result.timeline.envelope()
+        envelope = facts.timeline.envelope()
         edges = np.minimum(envelope.edges, figures.last)
         elapsed, occupancy, running = _fewer(Envelope((edges - figures.first) / length, *envelope[1:]))
         if apart:
             _draw_band(ax, elapsed, running, fill, RUNNING, 'running (bodies)')
         _draw_band(ax, elapsed, occupancy, OCCUPANCY_BAND, OCCUPANCY, 'occupancy (live slots)')
     if figures.pools <= 1:
-        limit = f'max_size = {result.max_size:,}'
-        ax.axhline(result.max_size, color=LIMIT, linestyle='--', linewidth=1.2, label=limit)
+        limit = f'max_size = {facts.max_size:,}'
+        ax.axhline(facts.max_size, color=LIMIT, linestyle='--', linewidth=1.2, label=limit)
     ax.set_xlabel(f'{unit} since the first arrival')
     ax.set_ylabel('slots, bodies' if figures.pools <= 1 else f'slots, bodies in {figures.pools:,} pools')
     ax.set_ylim(bottom=0)
@@ -66,8 +64,8 @@ def plot_occupancy(result: 'Result', ax: Axes | None = None) -> Axes:
     ax.margins(x=0.01)
     if not figures.jobs:
         ax.set_xlim(0, 1)
-    bands = draw_bands(ax, result.episodes, (figures.first, figures.last), figures.first, length, OVER_AREAS)
-    set_title(ax, result, refused(result))
+    bands = draw_bands(ax, facts.episodes, (figures.first, figures.last), figures.first, length, OVER_AREAS)
+    set_title(ax, facts, refused(facts))
     legend_below(ax, [*(areas.get(each.get_label(), each) for each in ax.get_legend_handles_labels()[0]), *bands])
     return ax
 

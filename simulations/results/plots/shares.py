@@ -1,7 +1,7 @@
 """For what share of the time a count had each value, against theory."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,69 +11,67 @@ from numpy.typing import NDArray
 from simulations.drawing.axes import legend_below, new_axes, whole_numbers
 from simulations.drawing.colours import HELD, LIMIT, OCCUPANCY, RUNNING, RUNNING_BAND, THEORY
 from simulations.measuring.time_shares import mean
+from simulations.results.facts import Facts
 from simulations.results.plots.titles import set_title
 
-
-if TYPE_CHECKING:
-    from simulations.results.result import Result
 
 MOST_BARS = 60
 _FAR = 2
 
 
-def plot_occupancy_shares(result: 'Result', ax: Axes | None = None) -> Axes:
+def plot_occupancy_shares(facts: Facts, ax: Axes | None = None) -> Axes:
     """For what share of the time each number of slots was live; theory's distribution on top, where there is one.
 
     Where there is none, a note says why.  ``max_size`` is a dashed line, or told in words if it is far beyond all that
     was measured.
     """
     ax = new_axes((8, 4)) if ax is None else ax
-    shares = result.occupancy_shares
-    theory = None if result.theory is None else result.theory.occupancy_distribution
+    shares = facts.occupancy_shares
+    theory = None if facts.theory is None else facts.theory.occupancy_distribution
     # A pool of a million slots is drawn as far as anything is to be seen in it.
     expected = None if theory is None else _seen(np.asarray(theory))
     handles = _bars(ax, shares, expected, facecolor=HELD, edgecolor=OCCUPANCY)
     what = 'live slots'
-    if result.figures.pools > 1:
-        what += f' in {result.figures.pools:,} pools'
-    elif result.max_size <= _FAR * max(len(shares), 0 if expected is None else len(expected)):
-        limit = f'max_size = {result.max_size:,}'
-        handles.append(ax.axvline(result.max_size, color=LIMIT, linestyle='--', linewidth=1.2, label=limit))
+    if facts.figures.pools > 1:
+        what += f' in {facts.figures.pools:,} pools'
+    elif facts.max_size <= _FAR * max(len(shares), 0 if expected is None else len(expected)):
+        limit = f'max_size = {facts.max_size:,}'
+        handles.append(ax.axvline(facts.max_size, color=LIMIT, linestyle='--', linewidth=1.2, label=limit))
     else:
-        what += f', of max_size = {result.max_size:,}'
+        what += f', of max_size = {facts.max_size:,}'
     ax.set_xlabel(f'occupancy ({what})')
     where = f'{mean(shares):.4g} slots on average'
-    if result.theory is not None and result.theory.occupancy_mean is not None:
-        where += f', theory {result.theory.occupancy_mean:.4g}'
-    set_title(ax, result, where, _why_no_distribution(result))
+    if facts.theory is not None and facts.theory.occupancy_mean is not None:
+        where += f', theory {facts.theory.occupancy_mean:.4g}'
+    set_title(ax, facts, where, _why_no_distribution(facts))
     legend_below(ax, handles)
     return ax
 
 
-def plot_overrun_shares(result: 'Result', ax: Axes | None = None) -> Axes:
+def plot_overrun_shares(facts: Facts, ax: Axes | None = None) -> Axes:
     """For what share of the time so many bodies ran beyond their slot; the mean beside theory's, where there is one."""
     ax = new_axes((8, 4)) if ax is None else ax
-    shares = result.overrun_shares
+    shares = facts.overrun_shares
     handles = _bars(ax, shares, None, facecolor=RUNNING_BAND, edgecolor=RUNNING, hatch='////')
     measured = mean(shares)
     handles.append(ax.axvline(measured, color=RUNNING, linewidth=2.4, label=f'mean {measured:.4g}'))
-    if result.theory is not None and result.theory.overrun_mean is not None:
-        expected = result.theory.overrun_mean
+    if facts.theory is not None and facts.theory.overrun_mean is not None:
+        expected = facts.theory.overrun_mean
         words = f'mean by theory {expected:.4g}'
         handles.append(ax.axvline(expected, color=THEORY, linestyle='--', linewidth=1.2, label=words))
     ax.set_xlabel('overrun (bodies beyond their slot)')
-    peak = result.figures.overrun_peak
+    peak = facts.figures.overrun_peak
     at_most = f'at most {peak:,} {"body" if peak == 1 else "bodies"} beyond their slot at once'
-    set_title(ax, result, at_most if peak else 'no body ran beyond its slot')
+    set_title(ax, facts, at_most if peak else 'no body ran beyond its slot')
     legend_below(ax, handles)
     return ax
 
 
-def _why_no_distribution(result: 'Result') -> str:
-    if result.why_no_theory:
-        return f'no theory: {result.why_no_theory}'
-    if result.theory is not None and result.theory.occupancy_distribution is None:
-        return f'no distribution by theory, only means: {result.theory.formula}'
+def _why_no_distribution(facts: Facts) -> str:
+    if facts.why_no_theory:
+        return f'no theory: {facts.why_no_theory}'
+    if facts.theory is not None and facts.theory.occupancy_distribution is None:
+        return f'no distribution by theory, only means: {facts.theory.formula}'
     return ''
 
 

@@ -1,7 +1,5 @@
 """Who held a slot when, as a Gantt chart."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -12,14 +10,12 @@ from simulations.drawing.axes import legend_below, new_axes
 from simulations.drawing.colours import DEAD, HELD, LIMIT, OCCUPANCY, RUNNING
 from simulations.faults import LOSING
 from simulations.measuring.holders import Holders
+from simulations.results.facts import Facts
 from simulations.results.plots.bands import draw_bands
 from simulations.results.plots.titles import set_title
 from simulations.units import count, duration, time_unit
 from simulations.workloads.refusals import Leave
 
-
-if TYPE_CHECKING:
-    from simulations.results.result import Result
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +29,7 @@ _LATE = 10_000
 
 
 def plot_slots(
-    result: 'Result', ax: Axes | None = None, window: tuple[float, float] | None = None, most: int = HOLDERS_SHOWN
+    facts: Facts, ax: Axes | None = None, window: tuple[float, float] | None = None, most: int = HOLDERS_SHOWN
 ) -> Axes:
     """Who held a slot when: a bar for each holder.
 
@@ -44,10 +40,10 @@ def plot_slots(
         raise ValueError(f'most must be at least 1 holder, got {most!r}')
     if window is not None and not window[0] < window[1]:
         raise ValueError(f'window must be (first, last) with first < last, in seconds, got {window!r}')
-    holders = result.whole.holders()
+    holders = facts.whole.holders()
     if window is not None:
-        _check_kept(result, window)
-    first, last = _telling_window(result, holders) if window is None else window
+        _check_kept(facts, window)
+    first, last = _telling_window(facts, holders) if window is None else window
     there = (holders.granted < last) & ~(np.fmax(holders.body_until, holders.slot_until) < first)
     if not first < last:
         # All happened in one instant, and there is still something to see.
@@ -58,18 +54,18 @@ def plot_slots(
     rows = len(shown.jobs)
     ax = new_axes((9, 2 + max(0.12 * rows, 0.25 * min(8, rows), 0.5))) if ax is None else ax
     unit, length = time_unit(last - first)
-    origin, since = result.figures.first, 'the first arrival'
+    origin, since = facts.figures.first, 'the first arrival'
     if first - origin >= _LATE * (last - first):
         origin, since = first, f'{duration(first - origin)} after the first arrival'
-    refusals = result.whole.refusals()
+    refusals = facts.whole.refusals()
     refusals = refusals[(first <= refusals) & (refusals <= last)]
     entries = [
-        *_draw_holders(ax, shown, (first, last), (origin, length), _gone(result)),
-        *_mark(ax, (refusals - origin) / length, np.full(len(refusals), rows), *_refusal(result)),
+        *_draw_holders(ax, shown, (first, last), (origin, length), _gone(facts)),
+        *_mark(ax, (refusals - origin) / length, np.full(len(refusals), rows), *_refusal(facts)),
     ]
     ax.set_xlim((first - origin) / length, (last - origin) / length)
     ax.set_ylim(rows + 0.8, -0.8)
-    entries += draw_bands(ax, result.episodes, (first, last), origin, length)
+    entries += draw_bands(ax, facts.episodes, (first, last), origin, length)
     ax.ticklabel_format(axis='x', style='plain', useOffset=False)
     ax.set_yticks(range(rows), [f'job {job}' for job in shown.jobs.tolist()], fontsize=7 if rows > _CLOSE else 9)
     ax.set_xlabel(f'{unit} since {since}')
@@ -77,8 +73,8 @@ def plot_slots(
     which = count(rows, 'holder', 'holders')
     if rows < len(within.jobs):
         which = f'a sample of {rows} of the {len(within.jobs):,} holders in this window,'
-    pools = f' of {result.figures.pools:,} pools of {result.max_size:,}' if result.figures.pools > 1 else ''
-    set_title(ax, result, f'{which}{pools or f" of a pool of {result.max_size:,}"}')
+    pools = f' of {facts.figures.pools:,} pools of {facts.max_size:,}' if facts.figures.pools > 1 else ''
+    set_title(ax, facts, f'{which}{pools or f" of a pool of {facts.max_size:,}"}')
     legend_below(ax, entries)
     return ax
 
@@ -147,30 +143,30 @@ def _mark(
     )
 
 
-def _refusal(result: 'Result') -> tuple[str, str, str]:
-    return 'job refused' if isinstance(result.on_refusal, Leave) else 'attempt refused', 'v', RUNNING
+def _refusal(facts: Facts) -> tuple[str, str, str]:
+    return 'job refused' if isinstance(facts.on_refusal, Leave) else 'attempt refused', 'v', RUNNING
 
 
-def _gone(result: 'Result') -> str:
+def _gone(facts: Facts) -> str:
     """What befell a slot whose body still ran."""
-    lost = any(episode.kind in LOSING for episode in result.episodes)
+    lost = any(episode.kind in LOSING for episode in facts.episodes)
     return 'slot expired, or lost by the store' if lost else 'slot expired'
 
 
-def _kept(result: 'Result') -> tuple[float, float]:
+def _kept(facts: Facts) -> tuple[float, float]:
     """From when to when all events are known, in seconds."""
-    times = result.whole.block.times
-    if result.kept is not None or not len(times):
+    times = facts.whole.block.times
+    if facts.kept is not None or not len(times):
         return -np.inf, np.inf
     # Before the first event of the run, and after its last, nothing happened.
-    first = -np.inf if times[0] <= result.figures.first else float(times[0])
-    return first, np.inf if times[-1] >= result.figures.last else float(times[-1])
+    first = -np.inf if times[0] <= facts.figures.first else float(times[0])
+    return first, np.inf if times[-1] >= facts.figures.last else float(times[-1])
 
 
-def _check_kept(result: 'Result', window: tuple[float, float]) -> None:
-    first, last = _kept(result)
+def _check_kept(facts: Facts, window: tuple[float, float]) -> None:
+    first, last = _kept(facts)
     if not first <= window[0] < window[1] <= last:
-        times = result.whole.block.times
+        times = facts.whole.block.times
         # With all digits: one may want to ask for just this.
         raise ValueError(
             f'of this run {float(times[0])!r} to {float(times[-1])!r} s were kept, and the window is {window[0]!r} to'
@@ -178,23 +174,23 @@ def _check_kept(result: 'Result', window: tuple[float, float]) -> None:
         )
 
 
-def _telling_window(result: 'Result', holders: Holders) -> tuple[float, float]:
+def _telling_window(facts: Facts, holders: Holders) -> tuple[float, float]:
     """Where there is most to see: about an expiry under a running body or a crash, else where the pool is fullest."""
     if not len(holders.jobs):
         return 0.0, 1.0
     if len(holders.jobs) <= HOLDERS_SHOWN:
-        return float(holders.granted[0]), float(np.nanmax([result.figures.last, *holders.body_until]))
-    earliest, latest = _kept(result)
+        return float(holders.granted[0]), float(np.nanmax([facts.figures.last, *holders.body_until]))
+    earliest, latest = _kept(facts)
     moments = holders.slot_until[holders.overran]
     if not len(moments):
         unused = holders.slot_until - holders.body_until
-        moments = holders.body_until[holders.crashed | (unused > _SEEN * (result.slot_exp or np.inf))]
+        moments = holders.body_until[holders.crashed | (unused > _SEEN * (facts.slot_exp or np.inf))]
     moments = np.sort(moments[(earliest <= moments) & (moments <= latest)])
-    if len(moments) and result.slot_exp is not None:
+    if len(moments) and facts.slot_exp is not None:
         centre = float(moments[len(moments) // 2])
-        first = max(float(holders.granted[0]), earliest, centre - 1.5 * result.slot_exp)
-        return first, min(latest, centre + 1.5 * result.slot_exp)
-    block = result.whole.block
+        first = max(float(holders.granted[0]), earliest, centre - 1.5 * facts.slot_exp)
+        return first, min(latest, centre + 1.5 * facts.slot_exp)
+    block = facts.whole.block
     fullest = float(block.times[int(np.argmax(block.occupancy))])
     middle = int((holders.granted <= fullest).sum())
     around = holders.select(

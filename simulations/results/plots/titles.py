@@ -1,19 +1,15 @@
 """The titles of the pictures of a run."""
 
 import textwrap
-from typing import TYPE_CHECKING
 
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 
+from simulations.drawing.axes import TITLE_WIDTH, head, letters, plain_title
+from simulations.results.facts import Facts
 from simulations.units import count
 from simulations.workloads.refusals import Leave
-
-
-if TYPE_CHECKING:
-    from simulations.results.result import Result
-from simulations.drawing.axes import TITLE_WIDTH, head, letters, plain_title
 
 
 _NOTE_LINES = 3
@@ -26,21 +22,21 @@ _LABELS = 13
 """Letters that a title, which is centred over the axes, loses to the labels on one side of them."""
 
 
-def set_title(ax: Axes, result: 'Result', line: str, note: str = '') -> None:
+def set_title(ax: Axes, facts: Facts, line: str, note: str = '') -> None:
     """The name of a run, a line of what is to be seen, and a note in smaller letters, cut to what fits the axes."""
     size = FontProperties(size=rcParams['axes.titlesize']).get_size_in_points()
     size = min(size, _SIZE_WITH_NOTE) if note else size
     width = max(_LABELS, min(TITLE_WIDTH, letters(ax, size) - _LABELS))
-    lines = [head(result.title or result.workload, width), *textwrap.wrap(line, width)]
+    lines = [head(facts.title or facts.workload, width), *textwrap.wrap(line, width)]
     lines += textwrap.wrap(note, width, max_lines=_NOTE_LINES, placeholder=' …')
     plain_title(ax, '\n'.join(lines), size)
 
 
-def refused(result: 'Result') -> str:
+def refused(facts: Facts) -> str:
     """How much was refused, for a title."""
-    figures = result.figures
+    figures = facts.figures
     if not figures.jobs:
         return 'no job arrived'
-    if isinstance(result.on_refusal, Leave):
+    if isinstance(facts.on_refusal, Leave):
         return f'{figures.refusal_share:.2%} of {count(figures.jobs, "job", "jobs")} refused'
     return f'{figures.attempts_refusal_share:.2%} of {count(figures.attempts, "attempt", "attempts")} refused'

@@ -1,0 +1,118 @@
+"""What a workload meets: the pool, what refused jobs do, who runs the jobs, and what goes wrong.
+
+One value, checked once and passed on whole, so that every run decides the same from it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from py_cachify.arguments import check_expiration, check_max_size
+from simulations.arguments import probability, whole_number
+from simulations.faults import Fault
+from simulations.faults.network import Network
+from simulations.stores.protocols import PROTOCOLS
+from simulations.theory.expectation import WITHOUT_FAULTS, Expectation, expect
+from simulations.workloads.refusals import Leave, Retry
+from simulations.workloads.workload import Workload
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """What a workload meets in a run.
+
+    Args:
+        max_size: slots of each pool.
+        slot_exp: the life of a slot in seconds; ``None`` for ever.
+        on_refusal: what a refused job does.
+        crash_probability: the share of holders that crash before they release, from 0 to 1.
+        workers: the processes that the jobs run in, dealt to them in turn.
+        network: between the workers and the server; ``None`` where commands take no time.
+        faults: what goes wrong, see :mod:`simulations.faults`.
+        protocol: how slots are taken, where it is not the store's own way: one of
+            :data:`simulations.stores.protocols.PROTOCOLS`.
+        seed: of crashes, pauses, network and faults, at least 0.
+
+    Raises:
+        TypeError, ValueError: a value cannot be, or does not fit the others; it is named.
+
+    Example::
+
+        Conditions(max_size=5, slot_exp=0.5, on_refusal=Retry('exp:1'))
+    """
+
+    max_size: int
+    slot_exp: float | None = None
+    on_refusal: Leave | Retry = Leave()  # noqa: RUF009 - it is frozen
+    crash_probability: float = 0.0
+    workers: int = 1
+    network: Network | None = None
+    faults: Sequence[Fault] = ()
+    protocol: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self._set('max_size', check_max_size(self.max_size))
+        check_expiration('slot_exp', self.slot_exp)
+        # Integers and floats add up differently, and a server has floats only.
+        self._set('slot_exp', None if self.slot_exp is None else float(self.slot_exp))
+        self._set('crash_probability', probability('crash_probability', self.crash_probability))
+        self._set('workers', whole_number('workers', self.workers, 1))
+        self._set('seed', whole_number('seed', self.seed))
+        if not isinstance(self.on_refusal, Leave | Retry):
+            raise TypeError(f'on_refusal must be Leave() or Retry(...), not {self.on_refusal!r}')
+        if not isinstance(self.network, Network | None):
+            raise TypeError(f'network must be a Network(...), not {self.network!r}')
+        self._check_faults()
+        self._check_protocol()
+        self._check_that_jobs_end()
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check_faults(self) -> None:
+        self._set('faults', tuple(self.faults))
+        for fault in self.faults:
+            if not isinstance(fault, Fault):
+                raise TypeError(f'faults must be of simulations.faults, such as Crash(at=10.0), not {fault!r}')
+            targets = getattr(fault, 'workers', ())
+            if not isinstance(targets, str) and (missing := [each for each in targets if each >= self.workers]):
+                raise ValueError(f'{fault.kind}: there is no worker {missing[0]} where workers is {self.workers}')
+
+    def _check_protocol(self) -> None:
+        if self.protocol is None:
+            return
+        if self.protocol not in PROTOCOLS:
+            raise ValueError(f'protocol must be one of {", ".join(PROTOCOLS)}, got {self.protocol!r}')
+        if self.slot_exp is None and self.protocol != 'nx':
+            raise ValueError(f'the protocol {self.protocol} needs slot_exp, a number of seconds')
+
+    def _check_that_jobs_end(self) -> None:
+        """Refuse jobs that would try for ever for slots that never come back."""
+        if self.slot_exp is not None or not self.on_refusal.endless:
+            return
+        if self.crash_probability:
+            lost = f'with crash_probability {self.crash_probability!r}, slots of crashed holders'
+        elif self.faults:
+            lost = 'slots that a fault leaves behind'
+        else:
+            return
+        raise ValueError(
+            f'{lost} never come back without slot_exp, and jobs would try for ever: give slot_exp=..., or tries=... to'
+            ' Retry'
+        )
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether commands take time or may go wrong, so that they are run one by one."""
+        return self.network is not None or bool(self.faults) or self.protocol is not None
+
+    def steady(self, workload: Workload) -> bool:
+        """Return whether the same happens throughout, so that a mean after the warm-up is one in the long run."""
+        return workload.steady and not any(fault.at is not None for fault in self.faults)
+
+    def expect(self, workload: Workload) -> Expectation | str:
+        """Return what theory expects in the long run, or a sentence that says why it does not apply."""
+        if self.stepwise:
+            return WITHOUT_FAULTS
+        return expect(workload, self.max_size, self.slot_exp, self.on_refusal, self.crash_probability)
