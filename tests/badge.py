@@ -5,8 +5,9 @@ import tomllib
 from pathlib import Path
 from urllib.parse import quote
 
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
+
 FIRST_PAGE = 'lab/tree/notebooks/1_a_first_pool.ipynb'
 """What Binder opens, below the server's address."""
 

@@ -10,10 +10,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.browser import Follower, Notebook, NothingChangedError, browser, lab
+from tests.support.browser import Follower, Notebook, NothingChangedError, browser, lab
+from tests.support.paths import NOTEBOOKS
 
 
-NOTEBOOKS = Path(__file__).parent.parent / 'notebooks'
 _SLIDER = ('ArrowRight', 'ArrowRight', 'ArrowLeft', 'ArrowLeft', 'End', 'Home', 'ArrowRight', 'ArrowRight')
 _CHOICE = ('ArrowDown',) * 4
 

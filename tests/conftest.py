@@ -10,8 +10,8 @@ from hypothesis import settings
 
 from py_cachify import Cachify, init_cachify
 from simulations.stores.embedded import EmbeddedServerError, embedded_server
-from tests.servers import or_skip, redis_server
-from tests.stores import STORES, AsyncDriver, Clients, Driver, SyncDriver, make_clients
+from tests.support.servers import or_skip, redis_server
+from tests.support.stores import STORES, AsyncDriver, Clients, Driver, SyncDriver, make_clients
 
 
 # The same examples at every run, and no verdict on how fast a machine is.

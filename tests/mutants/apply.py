@@ -16,9 +16,10 @@ from py_cachify.backends.plain import PlainBackend
 from simulations.exploring import Subject, subject
 from simulations.exploring.worlds import MemoryWorld, RedisWorld, World
 from tests.mutants.mutant import Beyond, Mutant
+from tests.support.paths import ROOT
 
 
-PACKAGE = Path(__file__).parent.parent.parent / 'py_cachify'
+PACKAGE = ROOT / 'py_cachify'
 
 
 def changed_text(mutant: Mutant | Beyond) -> str:

@@ -22,7 +22,7 @@ BEYOND = (
         'math.floor(slot_exp)',
         'nx',
         'lives are whole seconds in an exploration',
-        'test_protocols.py::test_a_life_is_in_whole_seconds_and_a_fraction_is_rounded_up',
+        'library/stores/test_protocols.py::test_a_life_is_in_whole_seconds_and_a_fraction_is_rounded_up',
     ),
     Beyond(
         'every scan begins at the first name',
@@ -31,7 +31,7 @@ BEYOND = (
         '0',
         'nx',
         'it breaks no promise, and costs requests',
-        'test_protocols.py::test_an_indexed_pool_asks_for_each_name_once',
+        'library/stores/test_protocols.py::test_an_indexed_pool_asks_for_each_name_once',
     ),
     Beyond(
         'an interrupt in an atomic release is not withstood',
@@ -40,7 +40,7 @@ BEYOND = (
         '',
         'memory',
         _NO_SIGNALS,
-        'test_protocols.py::test_an_interrupt_in_a_release_asks_again',
+        'library/stores/test_protocols.py::test_an_interrupt_in_a_release_asks_again',
     ),
     Beyond(
         'an interrupt in a plain release is not withstood',
@@ -49,7 +49,7 @@ BEYOND = (
         '',
         'nx',
         _NO_SIGNALS,
-        'test_protocols.py::test_an_interrupt_in_a_release_asks_again',
+        'library/stores/test_protocols.py::test_an_interrupt_in_a_release_asks_again',
     ),
     Beyond(
         'a release that failed is asked again',
@@ -58,7 +58,7 @@ BEYOND = (
         '        return (yield from drop)\n    except GeneratorExit:',
         'memory',
         'asked twice, a release still frees one slot at most, its own',
-        'test_protocols.py::test_an_error_in_a_release_is_not_asked_again',
+        'library/stores/test_protocols.py::test_an_error_in_a_release_is_not_asked_again',
     ),
     Beyond(
         'a repeated acquire prolongs the slot',
@@ -67,7 +67,7 @@ BEYOND = (
         'expiry',
         'redis',
         'a driver asks again at the same instant; and later, the acquire may count from its second try',
-        'test_scripts.py::test_a_repeated_acquire_does_not_prolong_the_slot',
+        'library/stores/test_scripts.py::test_a_repeated_acquire_does_not_prolong_the_slot',
     ),
     Beyond(
         'the key ends with any slot, not with the latest',
@@ -76,7 +76,7 @@ BEYOND = (
         'true',
         'redis',
         _REAL_TIME,
-        'test_scripts.py::test_the_key_lives_as_long_as_its_latest_slot',
+        'library/stores/test_scripts.py::test_the_key_lives_as_long_as_its_latest_slot',
     ),
     Beyond(
         'the key keeps its end under a slot for ever',
@@ -85,7 +85,7 @@ BEYOND = (
         '',
         'redis',
         _REAL_TIME,
-        'test_scripts.py::test_the_key_lives_as_long_as_its_latest_slot',
+        'library/stores/test_scripts.py::test_the_key_lives_as_long_as_its_latest_slot',
     ),
     Beyond(
         'the key has no end of its own',
@@ -94,7 +94,7 @@ BEYOND = (
         '',
         'redis',
         _REAL_TIME,
-        'test_scripts.py::test_the_key_of_crashed_holders_goes_by_itself',
+        'library/stores/test_scripts.py::test_the_key_of_crashed_holders_goes_by_itself',
     ),
     Beyond(
         'a release of a slot for ever leaves the key without an end',
@@ -103,7 +103,7 @@ BEYOND = (
         '',
         'redis',
         _REAL_TIME,
-        'test_scripts.py::test_the_key_lives_as_long_as_its_latest_slot',
+        'library/stores/test_scripts.py::test_the_key_lives_as_long_as_its_latest_slot',
     ),
     Beyond(
         'an old end drops an item that was added anew',
@@ -112,7 +112,7 @@ BEYOND = (
         'self.remove',
         'nx',
         'a name that is set anew ends at the same multiple of a life',
-        'test_state_machine.py::test_every_history_agrees_with_the_model',
+        'state_machine/test_state_machine.py::test_every_history_agrees_with_the_model',
     ),
     Beyond(
         'groups without items are kept',
@@ -121,7 +121,7 @@ BEYOND = (
         '',
         'memory',
         'it costs memory only',
-        'test_same_decisions.py::test_memory_keeps_nothing_of_slots_that_are_gone',
+        'library/stores/test_same_decisions.py::test_memory_keeps_nothing_of_slots_that_are_gone',
     ),
     Beyond(
         'ends of what was removed are kept',
@@ -130,7 +130,7 @@ BEYOND = (
         '                pass\n',
         'memory',
         'it costs memory only',
-        'test_same_decisions.py::test_memory_does_not_grow_by_what_was_released',
+        'library/stores/test_same_decisions.py::test_memory_does_not_grow_by_what_was_released',
     ),
     Beyond(
         'bytes that a client gives back are not read as text',
@@ -139,6 +139,6 @@ BEYOND = (
         'return repr(value)',
         'nx',
         'its client gives back text',
-        'test_init.py::test_a_plain_client_may_give_back_bytes',
+        'library/api/test_init.py::test_a_plain_client_may_give_back_bytes',
     ),
 )

@@ -7,7 +7,7 @@ import redis
 import redis.asyncio
 
 from py_cachify import UNSET, AsyncClient, Cachify, CachifyPoolFullError, MemoryClient, SyncClient, init_cachify, pool
-from tests.stores import AsyncDictClient, DictClient
+from tests.support.stores import AsyncDictClient, DictClient
 
 
 async def of_a_pool() -> None:

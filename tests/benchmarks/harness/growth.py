@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from tests.benchmarks.harness.load import Amounts
 from tests.benchmarks.harness.replayed import BrokenPromiseError
 from tests.benchmarks.rounds import ratios, turns
 from tests.benchmarks.table import Absolute, NotMeasured, Row, microseconds
+from tests.support.paths import ROOT
 
 
 LINEAR, FLAT = 1.2, 1.1
@@ -23,8 +23,6 @@ ROWS = {
     for what in ('time of a job', 'peak memory')
 }
 MEGABYTE = 1e6
-
-_PROJECT = Path(__file__).parents[3]
 
 
 class Run(NamedTuple):
@@ -94,7 +92,7 @@ def _rows(runs: Sequence[Run]) -> list[Row]:
 
 def _measured(jobs: int, history: bool) -> tuple[float, float]:
     command = [sys.executable, '-m', f'{__package__}.one_run', str(jobs), 'kept' if history else 'dropped']
-    done = subprocess.run(command, cwd=_PROJECT, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     answer = json.loads(done.stdout)
     if 'broken' in answer:
         raise BrokenPromiseError(answer['broken'])

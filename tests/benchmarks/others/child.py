@@ -3,13 +3,13 @@
 import json
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.contention import Outcome
 from tests.benchmarks.others.environments import Other, python_of
 from tests.benchmarks.others.subject import CannotError
 from tests.benchmarks.rounds import Chunk
+from tests.support.paths import ROOT
 
 
 # The project comes last on the path, so that its packages do not hide the other's, or first, so that the other's do not
@@ -18,7 +18,6 @@ _START = (
     'import runpy, sys; sys.path.insert({place}, sys.argv.pop(1));'
     ' runpy.run_module(sys.argv.pop(1), run_name="__main__")'
 )
-_PROJECT = Path(__file__).parents[3]
 
 
 class Child:
@@ -27,7 +26,7 @@ class Child:
     def __init__(self, other: Other, socket: str) -> None:
         start = _START.format(place=0 if other.project_first else 'len(sys.path)')
         self._process = subprocess.Popen(
-            [python_of(other), '-P', '-c', start, _PROJECT, f'{__package__}.worker', other.module, socket],
+            [python_of(other), '-P', '-c', start, ROOT, f'{__package__}.worker', other.module, socket],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

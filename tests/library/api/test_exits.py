@@ -1,0 +1,248 @@
+"""Which slot an exit gives back, where one pool object was entered many times.
+
+Slots look alike, so the tests tell them apart by when they expire: the first is taken at 0 s, the second at
+5 s, each for 10 s, and what is left at 12 s says whose slot went.
+"""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from py_cachify import MemoryClient, entries, init_cachify, pool
+from py_cachify.entries import Entries
+from tests.support.stores import Clients, VirtualClock, slots_in
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    """The clock of the store that the global functions use."""
+    clock = VirtualClock()
+    init_cachify(MemoryClient(clock))
+    return clock
+
+
+def _holding(of: pool) -> Iterator[None]:
+    with of:
+        yield
+
+
+def _in_another_thread(work: Callable[[], object]) -> None:
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize('leaves', [0, 1])
+def test_a_generator_that_ends_in_another_thread_gives_back_its_own_slot(clock: VirtualClock, leaves: int) -> None:
+    """A web framework runs a dependency up to its ``yield`` in one thread, and the rest in another."""
+    two = pool('reports', max_size=2, slot_exp=10)
+    holders = [_holding(two), _holding(two)]
+    for holder in holders:
+        next(holder)
+        clock.now += 5
+    _in_another_thread(lambda: next(holders[leaves], None))
+    assert two.size() == 1 - (leaves == 1)  # at 10 s the first has expired
+    clock.now = 12
+    assert two.size() == (1 if leaves == 0 else 0)
+    next(holders[1 - leaves], None)
+    assert two.size() == 0
+
+
+@pytest.mark.parametrize('leaves', [0, 1])
+def test_a_task_gives_back_its_own_slot(clock: VirtualClock, leaves: int) -> None:
+    """Two tasks hold slots of one pool object; whichever ends first, it is its own that goes."""
+    two = pool('reports', max_size=2, slot_exp=10)
+
+    async def hold(until: asyncio.Event) -> None:
+        async with two:
+            await until.wait()
+
+    async def main() -> None:
+        ends = [asyncio.Event(), asyncio.Event()]
+        tasks = []
+        for end in ends:
+            tasks.append(asyncio.create_task(hold(end)))
+            await asyncio.sleep(0)
+            clock.now += 5
+        clock.now = 9
+        assert await two.asize() == 2
+        ends[leaves].set()
+        await tasks[leaves]
+        assert await two.asize() == 1
+        clock.now = 12
+        assert await two.asize() == (1 if leaves == 0 else 0)
+        ends[1 - leaves].set()
+        await tasks[1 - leaves]
+        assert await two.asize() == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize('leaves', [0, 1])
+def test_a_thread_with_an_exit_stack_gives_back_its_own_slot(clock: VirtualClock, leaves: int) -> None:
+    """An ``ExitStack`` enters in one frame and leaves in another; the thread tells whose slot it is."""
+    two = pool('reports', max_size=2, slot_exp=10)
+    entered, ends = threading.Semaphore(0), [threading.Event(), threading.Event()]
+
+    def hold(until: threading.Event) -> None:
+        with ExitStack() as stack:
+            stack.enter_context(two)
+            entered.release()
+            until.wait(10)  # an end also where the test has failed
+
+    threads = [threading.Thread(target=hold, args=(end,)) for end in ends]
+    for thread in threads:
+        thread.start()
+        entered.acquire()
+        clock.now += 5
+    clock.now = 9
+    ends[leaves].set()
+    threads[leaves].join()
+    assert two.size() == 1
+    clock.now = 12
+    assert two.size() == (1 if leaves == 0 else 0)
+    ends[1 - leaves].set()
+    threads[1 - leaves].join()
+    assert two.size() == 0
+
+
+def test_a_task_with_an_exit_stack_gives_back_its_own_slot(clock: VirtualClock) -> None:
+    """The same for ``AsyncExitStack`` and tasks: the first task leaves while the second stays."""
+    two = pool('reports', max_size=2, slot_exp=10)
+
+    async def hold(until: asyncio.Event) -> None:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(two)
+            await until.wait()
+
+    async def main() -> None:
+        first, second = asyncio.Event(), asyncio.Event()
+        one = asyncio.create_task(hold(first))
+        await asyncio.sleep(0)
+        clock.now = 5
+        other = asyncio.create_task(hold(second))
+        await asyncio.sleep(0)
+        first.set()
+        await one
+        clock.now = 12
+        assert await two.asize() == 1
+        second.set()
+        await other
+        assert await two.asize() == 0
+
+    asyncio.run(main())
+
+
+def test_a_stack_that_is_closed_in_another_thread_gives_back_one_slot_for_each_entry(clock: VirtualClock) -> None:
+    """Neither frame nor thread is the same there: the oldest slots go, and as many as were entered."""
+    three = pool('reports', max_size=3, slot_exp=10)
+    with ExitStack() as stack:
+        stack.enter_context(three)
+        stack.enter_context(three)
+        with three:
+            moved = stack.pop_all()
+            _in_another_thread(moved.close)
+            assert three.size() == 1
+        assert three.size() == 0
+
+
+def test_of_several_that_cannot_be_told_apart_the_oldest_goes(clock: VirtualClock) -> None:
+    """Whoever stays is then left with no less time than was promised."""
+    two = pool('reports', max_size=2, slot_exp=10)
+
+    def enter() -> None:
+        two.__enter__()
+
+    enter()
+    clock.now = 5
+    enter()
+    clock.now = 9
+    _in_another_thread(lambda: two.__exit__(None, None, None))
+    clock.now = 12
+    assert two.size() == 1
+    two.__exit__(None, None, None)
+    assert two.size() == 0
+
+
+def test_a_pool_that_was_not_entered_cannot_be_left(clock: VirtualClock) -> None:
+    """It raises rather than give back somebody's slot."""
+    one = pool('reports', max_size=1)
+    with one:
+        pass
+    with pytest.raises(RuntimeError, match='more often than it was entered'):
+        one.__exit__(None, None, None)
+
+
+@pytest.mark.usefixtures('cachify')
+def test_a_stack_that_is_closed_inside_a_with_gives_back_its_own(clients: Clients) -> None:
+    """The ``with`` that is still being executed keeps its slot, though it is the newest of the thread."""
+    three = pool('reports', max_size=3, slot_exp=None)
+    with ExitStack() as stack:
+        stack.enter_context(three)
+        [older] = slots_in(clients, 'PYC-reports')
+        with three:
+            [newer] = slots_in(clients, 'PYC-reports') - {older}
+            stack.close()
+            assert slots_in(clients, 'PYC-reports') == {newer}
+    assert three.size() == 0
+
+
+def test_a_pool_may_be_left_where_no_frame_is() -> None:
+    """As by ``atexit``, which calls from outside of all Python code."""
+    program = (
+        'import atexit\n'
+        'from py_cachify import init_cachify, pool\n'
+        'init_cachify()\n'
+        'one = pool("reports", max_size=1)\n'
+        'atexit.register(lambda: print(one.size()))\n'
+        'one.__enter__()\n'
+        'atexit.register(one.__exit__, None, None, None)\n'
+    )
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ('0\n', '')
+
+
+@pytest.mark.parametrize(
+    ('discarded', 'meanwhile', 'left'),
+    [
+        ('of the stack', 'leaves', 0),
+        ('of the stack', 'enters', 2),
+        ('of the other thread', 'leaves', 1),
+        ('of the other thread', 'enters', 2),
+    ],
+)
+def test_a_stack_that_is_closed_undoes_nothing_that_another_thread_does(
+    discarded: str, meanwhile: str, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the entries of all frames are gone through, the frame of a thread may leave, or enter once more."""
+    opened: Entries[str] = Entries()
+    frames = [sys._getframe(), next(_frames())]
+    opened.add(frames[1], 'of the other thread')
+    opened.add(frames[0], 'of the stack')
+    happened: list[bool] = []
+
+    def without(newest: Any, held: str) -> Any:
+        rest = entries._without_really(newest, held)  # type: ignore[attr-defined]
+        if newest[2] == 'of the other thread' and not happened:
+            happened.append(True)
+            if meanwhile == 'leaves':
+                opened.claim(frames[1], [])
+            else:
+                opened.add(frames[1], 'of the other thread too')
+        return rest
+
+    monkeypatch.setattr(entries, '_without_really', entries._without, raising=False)
+    monkeypatch.setattr(entries, '_without', without)
+    opened.discard(discarded)
+    assert len(opened) == left
+
+
+def _frames() -> Iterator[FrameType]:
+    yield sys._getframe()

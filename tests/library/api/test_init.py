@@ -1,0 +1,396 @@
+"""``init_cachify()``: which clients go together, what is refused and when, and where a slot goes back."""
+
+import asyncio
+import math
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import fakeredis
+import pytest
+import redis
+import redis.asyncio
+
+from py_cachify import (
+    UNSET,
+    CachifyInitError,
+    CachifyPoolFullError,
+    MemoryClient,
+    init_cachify,
+    pool,
+    pooled,
+)
+from tests.support.stores import CENTURY, AsyncDictClient, DictClient, VirtualClock
+
+
+# --- which clients
+
+
+def test_without_clients_both_sides_share_one_memory() -> None:
+    """A slot that a task took is counted by a thread."""
+    init_cachify()
+    one = pool('reports', max_size=1)
+
+    async def main() -> None:
+        async with one:
+            assert (one.size(), await one.asize()) == (1, 1)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize('side', ['sync_client', 'async_client'])
+def test_a_memory_client_for_one_side_serves_both(side: str) -> None:
+    """Whichever side it was given for; and two instances over one such client share it."""
+    client = MemoryClient()
+    local = init_cachify(**{side: client}, is_global=False)  # type: ignore[arg-type]
+    init_cachify(client, client)
+
+    async def main() -> None:
+        async with local.pool('reports', max_size=1) as entered:
+            assert entered.size() == 1
+            assert await pool('reports', max_size=1).asize() == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ('given', 'missing', 'client'),
+    [
+        ('async_client', 'sync_client', fakeredis.FakeAsyncRedis()),
+        ('sync_client', 'async_client', fakeredis.FakeRedis()),
+        ('async_client', 'sync_client', AsyncDictClient(DictClient())),
+        ('sync_client', 'async_client', DictClient()),
+    ],
+)
+def test_a_side_without_client_refuses_at_use(given: str, missing: str, client: Any) -> None:
+    """It names the missing argument, and never opens a second store in silence."""
+    init_cachify(**{given: client})
+    one = pool('reports', max_size=1)
+
+    @pooled('reports', max_size=1)
+    def function() -> None: ...
+
+    @pooled('reports', max_size=1)
+    async def afunction() -> None: ...
+
+    def sync_uses() -> None:
+        for use in (one.__enter__, one.size, function, function.size):
+            with pytest.raises(CachifyInitError, match=f'{missing}='):
+                use()
+
+    async def async_uses() -> None:
+        for use in (one.__aenter__, one.asize, afunction, afunction.size):
+            with pytest.raises(CachifyInitError, match=f'{missing}='):
+                await use()
+
+    if missing == 'sync_client':
+        sync_uses()
+    else:
+        asyncio.run(async_uses())
+
+
+@pytest.mark.parametrize(
+    ('sync_client', 'async_client'),
+    [
+        (fakeredis.FakeRedis(), AsyncDictClient(DictClient())),
+        (DictClient(), fakeredis.FakeAsyncRedis()),
+        (MemoryClient(), fakeredis.FakeAsyncRedis()),
+        (DictClient(), MemoryClient()),
+        (MemoryClient(), MemoryClient()),
+    ],
+    ids=['redis+plain', 'plain+redis', 'memory+redis', 'plain+memory', 'memory+another memory'],
+)
+def test_clients_that_would_count_apart_are_refused(sync_client: Any, async_client: Any) -> None:
+    """One scripted and one plain, or two separate memories."""
+    with pytest.raises(ValueError, match='sync_client and async_client'):
+        init_cachify(sync_client, async_client)
+    with pytest.raises(CachifyInitError):
+        pool('reports', max_size=1).size()
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ({'sync_client': redis.asyncio.Redis()}, 'sync_client must be a synchronous client'),
+        ({'async_client': redis.Redis()}, 'async_client must be an asynchronous client'),
+        ({'sync_client': fakeredis.FakeAsyncRedis()}, 'sync_client must be a synchronous client'),
+        ({'async_client': fakeredis.FakeRedis()}, 'async_client must be an asynchronous client'),
+        ({'sync_client': AsyncDictClient(DictClient())}, 'sync_client must be a synchronous client'),
+        ({'async_client': DictClient()}, 'async_client must be an asynchronous client'),
+        ({'sync_client': redis.asyncio.Redis(), 'async_client': redis.Redis()}, 'sync_client must be'),
+    ],
+)
+def test_a_client_for_the_wrong_side_is_refused(arguments: dict[str, Any], message: str) -> None:
+    """At once, naming the argument."""
+    with pytest.raises(TypeError, match=message):
+        init_cachify(**arguments)
+
+
+@pytest.mark.parametrize('argument', ['sync_client', 'async_client'])
+@pytest.mark.parametrize(
+    ('client', 'message'),
+    [
+        (redis.Redis, "not a class: make an instance of <class 'redis"),
+        (MemoryClient, "not a class: make an instance of <class 'py_cachify"),
+        (object(), 'has no get and no set and no delete'),
+        ({}, 'has no set and no delete'),
+        ('redis://localhost', 'must have the methods get, set and delete'),
+        (0, 'must have the methods get, set and delete'),
+    ],
+    ids=['a class', 'the memory class', 'an object', 'a dictionary', 'a URL', 'zero'],
+)
+def test_what_is_no_client_is_refused(argument: str, client: Any, message: str) -> None:
+    """A class in place of its instance, and an object that lacks methods, which are named."""
+    with pytest.raises(TypeError, match=message) as refusal:
+        init_cachify(**{argument: client})
+    assert str(refusal.value).startswith(argument)
+
+
+class OtherContract:
+    """A client of another kind of cache: it has the methods, and they take something else."""
+
+    def get(self, name: str) -> Any: ...
+
+    def set(self, name: str, value: Any, timeout: int = 0) -> None: ...
+
+    def delete(self, name: str) -> None: ...
+
+
+class Unbound:
+    """A proxy of a client that is not there yet."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError('working outside of an application')
+
+
+def test_a_client_whose_methods_take_something_else_is_refused() -> None:
+    """At once, and not when the first slot is taken; it says how the method will be called."""
+    client: Any = OtherContract()
+    with pytest.raises(TypeError, match=r"sync_client\.set must take \('name', 'value', ex=1, nx=True\); that of a"):
+        init_cachify(client)
+
+
+def test_what_merely_says_that_it_is_a_memory_client_is_refused() -> None:
+    """A proxy of one is taken: it has the methods."""
+
+    class Claim:
+        __class__ = MemoryClient  # type: ignore[assignment]  # that is the lie
+
+    class Proxy(Claim):
+        def __getattr__(self, name: str) -> Any:
+            return getattr(client, name)
+
+    client = MemoryClient()
+    with pytest.raises(TypeError, match='sync_client must have the methods get, set and delete'):
+        init_cachify(Claim())  # type: ignore[arg-type]
+    with init_cachify(Proxy()).pool('reports', max_size=1):
+        assert client.count_slots('PYC-reports') == 1
+
+
+def test_a_client_that_cannot_be_looked_at_is_refused() -> None:
+    """With what it raised."""
+    client: Any = Unbound()
+    with pytest.raises(TypeError, match=r'async_client must be a client; a .*Unbound could not be asked: RuntimeError'):
+        init_cachify(async_client=client)
+
+
+# --- global or not
+
+
+def test_a_local_instance_is_not_global() -> None:
+    """``is_global=False`` leaves the global functions as they were, here without a client."""
+    local = init_cachify(is_global=False)
+    with local.pool('reports', max_size=1) as entered:
+        assert entered.size() == 1
+    with pytest.raises(CachifyInitError, match=r'init_cachify\(\)'):
+        pool('reports', max_size=1).size()
+
+
+def test_local_instances_do_not_share_with_the_global_one() -> None:
+    """Each has the client that it was given; here each a memory of its own."""
+    init_cachify()
+    local = init_cachify(is_global=False)
+    with local.pool('reports', max_size=1):
+        assert pool('reports', max_size=1).size() == 0
+
+
+def test_the_returned_instance_and_the_global_functions_share_one_client() -> None:
+    """With ``is_global=True``; also the decorated functions of both."""
+    cachify = init_cachify()
+
+    @pooled('reports', max_size=1)
+    def function() -> int:
+        return local.size()
+
+    @cachify.pooled('reports', max_size=1)
+    def local() -> int:
+        return function.size()
+
+    assert (function(), local()) == (1, 1)
+    with pool('reports', max_size=1):
+        assert cachify.pool('reports', max_size=1).size() == 1
+
+
+def test_pools_and_functions_can_be_made_before_init() -> None:
+    """Nothing is looked up before the first use: that raises without ``init_cachify()``, and works after."""
+    one = pool('reports', max_size=1)
+
+    @pooled('reports', max_size=1)
+    def function() -> str:
+        return 'done'
+
+    @one.pooled()
+    async def afunction() -> str:
+        return 'done'
+
+    for use in (one.__enter__, one.size, function, function.size):
+        with pytest.raises(CachifyInitError, match=r'call init_cachify\(\) before'):
+            use()
+    for ause in (one.__aenter__, one.asize, afunction, afunction.size):
+        with pytest.raises(CachifyInitError, match=r'call init_cachify\(\) before'):
+            asyncio.run(ause())
+    init_cachify()
+    assert (function(), asyncio.run(afunction())) == ('done', 'done')
+    with one:
+        assert one.size() == 1
+
+
+def test_a_slot_goes_back_where_it_was_taken() -> None:
+    """Also if ``init_cachify()`` was called again while it was held; new entries use the new store."""
+    old, new = MemoryClient(), MemoryClient()
+    init_cachify(old)
+    two = pool('reports', max_size=2)
+    with two:
+        init_cachify(new)
+        with two:
+            assert (old.count_slots('PYC-reports'), new.count_slots('PYC-reports')) == (1, 1)
+        assert (old.count_slots('PYC-reports'), new.count_slots('PYC-reports')) == (1, 0)
+    assert (old.count_slots('PYC-reports'), new.count_slots('PYC-reports')) == (0, 0)
+
+
+def test_an_instance_keeps_its_client_when_the_global_one_changes() -> None:
+    """A ``Cachify`` is what its own ``init_cachify()`` made it."""
+    first = init_cachify()
+    with first.pool('reports', max_size=1) as entered:
+        init_cachify()
+        assert entered.size() == 1
+        assert pool('reports', max_size=1).size() == 0
+
+
+# --- clients of other kinds
+
+
+class AwaitableClient:
+    """A plain client whose methods are no coroutine functions but return awaitables, as ``AsyncClient`` allows."""
+
+    def __init__(self) -> None:
+        self.client = AsyncDictClient(DictClient())
+
+    def get(self, name: str) -> Awaitable[Any]:
+        return self.client.get(name)
+
+    def set(self, name: str, value: Any, ex: int | None = None, nx: bool = False) -> Awaitable[Any]:
+        return self.client.set(name, value, ex=ex, nx=nx)
+
+    def delete(self, *names: str) -> Awaitable[Any]:
+        return self.client.delete(*names)
+
+
+def test_a_plain_client_may_return_awaitables_from_plain_functions() -> None:
+    """``AsyncClient`` asks for something to await, not for coroutine functions."""
+    init_cachify(async_client=AwaitableClient())
+
+    async def main() -> None:
+        async with pool('reports', max_size=1) as entered:
+            assert await entered.asize() == 1
+
+    asyncio.run(main())
+
+
+class ScriptsOnly:
+    """A client that has ``evalsha`` and ``eval`` and nothing else; it grants everything."""
+
+    def evalsha(self, digest: str, count: int, *arguments: str) -> int:
+        return 1
+
+    def eval(self, text: str, count: int, *arguments: str) -> int:
+        raise AssertionError('not needed')
+
+
+def test_a_client_with_scripts_needs_no_other_method() -> None:
+    """``evalsha`` and ``eval`` are all that is called."""
+    client: Any = ScriptsOnly()
+    init_cachify(client)
+    with pool('reports', max_size=1) as reports:
+        assert reports.size() == 1
+
+
+class Bytes(DictClient):
+    """A plain client that gives back the bytes of what was set, as many do, and answers ``set`` by 1 or ``None``."""
+
+    def get(self, name: str) -> Any:
+        value = super().get(name)
+        return None if value is None else value.encode()
+
+    def set(self, name: str, value: Any, ex: int | None = None, nx: bool = False) -> Any:
+        return 1 if super().set(name, value, ex=ex, nx=nx) else None
+
+
+def test_a_plain_client_may_give_back_bytes(caplog: pytest.LogCaptureFixture) -> None:
+    """And any true or false value for ``set``: slots are counted, refused and given back all the same."""
+    client = Bytes()
+    init_cachify(client)
+    one = pool('reports', max_size=1)
+    with one:
+        assert one.size() == 1
+        with pytest.raises(CachifyPoolFullError), one:
+            pass
+    assert one.size() == 0
+    assert not client.values
+    assert not caplog.records
+
+
+def test_the_global_store_is_the_programs_not_the_threads() -> None:
+    """``init_cachify()`` in one thread is seen by all."""
+    client = MemoryClient()
+    thread = threading.Thread(target=init_cachify, args=(client,))
+    thread.start()
+    thread.join()
+    with pool('reports', max_size=1):
+        assert client.count_slots('PYC-reports') == 1
+
+
+@pytest.mark.parametrize('made', ['pooled', 'pool.pooled', 'Cachify.pooled', 'Cachify.pool.pooled'])
+@pytest.mark.parametrize(('own', 'life'), [(UNSET, 45), (90, 90), (None, CENTURY)])
+def test_the_slot_of_a_call_lives_as_long_as_that_of_a_pool(made: str, own: Any, life: float) -> None:
+    """The expiration of a decorated function is its own, else the default of the ``init_cachify()`` it goes by."""
+    clock = VirtualClock()
+    other_default = 7
+    local = init_cachify(MemoryClient(clock), default_pool_slot_expiration=45, is_global=not made.startswith('Cachify'))
+    if made.startswith('Cachify'):
+        init_cachify(default_pool_slot_expiration=other_default)
+    decorators: dict[str, Callable[[], Any]] = {
+        'pooled': lambda: pooled('reports', max_size=1, slot_exp=own),
+        'pool.pooled': lambda: pool('reports', max_size=1, slot_exp=own).pooled(),
+        'Cachify.pooled': lambda: local.pooled('reports', max_size=1, slot_exp=own),
+        'Cachify.pool.pooled': lambda: local.pool('reports', max_size=1, slot_exp=own).pooled(),
+    }
+
+    @decorators[made]()  # type: ignore[untyped-decorator]
+    def function() -> list[int]:
+        sizes = []
+        for clock.now in (life - 0.5, life):
+            sizes.append(function.size())
+        return sizes
+
+    assert function() == [1, 1 if own is None else 0]
+
+
+@pytest.mark.parametrize(('slot_exp', 'life'), [(30, 30), (30.0, 30), (29.001, 30), (0.001, 1), (None, math.inf)])
+def test_a_plain_client_is_given_whole_seconds(slot_exp: float | None, life: float) -> None:
+    """A fraction of a second is rounded up: a slot never lives shorter than was asked for."""
+    client = DictClient(VirtualClock())
+    init_cachify(client, prefix='')
+    with pool('reports', max_size=1, slot_exp=slot_exp):
+        ((name, (_, until)),) = client.values.items()
+    assert (name, until) == ('reports:0', life)

@@ -1,0 +1,264 @@
+"""What goes wrong with a slot is logged as libraries do: with the pool's key, and with what it takes to act on it."""
+
+import asyncio
+import logging
+import re
+import subprocess
+import sys
+
+import fakeredis
+import pytest
+
+from py_cachify import MemoryClient, init_cachify, pool, pooled
+from tests.support.paths import ROOT
+from tests.support.stores import (
+    SHORT,
+    AsyncDictClient,
+    AsyncDriver,
+    Clients,
+    DictClient,
+    Driver,
+    SyncDriver,
+    VirtualClock,
+)
+
+
+TOKEN = re.compile(r'\[(?:slot_exp=[^,]+, )?token ([0-9a-f]+-\d+-\d+)\]$')
+
+
+class Failing(DictClient):
+    """A plain client whose replies to chosen methods are lost; what was asked is done, or not even that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost_replies: set[str] = set()
+        self.lost_requests: set[str] = set()
+
+    def _may_fail(self, method: str, lost: set[str]) -> None:
+        if method in lost:
+            raise ConnectionError(f'{method} failed')
+
+    def get(self, name: str) -> object:
+        self._may_fail('get', self.lost_requests)
+        return super().get(name)
+
+    def set(self, name: str, value: object, ex: int | None = None, nx: bool = False) -> bool:
+        self._may_fail('set', self.lost_requests)
+        done = super().set(name, value, ex=ex, nx=nx)
+        self._may_fail('set', self.lost_replies)
+        return done
+
+    def delete(self, *names: str) -> None:
+        self._may_fail('delete', self.lost_requests)
+        super().delete(*names)
+        self._may_fail('delete', self.lost_replies)
+
+
+@pytest.fixture
+def failing() -> Failing:
+    """The client of the global pools."""
+    client = Failing()
+    init_cachify(client, AsyncDictClient(client))
+    return client
+
+
+@pytest.fixture(params=['sync', 'async'])
+def either(request: pytest.FixtureRequest, failing: Failing) -> Driver:
+    """Threads and asyncio in turn."""
+    return SyncDriver() if request.param == 'sync' else AsyncDriver(Clients(failing, AsyncDictClient(failing), None))
+
+
+@pytest.fixture(autouse=True)
+def _everything_is_recorded(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+
+def the_record(caplog: pytest.LogCaptureFixture, level: int) -> str:
+    """The text of the only record that there is, by the package's logger and at this level."""
+    (record,) = (record for record in caplog.records if record.name != 'asyncio')
+    assert (record.name, record.levelno) == ('py_cachify', level)
+    return record.getMessage()
+
+
+def token_in(message: str) -> str:
+    found = TOKEN.search(message)
+    assert found, message
+    return found[1]
+
+
+def test_a_use_that_goes_well_logs_nothing(either: Driver, caplog: pytest.LogCaptureFixture) -> None:
+    """Not even for debugging; nor does a refusal, which the caller learns of."""
+
+    @pooled('reports', max_size=1)
+    def report() -> None: ...
+
+    async def body() -> None:
+        async with either.hold(pool('reports', max_size=1)):
+            if either.name == 'sync':
+                report()
+        assert await either.size(pool('reports', max_size=1)) == 0
+
+    either.run(body())
+    assert [record for record in caplog.records if record.name != 'asyncio'] == []
+
+
+def test_an_expiry_under_a_running_body(caplog: pytest.LogCaptureFixture) -> None:
+    """Its warning says which pool, how long the body took, how long its slot lived, and what to change."""
+    clock = VirtualClock()
+    init_cachify(MemoryClient(clock))
+    with pool('reports', max_size=3, slot_exp=SHORT):
+        clock.now += SHORT
+        asyncio.run(asyncio.sleep(SHORT))
+    message = the_record(caplog, logging.WARNING)
+    assert message.startswith("pool 'PYC-reports': a body ended after 0.")
+    assert 'it had expired: give slot_exp more than the longest body takes' in message
+    assert 'More than 3 may have run at once' in message
+    assert f'slot_exp={SHORT} s' in message
+    assert token_in(message)
+
+
+@pytest.mark.parametrize('slot_exp', [60, None])
+def test_a_release_that_fails(
+    failing: Failing, either: Driver, slot_exp: float | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its warning says which slot of which pool stays, why, and until when."""
+
+    async def fail_while_cut_off() -> None:
+        async with either.hold(pool('reports', max_size=1, slot_exp=slot_exp)):
+            failing.lost_requests = {'get', 'delete'}
+            raise ZeroDivisionError
+
+    async def body() -> None:
+        with pytest.raises(ZeroDivisionError):
+            await fail_while_cut_off()
+
+    either.run(body())
+    message = the_record(caplog, logging.WARNING)
+    assert message.startswith("pool 'PYC-reports': a slot could not be given back (ConnectionError('get failed'))")
+    assert ('for ever' if slot_exp is None else 'until it expires, within 60 s') in message
+    assert token_in(message) in [value for value, _ in failing.values.values()]
+
+
+def test_a_release_whose_reply_was_lost_is_no_overrun(
+    failing: Failing, either: Driver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is asked for again, and that finds no slot, as the first request had given it back: all is well."""
+
+    async def body() -> None:
+        async with either.hold(pool('reports', max_size=1)):
+            failing.lost_replies = {'delete'}
+        assert await either.size(pool('reports', max_size=1)) == 0
+
+    either.run(body())
+    assert [record for record in caplog.records if record.name != 'asyncio'] == []
+
+
+def test_an_acquire_that_failed_and_was_undone(
+    failing: Failing, either: Driver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The caller has the error and the pool its slot, so that is for information: nobody has to act."""
+    failing.lost_replies = {'set'}
+
+    async def body() -> None:
+        with pytest.raises(ConnectionError, match='set failed'):
+            async with either.hold(pool('reports', max_size=1)):
+                raise AssertionError('the body ran without a slot')
+
+    either.run(body())
+    assert not failing.values
+    message = the_record(caplog, logging.INFO)
+    assert message.startswith("pool 'PYC-reports': an acquire failed (ConnectionError('set failed')) and was undone.")
+    assert token_in(message)
+
+
+@pytest.mark.parametrize('slot_exp', [60, None])
+def test_an_acquire_that_failed_and_could_not_be_undone(
+    failing: Failing, either: Driver, slot_exp: float | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its warning says which slot of which pool may stay, and until when; the token is that in the store."""
+    failing.lost_replies = {'set'}
+    failing.lost_requests = {'delete'}
+
+    async def body() -> None:
+        with pytest.raises(ConnectionError, match='set failed'):
+            async with either.hold(pool('reports', max_size=1, slot_exp=slot_exp)):
+                raise AssertionError('the body ran without a slot')
+
+    either.run(body())
+    ((left, _),) = failing.values.values()
+    message = the_record(caplog, logging.WARNING)
+    assert message.startswith("pool 'PYC-reports': an acquire failed (ConnectionError('set failed')) and could not be")
+    assert ('for ever' if slot_exp is None else 'until it expires, within 60 s') in message
+    assert token_in(message) == left
+
+
+def test_an_acquire_that_failed_in_a_cancelled_task(failing: Failing, caplog: pytest.LogCaptureFixture) -> None:
+    """The caller learns of the cancellation alone, so the log is where its slot can be found."""
+    failing.lost_replies = {'set'}
+    failing.lost_requests = {'delete'}
+
+    async def hold() -> None:
+        async with pool('reports', max_size=1):
+            raise AssertionError('the body ran without a slot')
+
+    async def main() -> None:
+        task = asyncio.ensure_future(hold())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    ((left, _),) = failing.values.values()
+    assert token_in(the_record(caplog, logging.WARNING)) == left
+
+
+def test_the_token_is_what_removes_a_slot_of_a_server(caplog: pytest.LogCaptureFixture) -> None:
+    """As the guide says: ``ZREM KEY TOKEN``, with the key that the record has."""
+    server = fakeredis.FakeServer()
+    client = fakeredis.FakeRedis(server=server)
+    init_cachify(client)
+    with pool('reports', max_size=1):
+        server.connected = False
+    server.connected = True
+    message = the_record(caplog, logging.WARNING)
+    key = re.findall(r"^pool '(.+?)': ", message)[0]
+    assert client.zrem(key, token_in(message)) == 1
+    assert pool('reports', max_size=1).size() == 0
+
+
+def test_a_key_from_outside_cannot_forge_a_line(failing: Failing, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever is in it, one record is one line, in which the key is quoted."""
+    with pool("x': all is well\nCRITICAL\r\x1b[2J\x00\u2028", max_size=1):
+        failing.lost_requests = {'get'}
+    message = the_record(caplog, logging.WARNING)
+    assert len(message.splitlines()) == 1
+    assert message.isprintable()
+
+
+OVERRUN = """
+import logging, sys, time
+from py_cachify import MemoryClient, init_cachify, pool
+now = [0.0]
+init_cachify(MemoryClient(lambda: now[0]))
+{setup}
+with pool('reports', max_size=1, slot_exp=1):
+    now[0] = 2.0
+"""
+
+
+@pytest.mark.parametrize(
+    ('setup', 'printed'),
+    [
+        ('', r"pool 'PYC-reports': a body ended .*\n"),
+        ('logging.basicConfig()', r"WARNING:py_cachify:pool 'PYC-reports': a body ended .*\n"),
+        ("logging.getLogger('py_cachify').setLevel('ERROR')", ''),
+        ("logging.getLogger('py_cachify').addHandler(logging.NullHandler())", ''),
+    ],
+    ids=['not configured', 'configured', 'by its level', 'by a handler'],
+)
+def test_the_program_decides_where_it_goes(setup: str, printed: str) -> None:
+    """The package configures nothing: its warnings reach standard error unless the program says otherwise."""
+    command = [sys.executable, '-c', OVERRUN.format(setup=setup)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert re.fullmatch(printed, done.stderr)

@@ -1,0 +1,499 @@
+"""What a call of a decorated function does, on every store, for sync and async functions."""
+
+import asyncio
+import functools
+import inspect
+import sys
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+
+from py_cachify import Cachify, CachifyPoolFullError, pool, pooled
+from tests.support.stores import AsyncDriver, Clients, Driver
+
+
+pytestmark = pytest.mark.usefixtures('cachify')
+
+
+class Calls:
+    """A function that remembers its calls and results in ``answer``."""
+
+    def __init__(self, answer: object = None) -> None:
+        self.answer = answer
+        self.seen: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.seen.append((args, kwargs))
+        return self.answer
+
+
+def _report(name: str, pages: int = 1, *, colour: bool = False) -> str:
+    return f'{name}: {pages} {colour}'
+
+
+def test_a_call_with_room_runs_the_function(driver: Driver) -> None:
+    """It results in what the function returned, and ``on_full`` is not called."""
+    on_full = Calls()
+
+    async def body() -> None:
+        report = pooled(key='reports', max_size=1, on_full=on_full)(driver.function(_report))
+        assert await driver.result(report('a', pages=2)) == 'a: 2 False'
+        assert await driver.result(report.size('a')) == 0
+        assert not on_full.seen
+
+    driver.run(body())
+
+
+def test_a_running_call_holds_one_slot(driver: Driver) -> None:
+    """The pool counts it while the body runs, and not after."""
+    seen = []
+
+    async def body() -> None:
+        of = pool('reports', max_size=2)
+
+        def look() -> Any:
+            async def sizes() -> None:
+                seen.append(await driver.size(of))
+
+            if driver.name == 'async':
+                return sizes()
+            seen.append(of.size())
+            return None
+
+        function = pooled(key='reports', max_size=2)(driver.function(look))
+        await driver.result(function())
+        assert seen == [1]
+        assert await driver.size(of) == 0
+
+    driver.run(body())
+
+
+def test_a_refused_call_does_not_run_and_results_in_none(driver: Driver) -> None:
+    """Without ``on_full``."""
+    calls = Calls()
+
+    async def body() -> None:
+        report = pooled(key='reports', max_size=1)(driver.function(lambda *args, **kwargs: calls(*args, **kwargs)))
+        async with driver.hold(pool('reports', max_size=1)):
+            assert await driver.result(report('a', pages=2)) is None
+        assert not calls.seen
+
+    driver.run(body())
+
+
+def test_on_full_gets_the_exact_arguments_of_the_call(driver: Driver) -> None:
+    """Positional stay positional, keywords keywords, no default is added; what it returns is the result."""
+    answer = object()
+    on_full = Calls(answer)
+
+    async def body() -> None:
+        report = pooled(key='reports-{name}', max_size=1, on_full=on_full)(driver.function(_report))
+        async with driver.hold(pool('reports-a', max_size=1)):
+            assert await driver.result(report('a', pages=2)) is answer
+            assert await driver.result(report(name='a', colour=True)) is answer
+        assert on_full.seen == [(('a',), {'pages': 2}), ((), {'name': 'a', 'colour': True})]
+
+    driver.run(body())
+
+
+def test_raise_on_full_raises_instead_of_calling_on_full(driver: Driver) -> None:
+    """The error names the formatted key and the size."""
+    on_full = Calls()
+
+    async def body() -> None:
+        report = pooled(key='reports-{name}', max_size=1, on_full=on_full, raise_on_full=True)(driver.function(_report))
+        async with driver.hold(pool('reports-a', max_size=1)):
+            with pytest.raises(CachifyPoolFullError) as refusal:
+                await driver.result(report('a'))
+        assert (refusal.value.key, refusal.value.max_size) == ('reports-a', 1)
+        assert not on_full.seen
+
+    driver.run(body())
+
+
+@pytest.mark.parametrize('decorated_by', ['function', 'pool'])
+def test_an_error_of_the_body_passes_through_and_the_slot_comes_back(driver: Driver, decorated_by: str) -> None:
+    """The very exception, and ``on_full`` is not called."""
+    on_full, error = Calls(), ZeroDivisionError('of the body')
+
+    def fails() -> None:
+        raise error
+
+    async def body() -> None:
+        of = pool('reports', max_size=1)
+        decorate: Any = (
+            of.pooled(on_full=on_full) if decorated_by == 'pool' else pooled('reports', max_size=1, on_full=on_full)
+        )
+        function = decorate(driver.function(fails))
+        with pytest.raises(ZeroDivisionError) as caught:
+            await driver.result(function())
+        assert caught.value is error
+        assert await driver.size(of) == 0
+        assert not on_full.seen
+
+    driver.run(body())
+
+
+def test_a_full_pool_deeper_down_is_the_bodys_own_error(driver: Driver) -> None:
+    """``CachifyPoolFullError`` of another pool passes through the decorator; ``on_full`` is not for that."""
+    on_full = Calls()
+    deeper = CachifyPoolFullError('deeper', 9)
+
+    def body_that_finds_another_pool_full() -> None:
+        raise deeper
+
+    async def body() -> None:
+        function = pooled(key='reports', max_size=1, on_full=on_full)(
+            driver.function(body_that_finds_another_pool_full)
+        )
+        with pytest.raises(CachifyPoolFullError) as caught:
+            await driver.result(function())
+        assert caught.value is deeper
+        assert not on_full.seen
+        assert await driver.result(function.size()) == 0
+
+    driver.run(body())
+
+
+def test_an_error_of_on_full_passes_through(driver: Driver) -> None:
+    """It is the call's own then."""
+
+    def on_full() -> None:
+        raise ZeroDivisionError
+
+    async def body() -> None:
+        function = pooled(key='reports', max_size=1, on_full=on_full)(driver.function(lambda: None))
+        async with driver.hold(pool('reports', max_size=1)):
+            with pytest.raises(ZeroDivisionError):
+                await driver.result(function())
+
+    driver.run(body())
+
+
+def test_an_async_on_full_is_awaited(clients: Clients) -> None:
+    """For an ``async`` function ``on_full`` may be async as well."""
+
+    async def on_full(name: str) -> str:
+        await asyncio.sleep(0)
+        return f'later: {name}'
+
+    @pooled(key='reports', max_size=1, on_full=on_full)
+    async def report(name: str) -> str:
+        return name
+
+    async def main() -> None:
+        async with pool('reports', max_size=1):
+            assert await report('a') == 'later: a'
+        assert await report('a') == 'a'
+
+    AsyncDriver(clients).run(main())
+
+
+def test_each_formatted_key_is_a_pool_of_its_own(driver: Driver, cachify: Cachify) -> None:
+    """A call is refused by the pool of its own arguments only; ``size()`` looks into that one."""
+
+    async def body() -> None:
+        report = cachify.pooled(key='reports-{name}', max_size=1)(driver.function(_report))
+        async with driver.hold(pool('reports-a', max_size=1)):
+            assert await driver.result(report('a')) is None
+            assert await driver.result(report('b')) == 'b: 1 False'
+            assert await driver.result(report.size('a')) == 1
+            assert await driver.result(report.size(name='b')) == 0
+
+    driver.run(body())
+
+
+def test_the_decorator_of_a_pool_object_reuses_that_pool_whatever_the_arguments(driver: Driver) -> None:
+    """Its key is taken as it stands, braces included, by every function that it decorates."""
+
+    async def body() -> None:
+        of = pool('reports-{name}', max_size=1)
+        report, other = (of.pooled()(driver.function(function)) for function in (_report, lambda: 'other'))
+        assert await driver.result(report('a')) == 'a: 1 False'
+        async with driver.hold(of):
+            for call in (report('a'), report('b'), other()):
+                assert await driver.result(call) is None
+            assert await driver.result(report.size('whatever')) == 1
+            assert await driver.result(other.size()) == 1
+
+    driver.run(body())
+
+
+def test_the_decorator_of_a_pool_object_has_the_same_parameters(driver: Driver) -> None:
+    """``on_full`` and ``raise_on_full``; the error names the pool."""
+    answer = object()
+    on_full = Calls(answer)
+
+    async def body() -> None:
+        of = pool('reports', max_size=1)
+        function = driver.function(_report)
+        async with driver.hold(of):
+            assert await driver.result(of.pooled(on_full=on_full)(function)('a', pages=3)) is answer
+            with pytest.raises(CachifyPoolFullError, match="'reports'"):
+                await driver.result(of.pooled(on_full=on_full, raise_on_full=True)(function)('a'))
+        assert on_full.seen == [(('a',), {'pages': 3})]
+
+    driver.run(body())
+
+
+@pytest.mark.parametrize('decorated_by', ['function', 'pool'])
+def test_an_async_on_full_is_refused_for_a_sync_function(decorated_by: str) -> None:
+    """Nobody could await it: when the function is decorated, not when the pool is full."""
+
+    async def on_full() -> None: ...
+
+    class AsyncCallable:
+        async def __call__(self) -> None: ...
+
+    for callback in (on_full, AsyncCallable()):
+        decorate: Any = (
+            pool('reports', max_size=1).pooled(on_full=callback)
+            if decorated_by == 'pool'
+            else pooled('reports', max_size=1, on_full=callback)
+        )
+        with pytest.raises(TypeError, match=r'on_full .* is async'):
+            decorate(lambda: None)
+
+
+def test_a_generator_function_is_refused() -> None:
+    """Its body would run after the slot was given back."""
+
+    def generator() -> Any:
+        yield
+
+    async def async_generator() -> Any:
+        yield
+
+    for function in (generator, async_generator):
+        with pytest.raises(TypeError, match='generator function'):
+            pooled('reports', max_size=1)(function)
+
+
+def test_an_object_whose_call_is_a_generator_is_refused() -> None:
+    """As a generator function is, also within a partial function."""
+
+    class Generator:
+        def __call__(self) -> Any:
+            yield
+
+    class AsyncGenerator:
+        async def __call__(self) -> Any:
+            yield
+
+    for function in (Generator(), AsyncGenerator(), functools.partial(Generator())):
+        with pytest.raises(TypeError, match='generator function'):
+            pooled('reports', max_size=1)(function)
+
+
+@pytest.mark.parametrize('store', ['memory'], indirect=True)
+def test_a_class_is_called_and_not_what_its_objects_do() -> None:
+    """Making an object is not ``async``, even if calling the object is."""
+
+    class Report:
+        async def __call__(self) -> None: ...
+
+    decorated = pooled('reports', max_size=1)(Report)
+    assert not inspect.iscoroutinefunction(decorated)
+    assert isinstance(decorated(), Report)
+    on_full: Any = Report
+    assert pooled('reports', max_size=1, on_full=on_full)(lambda: 'done')() == 'done'
+
+
+@pytest.mark.parametrize('store', ['memory'], indirect=True)
+def test_a_function_that_does_not_tell_its_parameters_needs_a_key_without_fields() -> None:
+    """As some that are written in C: nothing could be put into the fields."""
+    smallest: Any = min
+    assert pooled('reports', max_size=1)(smallest)(3, 2) == 2
+    with pytest.raises(ValueError, match=r"key 'reports-\{name\}' has fields, but the parameters of .* cannot be read"):
+        pooled('reports-{name}', max_size=1)(smallest)
+
+
+def test_what_is_not_a_function_is_refused() -> None:
+    """By name, when it is decorated."""
+    decorate: Any = pooled('reports', max_size=1)
+    with pytest.raises(TypeError, match='a function was expected'):
+        decorate(3)
+
+
+def test_two_pools_can_guard_one_function(driver: Driver) -> None:
+    """One decorator above the other: a call takes a slot of both, and a refusal by the inner one frees the outer."""
+    outer, inner = pool('all', max_size=2), pool('reports-a', max_size=1)
+
+    async def body() -> None:
+        report = pooled(key='all', max_size=2)(
+            pooled(key='reports-{name}', max_size=1, raise_on_full=True)(driver.function(_report))
+        )
+        assert await driver.result(report('a')) == 'a: 1 False'
+        async with driver.hold(inner):
+            with pytest.raises(CachifyPoolFullError, match="'reports-a'"):
+                await driver.result(report('a'))
+            assert await driver.size(outer) == 0
+            assert await driver.result(report('b')) == 'b: 1 False'
+        async with driver.hold(outer), driver.hold(outer):
+            assert await driver.result(report('a')) is None
+            assert await driver.result(report.size('a')) == 2
+
+    driver.run(body())
+
+
+def test_two_pools_can_guard_one_method(driver: Driver) -> None:
+    """The same in a class."""
+
+    class Printer:
+        name = 'red'
+
+        write = pooled(key='all', max_size=2)(
+            pooled(key='printer-{self.name}', max_size=1)(driver.function(lambda self, text: (self.name, text)))
+        )
+
+    async def body() -> None:
+        printer: Any = Printer()
+        assert await driver.result(printer.write('text')) == ('red', 'text')
+        async with driver.hold(pool('printer-red', max_size=1)):
+            assert await driver.result(printer.write('text')) is None
+            assert await driver.result(printer.write.size('text')) == 0
+
+    driver.run(body())
+
+
+def test_on_full_may_be_a_function_with_a_pool_of_its_own(driver: Driver) -> None:
+    """What overflows goes to a second pool, and what overflows there to nobody."""
+
+    async def body() -> None:
+        later = pooled(key='later', max_size=1)(driver.function(lambda name: f'later: {name}'))
+        report = pooled(key='reports', max_size=1, on_full=later)(driver.function(_report))
+        async with driver.hold(pool('reports', max_size=1)):
+            assert await driver.result(report('a')) == 'later: a'
+            async with driver.hold(pool('later', max_size=1)):
+                assert await driver.result(report('a')) is None
+
+    driver.run(body())
+
+
+def test_what_a_sync_on_full_returns_is_awaited_if_it_can_be(clients: Clients) -> None:
+    """A plain function around an async one will do for an ``async`` function."""
+
+    async def later(name: str) -> str:
+        return f'later: {name}'
+
+    def on_full(name: str) -> Awaitable[str]:
+        return later(name)
+
+    @pooled(key='reports', max_size=1, on_full=on_full)
+    async def report(name: str) -> str:
+        return name
+
+    async def main() -> None:
+        async with pool('reports', max_size=1):
+            assert await report('a') == 'later: a'
+
+    AsyncDriver(clients).run(main())
+
+
+def test_partial_functions_of_a_decorated_one_take_slots_too(driver: Driver) -> None:
+    """``functools.partial`` and ``partialmethod``; a partial async function is still known as one."""
+
+    class Printer:
+        name = 'red'
+
+        write = pooled(key='printer-{self.name}-{pages}', max_size=1)(
+            driver.function(lambda self, text, pages: (self.name, text, pages))
+        )
+        write_two = functools.partialmethod(write, pages=2)
+
+    async def body() -> None:
+        report = pooled(key='reports-{name}', max_size=1)(driver.function(_report))
+        partial = functools.partial(report, 'a', pages=2)
+        assert await driver.result(partial(colour=True)) == 'a: 2 True'
+        assert inspect.iscoroutinefunction(partial) == (driver.name == 'async')
+        assert asyncio.iscoroutinefunction(report) == (driver.name == 'async')
+        async with driver.hold(pool('reports-a', max_size=1)), driver.hold(pool('printer-red-2', max_size=1)):
+            assert await driver.result(partial()) is None
+            assert await driver.result(Printer().write_two('text')) is None
+        assert await driver.result(Printer().write_two('text')) == ('red', 'text', 2)
+
+    driver.run(body())
+
+
+@pytest.mark.parametrize('kind', [classmethod, staticmethod])
+def test_class_and_static_methods_may_also_stand_above(driver: Driver, kind: Any) -> None:
+    """``@pooled`` below ``@classmethod`` or ``@staticmethod``: called on the class and on an object.
+
+    From Python 3.13 on a class method no longer binds what it is made of, so there ``size`` needs the class: a
+    limit of this order, and of this order only.
+    """
+    function: Any = (lambda cls, text: text) if kind is classmethod else (lambda text: text)
+
+    class Printer:
+        write = kind(pooled(key='reports-{text}', max_size=1)(driver.function(function)))
+
+    async def body() -> None:
+        for printer in (Printer, Printer()):
+            assert await driver.result(printer.write('a')) == 'a'
+            async with driver.hold(pool('reports-a', max_size=1)):
+                assert await driver.result(printer.write(text='a')) is None
+                first = (Printer,) if kind is classmethod and sys.version_info >= (3, 13) else ()
+                assert await driver.result(printer.write.size(*first, 'a')) == 1
+                assert await driver.result(printer.write.size(*first, text='b')) == 0
+
+    driver.run(body())
+
+
+def test_the_function_itself_stays_at_hand(driver: Driver) -> None:
+    """``__wrapped__`` runs it without a slot, on a method bound to the same object."""
+
+    class Printer:
+        write = pooled(key='reports', max_size=1)(driver.function(lambda self, text: (self, text)))
+
+    async def body() -> None:
+        function = driver.function(_report)
+        report: Any = pooled(key='reports', max_size=1)(function)
+        assert report.__wrapped__ is function
+        printer: Any = Printer()
+        async with driver.hold(pool('reports', max_size=1)):
+            assert await driver.result(report.__wrapped__('a')) == 'a: 1 False'
+            assert await driver.result(printer.write.__wrapped__('text')) == (printer, 'text')
+            assert printer.write.__self__ is printer
+
+    driver.run(body())
+
+
+def test_a_decorated_partial_async_function_is_known_as_one() -> None:
+    """As the partial function itself is."""
+
+    async def report(name: str) -> str:
+        return name
+
+    partial = functools.partial(report, 'a')
+    assert inspect.iscoroutinefunction(partial)
+    assert inspect.iscoroutinefunction(pooled('reports', max_size=1)(partial))
+
+
+@pytest.mark.parametrize('store', ['memory'], indirect=True)
+def test_a_function_whose_body_runs_later_is_found_out_at_its_call() -> None:
+    """A slot that is given back before the body runs protects nothing."""
+
+    async def report() -> None:
+        raise AssertionError('it ran')
+
+    def pages() -> Any:
+        return (page for page in 'ab')
+
+    for function in (lambda: report(), pages):
+        with pytest.raises(TypeError, match='would run only after its slot was given back'):
+            pooled(key='reports', max_size=1)(function)()
+    assert pool('reports', max_size=1).size() == 0
+
+
+@pytest.mark.parametrize('store', ['memory'], indirect=True)
+def test_an_attribute_of_the_function_does_not_hide_the_size() -> None:
+    """What ``functools.wraps`` copies comes after what is promised."""
+
+    def report() -> Any:
+        return decorated.size()
+
+    report.size = 'A4'  # type: ignore[attr-defined]
+    report.author = 'me'  # type: ignore[attr-defined]
+    decorated: Any = pooled(key='reports', max_size=1)(report)
+    assert (decorated(), decorated.author) == (1, 'me')

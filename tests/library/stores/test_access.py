@@ -1,0 +1,67 @@
+"""What a user of an access list needs, and what one without scripts is told."""
+
+import re
+
+import pytest
+import redis
+
+from py_cachify import init_cachify, pool
+from tests.support.stores import GUIDE
+
+
+def documented_commands() -> list[str]:
+    """The commands that the library's guide says a user needs."""
+    [sentence] = re.findall(r'A user of an access list needs the pool\'s keys and (.*?)\.\n', GUIDE.read_text(), re.S)
+    commands = re.findall(r'`([A-Z]+)`', sentence)
+    assert 'EVALSHA' in commands
+    return commands
+
+
+def user(server: 'redis.Redis', commands: list[str]) -> 'redis.Redis':
+    """A client that may do just this, on the keys of pools."""
+    server.acl_setuser(
+        'worker', enabled=True, reset=True, nopass=True, keys=['PYC-*'], commands=[f'+{name}' for name in commands]
+    )
+    path = server.connection_pool.connection_kwargs['path']
+    return redis.Redis(unix_socket_path=path, username='worker', password='any', driver_info=None, protocol=2)
+
+
+@pytest.fixture(autouse=True)
+def _forget_the_user(server: 'redis.Redis') -> None:
+    server.acl_deluser('worker')
+    server.script_flush()
+
+
+def use(client: 'redis.Redis') -> None:
+    """Everything that a pool does: expiring slots, permanent ones, a size, a refusal."""
+    init_cachify(client)
+    for slot_exp in (None, 60):
+        mixed = pool('reports', max_size=3, slot_exp=slot_exp)
+        with mixed, pool('reports', max_size=3, slot_exp=30):
+            assert mixed.size() == 2
+    assert pool('reports', max_size=3).size() == 0
+
+
+def test_the_documented_permissions_are_enough(server: 'redis.Redis') -> None:
+    """A user with those commands and keys, and no others."""
+    with user(server, documented_commands()) as client:
+        use(client)
+
+
+# A simulation has keys in virtual time, so `PEXPIRE` is its alone.
+@pytest.mark.parametrize('left_out', [name for name in documented_commands() if name != 'PEXPIRE'])
+def test_each_documented_permission_is_needed(server: 'redis.Redis', left_out: str) -> None:
+    """Without any one of them the server objects, and says which."""
+    with user(server, [name for name in documented_commands() if name != left_out]) as client:
+        with pytest.raises(redis.RedisError) as refused:
+            use(client)
+    assert 'permission' in str(refused.value).lower() or left_out.lower() in str(refused.value).lower()
+
+
+def test_a_user_without_scripts_gets_one_clear_error(server: 'redis.Redis') -> None:
+    """What the server says, which names the command, at the first entry; never "full", and no slot is left."""
+    with user(server, ['GET', 'SET', 'DEL', 'TIME']) as client:
+        init_cachify(client)
+        with pytest.raises(redis.exceptions.NoPermissionError, match='evalsha'), pool('reports', max_size=1):
+            raise AssertionError('the body ran')
+    assert server.keys('*') == []

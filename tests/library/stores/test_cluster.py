@@ -1,0 +1,64 @@
+"""A pool on a cluster of three nodes: each pool is one key, on whichever node that belongs."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
+from redis.cluster import RedisCluster
+
+from py_cachify import CachifyPoolFullError, init_cachify, pool
+from tests.support.servers import cluster, or_skip
+
+
+@pytest.fixture(scope='module')
+def port() -> Iterator[int]:
+    """The port of one node of a cluster."""
+    with or_skip(FileNotFoundError), cluster() as port:
+        yield port
+
+
+KEYS = [f'reports-{number}' for number in range(30)]
+
+
+def test_pools_live_on_all_nodes_and_are_shared(port: int) -> None:
+    """Thirty pools, on three nodes, each with its own slots; two clients count together."""
+    with RedisCluster(host='127.0.0.1', port=port) as mine, RedisCluster(host='127.0.0.1', port=port) as others:
+        init_cachify(mine)
+        theirs = init_cachify(others, is_global=False)
+        nodes = {mine.get_node_from_key(f'PYC-{key}').name for key in KEYS}
+        assert len(nodes) == 3
+        for key in KEYS:
+            with pool(key, max_size=2), theirs.pool(key, max_size=2):
+                with pytest.raises(CachifyPoolFullError), pool(key, max_size=2):
+                    pass
+                assert pool(key, max_size=2).size() == 2
+            assert theirs.pool(key, max_size=2).size() == 0
+
+
+def test_an_asynchronous_client_of_the_cluster_counts_with_a_synchronous_one(port: int) -> None:
+    """The same pools, from asyncio."""
+
+    async def main() -> None:
+        async with AsyncRedisCluster(host='127.0.0.1', port=port) as asynchronous:
+            with RedisCluster(host='127.0.0.1', port=port) as sync:
+                init_cachify(sync, asynchronous)
+                for key in KEYS:
+                    async with pool(key, max_size=1):
+                        assert pool(key, max_size=1).size() == 1
+                        with pytest.raises(CachifyPoolFullError), pool(key, max_size=1):
+                            pass
+                    assert await pool(key, max_size=1).asize() == 0
+
+    asyncio.run(main())
+
+
+def test_a_node_that_has_forgotten_its_scripts_is_told_again(port: int) -> None:
+    """Scripts are kept by each node for itself."""
+    with RedisCluster(host='127.0.0.1', port=port) as client:
+        init_cachify(client)
+        for key in KEYS[:9]:
+            client.script_flush()
+            with pool(key, max_size=1):
+                client.script_flush()
+            assert pool(key, max_size=1).size() == 0

@@ -1,0 +1,230 @@
+"""Memory restates the scripts: whatever is asked, in whatever order and at whatever instant, the store in
+memory, the scripts on a fake server and the scripts on the real one give the same replies.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import redis
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from py_cachify import MemoryClient
+from py_cachify.backends.base import Backend
+from py_cachify.backends.memory import MemoryBackend
+from py_cachify.commands import Command, CountSlots, DropSlot, TakeSlot
+from tests.support.stores import VirtualClock, backend_in_virtual_time
+
+
+DECIDING_STORES = ('memory', 'fakeredis', 'valkey')
+KEYS = ('one', 'another', 'a third')
+TOKENS = tuple('abcdefg')
+LONG_AGO = 1_700_000_000.0
+"""Virtual time begins at an instant with as many digits as real ones have."""
+
+
+class Wait(NamedTuple):
+    """Let so many seconds pass."""
+
+    seconds: float
+
+
+class WaitForNextExpiry(NamedTuple):
+    """Let time pass until exactly the next instant at which some slot ends."""
+
+
+Event = Command[Any] | Wait | WaitForNextExpiry
+
+keys = st.sampled_from(KEYS)
+tokens = st.sampled_from(TOKENS)
+durations = st.sampled_from([0.1, 0.2, 0.25, 0.5, 1, 3]) | st.floats(0.0005, 20)
+events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(TakeSlot, keys, tokens, st.integers(1, 4), st.none() | durations),
+    st.builds(DropSlot, keys, tokens),
+    st.builds(CountSlots, keys),
+    st.builds(Wait, durations),
+    st.builds(WaitForNextExpiry),
+)
+
+
+class Replay:
+    """One history, told to several stores at once."""
+
+    def __init__(self, backends: dict[str, Backend], clock: VirtualClock) -> None:
+        self._backends = backends
+        self._clock = clock
+        self._expiries: set[float] = set()
+
+    def happen(self, event: Event) -> None:
+        """Let time pass, or ask every store and compare what it says."""
+        match event:
+            case Wait(seconds):
+                self._clock.now += seconds
+            case WaitForNextExpiry():
+                self._clock.now = min((at for at in self._expiries if at > self._clock.now), default=self._clock.now)
+            case _:
+                self.ask(event)
+
+    def ask(self, command: Command[Any]) -> Any:
+        """The reply that all stores give."""
+        if isinstance(command, TakeSlot) and command.slot_exp is not None:
+            self._expiries.add(self._clock.now + command.slot_exp)
+        replies = {name: backend.perform(command) for name, backend in self._backends.items()}
+        assert len({(type(reply), reply) for reply in replies.values()}) == 1, (command, self._clock.now, replies)
+        return replies['memory']
+
+
+@pytest.fixture(scope='module')
+def virtual_servers(running_server: Path) -> Iterator[tuple[dict[str, Backend], VirtualClock]]:
+    """Both servers in one virtual time; whoever uses them empties them first."""
+    clock = VirtualClock()
+    with ExitStack() as stack:
+        yield (
+            {
+                store: stack.enter_context(backend_in_virtual_time(store, str(running_server), clock))
+                for store in ('fakeredis', 'valkey')
+            },
+            clock,
+        )
+
+
+def _new_replay(virtual_servers: tuple[dict[str, Backend], VirtualClock]) -> tuple[Replay, MemoryClient]:
+    servers, clock = virtual_servers
+    clock.now = LONG_AGO
+    for key in KEYS:
+        for token in TOKENS:
+            for server in servers.values():
+                server.perform(DropSlot(key, token))
+    memory = MemoryClient(clock)
+    return Replay({'memory': MemoryBackend(memory), **servers}, clock), memory
+
+
+@settings(max_examples=150)
+@given(history=st.lists(events, min_size=5, max_size=40))
+def test_every_store_gives_the_same_replies(
+    virtual_servers: tuple[dict[str, Backend], VirtualClock], history: list[Event]
+) -> None:
+    """Over random histories of several pools, mixed lives, and waits that end at the very instant of an expiry."""
+    replay, _ = _new_replay(virtual_servers)
+    for event in history:
+        replay.happen(event)
+        for key in KEYS:
+            replay.ask(CountSlots(key))
+    for key in KEYS:
+        for token in TOKENS:
+            replay.ask(DropSlot(key, token))
+
+
+@pytest.mark.parametrize('store', DECIDING_STORES)
+@pytest.mark.parametrize('slot_exp', [0.1, 1, 2.5, 1 / 3])
+def test_at_the_instant_of_its_expiry_a_slot_is_gone(store: str, slot_exp: float, running_server: Path) -> None:
+    """Just before it the pool is full; at the very instant it counts none, grants anew, and releases in vain."""
+    clock = VirtualClock(LONG_AGO)
+    with backend_in_virtual_time(store, str(running_server), clock) as backend:
+        assert backend.perform(TakeSlot('k', 'a', 1, slot_exp)) is True
+        clock.now = math.nextafter(LONG_AGO + slot_exp, 0)
+        assert backend.perform(CountSlots('k')) == 1
+        assert backend.perform(TakeSlot('k', 'b', 1, slot_exp)) is False
+        clock.now = LONG_AGO + slot_exp
+        assert backend.perform(CountSlots('k')) == 0
+        assert backend.perform(DropSlot('k', 'a')) is False
+        assert backend.perform(TakeSlot('k', 'b', 1, slot_exp)) is True
+
+
+@pytest.mark.parametrize('store', DECIDING_STORES)
+@pytest.mark.parametrize('first', [TakeSlot('k', 'b', 1, 1), DropSlot('k', 'a')], ids=['acquire', 'release'])
+def test_each_operation_drops_what_has_expired(store: str, first: Command[bool], running_server: Path) -> None:
+    """At the very instant of an expiry no operation needs another one to have looked before."""
+    clock = VirtualClock(LONG_AGO)
+    with backend_in_virtual_time(store, str(running_server), clock) as backend:
+        backend.perform(TakeSlot('k', 'a', 1, 1))
+        clock.now += 1
+        assert backend.perform(first) is isinstance(first, TakeSlot)
+
+
+@pytest.mark.parametrize('store', DECIDING_STORES)
+def test_a_pool_that_was_made_smaller_refuses_until_it_is_below(store: str, running_server: Path) -> None:
+    """Slots that were granted under a larger ``max_size`` stay, and each acquire judges by its own."""
+    with backend_in_virtual_time(store, str(running_server), VirtualClock(LONG_AGO)) as backend:
+        for token in 'abc':
+            assert backend.perform(TakeSlot('k', token, 3, 60)) is True
+        assert backend.perform(TakeSlot('k', 'd', 1, 60)) is False
+        backend.perform(DropSlot('k', 'a'))
+        backend.perform(DropSlot('k', 'b'))
+        assert backend.perform(TakeSlot('k', 'd', 1, 60)) is False
+        assert backend.perform(TakeSlot('k', 'd', 2, 60)) is True
+
+
+# --- what stays behind in memory
+
+
+def _left_in(memory: MemoryClient) -> list[Any]:
+    kept: list[Any] = [memory._slots.live, memory._values, memory._names.live]
+    return [each for each in kept if each]
+
+
+@given(history=st.lists(events, max_size=60))
+def test_memory_keeps_nothing_of_slots_that_are_gone(history: list[Event]) -> None:
+    """After any history, once all is released or expired, no key and no deadline is left."""
+    clock = VirtualClock(LONG_AGO)
+    memory = MemoryClient(clock)
+    replay = Replay({'memory': MemoryBackend(memory)}, clock)
+    for event in history:
+        replay.happen(event)
+    # Those without expiry have to be released; the others go without anyone looking at their keys again.
+    slots = [(key, token, until) for key, held in memory._slots.live.items() for token, until in held.items()]
+    for key, token, until in slots:
+        if until == math.inf:
+            assert memory.drop_slot(key, token)
+    clock.now += 1000
+    memory.count_slots('a pool that nobody has used')
+    assert _left_in(memory) == []
+    assert memory._slots._heap == []
+
+
+@pytest.mark.parametrize('slot_exp', [600, None])
+def test_memory_does_not_grow_by_what_was_released(slot_exp: float | None) -> None:
+    """A hundred thousand slots taken and given back in time leave a bounded rest, and that goes as well."""
+    clock = VirtualClock(LONG_AGO)
+    memory = MemoryClient(clock)
+    for number in range(100_000):
+        assert memory.take_slot('k', str(number), 3, slot_exp)
+        if number >= 2:
+            assert memory.drop_slot('k', str(number - 2))
+        assert len(memory._slots._heap) <= 100
+    memory.drop_slot('k', '99998')
+    memory.drop_slot('k', '99999')
+    assert _left_in(memory) == []
+
+
+def test_memory_keeps_no_names_that_are_gone() -> None:
+    """The plain contract of ``MemoryClient`` leaves nothing behind either."""
+    clock = VirtualClock(LONG_AGO)
+    memory = MemoryClient(clock)
+    for number in range(10_000):
+        assert memory.set(f'expires {number}', 'x', ex=1, nx=True)
+        assert memory.set(f'stays {number}', 'x')
+        assert memory.delete(f'stays {number}', f'never was {number}') == 1
+        clock.now += 0.5
+        assert len(memory._values) <= 3
+        assert len(memory._names._heap) <= 200
+    clock.now += 1
+    assert memory.get('expires 9999') is None
+    assert _left_in(memory) == []
+
+
+def test_the_real_server_keeps_nothing_of_slots_that_are_gone(socket: str, server: 'redis.Redis') -> None:
+    """Once all is released or expired and was looked at, the server has no key."""
+    clock = VirtualClock(LONG_AGO)
+    with backend_in_virtual_time('valkey', socket, clock) as backend:
+        backend.perform(TakeSlot('k', 'a', 3, 1))
+        backend.perform(TakeSlot('k', 'b', 3, None))
+        assert server.dbsize() == 1
+        clock.now += 1
+        assert backend.perform(DropSlot('k', 'b')) is True
+        assert backend.perform(CountSlots('k')) == 0
+        assert server.dbsize() == 0

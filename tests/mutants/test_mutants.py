@@ -1,0 +1,83 @@
+"""The search can fail: each decision of the shipped protocols that is changed is found out, or said to be beyond it."""
+
+import re
+
+import pytest
+
+from simulations.exploring import Scope, explore
+from tests.mutants.apply import changed_text, mutated
+from tests.mutants.elsewhere import fails
+from tests.mutants.measure import measure
+from tests.mutants.table import BEYOND, MUTANTS, Beyond, Mutant
+from tests.support.paths import TESTS
+
+
+def _name(mutant: Mutant | Beyond) -> str:
+    return f'{mutant.subject}: {mutant.title}'
+
+
+@pytest.mark.parametrize('mutant', MUTANTS, ids=_name)
+def test_a_decision_that_is_changed_is_found_out_for_its_reason(mutant: Mutant) -> None:
+    """Breadth first, in the scope in which the unchanged protocol is clean."""
+    known, _ = mutated(mutant)
+    found = explore(known, mutant.scope)
+
+    assert found.violation is not None
+    assert found.violation.reason == mutant.reason
+
+
+@pytest.mark.parametrize('name', ['memory', 'nx', 'redis'])
+def test_the_same_search_finds_nothing_in_what_is_not_changed(name: str) -> None:
+    """Its text is run as that of a mutant is, with nothing replaced; of redis, as far as any mutant was found."""
+    for mutant in {each.scope: each for each in MUTANTS if each.subject == name}.values():
+        known, _ = mutated(mutant._replace(new=mutant.old))
+        if name != 'redis' or mutant.scope is not None:
+            found = explore(known, mutant.scope)
+            assert found.complete
+        else:
+            found = explore(known, most_states=1500)
+            assert found.states == 1500
+        assert found.violation is None, found
+
+
+@pytest.mark.parametrize('mutant', BEYOND, ids=_name)
+def test_what_is_beyond_the_search_is_not_found_by_it(mutant: Beyond) -> None:
+    """Else it would belong in the other table."""
+    known, _ = mutated(mutant)
+    assert explore(known, Scope(clients=2, max_size=1, rounds=1, faults=1, pauses=known.scope.pauses)).violation is None
+
+
+@pytest.mark.parametrize('mutant', BEYOND, ids=_name)
+def test_what_is_beyond_the_search_has_a_test_of_its_own(mutant: Beyond) -> None:
+    """It exists under that name; ``python -m tests.mutants`` runs each against the change."""
+    file, _, test = mutant.test.partition('::')
+    assert re.search(rf'def {test}\(', (TESTS / file).read_text(encoding='utf-8'))
+    assert changed_text(mutant)
+
+
+def test_a_test_of_what_is_beyond_fails_with_the_change() -> None:
+    """For one of them here."""
+    beyond = next(each for each in BEYOND if each.title == 'a life is rounded down')
+
+    assert fails(beyond)
+    with pytest.raises(RuntimeError, match='cannot be run'):
+        fails(beyond._replace(test='library/stores/test_protocols.py::test_nothing'))
+
+
+def test_a_change_whose_place_is_gone_is_refused() -> None:
+    """The data must follow the code."""
+    mutant = MUTANTS[0]
+    with pytest.raises(ValueError, match='its old text occurs 0 times'):
+        mutated(mutant._replace(old='no such line'))
+    with pytest.raises(ValueError, match='not once'):
+        mutated(mutant._replace(old='yield'))
+
+
+def test_a_mutant_that_is_found_for_another_reason_is_no_row_of_the_table() -> None:
+    """The table prints what was found, or nothing."""
+    found = measure(MUTANTS[0], seed=0, seeds=1)
+
+    assert (found.moves, found.missed) == (3, 0)
+    assert found.random >= 1
+    with pytest.raises(RuntimeError, match='expected "another"'):
+        measure(MUTANTS[0]._replace(reason='another'), seed=0, seeds=1)

@@ -1,0 +1,69 @@
+"""Every notebook runs from top to bottom in a clean kernel, and its own assertions hold."""
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.support.paths import NOTEBOOKS
+
+
+def read(path: Path) -> Any:
+    return nbformat.reads(path.read_text(), as_version=4)  # type: ignore[no-untyped-call]
+
+
+PATHS = sorted(NOTEBOOKS.glob('*.ipynb'))
+WIDGET = 'application/vnd.jupyter.widget-view+json'
+
+
+def test_there_are_notebooks() -> None:
+    """So that the tests below are about something."""
+    assert PATHS
+
+
+@pytest.mark.parametrize('path', PATHS, ids=lambda path: path.stem)
+def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
+    """No cell fails, and each that ends in a picture or a result shows one."""
+    notebook = read(path)
+
+    NotebookClient(notebook, timeout=120, resources={'metadata': {'path': str(tmp_path)}}).execute()
+
+    outputs = [output for cell in notebook.cells if cell.cell_type == 'code' for output in cell.outputs]
+    assert any('image/png' in output.get('data', {}) for output in outputs)
+    assert any({'text/html', WIDGET} & set(output.get('data', {})) for output in outputs)
+    # Where no kernel runs a reader sees the image beside the widget.
+    assert all('image/png' in output['data'] for output in outputs if WIDGET in output.get('data', {}))
+
+
+@pytest.mark.parametrize('path', PATHS, ids=lambda path: path.stem)
+def test_a_notebook_is_kept_without_its_outputs(path: Path) -> None:
+    """What a run shows belongs to that run."""
+    cells = [cell for cell in read(path).cells if cell.cell_type == 'code']
+
+    assert all(not cell.outputs and cell.execution_count is None for cell in cells)
+    assert sum('assert ' in cell.source for cell in cells) >= 3
+
+
+@pytest.mark.parametrize('path', PATHS, ids=lambda path: path.stem)
+def test_an_exercise_has_an_answer_that_is_run(path: Path) -> None:
+    """Its words are folded away, its code is hidden until one asks for it, and it asserts what it found."""
+    cells = read(path).cells
+    answers = [number for number, cell in enumerate(cells) if 'answer' in cell.metadata.get('tags', ())]
+
+    assert answers
+    for number in answers:
+        assert cells[number].metadata.jupyter.source_hidden
+        assert 'assert ' in cells[number].source
+        told = next(cell for cell in reversed(cells[:number]) if cell.cell_type == 'markdown')
+        assert '<details><summary>Answer</summary>' in told.source
+        assert '## Exercise' in told.source
+
+
+@pytest.mark.parametrize('path', PATHS, ids=lambda path: path.stem)
+def test_code_in_a_notebook_is_short(path: Path) -> None:
+    """A reader sees it whole beside the picture that it makes."""
+    cells = [cell for cell in read(path).cells if cell.cell_type == 'code']
+
+    assert max(len(cell.source.splitlines()) for cell in cells) <= 20

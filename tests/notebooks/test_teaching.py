@@ -1,0 +1,185 @@
+"""What notebooks/TEACHING.md gives as answers is what the library computes."""
+
+import math
+import re
+from itertools import permutations
+
+from simulations import Poisson, Scenario, Trace, expect, replay
+from simulations.exploring import Move, Schedule, Scope, explore, replay_schedule, subject
+from simulations.faults import Failover
+from simulations.faults.network import Network
+from simulations.theory import erlang_b, max_size_for
+from simulations.theory.expectation import Expectation
+from tests.support.paths import NOTEBOOKS
+
+
+PAGE = (NOTEBOOKS / 'TEACHING.md').read_text(encoding='utf-8')
+
+
+def asked(number: int, *said: str) -> None:
+    """The question says each of these, in this order."""
+    _says(number, rf'^### {number}\. (.*?)<details>', said)
+
+
+def told(number: int, *said: str) -> None:
+    """The answer to this question says each of these, in this order."""
+    _says(number, rf'^### {number}\. .*?<details><summary>Answer</summary>(.*?)</details>', said)
+
+
+def _says(number: int, where: str, said: tuple[str, ...]) -> None:
+    (found,) = re.findall(where, PAGE, re.M | re.S)
+    rest = ' '.join(str(found).split())
+    for words in said:
+        _, there, rest = rest.partition(words)
+        assert there, f'question {number} does not say {words!r}, or not in its place'
+
+
+def expected(rate: float, max_size: int, slot_exp: float | None, holding: str = 'exp:1', p: float = 0) -> Expectation:
+    """What theory expects of a pool under Poisson arrivals."""
+    found = expect(Poisson(rate, holding, jobs=1), max_size, slot_exp, crash_probability=p)
+    assert isinstance(found, Expectation)
+    return found
+
+
+def test_every_notebook_is_on_the_page() -> None:
+    """None is forgotten, and each stands under its number."""
+    linked = re.findall(r'^\| (\d) \| \[[^]]*\]\((\d_\w+\.ipynb)\) \|', PAGE, re.M)
+
+    assert {path.name for path in NOTEBOOKS.glob('[0-9]_*.ipynb')} <= {name for _, name in linked}
+    assert [(number, name[0]) for number, name in linked] == [(str(number), str(number)) for number in range(1, 9)]
+
+
+def test_the_minutes_are_two_hours() -> None:
+    """As the page says below the table."""
+    minutes = re.findall(r'^\| \d \| \[[^]]*\]\([^)]*\) \| (\d+) \|', PAGE, re.M)
+
+    assert 'That is two hours.' in PAGE
+    assert sum(map(int, minutes)) == 120
+
+
+def test_expiry_by_hand() -> None:
+    """Question 1."""
+    asked(1, 'two slots, and a slot lives 5 s', 'at 0, 1, 2, 5 and 6 s and need 8, 2, 3, 4 and 1 s')
+    result = replay(Trace([(0, 8), (1, 2), (2, 3), (5, 4), (6, 1)]), max_size=2, slot_exp=5)
+
+    seen = {('ABCDE'[event.job], event.what): event.time for event in result.history}
+    crowded = [event.time for event in result.history if event.running == result.figures.running_peak]
+    (refused,) = (job for job, what in seen if what == 'refused')
+    expired, overran = seen['A', 'expired'], seen['A', 'overran']
+    told(
+        1,
+        f'{refused} is refused: at {seen[refused, "refused"]:g} s A and B hold both slots',
+        f'B leaves at {seen["B", "released"]:g} s. At {expired:g} s the slot of A expires, and D takes one',
+        f'at {seen["E", "granted"]:g} s E takes the other',
+        f'The occupancy peaks at {result.figures.occupancy_peak}',
+        f'From {crowded[0]:g} to {seen["E", "released"]:g} s A, D and E run',
+        f'running peaks at {result.figures.running_peak}',
+        f'from {expired:g} to {overran:g} s: {overran - expired:g} s',
+    )
+    assert seen['D', 'granted'] == expired
+    assert result.figures.expired_while_running == 1
+    assert seen['D', 'released'] > seen['E', 'released']
+
+
+def test_how_many_slots() -> None:
+    """Question 2."""
+    asked(2, 'Six jobs arrive in a second', 'one second on average, exponentially', 'by five slots', '`slot_exp` 0.5 s')
+    asked(2, 'at most one job in a hundred', 'exactly one second')
+    for_ever, short, alike = expected(6, 5, None), expected(6, 5, 0.5), expected(6, 5, 0.5, 'const:1')
+    enough = max_size_for(6, 0.01)
+
+    assert expected(6, 5, None, 'const:1').refusal_share == for_ever.refusal_share
+    told(
+        2,
+        f'The offered load is {for_ever.offered_load:g}, and B(5, 6) = {100 * for_ever.refusal_share:.1f} %',
+        f'on average 1 - exp(-0.5) = {1 - math.exp(-0.5):.3f} s',
+        f'{short.offered_load:.2f}, and B(5, 2.36) = {100 * short.refusal_share:.1f} %',
+        f'{short.overrun_mean:.2f} bodies',
+        f'(c) {enough}, as B(12, 6) = {100 * erlang_b(12, 6):.2f} % and B(13, 6) = {100 * erlang_b(13, 6):.2f} %',
+        'min(S, T) is 0.5 s for each',
+        f'the offered load {alike.offered_load:g}, and {100 * alike.refusal_share:.1f} % are refused',
+    )
+
+
+def test_orders() -> None:
+    """Question 3."""
+    asked(3, 'three commands: drop what has expired, count, add', 'an empty pool of one', 'the six commands')
+
+    def goes_wrong(order: str) -> bool:
+        moves = tuple(Move('step', 'AB'.index(client)) for client in order)
+        return replay_schedule(Schedule('check-then-add', 2, 1, 10, 2, moves)) is not None
+
+    orders = {''.join(order) for order in permutations('AAABBB')}
+    wrong = sum(map(goes_wrong, orders))
+    mixed = {''.join(order) for order in permutations('AABB')}
+    shipped = explore(subject('memory'), Scope(clients=2, max_size=1, faults=0))
+
+    assert shipped.complete
+    assert shipped.violation is None
+    told(3, f'{len(orders)} orders', f'in {len(mixed)} ways', f'in {wrong // len(mixed)}', f'{wrong} of {len(orders)}')
+    told(3, f'there are {len(set(permutations("AB")))} orders')
+
+
+def test_the_price_of_a_crash() -> None:
+    """Question 4."""
+    asked(4, '60 s, and with 10 s? Why not take 1 s?')
+    asked(
+        4,
+        'Two jobs arrive',
+        'one second on average, exponentially',
+        'One holder in twenty',
+        'ten slots',
+        '60 s, and with 10 s',
+    )
+    long, short = expected(2, 10, 60.0, p=0.05), expected(2, 10, 10.0, p=0.05)
+    assert long.offered_load is not None
+    assert short.offered_load is not None
+
+    told(
+        4,
+        f'{1 - 0.05:g} x E[min(S, T)] + {0.05:g} T',
+        'With 60 s',
+        f'{long.offered_load / 2:.2f} s, the offered load {long.offered_load:.2f}',
+        f'{100 * long.refusal_share:.1f} % are refused',
+        'With 10 s',
+        f'{short.offered_load / 2:.2f} s, the load {short.offered_load:.2f}',
+        f'{100 * short.refusal_share:.2f} % are refused',
+        'With 1 s the dead',
+        f'{100 * math.exp(-1):.1f} % of the living',
+    )
+
+
+def test_a_failover() -> None:
+    """Question 5."""
+    asked(5, 'In those 8 s three slots were taken')
+    asked(
+        5, 'A pool of 8 is full', 'take 20 s', '`slot_exp` is 60 s', 'its last 8 s of writes', 'three slots were taken'
+    )
+    result = Scenario(
+        arrivals='poisson:2',
+        holding='const:20',
+        max_size=8,
+        slot_exp=60.0,
+        jobs=80,
+        seed=1,
+        workers=4,
+        network=Network(latency='exp:0.002', timeout=0.5, retries=3, pause=0.2),
+        faults=[Failover(at=10.0, lasting=1.0, missing=8.0)],
+    ).run()
+
+    # A fault's instants are counted from the first arrival.
+    times = [event.time - result.figures.first for event in result.history if event.what == 'taken']
+    taken = [time for time in times if time < 10]
+    lost = sum(time > 10 - 8 for time in taken)
+    assert len(taken) == 8
+    assert lost == 3
+    assert result.figures.expired_while_running == 0
+    assert result.judgement is not None
+    assert {limit.rule for limit in result.judgement.limits} == {'lost writes'}
+    told(
+        5,
+        'five of the eight',
+        'grants three more',
+        f'{result.figures.running_peak} bodies run',
+        f'The store counts {result.figures.occupancy_peak}',
+    )

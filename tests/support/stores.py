@@ -1,0 +1,268 @@
+"""The stores that every promise is tested on, and the two ways to drive a pool, as one interface."""
+
+import asyncio
+import functools
+import inspect
+import math
+import re
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import fakeredis
+import redis
+import redis.asyncio
+
+from py_cachify import MemoryClient, pool
+from py_cachify.backends.base import Backend
+from py_cachify.backends.memory import MemoryBackend
+from py_cachify.backends.redis import RedisBackend
+from tests.support.paths import ROOT
+
+
+R = TypeVar('R')
+
+STORES = ('memory', 'fakeredis', 'valkey', 'redis', 'plain', 'sqlite')
+SERVERS = ('fakeredis', 'valkey', 'redis')
+
+GUIDE = ROOT / 'py_cachify' / 'README.md'
+
+SHORT = 0.05
+"""The life in seconds of a slot that is to expire; a plain client makes a whole second of it."""
+
+CENTURY = 100 * 365 * 24 * 3600.0
+
+
+class Clock:
+    """Real time, which a test may put forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+class VirtualClock:
+    """Time that stands still unless a test lets it pass."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Clients(NamedTuple):
+    """What to give ``init_cachify()`` for both sides of one store."""
+
+    sync: Any
+    asynchronous: Any
+    clock: Clock | None
+    """The store's clock, or ``None`` where the store is a server with one of its own."""
+
+    def outlive(self, seconds: float) -> None:
+        """Let so much time pass that a slot with this life is gone."""
+        if self.clock is None:
+            time.sleep(seconds + 0.02)
+        else:
+            self.clock.ahead += math.ceil(seconds)
+
+
+def documented_client(name: str, clock: Callable[[], float]) -> Any:
+    """The class of a client that the library's guide gives as an example, on this clock."""
+    [code] = [
+        block for block in re.findall(r'```python\n(.*?)```', GUIDE.read_text(), re.S) if f'class {name}:' in block
+    ]
+    names: dict[str, Any] = {}
+    exec(code, names)  # the guide's own text is what is tested
+    names['time'] = SimpleNamespace(time=clock, monotonic=clock)
+    return names[name]
+
+
+def make_clients(store: str, place: str) -> Clients:
+    """New clients of an empty store; ``place`` is the unix socket of a server, or a folder."""
+    clock = Clock()
+    match store:
+        case 'memory':
+            client = MemoryClient(clock)
+            return Clients(client, client, clock)
+        case 'fakeredis':
+            server = fakeredis.FakeServer()
+            return Clients(fakeredis.FakeRedis(server=server), fakeredis.FakeAsyncRedis(server=server), None)
+        case 'valkey' | 'redis':
+            return Clients(redis.Redis(unix_socket_path=place), redis.asyncio.Redis(unix_socket_path=place), None)
+        case 'plain':
+            plain = documented_client('DictClient', clock)()
+            return Clients(plain, AsyncDictClient(plain), clock)
+        case 'sqlite':
+            lite = documented_client('SqliteClient', clock)(Path(place) / 'slots.db')
+            return Clients(lite, AsyncDictClient(lite), clock)
+        case _:
+            raise ValueError(store)
+
+
+class DictClient:
+    """A plain client over a dictionary, to build special ones from."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.values: dict[str, tuple[Any, float]] = {}
+        self.lock = threading.Lock()
+        self.clock = clock
+
+    def get(self, name: str) -> Any:
+        value, until = self.values.get(name, (None, -math.inf))
+        return value if self.clock() < until else None
+
+    def set(self, name: str, value: Any, ex: int | None = None, nx: bool = False) -> bool:
+        with self.lock:
+            if nx and self.get(name) is not None:
+                return False
+            self.values[name] = value, self.clock() + (math.inf if ex is None else ex)
+            return True
+
+    def delete(self, *names: str) -> None:
+        for name in names:
+            self.values.pop(name, None)
+
+
+class AsyncDictClient:
+    """The same, awaited; it gives other tasks a turn before each call, as a network would."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    async def get(self, name: str) -> Any:
+        await asyncio.sleep(0)
+        return self.client.get(name)
+
+    async def set(self, name: str, value: Any, ex: int | None = None, nx: bool = False) -> bool:
+        await asyncio.sleep(0)
+        return bool(self.client.set(name, value, ex=ex, nx=nx))
+
+    async def delete(self, *names: str) -> None:
+        await asyncio.sleep(0)
+        self.client.delete(*names)
+
+
+class Driver(Protocol):
+    """Threads or asyncio: the body of a test is written once, as a coroutine, and runs on either."""
+
+    name: str
+
+    def run(self, body: Coroutine[Any, Any, R]) -> R:
+        """Run the body of a test."""
+        ...
+
+    def hold(self, of: pool) -> Any:
+        """``async with driver.hold(p)`` is ``with p`` or ``async with p``."""
+        ...
+
+    async def size(self, of: pool) -> int:
+        """``p.size()`` or ``await p.asize()``."""
+        ...
+
+    def function(self, plain: Callable[..., Any]) -> Any:
+        """A function to decorate, with the signature of ``plain``: itself, or an ``async`` one."""
+        ...
+
+    async def result(self, of: Any) -> Any:
+        """The result of a call of such a function, or of its ``size``: itself, or awaited."""
+        ...
+
+
+class SyncDriver:
+    """Drives a pool as a plain thread does: no event loop runs."""
+
+    name = 'sync'
+
+    def run(self, body: Coroutine[Any, Any, R]) -> R:
+        try:
+            body.send(None)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+        raise AssertionError('a synchronous body waited for something')
+
+    @asynccontextmanager
+    async def hold(self, of: pool) -> AsyncIterator[pool]:
+        with of as entered:
+            yield entered
+
+    async def size(self, of: pool) -> int:
+        return of.size()
+
+    def function(self, plain: Callable[..., Any]) -> Any:
+        return plain
+
+    async def result(self, of: Any) -> Any:
+        assert not inspect.isawaitable(of)
+        return of
+
+
+class AsyncDriver:
+    """Drives a pool as a task of an event loop does."""
+
+    name = 'async'
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def run(self, body: Coroutine[Any, Any, R]) -> R:
+        return asyncio.run(self._and_close(body))
+
+    async def _and_close(self, body: Coroutine[Any, Any, R]) -> R:
+        try:
+            return await body
+        finally:
+            # A connection belongs to the loop that made it.
+            if hasattr(self._clients.asynchronous, 'aclose'):
+                await self._clients.asynchronous.aclose()
+
+    @asynccontextmanager
+    async def hold(self, of: pool) -> AsyncIterator[pool]:
+        async with of as entered:
+            yield entered
+
+    async def size(self, of: pool) -> int:
+        return await of.asize()
+
+    def function(self, plain: Callable[..., Any]) -> Any:
+        @functools.wraps(plain)
+        async def function(*args: Any, **kwargs: Any) -> Any:
+            # An async function that returns must have given others a turn, as real ones do.
+            await asyncio.sleep(0)
+            result = plain(*args, **kwargs)
+            return await result if inspect.isawaitable(result) else result
+
+        return function
+
+    async def result(self, of: Any) -> Any:
+        return await of
+
+
+@contextmanager
+def backend_in_virtual_time(store: str, socket: str, clock: VirtualClock) -> Iterator[Backend]:
+    """A new backend of an empty store that decides by itself (any but ``plain``), in the time of ``clock``."""
+    if store == 'memory':
+        yield MemoryBackend(MemoryClient(clock))
+        return
+    client = make_clients(store, socket).sync
+    try:
+        client.flushall()
+        yield RedisBackend(client, clock)
+    finally:
+        client.close()
+
+
+def slots_in(clients: Clients, name: str) -> set[str]:
+    """The tokens of the slots of a pool whose slots do not expire, read from the store itself."""
+    client = clients.sync
+    if isinstance(client, MemoryClient):
+        return set(client._slots.live.get(name, ()))
+    if hasattr(client, 'zrange'):
+        return {token.decode() for token in client.zrange(name, 0, -1)}
+    return {client.get(f'{name}:{index}') for index in range(64)} - {None}

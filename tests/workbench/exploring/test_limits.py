@@ -1,0 +1,97 @@
+"""What the shipped protocols do not promise is found as it is named, by the smallest schedule."""
+
+from pathlib import Path
+
+import pytest
+import redis
+
+from simulations.cli import main
+from simulations.exploring import LIMITS, SUBJECTS, Scope, explore, replay_schedule, subject
+from simulations.stores.embedded import EmbeddedServerError
+from tests.support.servers import or_skip
+
+
+SHORTEST = {
+    'nx-spurious-refusal': (6, 'C1 was refused although a slot was free all the while'),
+    'nx-paused-release': (6, 'B1 was told that its slot was gone, and it had not expired'),
+    'nx-repeated-request': (1, 'A1 was refused although a slot was free all the while'),
+    'redis-forgets': (3, 'A1 was told that its slot was gone, and it had not expired'),
+    'redis-outlived-slot': (3, '2 bodies run at once, with a pool of 1, as one outlives its slot: A1, B1'),
+}
+
+
+def test_there_is_a_schedule_for_each_limit() -> None:
+    """None is left out here, and none is taken for a protocol."""
+    assert SHORTEST.keys() == LIMITS.keys()
+    assert not SHORTEST.keys() & SUBJECTS.keys()
+
+
+@pytest.mark.parametrize('name', LIMITS)
+def test_a_limit_is_found_by_its_shortest_schedule(name: str) -> None:
+    """And the schedule shows it again."""
+    found = explore(subject(name))
+
+    assert found.violation is not None
+    assert (len(found.violation.schedule.moves), found.violation.reason) == SHORTEST[name]
+    again = replay_schedule(found.violation.schedule)
+    assert again is not None
+    assert again.reason == SHORTEST[name][1]
+
+
+@pytest.mark.parametrize('name', LIMITS)
+def test_the_protocol_itself_does_not_promise_it(name: str) -> None:
+    """The same schedules break no promise of the shipped one; that a store forgets is a fault that nobody survives."""
+    limit = LIMITS[name]
+    shipped = subject(name.partition('-')[0])
+    scope = limit.scope._replace(pauses=shipped.scope.pauses, kinds=shipped.scope.kinds)
+
+    assert shipped.protocol is limit.protocol
+    assert explore(shipped, scope).violation is None
+
+
+def test_a_slot_that_is_not_outlived_is_shared_by_no_two_bodies() -> None:
+    """Without an expiry in between no schedule shows that limit, so it is the expiry that does it."""
+    limit = LIMITS['redis-outlived-slot']
+    found = explore(limit)
+    assert found.violation is not None
+    assert [move.do for move in found.violation.schedule.moves].count('wait') == 1
+    moves = [move for move in found.violation.schedule.moves if move.do != 'wait']
+
+    assert replay_schedule(found.violation.schedule.with_moves(moves)) is None
+
+
+def test_a_limit_is_searched_by_its_name_and_ends_with_status_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As whatever goes wrong does; the files replay."""
+    monkeypatch.chdir(tmp_path)
+    assert main(['explore', 'nx-spurious-refusal']) == 1
+    told = capsys.readouterr().out
+
+    assert 'GOES WRONG after 6 moves: C1 was refused although a slot was free all the while' in told
+    saved = tmp_path / 'pool-sim-results' / 'nx_spurious_refusal.json'
+    assert main(['explore', '--replay', str(saved)]) == 1
+
+
+def test_the_scripts_are_explored_on_an_embedded_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is started and stopped with the search, and its limits are the same there."""
+    monkeypatch.chdir(tmp_path)
+    with or_skip(EmbeddedServerError):
+        from simulations.stores.embedded import embedded_server
+
+        with embedded_server() as socket, redis.Redis(unix_socket_path=str(socket)) as client:
+            assert client.ping()
+    words = ['--clients', '2', '--max-size', '1', '--faults', '1', '--schedules', '20']
+    assert main(['explore', 'redis', '--store', 'valkey', *words]) == 0
+    assert '--store valkey' in capsys.readouterr().out
+    assert main(['explore', 'redis-outlived-slot', '--store', 'valkey']) == 1
+
+
+def test_who_holds_no_slot_any_more_runs_no_body() -> None:
+    """A crashed holder, and one that was refused, are not counted among those that run."""
+    limit = LIMITS['redis-outlived-slot']
+    found = explore(limit, Scope(clients=2, max_size=1, faults=1, kinds=('crash',)))
+    assert found.violation is not None
+    assert 'crash' not in [move.do for move in found.violation.schedule.moves]

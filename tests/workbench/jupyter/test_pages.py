@@ -1,0 +1,185 @@
+"""``python -m simulations.jupyter.pages``: a notebook as a page that needs nothing else."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient.exceptions import CellExecutionError
+
+from simulations.jupyter import pages
+from tests.support.paths import NOTEBOOKS
+
+
+class Read(HTMLParser):
+    """What a browser would make of a page: its text outside of folds, in them, pictures, links and what it loads."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.shown, self.folded, self.style = '', '', ''
+        self.pictures: list[str] = []
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.tags: set[str] = set()
+        self._inside: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or '' for name, value in attrs}
+        self.tags.add(tag)
+        if tag == 'img':
+            self.pictures.append(given['src'])
+        if tag == 'a':
+            self.links.append(given['href'])
+        else:
+            self.loads += [given[name] for name in ('src', 'href', 'data', 'srcset') if name in given]
+        if tag in {'details', 'style', 'summary'}:
+            self._inside.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {'details', 'style', 'summary'}:
+            assert self._inside.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if 'style' in self._inside:
+            self.style += data
+        elif 'summary' in self._inside or 'details' not in self._inside:
+            self.shown += data
+        else:
+            self.folded += data
+
+
+def prose(text: str) -> Any:
+    return nbformat.v4.new_markdown_cell(text)  # type: ignore[no-untyped-call]
+
+
+def code(text: str, **metadata: Any) -> Any:
+    return nbformat.v4.new_code_cell(text, metadata=metadata)  # type: ignore[no-untyped-call]
+
+
+def written(path: Path, *cells: Any) -> Path:
+    nbformat.write(nbformat.v4.new_notebook(cells=list(cells)), path)  # type: ignore[no-untyped-call]
+    return path
+
+
+def test_a_notebook_of_this_project(tmp_path: Path) -> None:
+    """Its pictures are in it, its answer is folded away, nothing failed, and nothing comes from elsewhere."""
+    (page,) = pages.build([NOTEBOOKS / '2_slot_expiry.ipynb'], tmp_path / 'html')
+
+    read = Read((tmp_path / 'html' / '2_slot_expiry.html').read_text(encoding='utf-8'))
+    drawn = [
+        out for cell in page.notebook.cells for out in cell.get('outputs', ()) if 'image/png' in out.get('data', {})
+    ]
+    assert len(drawn) >= 5
+    assert sum(picture.startswith('data:image/') for picture in read.pictures) >= len(drawn)
+    assert all(load.startswith('data:image/') for load in read.loads)
+    assert 'script' not in read.tags
+    assert not re.search(r'@import|url\(', read.style)
+    assert 'What expiry really does' in read.shown
+    assert 'Traceback' not in read.shown
+    assert 'Move it yourself' in read.shown
+    assert 'seven in a thousand' in read.folded
+    assert 'outlived their slot' in read.folded
+    assert 'seven in a thousand' not in read.shown
+    assert (page.title, page.minutes) == ('What expiry really does', '15')
+    assert page.question.startswith('What happens to a holder that has *not* crashed')
+
+
+def test_sliders_stand_as_their_picture(tmp_path: Path) -> None:
+    """The one that they begin with, and no hole where the controls were."""
+    draws = (
+        'import matplotlib.pyplot as plt\n'
+        'from simulations.jupyter.sliders import follow\n'
+        'def draw(slots=2):\n    return plt.figure(figsize=(3, 1.5))\n'
+        'follow(draw, slots=(1, 5))'
+    )
+    path = written(tmp_path / 'moving.ipynb', prose('# Moving'), code(draws))
+
+    pages.build([path], tmp_path)
+
+    text = (tmp_path / 'moving.html').read_text(encoding='utf-8')
+    assert len(Read(text).pictures) == 1
+    assert 'widget' not in text
+
+
+def test_what_a_notebook_hides_is_left_out(tmp_path: Path) -> None:
+    """What the hidden code shows stays."""
+    hidden = code('secret = 6 * 7\nprint("shown", secret)', jupyter={'source_hidden': True})
+    pages.build([written(tmp_path / 'one.ipynb', prose('# One'), hidden)], tmp_path)
+
+    read = Read((tmp_path / 'one.html').read_text(encoding='utf-8'))
+    assert 'shown 42' in read.shown
+    assert 'secret' not in read.shown + read.folded
+
+
+def test_formulas_are_drawn(tmp_path: Path) -> None:
+    """A picture each, with the formula as its other text, and none is left as it was typed."""
+    path = written(tmp_path / 'one.ipynb', prose('# One\n\n$$B = \\frac{a^c}{c!}$$\n\nand'))
+    pages.build([path], tmp_path)
+
+    text = (tmp_path / 'one.html').read_text(encoding='utf-8')
+    assert [picture[:18] for picture in Read(text).pictures] == ['data:image/svg+xml']
+    assert r'alt="B = \frac{a^c}{c!}"' in text
+    assert '$$' not in text
+    for notebook in NOTEBOOKS.glob('*.ipynb'):
+        cells = nbformat.read(notebook, as_version=4).cells  # type: ignore[no-untyped-call]
+        text = ''.join(cell.source for cell in cells if cell.cell_type == 'markdown')
+        assert '$' not in re.sub(r'\$\$.+?\$\$', '', text, flags=re.DOTALL), notebook.name
+
+
+def test_the_index_lists_the_pages(tmp_path: Path) -> None:
+    """In the order given, with what each asks and how long it takes; neighbours lead to each other."""
+    question = '# The first\n\n**The question:** who goes\n*first*?\n\nNot this.'
+    first = written(
+        tmp_path / '1_first.ipynb',
+        prose(question),
+        code('import matplotlib.pyplot as plt\nplt.plot([1, 2]);'),
+    )
+    second = written(tmp_path / '2_second.ipynb', prose('# The <second>\n\nSee [the first](1_first.ipynb).'))
+    (tmp_path / 'TEACHING.md').write_text('| 1 | [The first](1_first.ipynb) | 25 | it |\n')
+
+    pages.build([first, second], tmp_path / 'html')
+
+    index = Read((tmp_path / 'html' / 'index.html').read_text(encoding='utf-8'))
+    assert list(dict.fromkeys(index.links)) == ['1_first.html', '2_second.html']
+    assert 'Who goes first?' in index.shown
+    assert '25 minutes' in index.shown
+    assert 'Not this' not in index.shown
+    assert 'The <second>' in index.shown
+    assert len(index.pictures) == 1
+    assert Read((tmp_path / 'html' / '1_first.html').read_text(encoding='utf-8')).links[:2] == [
+        'index.html',
+        '2_second.html',
+    ]
+    assert '1_first.html' in Read((tmp_path / 'html' / '2_second.html').read_text(encoding='utf-8')).links[2:3]
+
+
+def test_a_cell_that_fails_is_no_page(tmp_path: Path) -> None:
+    """Nothing is written, and what was there stays."""
+    good = written(tmp_path / 'good.ipynb', prose('# Good'))
+    bad = written(tmp_path / 'bad.ipynb', prose('# Bad'), code('1 / 0'))
+
+    with pytest.raises(CellExecutionError, match='ZeroDivisionError'):
+        pages.build([good, bad], tmp_path / 'html')
+    assert not (tmp_path / 'html').exists()
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs what lies in ``notebooks`` and says what it wrote; where there is nothing it says so."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        pages.main([])
+    assert 'the folder notebooks has no notebook' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        pages.main(['lost.ipynb'])
+    assert 'there is no notebook lost.ipynb' in capsys.readouterr().err
+
+    (tmp_path / 'notebooks').mkdir()
+    written(tmp_path / 'notebooks' / '1_one.ipynb', prose('# One'))
+    assert pages.main([]) == 0
+    said = capsys.readouterr()
+    assert 'notebooks/html/1_one.html' in said.out
+    assert '1/1' in said.err
+    assert (tmp_path / 'notebooks' / 'html' / 'index.html').is_file()
