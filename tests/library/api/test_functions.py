@@ -7,6 +7,7 @@ import functools
 import inspect
 import pickle
 import typing
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -129,9 +130,17 @@ PAIRS: list[tuple[str, Any, Any]] = [
     *((f'{name} of an object', getattr(Plain(), name), getattr(DECORATED(), name)) for name in METHODS),
 ]
 
+
+def _is_async_for_asyncio(function: Any) -> bool:
+    """Frameworks still ask ``asyncio`` this, although that is deprecated from Python 3.14 on."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', DeprecationWarning)
+        return asyncio.iscoroutinefunction(function)
+
+
 QUESTIONS: dict[str, Callable[[Any], Any]] = {
     'is it async': inspect.iscoroutinefunction,
-    'is it async, for asyncio': asyncio.iscoroutinefunction,
+    'is it async, for asyncio': _is_async_for_asyncio,
     'is a partial function of it async': lambda function: inspect.iscoroutinefunction(functools.partial(function, 'a')),
     'is it a generator': inspect.isgeneratorfunction,
     'is it an async generator': inspect.isasyncgenfunction,

@@ -407,7 +407,7 @@ def test_partial_functions_of_a_decorated_one_take_slots_too(driver: Driver) -> 
         partial = functools.partial(report, 'a', pages=2)
         assert await driver.result(partial(colour=True)) == 'a: 2 True'
         assert inspect.iscoroutinefunction(partial) == (driver.name == 'async')
-        assert asyncio.iscoroutinefunction(report) == (driver.name == 'async')
+        assert inspect.iscoroutinefunction(report) == (driver.name == 'async')
         async with driver.hold(pool('reports-a', max_size=1)), driver.hold(pool('printer-red-2', max_size=1)):
             assert await driver.result(partial()) is None
             assert await driver.result(Printer().write_two('text')) is None
