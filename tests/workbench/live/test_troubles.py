@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 
@@ -88,11 +89,13 @@ class Command:
         return True
 
     def _processes(self) -> dict[int, int]:
-        listed = subprocess.run(
-            ['ps', '-ewwo', 'pid=,ppid=,args='], capture_output=True, text=True, check=True, timeout=60
-        )
-        lines = [line.split(None, 2) for line in listed.stdout.splitlines() if str(self.folder / 'live-') in line]
-        return {int(pid): int(parent) for pid, parent, args in lines if 'nursery' in args}
+        found = {}
+        for process in psutil.process_iter(['ppid', 'cmdline']):
+            # One that has ended, but whose parent has not asked for its status yet, has no command line.
+            arguments = ' '.join(process.info['cmdline'] or [])
+            if str(self.folder / 'live-') in arguments and 'nursery' in arguments:
+                found[process.pid] = process.info['ppid']
+        return found
 
 
 @pytest.mark.parametrize(
