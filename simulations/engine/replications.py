@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from simulations.arguments import whole_number
-from simulations.measuring.estimates import CONFIDENCE, RARE, Estimates, at_least_zero, bounded_share, looks_of
+from simulations.measuring.caveats import FEW_OVERRUNS, HALF_WIDTH_MISSED, Caveat
+from simulations.measuring.estimates import CONFIDENCE, RARE, Estimates, Method, at_least_zero, bounded_share, looks_of
 from simulations.measuring.figures import Figures, weighted_mean
 from simulations.measuring.series import Series
 from simulations.results.result import Result
@@ -69,7 +70,7 @@ def replicate(
     """
     whole_number('replications', replications, 1)
     results: list[Result] = []
-    outcome = ''
+    reached = True
     most = replications if rule is None else rule.at_most or MOST_REPLICATIONS
     with tqdm(total=None if rule else most, unit=' runs', disable=not progress, dynamic_ncols=True) as bar:
         for each in itertools.islice(seeds(seed), most):
@@ -78,13 +79,13 @@ def replicate(
             if rule is not None and len(results) > 1:
                 found = rule.judge_interval(_refusals(results, rule.confidence), len(results))
                 bar.set_postfix_str(f'half-width {found.interval.half_width:.3%}, wanted {found.target:.3%}')
-                outcome = '' if found.reached else 'the half-width that was asked for was not reached'
+                reached = found.reached
                 if found.stop:
                     break
-    return together(results, rule.confidence if rule else CONFIDENCE, outcome)
+    return together(results, rule.confidence if rule else CONFIDENCE, reached)
 
 
-def together(results: Sequence[Result], confidence: float = CONFIDENCE, outcome: str = '') -> Result:
+def together(results: Sequence[Result], confidence: float = CONFIDENCE, reached: bool = True) -> Result:
     """One result of several runs of the same."""
     if len(results) == 1:
         return results[0]
@@ -92,7 +93,7 @@ def together(results: Sequence[Result], confidence: float = CONFIDENCE, outcome:
     lengths = [result.figures.last - result.figures.first for result in results]
     observed = first.observed._replace(
         figures=_figures([result.figures for result in results]),
-        estimates=_estimates(results, confidence, outcome),
+        estimates=_estimates(results, confidence, reached),
         occupancy_shares=_shares([result.occupancy_shares for result in results], lengths),
         overrun_shares=_shares([result.overrun_shares for result in results], lengths),
         history_hash=hashlib.sha256(''.join(result.history_hash for result in results).encode()).hexdigest(),
@@ -118,21 +119,17 @@ def _ratio(runs: Sequence[Series], above: str, below: str, confidence: float) ->
     return ratio_interval([float(getattr(series, above).sum()) for series in runs], per, confidence)
 
 
-def _estimates(results: Sequence[Result], confidence: float, outcome: str) -> Estimates:
+def _estimates(results: Sequence[Result], confidence: float, reached: bool) -> Estimates:
     runs = [result.estimates.series for result in results]
     jobs = int(sum(series.jobs.sum() for series in runs))
-    how = [f'{100 * confidence:g} % intervals of {len(runs)} independent runs']
-    left_out = sum(result.figures.jobs for result in results) - jobs
-    if left_out:
-        how.append(f'their warm-up left out, {left_out:,} jobs in all (MSER-5 on the occupancy)')
-    if outcome:
-        how.append(outcome)
+    caveats = [] if reached else [Caveat(HALF_WIDTH_MISSED)]
     memoryless = all(result.estimates.memoryless for result in results)
     # Jobs of one burst, or of one day, stand or fall together: then each run is one look.
     units = sum(map(looks_of, runs)) if memoryless else len(runs)
     expired = sum(float(series.expired.sum()) for series in runs)
     if 0 < expired < RARE:
-        how.append(f'{expired:.0f} bodies beyond their slot are too few for an interval')
+        caveats.append(Caveat(FEW_OVERRUNS, expired, 'overrun_mean'))
+    arrived = sum(result.figures.jobs for result in results)
     return Estimates(
         bounded_share(_ratio(runs, 'refused', 'jobs', confidence), units, confidence, jobs) if jobs else None,
         bounded_share(_ratio(runs, 'attempts_refused', 'attempts', confidence), units, confidence, jobs)
@@ -140,10 +137,10 @@ def _estimates(results: Sequence[Result], confidence: float, outcome: str) -> Es
         else None,
         at_least_zero(_ratio(runs, 'occupancy', 'seconds', confidence)) if jobs else None,
         at_least_zero(_ratio(runs, 'overrun', 'seconds', confidence)) if expired >= RARE else None,
-        '; '.join(how),
-        sound=not outcome,
-        series=Series(*(np.concatenate(columns) for columns in zip(*runs, strict=True))),
-        memoryless=memoryless,
+        Method(confidence, arrived, arrived - jobs, runs=len(runs)),
+        tuple(caveats),
+        Series(*(np.concatenate(columns) for columns in zip(*runs, strict=True))),
+        memoryless,
     )
 
 

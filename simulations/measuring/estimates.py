@@ -6,6 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simulations.measuring.caveats import (
+    BATCHES_ALIKE,
+    FEW_OVERRUNS,
+    NOT_STEADY,
+    SHORT_RUN,
+    TOO_FEW_JOBS,
+    WARM_UP_OPEN,
+    Caveat,
+)
 from simulations.measuring.series import Series
 from simulations.statistics.batches import COUNTS, batch_means
 from simulations.statistics.intervals import Interval
@@ -20,6 +29,24 @@ RARE = 30
 """Of fewer bodies beyond their slot no interval is made, and that of fewer refusals is made wider."""
 
 
+class Method(NamedTuple):
+    """How intervals were made.
+
+    Attributes:
+        confidence: how sure they are, more than 0 and less than 1.
+        jobs: how many there were, the warm-up included.
+        left_out: of them, those of the warm-up; ``None`` where none was looked for.
+        batches: into how many batches one run was cut; 0 for several runs.
+        runs: how many independent runs there were.
+    """
+
+    confidence: float
+    jobs: int
+    left_out: int | None
+    batches: int = 0
+    runs: int = 1
+
+
 class Estimates(NamedTuple):
     """Means in the long run with their intervals at 99 %; ``None`` where the run is too short to tell.
 
@@ -28,8 +55,8 @@ class Estimates(NamedTuple):
         attempts_refusal_share: of attempts.
         occupancy_mean: live slots, of all pools together.
         overrun_mean: bodies beyond their slot.
-        how: in words: what was left out as warm-up, how many batches there are, and what stands against it.
-        sound: whether nothing does.
+        method: how the intervals were made; ``None`` where there are none.
+        caveats: what stands against them.
         series: what they were made of, the warm-up left out.
         memoryless: whether one arrival tells nothing of the next.
     """
@@ -38,10 +65,15 @@ class Estimates(NamedTuple):
     attempts_refusal_share: Interval | None
     occupancy_mean: Interval | None
     overrun_mean: Interval | None
-    how: str
-    sound: bool
+    method: Method | None
+    caveats: tuple[Caveat, ...]
     series: Series
     memoryless: bool = False
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing stands against all of the intervals."""
+        return not any(caveat.against_all for caveat in self.caveats)
 
 
 def estimate(series: Series, steady: bool, memoryless: bool = False, confidence: float = CONFIDENCE) -> Estimates:
@@ -58,8 +90,7 @@ def estimate(series: Series, steady: bool, memoryless: bool = False, confidence:
     """
     jobs = int(series.jobs.sum())
     if len(series.jobs) < min(COUNTS):
-        how = f'no intervals: {jobs:,} jobs are too few, make at least {min(COUNTS)}'
-        return Estimates(None, None, None, None, how, sound=False, series=series, memoryless=memoryless)
+        return Estimates(None, None, None, None, None, (Caveat(TOO_FEW_JOBS, jobs),), series, memoryless)
     warmup = _warmup(series) if steady else None
     rest = series if warmup is None else series.after(warmup.cut)
     refused = batch_means(rest.refused.tolist(), rest.jobs.tolist(), confidence)
@@ -73,33 +104,27 @@ def estimate(series: Series, steady: bool, memoryless: bool = False, confidence:
     independent = all(each.independent for each in found)
     looks = looks_of(rest)
     units = looks if memoryless else refused.batches
-    words = [f'{100 * confidence:g} % intervals by {refused.batches} batch means, for the time while jobs arrive']
-    if warmup is not None:
-        out = int(series.jobs[: warmup.cut].sum())
-        left_out = f'the first {out:,} of {jobs:,} jobs left out' if out else 'none to leave out'
-        words.append(f'warm-up: {left_out} (MSER-5 on the occupancy)')
-        if not warmup.conclusive:
-            words.append('its end was not found: run longer')
-    elif not steady:
-        words.append(
-            'no warm-up left out: arrivals that change with time are no long run, and the intervals say only how much'
-            ' this one varies within itself'
-        )
+    caveats = []
+    if warmup is not None and not warmup.conclusive:
+        caveats.append(Caveat(WARM_UP_OPEN))
+    if not steady:
+        caveats.append(Caveat(NOT_STEADY))
     if not independent:
-        words.append('batches are alike, so the intervals are too narrow: run longer, or make replications')
+        caveats.append(Caveat(BATCHES_ALIKE))
     if steady and looks < ENOUGH_LOOKS:
-        words.append(f'the run is only {looks:.0f} holding times long: run longer')
+        caveats.append(Caveat(SHORT_RUN, looks))
     if timed and not often and rest.expired.any():
-        words.append(f'{rest.expired.sum():.0f} bodies beyond their slot are too few for an interval')
+        caveats.append(Caveat(FEW_OVERRUNS, float(rest.expired.sum()), 'overrun_mean'))
+    left_out = None if warmup is None else int(series.jobs[: warmup.cut].sum())
     return Estimates(
         bounded_share(refused.interval, units, confidence, float(rest.jobs.sum())),
         bounded_share(attempts.interval, units, confidence, float(rest.attempts.sum())),
         None if occupancy is None else at_least_zero(occupancy.interval),
         None if overrun is None else at_least_zero(overrun.interval),
-        '; '.join(words),
-        sound=independent and (warmup is None or warmup.conclusive) and steady and looks >= ENOUGH_LOOKS,
-        series=rest,
-        memoryless=memoryless,
+        Method(confidence, jobs, left_out, batches=refused.batches),
+        tuple(caveats),
+        rest,
+        memoryless,
     )
 
 

@@ -8,6 +8,7 @@ from simulations.judging.violation import Violation
 from simulations.measuring.figures import Figures
 from simulations.measuring.time_shares import quantile
 from simulations.results.facts import Facts
+from simulations.results.long_run import long_run
 from simulations.statistics.intervals import Interval
 from simulations.units import count, duration, rate
 from simulations.workloads.refusals import Leave
@@ -48,7 +49,7 @@ def rows(facts: Facts) -> list[tuple[str, str]]:
     if facts.replications > 1:
         table.append(('replications', f'{facts.replications} independent runs; pictures and history are of the first'))
     if figures.jobs:
-        table.append(('long run', facts.estimates.how))
+        table.append(('long run', long_run(facts.estimates)))
     if facts.skipped:
         reasons = ', '.join(f'{count:,} {reason}' for reason, count in sorted(facts.skipped.items()))
         table.append(('records not used', reasons))

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulations.results.card import card
 from simulations.results.facts import Facts
+from simulations.results.long_run import long_run
 from simulations.results.report import text
 from simulations.statistics.intervals import Interval
 
@@ -98,7 +99,7 @@ class Result(Facts):
             'attempts_refusal_share_ci': _bounds(self.estimates.attempts_refusal_share),
             'occupancy_mean_ci': _bounds(self.estimates.occupancy_mean),
             'overrun_mean_ci': _bounds(self.estimates.overrun_mean),
-            'intervals': self.estimates.how,
+            'intervals': long_run(self.estimates),
             'occupancy_shares': self.occupancy_shares.tolist(),
             'overrun_shares': self.overrun_shares.tolist(),
             'skipped': self.skipped,

@@ -6,6 +6,7 @@ from scipy.stats import binomtest
 
 from simulations import Poisson, Scenario, Trace, loss_system, parse_holding, replay, replicate
 from simulations.measuring.estimates import bounded_share, estimate, looks_of
+from simulations.results.long_run import long_run
 from simulations.statistics.intervals import Interval, ratio_interval
 
 
@@ -32,7 +33,7 @@ def test_the_warm_up_is_left_out_of_a_run_that_began_empty() -> None:
     assert left_out > 2000
     assert run.estimates.refusal_share
     assert run.estimates.refusal_share.mean > 1.15 * run.figures.refusal_share
-    assert f'the first {left_out:,} of 20,000 jobs left out' in run.estimates.how
+    assert f'the first {left_out:,} of 20,000 jobs left out' in long_run(run.estimates)
 
 
 def test_nothing_is_left_out_of_a_trace() -> None:
@@ -42,7 +43,7 @@ def test_nothing_is_left_out_of_a_trace() -> None:
 
     assert found.series.jobs.sum() == 3000
     assert not found.sound
-    assert 'no long run' in found.how
+    assert 'no long run' in long_run(found)
 
 
 def test_a_run_too_short_to_tell_says_so() -> None:
@@ -113,11 +114,11 @@ def test_what_hardly_ever_outlives_its_slot_has_no_interval() -> None:
 
     assert 0 < rare.figures.expired_while_running < 30
     assert rare.estimates.overrun_mean is None
-    assert 'bodies beyond their slot are too few for an interval' in rare.estimates.how
+    assert 'bodies beyond their slot are too few for an interval' in long_run(rare.estimates)
     assert often.estimates.overrun_mean
     many = replicate(lambda seed: replay(Poisson(6, 'exp:1', jobs=400, seed=seed), max_size=5, slot_exp=6), 10)
     assert many.estimates.overrun_mean is None
-    assert 'too few for an interval' in many.estimates.how
+    assert 'too few for an interval' in long_run(many.estimates)
 
 
 def test_a_run_of_few_holding_times_is_called_short() -> None:
@@ -125,7 +126,7 @@ def test_a_run_of_few_holding_times_is_called_short() -> None:
     run = replay(Poisson(100, 'exp:1', jobs=3000, seed=1), max_size=100)
 
     assert not run.estimates.sound
-    assert 'holding times long: run longer' in run.estimates.how
+    assert 'holding times long: run longer' in long_run(run.estimates)
 
 
 def test_jobs_that_all_come_at_one_instant_have_shares_but_no_means_over_time() -> None:
