@@ -9,82 +9,76 @@
     result.plot_occupancy()
 """
 
-from importlib.util import find_spec
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from simulations.extras import missing
 
 
-if missing := [
-    name
-    for name in ('fakeredis', 'matplotlib', 'numpy', 'redis', 'simpy', 'tomli_w', 'tqdm')
-    if find_spec(name) is None
-]:
-    raise ModuleNotFoundError(
-        f"simulations needs what the extra `sim` installs, {', '.join(missing)}: pip install 'py-cachify-lab[sim]'",
-        name=missing[0],
+if TYPE_CHECKING:
+    from simulations.distributions import (
+        Constant,
+        Empirical,
+        Exponential,
+        Holding,
+        Lognormal,
+        Mixture,
+        Pareto,
+        Uniform,
+        parse_holding,
     )
-
-from simulations.distributions import (
-    Constant,
-    Empirical,
-    Exponential,
-    Holding,
-    Lognormal,
-    Mixture,
-    Pareto,
-    Uniform,
-    parse_holding,
-)
-from simulations.engine.replay import replay
-from simulations.engine.replications import replicate
-from simulations.faults.network import Network
-from simulations.history.events import Event
-from simulations.history.history import History
-from simulations.judging.violation import Violation
-from simulations.measuring.figures import Figures
-from simulations.results.result import Result
-from simulations.results.violated import InvariantError
-from simulations.scenarios.scenario import Scenario
-from simulations.sizing import Expiry, Sizing, choose_expiry, size_pool
-from simulations.statistics.batches import BatchMeans, batch_means
-from simulations.statistics.intervals import Interval, mean_interval, ratio_interval
-from simulations.statistics.stopping import Judgement, StoppingRule
-from simulations.statistics.student_t import student_t
-from simulations.statistics.warmup import Warmup, mser5
-from simulations.stores.store import Store, StoreError, open_store
-from simulations.sweeps import Sweep, parse_vary, sweep
-from simulations.theory import (
-    Engset,
-    LossSystem,
-    Retrials,
-    engset,
-    engset_occupancy,
-    erlang_b,
-    erlang_c,
-    load_for,
-    loss_system,
-    max_size_for,
-    mean_wait,
-    occupancy_distribution,
-    retrials,
-)
-from simulations.theory.expectation import Expectation, expect
-from simulations.traces import TraceError, read_azure, read_swf, read_table, read_trace, recognise, select_jobs
-from simulations.traces.bundled import bundled_trace
-from simulations.traces.job import Job, Turn
-from simulations.traces.trace import Trace
-from simulations.workloads.arrivals import (
-    Arrivals,
-    Bursty,
-    Clients,
-    Periodic,
-    PoissonArrivals,
-    Recorded,
-    Varying,
-    parse_arrivals,
-)
-from simulations.workloads.keys import Keys, Zipf, parse_keys
-from simulations.workloads.refusals import Leave, OnRefusal, Retry
-from simulations.workloads.synthetic import Poisson, Synthetic
-from simulations.workloads.workload import Workload
+    from simulations.engine.replay import replay
+    from simulations.engine.replications import replicate
+    from simulations.faults.network import Network
+    from simulations.history.events import Event
+    from simulations.history.history import History
+    from simulations.judging.violation import Violation
+    from simulations.measuring.figures import Figures
+    from simulations.results.result import Result
+    from simulations.results.violated import InvariantError
+    from simulations.scenarios.scenario import Scenario
+    from simulations.sizing import Expiry, Sizing, choose_expiry, size_pool
+    from simulations.statistics.batches import BatchMeans, batch_means
+    from simulations.statistics.intervals import Interval, mean_interval, ratio_interval
+    from simulations.statistics.stopping import Judgement, StoppingRule
+    from simulations.statistics.student_t import student_t
+    from simulations.statistics.warmup import Warmup, mser5
+    from simulations.stores.store import Store, StoreError, open_store
+    from simulations.sweeps import Sweep, parse_vary, sweep
+    from simulations.theory import (
+        Engset,
+        LossSystem,
+        Retrials,
+        engset,
+        engset_occupancy,
+        erlang_b,
+        erlang_c,
+        load_for,
+        loss_system,
+        max_size_for,
+        mean_wait,
+        occupancy_distribution,
+        retrials,
+    )
+    from simulations.theory.expectation import Expectation, expect
+    from simulations.traces import TraceError, read_azure, read_swf, read_table, read_trace, recognise, select_jobs
+    from simulations.traces.bundled import bundled_trace
+    from simulations.traces.job import Job, Turn
+    from simulations.traces.trace import Trace
+    from simulations.workloads.arrivals import (
+        Arrivals,
+        Bursty,
+        Clients,
+        Periodic,
+        PoissonArrivals,
+        Recorded,
+        Varying,
+        parse_arrivals,
+    )
+    from simulations.workloads.keys import Keys, Zipf, parse_keys
+    from simulations.workloads.refusals import Leave, OnRefusal, Retry
+    from simulations.workloads.synthetic import Poisson, Synthetic
+    from simulations.workloads.workload import Workload
 
 
 __all__ = [
@@ -171,3 +165,67 @@ __all__ = [
     'student_t',
     'sweep',
 ]
+
+# A name is loaded when it is first used, so that ``pool-sim --help`` does not wait for NumPy and Matplotlib.
+# fmt: off
+_HOMES = {
+    'simulations.distributions': (
+        'Constant', 'Empirical', 'Exponential', 'Holding', 'Lognormal', 'Mixture', 'Pareto', 'Uniform',
+        'parse_holding',
+    ),
+    'simulations.engine.replay': ('replay',),
+    'simulations.engine.replications': ('replicate',),
+    'simulations.faults.network': ('Network',),
+    'simulations.history.events': ('Event',),
+    'simulations.history.history': ('History',),
+    'simulations.judging.violation': ('Violation',),
+    'simulations.measuring.figures': ('Figures',),
+    'simulations.results.result': ('Result',),
+    'simulations.results.violated': ('InvariantError',),
+    'simulations.scenarios.scenario': ('Scenario',),
+    'simulations.sizing': ('Expiry', 'Sizing', 'choose_expiry', 'size_pool'),
+    'simulations.statistics.batches': ('BatchMeans', 'batch_means'),
+    'simulations.statistics.intervals': ('Interval', 'mean_interval', 'ratio_interval'),
+    'simulations.statistics.stopping': ('Judgement', 'StoppingRule'),
+    'simulations.statistics.student_t': ('student_t',),
+    'simulations.statistics.warmup': ('Warmup', 'mser5'),
+    'simulations.stores.store': ('Store', 'StoreError', 'open_store'),
+    'simulations.sweeps': ('Sweep', 'parse_vary', 'sweep'),
+    'simulations.theory': (
+        'Engset', 'LossSystem', 'Retrials', 'engset', 'engset_occupancy', 'erlang_b', 'erlang_c', 'load_for',
+        'loss_system', 'max_size_for', 'mean_wait', 'occupancy_distribution', 'retrials',
+    ),
+    'simulations.theory.expectation': ('Expectation', 'expect'),
+    'simulations.traces': (
+        'TraceError', 'read_azure', 'read_swf', 'read_table', 'read_trace', 'recognise', 'select_jobs',
+    ),
+    'simulations.traces.bundled': ('bundled_trace',),
+    'simulations.traces.job': ('Job', 'Turn'),
+    'simulations.traces.trace': ('Trace',),
+    'simulations.workloads.arrivals': (
+        'Arrivals', 'Bursty', 'Clients', 'Periodic', 'PoissonArrivals', 'Recorded', 'Varying', 'parse_arrivals',
+    ),
+    'simulations.workloads.keys': ('Keys', 'Zipf', 'parse_keys'),
+    'simulations.workloads.refusals': ('Leave', 'OnRefusal', 'Retry'),
+    'simulations.workloads.synthetic': ('Poisson', 'Synthetic'),
+    'simulations.workloads.workload': ('Workload',),
+}
+# fmt: on
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    try:
+        value = getattr(import_module(_HOME_OF[name]), name)
+    except ModuleNotFoundError as error:
+        if (sentence := missing(error)) is None:
+            raise
+        raise ModuleNotFoundError(f'simulations.{name}: {sentence}', name=error.name) from None
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

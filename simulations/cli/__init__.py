@@ -9,20 +9,26 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from concurrent.futures import BrokenExecutor
 from contextlib import suppress
+from importlib import import_module
 from importlib.metadata import version
 
-from simulations.cli import explore, live, replay, run, scenarios, size, sweep, theory
-from simulations.cli.options import BROKEN, CUT_OFF, IMPOSSIBLE, INTERRUPTED, Parser
-from simulations.live import LiveError
-from simulations.results.violated import InvariantError
-from simulations.stores.store import StoreError
+from simulations.cli.parser import CUT_OFF, IMPOSSIBLE, INTERRUPTED, Parser
+from simulations.extras import missing
 
 
-COMMANDS = (replay, run, live, scenarios, sweep, size, explore, theory)
-"""Each has ``add(commands)``, which makes its parser, and sets ``do``, which runs it."""
-
+COMMANDS = {
+    'replay': 'a recorded trace (by default the bundled one, a real cluster)',
+    'run': 'a scenario by its name or file, or jobs at random',
+    'live': 'a scenario in wall-clock time, with real processes and a real server',
+    'scenarios': 'the scenarios that `run` knows by name',
+    'sweep': 'a scenario at many points: sizes, expiries, loads, crash rates',
+    'size': 'the smallest pool that refuses no more than you want',
+    'explore': 'every interleaving of a few clients, with faults: the shortest schedule that goes wrong',
+    'theory': "Erlang's formulas for one pool, without a run",
+}
+"""What each is for.  The module of that name in this package has ``configure(parser)``, which sets ``do``, the function
+that runs it; it is loaded when the command is given."""
 
 HANG_UP = (signal.SIGHUP,) if sys.platform != 'win32' else ()
 _BY_SIGNAL = 128
@@ -41,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given or (given[0].startswith('-') and given[0] not in ('-h', '--help', '--version')):
         given.insert(0, 'replay')
     try:
-        options = _parser().parse_args(given)
+        options = _parser(given[0]).parse_args(given)
         status: int = options.do(options)
         sys.stdout.flush()
         return status
@@ -49,19 +55,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the report has seen enough of it; the interpreter must not try once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CUT_OFF
-    except InvariantError as violated:
-        print(violated, file=sys.stderr)
-        return BROKEN
-    except (StoreError, LiveError, ValueError, OSError, BrokenExecutor) as error:
-        told = '; '.join([str(error), *getattr(error, '__notes__', ())])
-        print(f'pool-sim: {told}', file=sys.stderr)
+    except ModuleNotFoundError as error:
+        if (sentence := missing(error)) is None:
+            raise
+        print(f'pool-sim: {sentence}', file=sys.stderr)
         return IMPOSSIBLE
+    except Exception as error:
+        # Only now: what can go wrong is defined where it does, in packages that not every command loads.
+        from simulations.cli.failures import explain
+
+        return explain(error)
     except KeyboardInterrupt:
         print('pool-sim: interrupted', file=sys.stderr)
         return INTERRUPTED
 
 
-def _parser() -> Parser:
+def _parser(chosen: str) -> Parser:
+    """Make the parser, with the options of the command that was chosen and no others."""
     parser = Parser(
         prog='pool-sim',
         description='Put a workload through a shared pool of slots in virtual time, and check every event.'
@@ -69,6 +79,8 @@ def _parser() -> Parser:
     )
     parser.add_argument('--version', action='version', version=f'pool-sim {version("py-cachify-lab")}')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', parser_class=Parser)
-    for command in COMMANDS:
-        command.add(commands)
+    for name, purpose in COMMANDS.items():
+        command = commands.add_parser(name, help=purpose)
+        if name == chosen:
+            import_module(f'simulations.cli.{name}').configure(command)
     return parser

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from simulations.cli.options import BROKEN, KEPT, NOT_GIVEN, add_folder, check_folder, reads, words
+from simulations.cli.options import NOT_GIVEN, add_folder, check_folder, reads, words
+from simulations.cli.parser import BROKEN, KEPT
 from simulations.exploring import LIMITS, SUBJECTS, Failure, Schedule, explore, replay_schedule, subject
 from simulations.exploring.moves import FAULTS, STORE_FAULTS
 from simulations.exploring.worlds import World, fakeredis_world, server_world
@@ -17,19 +18,13 @@ from simulations.stores.embedded import EmbeddedServerError, embedded_server
 from simulations.stores.store import URL_SCHEMES, StoreError
 
 
-if TYPE_CHECKING:
-    from simulations.cli.options import Commands
-
 SCRIPTED = ('redis', 'redis-forgets', 'redis-outlived-slot')
 """What runs on the store that is asked for."""
 _SCOPE = ('clients', 'max_size', 'rounds', 'faults', 'kinds')
 
 
-def add(commands: 'Commands') -> None:
-    """Make the parser of this command."""
-    parser = commands.add_parser(
-        'explore', help='every interleaving of a few clients, with faults: the shortest schedule that goes wrong'
-    )
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command to its parser."""
     parser.add_argument(
         'protocol',
         nargs='?',

@@ -4,7 +4,6 @@ import argparse
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from simulations.cli.options import NOT_GIVEN, add_output, add_pool, check_writable, words
 from simulations.cli.output import Picture, named, write_and_show
@@ -14,25 +13,21 @@ from simulations.live import LiveResult, TerminalView, live
 from simulations.stores.store import default_store
 
 
-if TYPE_CHECKING:
-    from simulations.cli.options import Commands
-
 MOST_TOLD = 10
 """So many violations are told, and how many there are."""
 _OWN = ('processes', 'threads', 'tasks', 'seconds', 'speed')
 
 
-def add(commands: 'Commands') -> None:
-    """Make the parser of this command."""
-    lived = commands.add_parser('live', help='a scenario in wall-clock time, with real processes and a real server')
-    lived.add_argument(
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command to its parser."""
+    parser.add_argument(
         'scenario',
         nargs='?',
         metavar='SCENARIO',
         help='one of `pool-sim scenarios`, or a TOML file; options change it. Its faults really happen, but for clocks'
         ' and failover, which can only be simulated; restarts, pauses and flushes of the server want --store valkey',
     )
-    how = lived.add_argument_group('how it is run')
+    how = parser.add_argument_group('how it is run')
     how.add_argument(
         '--processes', type=int, default=NOT_GIVEN, metavar='N', help='workers (default: those of the scenario, or 4)'
     )
@@ -47,17 +42,17 @@ def add(commands: 'Commands') -> None:
     how.add_argument(
         '--speed', type=float, default=NOT_GIVEN, metavar='FACTOR', help='so many times as fast as life (default 1)'
     )
-    add_jobs(lived)
-    add_pool(lived)
-    lived.add_argument('--seed', type=int, default=NOT_GIVEN, help='of all that is random')
-    lived.add_argument(
+    add_jobs(parser)
+    add_pool(parser)
+    parser.add_argument('--seed', type=int, default=NOT_GIVEN, help='of all that is random')
+    parser.add_argument(
         '--store',
         default=default_store(),
         help='memory (of one process), valkey (a server of its own), or the URL of a server (default %(default)s)',
     )
-    lived.add_argument('--calls', type=Path, metavar='FILE', help='write what the workers asked and were told')
-    add_output(lived)
-    lived.set_defaults(do=_do)
+    parser.add_argument('--calls', type=Path, metavar='FILE', help='write what the workers asked and were told')
+    add_output(parser)
+    parser.set_defaults(do=_do)
 
 
 def _do(options: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 from py_cachify.arguments import check_expiration, check_max_size
 from simulations.distributions import Constant, Holding, parse_holding
@@ -16,19 +16,7 @@ from simulations.units import number
 from simulations.workloads.refusals import Leave, Retry
 
 
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction['Parser']  # noqa: SLF001  # it has no other name
-
-KEPT, BROKEN, IMPOSSIBLE, INTERRUPTED, CUT_OFF = 0, 1, 2, 130, 141
-
 RETRY = ('retry', 'back_off', 'longest_pause', 'jitter', 'tries')
-
-
-class Parser(argparse.ArgumentParser):
-    """Complains in one line, and exits with the status of what cannot be done."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(IMPOSSIBLE, f'pool-sim: {message}\n')
 
 
 def reads(read: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulations.cli.options import BROKEN, IMPOSSIBLE, KEPT, check_writable
+from simulations.cli.options import check_writable
+from simulations.cli.parser import BROKEN, IMPOSSIBLE, KEPT
 from simulations.engine.determinism import replay_twice
 from simulations.results.result import Result
 from simulations.results.violated import InvariantError

@@ -5,16 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from simulations.cli.options import (
-    NOT_GIVEN,
-    add_pool,
-    add_runs,
-    faulty,
-    faulty_words,
-    on_refusal,
-    reads,
-    words,
-)
+from simulations.cli.options import NOT_GIVEN, add_pool, add_runs, faulty, faulty_words, on_refusal, reads, words
 from simulations.distributions import parse_holding
 from simulations.scenarios.scenario import Scenario
 from simulations.traces import TraceError

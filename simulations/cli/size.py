@@ -6,22 +6,18 @@ import shlex
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from simulations.arguments import whole_number
-from simulations.cli.options import KEPT, add_folder, add_store, check_writable, words
+from simulations.cli.options import add_folder, add_store, check_writable, words
+from simulations.cli.parser import KEPT
 from simulations.cli.requested import add_asked, asked_scenario, run_words
 from simulations.sizing import Expiry, Sizing, choose_expiry, size_pool
 from simulations.sweeps.processes import processes
 
 
-if TYPE_CHECKING:
-    from simulations.cli.options import Commands
-
-
-def add(commands: 'Commands') -> None:
-    """Make the parser of this command."""
-    parser = commands.add_parser('size', help='the smallest pool that refuses no more than you want')
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command to its parser."""
     add_asked(parser)
     parser.add_argument(
         '--target', type=float, default=0.01, metavar='SHARE', help='refuse less than this share (default %(default)s)'

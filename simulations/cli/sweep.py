@@ -5,21 +5,16 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from simulations.cli.options import KEPT, add_folder, add_store, check_writable, reads
+from simulations.cli.options import add_folder, add_store, check_writable, reads
+from simulations.cli.parser import KEPT
 from simulations.cli.requested import add_asked, asked_scenario, run_words
 from simulations.sweeps import parse_vary, sweep
 from simulations.sweeps.plots import save_pictures
 
 
-if TYPE_CHECKING:
-    from simulations.cli.options import Commands
-
-
-def add(commands: 'Commands') -> None:
-    """Make the parser of this command."""
-    parser = commands.add_parser('sweep', help='a scenario at many points: sizes, expiries, loads, crash rates')
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command to its parser."""
     add_asked(parser)
     parser.add_argument(
         '--vary',

@@ -3,24 +3,19 @@
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from simulations.cli.options import KEPT, max_size, reads
+from simulations.cli.options import max_size, reads
+from simulations.cli.parser import KEPT
 from simulations.theory.report import theory_figures, theory_text
 
 
-if TYPE_CHECKING:
-    from simulations.cli.options import Commands
-
-
-def add(commands: 'Commands') -> None:
-    """Make the parser of this command."""
-    formulas = commands.add_parser('theory', help="Erlang's formulas for one pool, without a run")
-    formulas.add_argument('--max-size', type=reads(max_size), required=True, help='slots of the pool')
-    formulas.add_argument('--load', type=float, required=True, help='offered load in erlangs')
-    formulas.add_argument('--target', type=float, help='also tell the smallest pool that refuses at most this share')
-    formulas.add_argument('--json', metavar='FILE', help='write the figures; - for standard output')
-    formulas.set_defaults(do=_do)
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command to its parser."""
+    parser.add_argument('--max-size', type=reads(max_size), required=True, help='slots of the pool')
+    parser.add_argument('--load', type=float, required=True, help='offered load in erlangs')
+    parser.add_argument('--target', type=float, help='also tell the smallest pool that refuses at most this share')
+    parser.add_argument('--json', metavar='FILE', help='write the figures; - for standard output')
+    parser.set_defaults(do=_do)
 
 
 def _do(options: argparse.Namespace) -> int:

@@ -5,11 +5,9 @@ import random
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from simulations.arguments import real_number
 from simulations.distributions.base import Distribution
-from simulations.traces.textfile import UNREADABLE, open_text
+from simulations.textfile import UNREADABLE, open_text
 from simulations.units import number
 
 
@@ -34,6 +32,9 @@ class Empirical(Distribution):
 
     def __init__(self, values: Iterable[float], text: str | None = None) -> None:
         """Raises ``TypeError`` or ``ValueError`` that names the value."""
+        # Not at the top: most commands need no recorded values, and so no NumPy.
+        import numpy as np
+
         self._values = np.sort(np.fromiter((real_number('values', value) for value in values), np.float64))
         self._text = text
         if not len(self._values):
@@ -68,7 +69,7 @@ class Empirical(Distribution):
         return len(self._values)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Empirical) and np.array_equal(self._values, other._values)
+        return isinstance(other, Empirical) and self._values.tobytes() == other._values.tobytes()
 
     def __hash__(self) -> int:
         return hash(self._values.tobytes())
@@ -90,10 +91,10 @@ class Empirical(Distribution):
         return self._mean
 
     def _until(self, life: float) -> float:
-        return float(np.minimum(self._values, life).mean())
+        return float(self._values.clip(max=life).mean())
 
     def _beyond(self, life: float) -> float:
-        return float(np.maximum(self._values - life, 0.0).mean())
+        return float((self._values - life).clip(min=0.0).mean())
 
 
 def _numbers(path: Path, lines: Iterable[str]) -> Iterable[float]:

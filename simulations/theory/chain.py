@@ -6,10 +6,12 @@ numbers that only shrink: nothing overflows, nothing cancels.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Chain(NamedTuple):
@@ -48,9 +50,11 @@ def free_share(servers: int, chain: Chain) -> float:
     return float(1 / (1 + full_share(servers - 1, chain) * chain.rise(servers)))
 
 
-def state_shares(servers: int, chain: Chain) -> NDArray[np.float64]:
+def state_shares(servers: int, chain: Chain) -> 'NDArray[np.float64]':
     """The probability of each state from 0 to ``servers``."""
     mode = min(servers, chain.mode)
+    import numpy as np
+
     below = np.cumprod(1 / chain.rise(np.arange(mode, 0, -1, dtype=np.float64)))[::-1]
     above = np.cumprod(chain.rise(np.arange(mode + 1, servers + 1, dtype=np.float64)))
     shares: NDArray[np.float64] = np.concatenate([below, [1.0], above])

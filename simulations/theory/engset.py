@@ -5,13 +5,15 @@ Fernsprechämtern", Elektrotechnische Zeitschrift 39, 1918.  As Erlang's, the fo
 of the holding time.
 """
 
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, NamedTuple
 
 from simulations.arguments import not_negative, whole_number
 from simulations.theory.chain import Chain, free_share, full_share, state_shares
+
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Engset(NamedTuple):
@@ -59,13 +61,15 @@ def engset(servers: int, sources: int, alpha: float) -> Engset:
     )
 
 
-def engset_occupancy(servers: int, sources: int, alpha: float) -> NDArray[np.float64]:
+def engset_occupancy(servers: int, sources: int, alpha: float) -> 'NDArray[np.float64]':
     """How probable each occupancy from 0 to ``servers`` is; arguments as for :func:`engset`.
 
     Example::
 
         engset_occupancy(2, 2, 1.0)         # array([0.25, 0.5 , 0.25])
     """
+    import numpy as np
+
     servers, sources = whole_number('servers', servers, 1), whole_number('sources', sources, 1)
     alpha = not_negative('alpha', alpha)
     reached = min(servers, sources)

@@ -7,12 +7,15 @@ holding times are exponential.
 
 import math
 from bisect import bisect_left
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from simulations.arguments import inner_probability, not_negative, positive, probability, whole_number
 from simulations.theory.chain import Chain, free_share, full_share, state_shares
+
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 LARGEST_LOAD = 2.0**31
@@ -86,7 +89,7 @@ def mean_wait(servers: int, load: float, holding_mean: float = 1.0) -> float:
     return math.inf if load >= servers else waiting * holding_mean / (servers - load)
 
 
-def occupancy_distribution(max_size: int, load: float) -> NDArray[np.float64]:
+def occupancy_distribution(max_size: int, load: float) -> 'NDArray[np.float64]':
     """How probable each occupancy from 0 to ``max_size`` is in the loss system: a truncated Poisson distribution.
 
     Its last element is :func:`erlang_b`; its mean is load (1 - B).

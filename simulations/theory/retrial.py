@@ -5,13 +5,15 @@ closed form; the chain of (busy servers, waiting jobs) is cut where the rest doe
 """
 
 import math
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, NamedTuple
 
 from simulations.arguments import not_negative, positive, whole_number
 from simulations.theory.erlang import erlang_b, erlang_c
+
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 MOST_LEVELS = 200_000
@@ -69,7 +71,7 @@ def retrials(servers: int, load: float, retry_rate: float, holding_mean: float =
     levels = _first_guess(servers, load, pace)
     while levels <= MOST_LEVELS:
         busy, mass = _solve(servers, load, pace, levels)
-        waiting = np.arange(levels + 1) @ mass
+        waiting = mass @ list(range(levels + 1))
         if mass[-1] * levels <= _NEGLIGIBLE * (1 - load / servers) * waiting:
             # An attempt succeeds as often as a first one fails: of load + pace N attempts, pace N fail.
             attempts = pace * waiting
@@ -92,13 +94,15 @@ def _first_guess(servers: int, load: float, pace: float) -> int:
     return math.ceil(min(16 + slow + 8 * math.sqrt(slow) + 40 * servers / (servers - load), MOST_LEVELS + 1.0))
 
 
-def _solve(servers: int, load: float, pace: float, levels: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _solve(servers: int, load: float, pace: float, levels: int) -> 'tuple[NDArray[np.float64], NDArray[np.float64]]':
     """For each number of waiting jobs up to ``levels``: the probability of it with all servers busy, and in all.
 
     From the highest level, where a refused job is lost, down.  A level is entered from below with all busy only,
     and left downwards by retries, as many in the long run as come up: load p_k(all busy) = (k+1) pace (p_{k+1}(0) +
     ... + p_{k+1}(servers-1)).
     """
+    import numpy as np
+
     busy, mass = np.zeros(levels + 1), np.zeros(levels + 1)
     back = [0.0] * (servers + 1)
     for level in range(levels, -1, -1):

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from simulations.textfile import UNREADABLE, open_text
 from simulations.traces.job import LONGEST
-from simulations.traces.textfile import UNREADABLE, open_text
 from simulations.traces.trace import Trace
 
 

@@ -11,8 +11,10 @@ from tests.support.paths import ROOT
 
 
 LAYERS = (
+    'extras',
     'arguments',
     'units',
+    'textfile',
     'history',
     'statistics',
     'drawing',

@@ -5,8 +5,6 @@ import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-
 from simulations.arguments import real_number
 from simulations.workloads.arrivals.base import Process
 
@@ -30,6 +28,9 @@ class Recorded(Process):
 
     def __init__(self, instants: Iterable[float], text: str | None = None) -> None:
         """Raises ``TypeError`` or ``ValueError`` that names the value."""
+        # Not at the top: most commands need no recorded values, and so no NumPy.
+        import numpy as np
+
         self._instants = np.sort(np.fromiter((real_number('instants', instant) for instant in instants), np.float64))
         self._text = text
         if not len(self._instants):
@@ -58,7 +59,7 @@ class Recorded(Process):
         return len(self._instants)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Recorded) and np.array_equal(self._instants, other._instants)
+        return isinstance(other, Recorded) and self._instants.tobytes() == other._instants.tobytes()
 
     def __hash__(self) -> int:
         return hash(self._instants.tobytes())

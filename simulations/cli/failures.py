@@ -1,0 +1,25 @@
+"""What a command says when it fails, and with which status it then ends."""
+
+import sys
+from concurrent.futures import BrokenExecutor
+
+from simulations.cli.parser import BROKEN, IMPOSSIBLE
+from simulations.live import LiveError
+from simulations.results.violated import InvariantError
+from simulations.stores.store import StoreError
+
+
+def explain(error: Exception) -> int:
+    """Say on standard error what went wrong; returns the exit status.
+
+    Raises:
+        Exception: ``error`` itself, if it is neither a broken promise nor about what was asked for.
+    """
+    if isinstance(error, InvariantError):
+        print(error, file=sys.stderr)
+        return BROKEN
+    if isinstance(error, StoreError | LiveError | ValueError | OSError | BrokenExecutor):
+        words = '; '.join([str(error), *getattr(error, '__notes__', ())])
+        print(f'pool-sim: {words}', file=sys.stderr)
+        return IMPOSSIBLE
+    raise error
