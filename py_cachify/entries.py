@@ -28,6 +28,8 @@ from py_cachify import process
 
 T = TypeVar('T')
 
+_MAY_LACK_GIL = 'free-threading build' in sys.version
+
 
 _Entry = tuple[object, int, T, Any]
 """Owner, number, what is held, and the entry that the same frame had made before, or ``None``.
@@ -40,7 +42,7 @@ class Entries(Generic[T]):
     """What was entered through one pool object and not left yet: for each frame its newest entry.
 
     A frame is executed by one thread at a time, so entering, and leaving what the frame itself entered, need no
-    lock: each is one change of a dictionary.
+    lock: each is one change of a dictionary.  A Python without the global interpreter lock needs ``LockedEntries``.
     """
 
     __slots__ = ('_newest', '_numbers')
@@ -109,10 +111,40 @@ class Entries(Generic[T]):
         own = [entry for its_frame, entry in entries if entry[0] == owner and its_frame not in executing]
         if own:
             return max(own, key=_number)
-        for other in sys._current_frames().values():  # noqa: SLF001 - the only way to ask what other threads do
-            executing.update(_frames_up_from(other))
+        executing.update(self._frames_of_threads())
         others = [entry for its_frame, entry in entries if its_frame not in executing]
         return min(others or [entry for _, entry in entries], key=_number)
+
+    def _frames_of_threads(self) -> Iterator[FrameType]:
+        for newest in sys._current_frames().values():  # noqa: SLF001 - the only way to ask what other threads do
+            yield from _frames_up_from(newest)
+
+
+class LockedEntries(Entries[T]):
+    """``Entries`` for a Python without the global interpreter lock, where threads run at the same time.
+
+    Every change takes the lock.  The frames of other threads are not looked at, because following ``f_back`` in a
+    running thread crashes the interpreter.  So an ``ExitStack`` that is closed in another thread may take the entry
+    of a ``with`` that is still being executed, and that ``with`` then takes the other one.
+    """
+
+    __slots__ = ()
+
+    def add(self, frame: FrameType | None, held: T) -> None:
+        with process.entries_lock:
+            super().add(frame, held)
+
+    def claim(self, frame: FrameType | None, claimed: list[T]) -> None:
+        with process.entries_lock:
+            super().claim(frame, claimed)
+
+    def _frames_of_threads(self) -> Iterator[FrameType]:
+        return iter(())
+
+
+def make_entries() -> Entries[Any]:
+    """An ``Entries`` that fits the running interpreter."""
+    return LockedEntries() if _MAY_LACK_GIL else Entries()
 
 
 def _number(entry: _Entry[Any]) -> int:

@@ -10,7 +10,7 @@ from py_cachify.arguments import UNSET, UnsetType, check_key, check_max_size, ch
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.decorator_types import AnyFunction, AsyncFunction, Decorator, NeverReturned
 from py_cachify.decorators import make_decorator
-from py_cachify.entries import Entries
+from py_cachify.entries import Entries, make_entries
 from py_cachify.errors import CachifyPoolFullError
 from py_cachify.settings import Settings, global_settings
 from py_cachify.slots import AsyncHeld, SyncHeld, Wanted
@@ -60,8 +60,8 @@ class pool:  # noqa: N801 - the reference names the class so
         self._slot_exp = check_slot_exp(slot_exp)
         self._settings: Callable[[], Settings] = global_settings
         self._wanted: tuple[Settings | None, Wanted] = (None, Wanted(key, max_size, None))
-        self._entries: Entries[SyncHeld] = Entries()
-        self._async_entries: Entries[AsyncHeld] = Entries()
+        self._entries: Entries[SyncHeld] = make_entries()
+        self._async_entries: Entries[AsyncHeld] = make_entries()
 
     def __repr__(self) -> str:
         return f'pool(key={self._key!r}, max_size={self._max_size}, slot_exp={self._slot_exp!r})'

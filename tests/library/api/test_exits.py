@@ -15,14 +15,21 @@ from typing import Any
 
 import pytest
 
-from py_cachify import MemoryClient, entries, init_cachify, pool
-from py_cachify.entries import Entries
+from py_cachify import MemoryClient, entries, init_cachify, pool, process
+from py_cachify.entries import Entries, LockedEntries
 from tests.support.stores import Clients, VirtualClock, slots_in
 
 
-@pytest.fixture
-def clock() -> VirtualClock:
-    """The clock of the store that the global functions use."""
+def _unread() -> dict[int, FrameType]:
+    raise AssertionError('without the lock, frames that other threads execute must not be read')
+
+
+@pytest.fixture(params=[True, False], ids=['with the GIL', 'without the GIL'])
+def clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
+    """The clock of the store that the global functions use; pools made from now on have or lack the GIL."""
+    monkeypatch.setattr(entries, '_MAY_LACK_GIL', not request.param)
+    if not request.param:
+        monkeypatch.setattr(sys, '_current_frames', _unread)
     clock = VirtualClock()
     init_cachify(MemoryClient(clock))
     return clock
@@ -246,3 +253,39 @@ def test_a_stack_that_is_closed_undoes_nothing_that_another_thread_does(
 
 def _frames() -> Iterator[FrameType]:
     yield sys._getframe()
+
+
+class _Guarded(dict[Any, Any]):
+    """A dictionary that is changed and looked into under the lock of the entries only."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        self._check()
+        return super().get(key, default)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._check()
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        self._check()
+        super().__delitem__(key)
+
+    @staticmethod
+    def _check() -> None:
+        assert process.entries_lock._is_owned()  # type: ignore[attr-defined]
+
+
+def test_without_the_gil_every_change_takes_the_lock() -> None:
+    """A frame that enters or leaves would otherwise undo what another thread does to its entries."""
+    opened: LockedEntries[str] = LockedEntries()
+    opened._newest = _Guarded()
+    here, there = sys._getframe(), next(_frames())
+    for held in ('first', 'second', 'third'):
+        opened.add(here, held)
+    leave_in_turn: list[list[str]] = [[], [], []]
+    for frame, claimed in zip((here, there, here), leave_in_turn, strict=True):
+        opened.claim(frame, claimed)
+
+    assert leave_in_turn == [['third'], ['second'], ['first']]
+    assert not opened
+    assert not process.entries_lock._is_owned()  # type: ignore[attr-defined]
