@@ -145,9 +145,12 @@ class pool:  # noqa: N801 - the reference names the class so
 
     def _wanted_of(self, settings: Settings) -> Wanted:
         """A slot as that store is asked for it: the same for every entry until ``init_cachify()`` changes it."""
-        if self._wanted[0] is not settings:
-            self._wanted = settings, settings.wanted(self._key, self._max_size, self._slot_exp)
-        return self._wanted[1]
+        # Read once: another thread may meanwhile enter with the settings of another init_cachify().
+        made_for, wanted = self._wanted
+        if made_for is not settings:
+            wanted = settings.wanted(self._key, self._max_size, self._slot_exp)
+            self._wanted = settings, wanted
+        return wanted
 
     # --- occupancy
 

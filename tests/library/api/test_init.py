@@ -20,6 +20,8 @@ from py_cachify import (
     pool,
     pooled,
 )
+from py_cachify.settings import Settings, global_settings
+from py_cachify.slots import Wanted
 from tests.support.stores import CENTURY, AsyncDictClient, DictClient, VirtualClock
 
 
@@ -348,6 +350,32 @@ def test_a_plain_client_may_give_back_bytes(caplog: pytest.LogCaptureFixture) ->
     assert one.size() == 0
     assert not client.values
     assert not caplog.records
+
+
+def test_an_entry_keeps_to_its_settings_while_another_thread_enters_with_others() -> None:
+    """Without the GIL the other may come in between any two looks at what the pool keeps."""
+    init_cachify(prefix='here-')
+    here = global_settings()
+    init_cachify(prefix='there-')
+    there = global_settings()
+
+    class Raced(pool):
+        _kept: tuple[Settings | None, Wanted]
+
+        @property
+        def _wanted(self) -> tuple[Settings | None, Wanted]:
+            """Whenever it was looked at, the other thread changes it."""
+            kept, self._kept = self._kept, (there, there.wanted('reports', 1, None))
+            return kept
+
+        @_wanted.setter
+        def _wanted(self, kept: tuple[Settings | None, Wanted]) -> None:
+            self._kept = kept
+
+    raced = Raced('reports', max_size=1)
+    for kept in (here, there):
+        raced._wanted = kept, kept.wanted('reports', 1, None)
+        assert raced._wanted_of(here).key == 'here-reports'
 
 
 def test_the_global_store_is_the_programs_not_the_threads() -> None:
