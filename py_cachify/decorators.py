@@ -2,11 +2,13 @@
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
 from py_cachify import slots
+from py_cachify._signatures import FunctionAnnotations
 from py_cachify.arguments import UnsetType, check_flag, is_a, shown
 from py_cachify.errors import CachifyPoolFullError
 from py_cachify.settings import Settings
@@ -39,7 +41,13 @@ class Terms(NamedTuple):
         return None if self.on_full is None else self.on_full(*args, **kwargs)
 
 
-class WrappedFunctionPool(Generic[P, R, S]):
+class _Annotated:
+    # In a class of its own, as the one below has annotations itself.
+    if sys.version_info >= (3, 14):
+        __annotations__ = FunctionAnnotations()
+
+
+class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
     """A function, or a method, whose calls each take a slot.
 
     It is called like the function that it wraps and results in the same, or in what ``on_full`` returned.

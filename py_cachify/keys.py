@@ -18,6 +18,7 @@ import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from py_cachify._signatures import signature_of
 from py_cachify.arguments import check_encodable, shown
 
 
@@ -131,7 +132,7 @@ class _Anything:
 
 def _signature(template: str, function: Callable[..., Any]) -> inspect.Signature:
     try:
-        return inspect.signature(function)
+        return signature_of(function)
     except Exception as error:
         raise ValueError(
             f'key {shown(template)} has fields, but the parameters of {shown(function)} cannot be read'

@@ -7,6 +7,7 @@ counted in two ways would break the pool's promise.
 import inspect
 from typing import Any, NamedTuple
 
+from py_cachify._signatures import annotated_result, signature_of
 from py_cachify.arguments import is_a, kind_of, shown
 from py_cachify.backends.base import AsyncBackend, Backend
 from py_cachify.backends.memory import MemoryBackend, MemoryClient
@@ -110,7 +111,7 @@ def _kind(name: str, client: Any) -> str:
 def _takes(method: Any, arguments: tuple[str, ...], named: dict[str, Any]) -> bool:
     """Whether a method can be called so; whichever does not tell is believed."""
     try:
-        signature = inspect.signature(method)
+        signature = signature_of(method)
     except Exception:
         return True
     try:
@@ -150,5 +151,5 @@ def _is_async(client: Any) -> bool | None:
 
 
 def _promises_an_awaitable(method: Any) -> bool:
-    returned = str(getattr(method, '__annotations__', {}).get('return', ''))
-    return any(kind in returned for kind in ('Awaitable', 'Coroutine', 'Future'))
+    result = annotated_result(method)
+    return any(kind in result for kind in ('Awaitable', 'Coroutine', 'Future'))
