@@ -118,7 +118,7 @@ def save_pictures(grid: Grid, folder: Path) -> list[Path]:
     varied = [name for name, values in grid.vary.items() if len(values) > 1]
     if len(varied) > 2:
         return []
-    drawn: list[tuple[str, Any]] = [('grid.png', plot_sweep)]
+    drawn: list[tuple[str, Any]] = [('sweep.png', plot_sweep)]
     if varied == ['slot_exp']:
         drawn.append(('trade-off.png', plot_trade_off))
     written = []
