@@ -9,13 +9,28 @@ set-if-not-exists; a crashed holder's slot comes back when it expires::
 
     with pool('reports', max_size=3, slot_exp=120):
         make_report()
+
+Everything that a program needs is imported from here.  Two more layers are public, for those who write a backend, a
+driver or a simulation; every other module begins with an underscore and may change:
+
+====================  ===================================================================================
+``commands``          what a protocol asks of a store, one indivisible request at a time
+``protocols``         how a slot is taken, given back and counted: once, for threads, asyncio and simulation
+``drivers``           run a protocol to its result, for threads and for asyncio
+``backends``          carry out commands in memory, on Redis and Valkey, or on any client
+``clients``           what a client must be able to do
+``pools``             ``pool``, as a context manager and a decorator factory
+``cachify``           ``init_cachify`` and ``Cachify``
+``errors``            what the library raises
+``arguments``         the checks of arguments, which the workbench shares
+====================  ===================================================================================
 """
 
+from py_cachify._decorators import WrappedFunctionPool
 from py_cachify.arguments import UNSET, UnsetType
 from py_cachify.backends.memory import MemoryClient
 from py_cachify.cachify import Cachify, init_cachify, pooled
 from py_cachify.clients import AsyncClient, SyncClient
-from py_cachify.decorators import WrappedFunctionPool
 from py_cachify.errors import CachifyError, CachifyInitError, CachifyPoolFullError
 from py_cachify.pools import pool
 

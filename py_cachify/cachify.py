@@ -3,6 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, Never, TypeVar, overload
 
+from py_cachify._decorator_types import AnyFunction, AsyncFunction, Decorator, NeverReturned
+from py_cachify._decorators import make_decorator
+from py_cachify._keys import KeyTemplate
+from py_cachify._settings import Settings, global_settings, set_global_settings
 from py_cachify.arguments import (
     UNSET,
     UnsetType,
@@ -16,12 +20,8 @@ from py_cachify.arguments import (
 from py_cachify.backends.choose import choose_backends
 from py_cachify.backends.memory import MemoryClient
 from py_cachify.clients import AsyncClient, SyncClient
-from py_cachify.decorator_types import AnyFunction, AsyncFunction, Decorator, NeverReturned
-from py_cachify.decorators import make_decorator
 from py_cachify.errors import CachifyInitError
-from py_cachify.keys import KeyTemplate
 from py_cachify.pools import pool
-from py_cachify.settings import Settings, global_settings, set_global_settings
 
 
 A = TypeVar('A', bound=Awaitable[Any])
@@ -127,7 +127,7 @@ class Cachify:
 
         Args:
             key: names the pool; a format string over the function's parameters, such as
-                ``'mail-{user.id}'``: each different key is a pool of its own (see :mod:`py_cachify.keys`).
+                ``'mail-{user.id}'``: each different key is a pool of its own (see :mod:`py_cachify._keys`).
             max_size: how many calls may run at a time with the same key, at least 1.
             on_full: called with the very arguments of a refused call (``self`` included); what it returns is the
                 call's result.  For an ``async`` function it may be async.

@@ -5,15 +5,15 @@ from collections.abc import Awaitable, Callable, Coroutine
 from types import FrameType, TracebackType
 from typing import Any, Literal, Never, TypeVar, overload
 
-from py_cachify import slots
+from py_cachify import _slots as slots
+from py_cachify._decorator_types import AnyFunction, AsyncFunction, Decorator, NeverReturned
+from py_cachify._decorators import make_decorator
+from py_cachify._entries import Entries, make_entries
+from py_cachify._settings import Settings, global_settings
+from py_cachify._slots import AsyncHeld, SyncHeld, Wanted
 from py_cachify.arguments import UNSET, UnsetType, check_key, check_max_size, check_slot_exp
 from py_cachify.backends.memory import MemoryBackend
-from py_cachify.decorator_types import AnyFunction, AsyncFunction, Decorator, NeverReturned
-from py_cachify.decorators import make_decorator
-from py_cachify.entries import Entries, make_entries
 from py_cachify.errors import CachifyPoolFullError
-from py_cachify.settings import Settings, global_settings
-from py_cachify.slots import AsyncHeld, SyncHeld, Wanted
 
 
 A = TypeVar('A', bound=Awaitable[Any])
@@ -68,7 +68,7 @@ class pool:  # noqa: N801 - the reference names the class so
 
     def _repr_html_(self) -> str:
         # Only here: nobody but a notebook asks.
-        from py_cachify.display import as_html
+        from py_cachify._display import as_html
 
         return as_html(self._key, self._max_size, self._slot_exp, self._settings)
 
@@ -81,7 +81,7 @@ class pool:  # noqa: N801 - the reference names the class so
     # --- the context managers
 
     def __enter__(self) -> 'pool':
-        frame = sys._getframe().f_back  # noqa: SLF001 - see entries.py
+        frame = sys._getframe().f_back  # noqa: SLF001 - see _entries.py
         settings = self._settings()
         wanted = self._wanted_of(settings)
         taken = None

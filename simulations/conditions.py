@@ -98,8 +98,8 @@ class Conditions:
         else:
             return
         raise ValueError(
-            f'{lost} never come back without slot_exp, and jobs would try for ever: give slot_exp=..., or tries=... to'
-            ' Retry'
+            f'{lost} never come back without slot_exp, and jobs would try for ever: give slot_exp, or tries in'
+            ' on_refusal'
         )
 
     @property

@@ -98,4 +98,4 @@ def driver(request: pytest.FixtureRequest, clients: Clients) -> Driver:
 @pytest.fixture(autouse=True)
 def _no_settings_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test begins as a program does: without ``init_cachify()``."""
-    monkeypatch.setattr('py_cachify.settings._global_settings', None)
+    monkeypatch.setattr('py_cachify._settings._global_settings', None)

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from py_cachify._process import give_lock
 from py_cachify.arguments import shown
 from py_cachify.backends.atomic import AtomicBackend
 from py_cachify.backends.expiries import Expiries
-from py_cachify.process import give_lock
 
 
 class MemoryClient:

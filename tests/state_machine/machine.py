@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 )
 
 from py_cachify import UNSET, CachifyPoolFullError, pool
-from py_cachify import slots as of_the_library
+from py_cachify import _slots as of_the_library
 from py_cachify.commands import TakeSlot
 from py_cachify.protocols import Lease
 from tests.state_machine.model import Model

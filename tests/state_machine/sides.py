@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, TypeVar
 
 from py_cachify import pool
+from py_cachify._settings import Settings
 from py_cachify.backends.base import Backend
 from py_cachify.commands import Command, Steps
 from py_cachify.drivers import arun, run
-from py_cachify.settings import Settings
 
 
 R = TypeVar('R')

@@ -9,8 +9,8 @@ import pytest
 import redis
 
 from py_cachify import Cachify, MemoryClient, init_cachify, pool
+from py_cachify._display import MOST_ASKED, MOST_SHOWN
 from py_cachify.backends.redis import load_script
-from py_cachify.display import MOST_ASKED, MOST_SHOWN
 from tests.support.stores import DictClient, VirtualClock
 
 
@@ -136,7 +136,7 @@ def test_an_error_is_a_line() -> None:
 
 def test_before_init_cachify_it_says_what_to_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pool may be made, and looked at, at module level."""
-    monkeypatch.setattr('py_cachify.settings._global_settings', None)
+    monkeypatch.setattr('py_cachify._settings._global_settings', None)
 
     assert 'call init_cachify() before a pool is used' in words(pool('reports', max_size=3))
 

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
-from py_cachify import MemoryClient, entries, init_cachify, pool, process
-from py_cachify.entries import Entries, LockedEntries
+from py_cachify import MemoryClient, init_cachify, pool
+from py_cachify import _entries as entries
+from py_cachify import _process as process
+from py_cachify._entries import Entries, LockedEntries
 from tests.support.stores import Clients, VirtualClock, slots_in
 
 

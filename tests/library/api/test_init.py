@@ -20,8 +20,8 @@ from py_cachify import (
     pool,
     pooled,
 )
-from py_cachify.settings import Settings, global_settings
-from py_cachify.slots import Wanted
+from py_cachify._settings import Settings, global_settings
+from py_cachify._slots import Wanted
 from tests.support.stores import CENTURY, AsyncDictClient, DictClient, VirtualClock
 
 

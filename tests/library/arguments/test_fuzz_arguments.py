@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from py_cachify import UNSET, MemoryClient, WrappedFunctionPool, init_cachify, pool, pooled
-from py_cachify import settings as of_the_library
+from py_cachify import _settings as of_the_library
 from tests.support import hostile
 from tests.support.hostile import Given
 from tests.support.stores import DictClient

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from py_cachify import Cachify, init_cachify, pool, pooled
-from py_cachify.keys import KeyTemplate
+from py_cachify._keys import KeyTemplate
 
 
 ADA = SimpleNamespace(id=7, name='ada', team={'city': 'Graz'})

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from py_cachify import CachifyPoolFullError, MemoryClient, init_cachify, pool, pooled
-from py_cachify.keys import KeyTemplate
+from py_cachify._keys import KeyTemplate
 from py_cachify.protocols import slot_name
 from tests.support.stores import DictClient, Driver
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from py_cachify import MemoryClient, init_cachify, pool, process
+from py_cachify import MemoryClient, init_cachify, pool
+from py_cachify import _process as process
 from tests.support.paths import ROOT
 from tests.support.stores import make_clients
 

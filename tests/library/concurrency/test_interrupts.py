@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
-from py_cachify import MemoryClient, init_cachify, pool, pooled, process
-from py_cachify.entries import Entries
+from py_cachify import MemoryClient, init_cachify, pool, pooled
+from py_cachify import _process as process
+from py_cachify._entries import Entries
 from tests.support.stores import DictClient
 
 
@@ -140,7 +141,7 @@ def test_an_interrupt_at_each_line_in_turn_leaves_a_slot_only_where_it_is_named(
         'drivers.py: run: return done.value',
         # Before the first statement, and just before and after the body.
         'pools.py: __exit__: ',
-        'decorators.py: __call__: ',
-        'slots.py: give_back: try:',
+        '_decorators.py: __call__: ',
+        '_slots.py: give_back: try:',
     )
     assert {leak for leak in leaks if not leak.startswith(named)} == set()

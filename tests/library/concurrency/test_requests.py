@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from py_cachify.cancellation import Request
+from py_cachify._cancellation import Request
 
 
 async def _in_a_task(work: Coroutine[Any, Any, Any], *cancel_after: int) -> tuple[Request[Any], bool]:

@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
+from py_cachify._slots import Wanted
 from py_cachify.arguments import UnsetType
 from py_cachify.backends.base import AsyncBackend, Backend
 from py_cachify.backends.choose import Backends
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.errors import CachifyInitError
-from py_cachify.slots import Wanted
 
 
 class Settings(NamedTuple):

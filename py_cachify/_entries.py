@@ -23,7 +23,7 @@ from threading import get_ident
 from types import FrameType
 from typing import Any, Generic, TypeVar
 
-from py_cachify import process
+from py_cachify import _process as process
 
 
 T = TypeVar('T')

@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
-from py_cachify import slots
+from py_cachify import _slots as slots
+from py_cachify._settings import Settings
 from py_cachify._signatures import FunctionAnnotations
 from py_cachify.arguments import UnsetType, check_flag, is_a, shown
 from py_cachify.errors import CachifyPoolFullError
-from py_cachify.settings import Settings
 
 
 P = ParamSpec('P')

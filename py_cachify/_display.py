@@ -9,10 +9,10 @@ import html
 import math
 from collections.abc import Callable
 
-from py_cachify import slots
+from py_cachify import _slots as slots
+from py_cachify._settings import Settings
 from py_cachify.arguments import UnsetType, kind_of
 from py_cachify.backends.atomic import AtomicBackend
-from py_cachify.settings import Settings
 
 
 MOST_SHOWN = 24

@@ -12,11 +12,11 @@ import time
 from contextlib import suppress
 from typing import Any, Generic, NamedTuple, Never, TypeVar
 
+from py_cachify._cancellation import Request
+from py_cachify._process import new_token
 from py_cachify.backends.base import AsyncBackend, Backend
 from py_cachify.backends.memory import MemoryBackend
-from py_cachify.cancellation import Request
 from py_cachify.drivers import arun, run
-from py_cachify.process import new_token
 from py_cachify.protocols import NOT_UNDONE, Lease
 
 
@@ -157,7 +157,7 @@ async def agive_back(held: AsyncHeld, *, body_failed: bool) -> None:
         return
     if pid != os.getpid():
         return
-    if asyncio._get_running_loop() is None:  # noqa: SLF001 - as in entries.py
+    if asyncio._get_running_loop() is None:  # noqa: SLF001 - as in _entries.py
         # A coroutine that is thrown away when no loop runs: nobody can carry out a request.
         _log_failed_release(held, RuntimeError('no event loop is running'))
         return
