@@ -8,9 +8,9 @@ from tqdm.auto import tqdm
 from py_cachify.drivers import run
 from py_cachify.protocols import Lease
 from simulations.conditions import Conditions
-from simulations.engine.job_source import Incoming
+from simulations.engine.job_source import JOBS_PER_UPDATE, JobSource
 from simulations.engine.ran import Ran
-from simulations.engine.timers import At, moves_on
+from simulations.engine.timers import After, moves_on
 from simulations.history.recorder import BLOCK
 from simulations.judging.model import Model
 from simulations.judging.violation import BrokenPromise
@@ -20,10 +20,6 @@ from simulations.stores.store import Store
 from simulations.workloads.crashes import Crashes
 from simulations.workloads.refusals import Leave
 from simulations.workloads.workload import Workload
-
-
-JOBS_SHOWN = 256
-"""The progress bar moves after so many."""
 
 
 class _Asking:
@@ -56,8 +52,8 @@ class ImmediateRun:
         audit: bool,
         keep: bool,
     ) -> None:
-        self._incoming = Incoming(workload, self._ask_first)
-        self._env = self._incoming.env
+        self._source = JobSource(workload, self._ask_first)
+        self._env = self._source.env
         self._backend = store.backend(lambda: self._env.now)
         self._prefix = store.new_run()
         self._store = store
@@ -85,20 +81,20 @@ class ImmediateRun:
         """Let all jobs come and go, then look whether the store is empty."""
         try:
             self._bar = bar
-            self._incoming.start()
+            self._source.start()
             self._env.run()
             self._let_the_crashed_expire()
             for key in self.model.keys:
                 self._count(self.model.pool(key))
         finally:
-            bar.update(self._incoming.came - bar.n)
+            bar.update(self._source.came - bar.n)
             self._recorder.hand_on()
             self._store.remove(self._prefix + key for key in self.model.keys)
 
     # --- one job
 
     def _ask_first(self, number: int, holding: float, key: str | None, client: int) -> None:
-        if not number % JOBS_SHOWN:
+        if not number % JOBS_PER_UPDATE:
             self._bar.update(number - self._bar.n)
         crash = self._crashes.draw()
         self._ask(_Asking(number, self._env.now, holding, self.model.pool(key or ''), client, crash))
@@ -113,10 +109,10 @@ class ImmediateRun:
             if job.refusals:
                 self.watch.tally.waited(now - job.arrival)
             if job.crash is None:
-                At(self._env, job.holding, lambda _: self._end(job))
+                After(self._env, job.holding, lambda _: self._end(job))
             else:
                 life = job.holding if self._slot_exp is None else min(job.holding, self._slot_exp)
-                At(self._env, job.crash * life, lambda _: self._crash(job))
+                After(self._env, job.crash * life, lambda _: self._crash(job))
         if self._audit:
             self._count(pool)
         if len(self._recorder.rows) >= BLOCK:
@@ -133,7 +129,7 @@ class ImmediateRun:
         if pause is None:
             self._gone(job)
         else:
-            At(self._env, moves_on(now, 'pause', pause), lambda _: self._ask(job), At.AFTER_ALL_ENDS)
+            After(self._env, moves_on(now, 'pause', pause), lambda _: self._ask(job), After.AFTER_ALL_ENDS)
 
     def _end(self, job: _Asking) -> None:
         assert job.lease is not None
@@ -150,7 +146,7 @@ class ImmediateRun:
 
     def _gone(self, job: _Asking) -> None:
         if job.client >= 0:
-            self._incoming.think(job.client)
+            self._source.think(job.client)
 
     def _let_the_crashed_expire(self) -> None:
         last = self.model.last_expiry()

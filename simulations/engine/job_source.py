@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import simpy
 
-from simulations.engine.timers import At, moves_on
+from simulations.engine.timers import After, moves_on
 from simulations.traces.job import Job, Turn
 from simulations.workloads.workload import Workload
 
@@ -15,8 +15,11 @@ from simulations.workloads.workload import Workload
 Ask = Callable[[int, float, str | None, int], None]
 """Takes the number of a job, its holding time in seconds, the key of its pool, and its client (-1: it has none)."""
 
+JOBS_PER_UPDATE = 256
+"""The progress bar of a run moves each time this many jobs have come."""
 
-class Incoming:
+
+class JobSource:
     """The jobs that have yet to come.
 
     Args:
@@ -63,7 +66,7 @@ class Incoming:
         self._come(job.holding, job.key, -1)
         if following is not None:
             delay = max(0.0, following.arrival - self.env.now)
-            At(self.env, delay, lambda _: self._arrive(following), At.AFTER_ALL_ENDS)
+            After(self.env, delay, lambda _: self._arrive(following), After.AFTER_ALL_ENDS)
 
     def _come(self, holding: float, key: str | None, client: int) -> None:
         number = self.came
@@ -83,4 +86,4 @@ class Incoming:
             else:
                 self._none_comes()
 
-        At(self.env, moves_on(self.env.now, 'thinking', turn.thinking), ask, At.AFTER_ALL_ENDS)
+        After(self.env, moves_on(self.env.now, 'thinking', turn.thinking), ask, After.AFTER_ALL_ENDS)

@@ -6,7 +6,7 @@ from typing import Any
 import simpy
 
 
-class At(simpy.Event):
+class After(simpy.Event):
     """Something that happens after ``delay`` seconds, as a SimPy ``Timeout``, with less ado."""
 
     NORMAL, AFTER_ALL_ENDS = 1, 2

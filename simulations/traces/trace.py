@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from simulations.traces.job import LONGEST, Job, checked_job
 
 
-_TOGETHER = 4096
+CHUNK = 4096
 """Jobs of a trace that are made from its columns at once."""
 
 
@@ -137,8 +137,8 @@ class Trace:
 
     def __iter__(self) -> Iterator[Job]:
         names = (*self.key_names, None)
-        for start in range(0, len(self.arrivals), _TOGETHER):
-            some = slice(start, start + _TOGETHER)
+        for start in range(0, len(self.arrivals), CHUNK):
+            some = slice(start, start + CHUNK)
             arrivals, holdings = self.arrivals[some].tolist(), self.holdings[some].tolist()
             if self.keys is None:
                 yield from map(Job, arrivals, holdings)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import simpy
 
-from simulations.engine.timers import At
+from simulations.engine.timers import After
 from simulations.history.events import (
     BEGAN,
     BEGAN_LATE,
@@ -221,7 +221,7 @@ class Ledger:
         if until < math.inf:
             # By at least as much as makes the clock move on, which is coarser than the difference may be.
             least = math.nextafter(self._env.now, math.inf) - self._env.now
-            At(self._env, max(until - self._clock(), least), lambda _: self._end(pool, token))
+            After(self._env, max(until - self._clock(), least), lambda _: self._end(pool, token))
 
     def _end(self, pool: Pool, token: str) -> None:
         until = pool.slots.get(token)

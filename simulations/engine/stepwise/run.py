@@ -13,13 +13,13 @@ from py_cachify.commands import Steps
 from py_cachify.drivers import run
 from py_cachify.protocols import INDEXED, NOT_UNDONE, SlotProtocol
 from simulations.conditions import Conditions
-from simulations.engine.job_source import Incoming
+from simulations.engine.job_source import JOBS_PER_UPDATE, JobSource
 from simulations.engine.ran import Ran
 from simulations.engine.stepwise.accidents import Accidents
 from simulations.engine.stepwise.ledger import Holder, Ledger, Pool
 from simulations.engine.stepwise.server import Server
 from simulations.engine.stepwise.worker import Request, Waiting, Worker
-from simulations.engine.timers import At, moves_on
+from simulations.engine.timers import After, moves_on
 from simulations.faults import Failover
 from simulations.faults.connection import LostConnectionError
 from simulations.faults.network import Network
@@ -50,10 +50,6 @@ from simulations.workloads.refusals import Leave
 from simulations.workloads.workload import Workload
 
 
-JOBS_SHOWN = 256
-"""The progress bar moves after so many."""
-
-
 class _Job(Holder):
     """A job on its way."""
 
@@ -82,8 +78,8 @@ class StepwiseRun:
         audit: bool,
         keep: bool,
     ) -> None:
-        self._incoming = Incoming(workload, self._arrive, self._see_whether_over)
-        self._env = env = self._incoming.env
+        self._source = JobSource(workload, self._arrive, self._see_whether_over)
+        self._env = env = self._source.env
         self._max_size = max_size = conditions.max_size
         self._slot_exp = slot_exp = conditions.slot_exp
         self._on_refusal = conditions.on_refusal
@@ -121,7 +117,7 @@ class StepwiseRun:
         self._bar = bar
         try:
             # What goes wrong at the first instant does so before the first job comes.
-            At(env, 0.0, lambda _: self._start(), At.AFTER_ALL_ENDS)
+            After(env, 0.0, lambda _: self._start(), After.AFTER_ALL_ENDS)
             env.run(until=self._over)
             self._accidents.over = True
             while ledger.waits or self._server.busy or any(worker.on_the_way for worker in self._workers):
@@ -129,12 +125,12 @@ class StepwiseRun:
             for pool in ledger.pools.values():
                 self._look(pool, at_rest=True)
         finally:
-            bar.update(self._incoming.came - bar.n)
+            bar.update(self._source.came - bar.n)
             self.watch.recorder.hand_on()
             self._store.remove(map(ledger.name, ledger.pools.values()))
 
     def _start(self) -> None:
-        self._incoming.start()
+        self._source.start()
         self._see_whether_over()
 
     def through(self, bar: 'tqdm[None]') -> Ran:
@@ -164,7 +160,7 @@ class StepwiseRun:
     # --- jobs come and go
 
     def _arrive(self, number: int, holding: float, key: str | None, client: int) -> None:
-        if not number % JOBS_SHOWN:
+        if not number % JOBS_PER_UPDATE:
             self._bar.update(number - self._bar.n)
         job = _Job(number, self._env.now, holding, self._ledger.pool(key or ''), client)
         job.crash = self._crashes.draw()
@@ -193,11 +189,11 @@ class StepwiseRun:
     def _gone(self, job: _Job) -> None:
         self._busy -= 1
         if job.client >= 0:
-            self._incoming.think(job.client)
+            self._source.think(job.client)
         self._see_whether_over()
 
     def _see_whether_over(self) -> None:
-        if not self._busy and self._incoming.over and not self._over.triggered:
+        if not self._busy and self._source.over and not self._over.triggered:
             self._over.succeed()
 
     def _note(self, what: int, job: _Job) -> None:

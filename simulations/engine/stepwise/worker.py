@@ -10,7 +10,7 @@ import simpy
 from py_cachify.commands import Command
 from simulations.engine.stepwise.ledger import Pool
 from simulations.engine.stepwise.server import Gone, Server
-from simulations.engine.timers import At
+from simulations.engine.timers import After
 from simulations.faults.connection import LostConnectionError
 from simulations.faults.network import Network
 
@@ -168,7 +168,7 @@ class Worker:
             self.on_the_way -= 1
             do()
 
-        At(self._env, delay, done)
+        After(self._env, delay, done)
 
 
 def _nothing() -> None:

@@ -9,7 +9,8 @@ from simulations.arguments import real_number
 from simulations.workloads.arrivals.base import Process
 
 
-_TOGETHER = 4096
+CHUNK = 4096
+"""Instants that are converted from the array at once."""
 
 
 class Recorded(Process):
@@ -88,5 +89,5 @@ class Recorded(Process):
         return Recorded(self._instants / factor, f'{self}, {factor:g} times as fast')
 
     def instants(self, stream: random.Random) -> Iterator[float]:  # noqa: ARG002 - nothing is random here
-        for start in range(0, len(self), _TOGETHER):
-            yield from self._instants[start : start + _TOGETHER].tolist()
+        for start in range(0, len(self), CHUNK):
+            yield from self._instants[start : start + CHUNK].tolist()
