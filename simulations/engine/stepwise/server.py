@@ -102,6 +102,10 @@ class Server:
         """It is back."""
         self._down -= 1
 
+    def loses_writes(self, missing: float) -> None:
+        """Take down that the writes of the last ``missing`` seconds are lost, from this instant on."""
+        self.losses.append(Loss(self._env.now, missing))
+
     def data(self, missing: float) -> Data:
         """What was on it so many seconds ago; nothing if they are infinite."""
         instant, pools = self._env.now - missing, self.ledger.pools.values()

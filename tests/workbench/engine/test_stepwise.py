@@ -11,11 +11,14 @@ from py_cachify import protocols
 from py_cachify.commands import TakeSlot
 from simulations import InvariantError, Result, Retry, Scenario, Trace, open_store, replay
 from simulations.engine.determinism import first_difference, replay_twice
+from simulations.engine.stepwise.effects import ON_SERVER, ON_WORKERS
 from simulations.engine.stepwise.server import Server
 from simulations.engine.stepwise.worker import Worker, lost
 from simulations.faults import (
+    KINDS,
     Crash,
     Failover,
+    Fault,
     FlushScripts,
     LoseReplies,
     LoseRequests,
@@ -471,6 +474,32 @@ def test_scripts_are_really_forgotten(fault: Any) -> None:
         replay(Trace([(0, 5)]), max_size=1, slot_exp=10, network=QUICK, faults=[fault], store=store)
 
     assert flushed == [True]
+
+
+def test_every_kind_of_fault_has_an_effect_in_virtual_time() -> None:
+    """A new kind that nobody gave one is refused by name, rather than passed over."""
+
+    class Flood(Fault):
+        kind = 'flood'
+
+    assert {*ON_WORKERS, *ON_SERVER} == {*KINDS.values()}
+    assert not ON_WORKERS.keys() & ON_SERVER.keys()
+    with pytest.raises(TypeError, match="'flood' has no effect in virtual time"):
+        replay(Trace([(0, 2)]), max_size=1, faults=[Flood(at=1.0)])
+
+
+def test_a_special_case_of_a_fault_has_the_effect_of_its_kind() -> None:
+    """So a fault that someone derives for their own study happens as its base does."""
+
+    class LongPause(Pause):
+        pass
+
+    ends = [
+        replay(Trace([(0, 2)]), max_size=1, slot_exp=9.0, faults=[kind(at=1.0, lasting=3.0)]).history.times[-1]
+        for kind in (Pause, LongPause)
+    ]
+
+    assert ends == [4.0, 4.0]
 
 
 def test_nothing_new_goes_wrong_when_all_jobs_are_gone() -> None:
