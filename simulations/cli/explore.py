@@ -9,56 +9,18 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from simulations.cli.options import NOT_GIVEN, add_folder, check_folder, reads, words
+from simulations.cli.options.option import Option, add_options, option_words, reader
+from simulations.cli.options.output import check_folder, folder_option, json_option
 from simulations.cli.parser import BROKEN, KEPT
 from simulations.exploring import LIMITS, SUBJECTS, Failure, Schedule, explore, replay_schedule, subject
 from simulations.exploring.moves import FAULTS, STORE_FAULTS
 from simulations.exploring.worlds import World, fakeredis_world, server_world
 from simulations.stores.embedded import EmbeddedServerError, embedded_server
-from simulations.stores.store import URL_SCHEMES, StoreError
+from simulations.stores.store import URL_SCHEMES, StoreError, without_password
 
 
 SCRIPTED = ('redis', 'redis-forgets', 'redis-outlived-slot')
 """What runs on the store that is asked for."""
-_SCOPE = ('clients', 'max_size', 'rounds', 'faults', 'kinds')
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command to its parser."""
-    parser.add_argument(
-        'protocol',
-        nargs='?',
-        metavar='PROTOCOL',
-        help=f'{", ".join(SUBJECTS)}; or a limit, which is found as what goes wrong is: {", ".join(LIMITS)}',
-    )
-    for name, what in (
-        ('clients', 'how many clients'),
-        ('max-size', 'slots of the pool'),
-        ('rounds', 'how often each client acquires and releases'),
-        ('faults', 'how many faults may happen in one schedule'),
-    ):
-        parser.add_argument(
-            f'--{name}', type=int, default=NOT_GIVEN, metavar='N', help=f'{what} (default: the protocol says)'
-        )
-    parser.add_argument(
-        '--kinds',
-        type=reads(_kinds),
-        default=NOT_GIVEN,
-        metavar='A,B',
-        help=f'which faults may happen: {", ".join((*FAULTS, *STORE_FAULTS))} (default: the protocol says)',
-    )
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument('--exhaustive', action='store_true', help='every schedule (the default)')
-    how.add_argument('--schedules', type=int, metavar='N', help='so many random schedules instead')
-    parser.add_argument('--seed', type=int, default=0, help='of random schedules (default %(default)s)')
-    parser.add_argument(
-        '--store',
-        help='for redis: fakeredis (default), valkey (an embedded server), or the URL of an empty database of a server',
-    )
-    parser.add_argument('--replay', type=Path, metavar='FILE', help='make a schedule happen again that was saved')
-    add_folder(parser, 'schedule, test and picture of a violation')
-    parser.add_argument('--json', metavar='FILE', help='write what was found; - for standard output')
-    parser.set_defaults(do=_do)
 
 
 def _kinds(text: str) -> tuple[str, ...]:
@@ -69,6 +31,65 @@ def _kinds(text: str) -> tuple[str, ...]:
     return kinds
 
 
+SCOPE = (
+    *(
+        Option(flag, read=int, metavar='N', help=f'{content} (default: the protocol says)')
+        for flag, content in (
+            ('--clients', 'how many clients'),
+            ('--max-size', 'slots of the pool'),
+            ('--rounds', 'how often each client acquires and releases'),
+            ('--faults', 'how many faults may happen in one schedule'),
+        )
+    ),
+    Option(
+        '--kinds',
+        read=reader(_kinds),
+        write=','.join,
+        metavar='A,B',
+        help=f'which faults may happen: {", ".join((*FAULTS, *STORE_FAULTS))} (default: the protocol says)',
+    ),
+)
+EXHAUSTIVE = Option('--exhaustive', switch=True, alternative='search', help='every schedule (the default)')
+RANDOM = (
+    Option(
+        '--schedules',
+        default=None,
+        read=int,
+        metavar='N',
+        alternative='search',
+        help='so many random schedules instead',
+    ),
+    Option('--seed', default=0, read=int, help='of random schedules (default %(default)s)'),
+)
+STORE = Option(
+    '--store',
+    default=None,
+    write=without_password,
+    help='for redis: fakeredis (default), valkey (an embedded server), or the URL of an empty database of a server',
+)
+REPLAY = Option('--replay', default=None, read=Path, metavar='FILE', help='make a schedule happen again that was saved')
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command to its parser."""
+    parser.add_argument(
+        'protocol',
+        nargs='?',
+        metavar='PROTOCOL',
+        help=f'{", ".join(SUBJECTS)}; or a limit, which is found as what goes wrong is: {", ".join(LIMITS)}',
+    )
+    folder = folder_option('schedule, test and picture of a violation')
+    add_options(parser, (*SCOPE, EXHAUSTIVE, *RANDOM, STORE, REPLAY, folder, json_option('what was found')))
+    parser.set_defaults(do=_do)
+
+
+def request(options: argparse.Namespace) -> list[str]:
+    """Return the words that ask for the same search again."""
+    search = RANDOM if options.schedules is not None else ()
+    store = [STORE] if options.store is not None else []
+    return ['explore', options.protocol, *option_words((*SCOPE, *search, *store), vars(options))]
+
+
 def _do(options: argparse.Namespace) -> int:
     out = sys.stderr if options.json == '-' else sys.stdout
     check_folder(options.out)
@@ -77,7 +98,7 @@ def _do(options: argparse.Namespace) -> int:
     if options.protocol is None:
         raise ValueError(f'say which protocol: {", ".join([*SUBJECTS, *LIMITS])}')
     known = subject(options.protocol)
-    given: dict[str, Any] = {name: getattr(options, name) for name in _SCOPE if hasattr(options, name)}
+    given: dict[str, Any] = {each.name: getattr(options, each.name) for each in SCOPE if hasattr(options, each.name)}
     with _world(options, known.name) as world:
         found = explore(
             known,
@@ -89,11 +110,7 @@ def _do(options: argparse.Namespace) -> int:
         )
     _tell(json.dumps(found.to_json(), indent=2), options)
     print(found, file=out)
-    if 'kinds' in given:
-        given['kinds'] = ','.join(given['kinds'])
-    told = given | ({} if options.schedules is None else {'schedules': options.schedules, 'seed': options.seed})
-    told |= {} if options.store is None else {'store': options.store}
-    print(f'  repeat it with: {shlex.join(["pool-sim", "explore", known.name, *words(told)])}', file=out)
+    print(f'  repeat it with: {shlex.join(["pool-sim", *request(options)])}', file=out)
     if found.violation is None:
         return KEPT
     for path in _save(found.violation, options.out):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulations.cli.options import check_writable
+from simulations.cli.options.output import check_writable
 from simulations.cli.parser import BROKEN, IMPOSSIBLE, KEPT
 from simulations.engine.determinism import replay_twice
 from simulations.results.result import Result

@@ -3,9 +3,16 @@
 import argparse
 from pathlib import Path
 
-from simulations.cli.options import add_faults, add_output, add_pool, add_runs, add_store
+from simulations.cli.options.faults import FAULTS
+from simulations.cli.options.option import add_options
+from simulations.cli.options.output import OUTPUT
+from simulations.cli.options.pool import POOL
+from simulations.cli.options.runs import CHECKS, RUNS, STORE
+from simulations.cli.options.trace import TRACE
 from simulations.cli.output import run_and_report
-from simulations.cli.requested import add_trace, run_words, trace_scenario
+from simulations.cli.request import USERS, run_words, trace_scenario
+from simulations.scenarios.scenario import Scenario
+from simulations.stores.store import default_store
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,15 +24,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help='a log in the Standard Workload Format, invocations of Azure Functions, or a CSV table; plain or gzip',
         metavar='TRACE',
     )
-    add_trace(parser)
-    add_pool(parser)
-    add_faults(parser)
-    add_runs(parser)
-    add_store(parser)
-    add_output(parser)
-    parser.set_defaults(do=_do)
+    add_options(parser, (*TRACE, *POOL, *USERS, *FAULTS, *RUNS, STORE, *CHECKS, *OUTPUT))
+    parser.set_defaults(do=_do, store=default_store())
 
 
 def _do(options: argparse.Namespace) -> int:
-    scenario, said = trace_scenario(options)
-    return run_and_report(scenario, options, ['replay', *said, *run_words(options, scenario)])
+    scenario, words = request(options)
+    return run_and_report(scenario, options, words)
+
+
+def request(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
+    """Return the scenario that the options ask for, and the words that ask for it again."""
+    scenario, words = trace_scenario(options, options.trace)
+    return scenario, ['replay', *words, *run_words(options, scenario)]

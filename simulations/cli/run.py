@@ -3,9 +3,19 @@
 import argparse
 from pathlib import Path
 
-from simulations.cli.options import add_faults, add_output, add_pool, add_runs, add_store
+from simulations.cli.options.faults import FAULTS
+from simulations.cli.options.jobs import JOBS
+from simulations.cli.options.option import Option, add_options
+from simulations.cli.options.output import OUTPUT
+from simulations.cli.options.pool import POOL
+from simulations.cli.options.runs import CHECKS, RUNS, STORE
 from simulations.cli.output import run_and_report
-from simulations.cli.requested import add_jobs, made_up_scenario, run_words
+from simulations.cli.request import USERS, made_up_scenario, run_words
+from simulations.scenarios.scenario import Scenario
+from simulations.stores.store import default_store
+
+
+SAVE = Option('--save', read=Path, default=None, metavar='FILE', help='write what was asked for as a scenario file')
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -13,18 +23,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'scenario', nargs='?', metavar='SCENARIO', help='one of `pool-sim scenarios`, or a TOML file; options change it'
     )
-    add_jobs(parser)
-    add_pool(parser)
-    add_faults(parser)
-    add_runs(parser)
-    add_store(parser)
-    parser.add_argument('--save', type=Path, metavar='FILE', help='write what was asked for as a scenario file')
-    add_output(parser)
-    parser.set_defaults(do=_do)
+    add_options(parser, (*JOBS, *POOL, *USERS, *FAULTS, *RUNS, STORE, *CHECKS, SAVE, *OUTPUT))
+    parser.set_defaults(do=_do, store=default_store())
 
 
 def _do(options: argparse.Namespace) -> int:
-    scenario, said = made_up_scenario(options)
+    scenario, words = request(options)
     if options.save is not None:
         scenario.replace(title=scenario.title or scenario.workload().name).save(options.save)
-    return run_and_report(scenario, options, ['run', *said, *run_words(options, scenario)])
+    return run_and_report(scenario, options, words)
+
+
+def request(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
+    """Return the scenario that the options ask for, and the words that ask for it again."""
+    scenario, words = made_up_scenario(options)
+    return scenario, ['run', *words, *run_words(options, scenario)]

@@ -9,45 +9,57 @@ from pathlib import Path
 from typing import Any
 
 from simulations.arguments import whole_number
-from simulations.cli.options import add_folder, add_store, check_writable, words
+from simulations.cli.options.option import Option, add_options, option_words
+from simulations.cli.options.output import check_writable, folder_option, json_option
+from simulations.cli.options.runs import PROCESSES, STORE
 from simulations.cli.parser import KEPT
-from simulations.cli.requested import add_asked, asked_scenario, run_words
+from simulations.cli.request import add_scenario, any_scenario, run_words
+from simulations.scenarios.scenario import Scenario
 from simulations.sizing import Expiry, Sizing, choose_expiry, size_pool
 from simulations.sweeps.processes import processes
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command to its parser."""
-    add_asked(parser)
-    parser.add_argument(
-        '--target', type=float, default=0.01, metavar='SHARE', help='refuse less than this share (default %(default)s)'
-    )
-    parser.add_argument(
+TARGET = Option(
+    '--target', default=0.01, read=float, metavar='SHARE', help='refuse less than this share (default %(default)s)'
+)
+EXPIRY = (
+    Option(
         '--recovery',
-        type=float,
+        default=None,
+        read=float,
         metavar='SECONDS',
         help='choose the expiry as well: the longest that frees the slot of a crashed holder within this',
-    )
-    parser.add_argument(
+    ),
+    Option(
         '--overrun-share',
-        type=float,
         default=0.001,
+        read=float,
         metavar='SHARE',
         help='with --recovery: of the granted jobs, so many may outlive their slot (default %(default)s)',
-    )
-    parser.add_argument('--workers', type=int, metavar='N', help='processes (default: one for each processor)')
-    add_store(parser, audit=False)
-    add_folder(parser, 'the pictures')
-    parser.add_argument('--json', metavar='FILE', help='write the answer; - for standard output')
+    ),
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command to its parser."""
+    add_scenario(parser)
+    add_options(parser, (TARGET, *EXPIRY, PROCESSES, STORE, folder_option('the pictures'), json_option('the answer')))
     parser.set_defaults(do=_do)
+
+
+def request(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
+    """Return the scenario that the options ask for, and the words that ask for the same answer again."""
+    scenario, words = any_scenario(options)
+    own = (TARGET,) if options.recovery is None else (TARGET, *EXPIRY)
+    return scenario, ['size', *words, *option_words(own, vars(options)), *run_words(options, scenario)]
 
 
 def _do(options: argparse.Namespace) -> int:
     out = sys.stderr if options.json == '-' else sys.stdout
-    scenario, said = asked_scenario(options)
+    scenario, words = request(options)
     check_writable(options)
-    if options.workers is not None:
-        whole_number('workers', options.workers, 1)
+    if options.processes is not None:
+        whole_number('workers', options.processes, 1)
     expiry: Expiry | None = None
     if options.recovery is not None:
         expiry = choose_expiry(
@@ -55,14 +67,14 @@ def _do(options: argparse.Namespace) -> int:
             options.recovery,
             options.overrun_share,
             store=options.store,
-            workers=options.workers,
+            workers=options.processes,
             progress=True,
         )
         scenario = expiry.scenario
     with ExitStack() as stack:
         executor = None
-        if options.workers != 1 and scenario.random:
-            executor = stack.enter_context(processes(options.workers))
+        if options.processes != 1 and scenario.random:
+            executor = stack.enter_context(processes(options.processes))
         found = size_pool(scenario, options.target, store=options.store, executor=executor, progress=True)
     written = _pictures(found, expiry, options.out)
     answer: dict[str, Any] = {'seed': scenario.seed, **found.to_json()}
@@ -76,13 +88,7 @@ def _do(options: argparse.Namespace) -> int:
     if expiry is not None:
         print(expiry, file=out)
     print(found, file=out)
-    told = {name: getattr(options, name) for name in ('target', 'recovery', 'overrun_share')}
-    if options.recovery is None:
-        told = {'target': options.target}
-    print(
-        f'  repeat it with: {shlex.join(["pool-sim", "size", *said, *words(told), *run_words(options, scenario)])}',
-        file=out,
-    )
+    print(f'  repeat it with: {shlex.join(["pool-sim", *words])}', file=out)
     for path in written:
         print(f'  wrote {path}', file=out)
     return KEPT

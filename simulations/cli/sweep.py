@@ -6,35 +6,51 @@ import shlex
 import sys
 from pathlib import Path
 
-from simulations.cli.options import add_folder, add_store, check_writable, reads
+from simulations.cli.options.option import Option, add_options, option_words, reader
+from simulations.cli.options.output import check_writable, folder_option, json_option
+from simulations.cli.options.runs import PROCESSES, STORE
 from simulations.cli.parser import KEPT
-from simulations.cli.requested import add_asked, asked_scenario, run_words
+from simulations.cli.request import add_scenario, any_scenario, run_words
+from simulations.scenarios.scenario import Scenario
 from simulations.sweeps import parse_vary, sweep
 from simulations.sweeps.plots import save_pictures
 
 
+def _text(axis: tuple[str, tuple[float | int | None, ...]]) -> str:
+    name, values = axis
+    return f'{name}={",".join("none" if value is None else repr(value) for value in values)}'
+
+
+VARY = Option(
+    '--vary',
+    repeatable=True,
+    required=True,
+    read=reader(parse_vary),
+    write=_text,
+    metavar='NAME=VALUES',
+    help='max_size, slot_exp, load or crash_probability, as FIRST:LAST:STEP or A,B,C; once for each',
+)
+FRESH = Option('--fresh', switch=True, help='begin anew where the same sweep was interrupted before')
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command to its parser."""
-    add_asked(parser)
-    parser.add_argument(
-        '--vary',
-        action='append',
-        required=True,
-        type=reads(parse_vary),
-        metavar='NAME=VALUES',
-        help='max_size, slot_exp, load or crash_probability, as FIRST:LAST:STEP or A,B,C; once for each',
-    )
-    parser.add_argument('--workers', type=int, metavar='N', help='processes (default: one for each processor)')
-    parser.add_argument('--fresh', action='store_true', help='begin anew where the same sweep was interrupted before')
-    add_store(parser, audit=False)
-    add_folder(parser, 'table, pictures and finished runs')
-    parser.add_argument('--json', metavar='FILE', help='write the table; - for standard output')
+    add_scenario(parser)
+    folder = folder_option('table, pictures and finished runs')
+    add_options(parser, (VARY, PROCESSES, FRESH, STORE, folder, json_option('the table')))
     parser.set_defaults(do=_do)
+
+
+def request(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
+    """Return the scenario that the options ask for, and the words that ask for the same sweep again."""
+    scenario, words = any_scenario(options)
+    words = ['sweep', *words, *option_words([VARY], vars(options)), *run_words(options, scenario)]
+    return scenario, [*words, FRESH.flag]
 
 
 def _do(options: argparse.Namespace) -> int:
     out = sys.stderr if options.json == '-' else sys.stdout
-    scenario, said = asked_scenario(options)
+    scenario, words = request(options)
     names = [name for name, _ in options.vary]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ValueError(f'--vary {twice} is given twice: list all its values in one')
@@ -45,7 +61,7 @@ def _do(options: argparse.Namespace) -> int:
     found = sweep(
         scenario,
         dict(options.vary),
-        workers=options.workers,
+        workers=options.processes,
         journal=journal,
         store=options.store,
         progress=True,
@@ -59,15 +75,9 @@ def _do(options: argparse.Namespace) -> int:
         Path(options.json).write_text(table + '\n', encoding='utf-8')
         written.append(Path(options.json))
     print(found, file=out)
-    varied = [word for name, values in options.vary for word in ('--vary', f'{name}={_listed(values)}')]
-    words = ['sweep', *said, *varied, *run_words(options, scenario)]
-    print(f'  repeat it with: {shlex.join(["pool-sim", *words, "--fresh"])}', file=out)
+    print(f'  repeat it with: {shlex.join(["pool-sim", *words])}', file=out)
     for path in written:
         print(f'  wrote {path}', file=out)
     # Everything is in the table now; the next sweep into this folder may be another one.
     journal.unlink(missing_ok=True)
     return KEPT
-
-
-def _listed(values: tuple[float | int | None, ...]) -> str:
-    return ','.join('none' if value is None else repr(value) for value in values)

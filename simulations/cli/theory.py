@@ -1,20 +1,28 @@
 """``pool-sim theory``: Erlang's formulas, without a run."""
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 
-from simulations.cli.options import max_size, reads
+from simulations.cli.options.option import Option, add_options
+from simulations.cli.options.output import json_option
+from simulations.cli.options.pool import MAX_SIZE
 from simulations.cli.parser import KEPT
 from simulations.theory.report import theory_figures, theory_text
 
 
+FORMULAS = (
+    dataclasses.replace(MAX_SIZE, required=True),
+    Option('--load', required=True, read=float, help='offered load in erlangs'),
+    Option('--target', default=None, read=float, help='also tell the smallest pool that refuses at most this share'),
+    json_option('the figures'),
+)
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command to its parser."""
-    parser.add_argument('--max-size', type=reads(max_size), required=True, help='slots of the pool')
-    parser.add_argument('--load', type=float, required=True, help='offered load in erlangs')
-    parser.add_argument('--target', type=float, help='also tell the smallest pool that refuses at most this share')
-    parser.add_argument('--json', metavar='FILE', help='write the figures; - for standard output')
+    add_options(parser, FORMULAS)
     parser.set_defaults(do=_do)
 
 
