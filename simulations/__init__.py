@@ -215,14 +215,17 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     try:
-        value = getattr(import_module(_HOME_OF[name]), name)
+        if name in _HOME_OF:
+            value = getattr(import_module(_HOME_OF[name]), name)
+        else:
+            value = import_module(f'{__name__}.{name}')
     except ModuleNotFoundError as error:
+        if error.name == f'{__name__}.{name}':
+            raise AttributeError(f'module {__name__!r} has no attribute {name!r}') from None
         if (sentence := missing(error)) is None:
             raise
-        raise ModuleNotFoundError(f'simulations.{name}: {sentence}', name=error.name) from None
+        raise ModuleNotFoundError(f'{__name__}.{name}: {sentence}', name=error.name) from None
     globals()[name] = value
     return value
 

@@ -108,6 +108,12 @@ def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
         simulations.replya  # noqa: B018
 
 
+def test_a_package_is_an_attribute_without_being_imported_first() -> None:
+    done = python('import simulations; print(simulations.theory.erlang_b(5, 3.0) > 0.11, simulations.live.__name__)')
+
+    assert done.stdout.split() == ['True', 'simulations.live'], done.stderr
+
+
 @pytest.mark.parametrize('command', COMMANDS)
 def test_every_command_has_a_module_that_configures_it(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     from simulations.cli import main
