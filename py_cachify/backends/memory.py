@@ -7,13 +7,29 @@ histories and compares every reply.
 import math
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
 
 from py_cachify._process import give_lock
 from py_cachify.arguments import shown
 from py_cachify.backends.atomic import AtomicBackend
 from py_cachify.backends.expiries import Expiries
+
+
+class Held(NamedTuple):
+    """What a ``MemoryClient`` holds, whether or not it has expired; for simulations and tests.
+
+    Each instant is in seconds by the client's clock, and infinite for what never expires.
+
+    Attributes:
+        slots: of each pool, the instant at which the slot of each token expires.
+        names: of each name of the plain contract, the instant at which it expires.
+        values: of each of these names, its value.
+    """
+
+    slots: dict[str, dict[str, float]]
+    names: dict[str, float]
+    values: dict[str, Any]
 
 
 class MemoryClient:
@@ -126,6 +142,38 @@ class MemoryClient:
             self._values.pop(name, None)
         return now
 
+    # --- for simulations and tests
+
+    def contents(self, keys: Collection[str] | None = None) -> Held:
+        """Return a copy of all that is held, or of what is held under ``keys``; for simulations and tests.
+
+        Nothing is dropped: what has expired is part of it until an operation drops it.
+        """
+        with self.lock:
+            pools, names, values = self._slots.live, self._names.live, self._values
+            return Held(
+                {key: dict(pools[key]) for key in (pools if keys is None else keys) if key in pools},
+                {name: names[name][name] for name in (names if keys is None else keys) if name in names},
+                {name: values[name] for name in (values if keys is None else keys) if name in values},
+            )
+
+    def restore(self, held: Held, keys: Collection[str] | None = None) -> None:
+        """Hold ``held`` in place of all that is held, or of what is held under ``keys``; for simulations and tests."""
+        with self.lock:
+            if keys is None:
+                self._slots, self._names, self._values = Expiries(), Expiries(), {}
+            for key in (*(keys or ()), *held.slots, *held.names):
+                for token in tuple(self._slots.live.get(key, ())):
+                    self._slots.remove(key, token)
+                self._names.remove(key, key)
+                self._values.pop(key, None)
+            for key, slots in held.slots.items():
+                for token, instant in slots.items():
+                    self._slots.add(key, token, instant)
+            for name, instant in held.names.items():
+                self._names.add(name, name, instant)
+            self._values.update(held.values)
+
 
 class MemoryBackend(AtomicBackend):
     """Performs commands on a ``MemoryClient``; it never waits, so asyncio needs no driver of its own."""
@@ -138,3 +186,14 @@ class MemoryBackend(AtomicBackend):
 
     def remaining(self, key: str) -> list[float]:
         return self._client.remaining(key)
+
+    def contents(self, key: str) -> dict[str, float]:
+        """Return the tokens of the pool ``key``, each with the instant at which its slot expires.
+
+        A copy, with the slots that have expired and were not dropped yet.  For simulations and tests.
+        """
+        return self._client.contents((key,)).slots.get(key, {})
+
+    def restore(self, key: str, slots: Mapping[str, float]) -> None:
+        """Make ``slots``, in the form of :meth:`contents`, the slots of the pool ``key``; for simulations and tests."""
+        self._client.restore(Held({key: dict(slots)}, {}, {}), (key,))

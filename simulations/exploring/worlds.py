@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from py_cachify import MemoryClient
 from py_cachify.backends.base import Backend
-from py_cachify.backends.memory import MemoryBackend
+from py_cachify.backends.memory import Held, MemoryBackend
 from py_cachify.backends.plain import PlainBackend
 from py_cachify.backends.redis import RedisBackend
 from py_cachify.commands import Command
@@ -51,7 +51,6 @@ class MemoryWorld:
         client: Callable[[Callable[[], float]], MemoryClient] = MemoryClient,
     ) -> None:
         self.now = 0.0
-        self._new_client = client
         self._client = client(lambda: self.now)
         self._backend = backend(self._client)
 
@@ -59,37 +58,21 @@ class MemoryWorld:
         return self._backend.perform(command)
 
     def snapshot(self) -> Snapshot:
-        slots, names = self._live()
-        values = self._client._values  # noqa: SLF001 - it is taken to pieces and put together here
-        until_then = {item: until - self.now for _, item, until in names}
-        return (
-            tuple(sorted((group, item, until - self.now) for group, item, until in slots)),
-            tuple((name, values.get(name), until_then.get(name)) for name in sorted({*values, *until_then})),
-        )
-
-    def _live(self) -> list[list[tuple[str, str, float]]]:
-        kept = (self._client._slots, self._client._names)  # noqa: SLF001
-        return [
-            [(group, item, until) for group, items in expiries.live.items() for item, until in items.items()]
-            for expiries in kept
-        ]
+        held, now = self._client.contents(), self.now
+        slots = ((key, token, until - now) for key, pool in held.slots.items() for token, until in pool.items())
+        names = ((name, until - now) for name, until in held.names.items())
+        return tuple(sorted(slots)), tuple(sorted(names)), tuple(sorted(held.values.items()))
 
     def restore(self, snapshot: Snapshot) -> None:
-        client = self._new_client(lambda: self.now)
-        slots, names = snapshot
-        for group, item, left in slots:
-            client._slots.add(group, item, self.now + left)  # noqa: SLF001
-        for name, value, left in names:
-            if left is not None:
-                client._names.add(name, name, self.now + left)  # noqa: SLF001
-            if value is not None:
-                client._values[name] = value  # noqa: SLF001
-        for name in ('_slots', '_names', '_values'):
-            setattr(self._client, name, getattr(client, name))
+        slots, names, values = snapshot
+        held = Held({}, {name: self.now + left for name, left in names}, dict(values))
+        for key, token, left in slots:
+            held.slots.setdefault(key, {})[token] = self.now + left
+        self._client.restore(held)
 
     def next_expiry(self, snapshot: Snapshot) -> float | None:
-        slots, names = snapshot
-        return _first(left for *_, left in (*slots, *names) if left is not None)
+        slots, names, _ = snapshot
+        return _first(left for *_, left in (*slots, *names))
 
 
 class RedisWorld:

@@ -4,13 +4,14 @@ For simulations with faults: what the store counts is observed after each comman
 failover puts an older state in place of the present one.
 """
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from py_cachify import MemoryClient
 from py_cachify.backends.base import Backend
-from py_cachify.backends.memory import MemoryBackend
+from py_cachify.backends.memory import Held, MemoryBackend
 from py_cachify.backends.plain import PlainBackend
 from py_cachify.backends.redis import RedisBackend
 from py_cachify.commands import Command
@@ -28,7 +29,7 @@ _A_DAY = 86_400_000
 """In milliseconds: how long a server keeps what a run that was killed left, see virtual_clock.lua."""
 
 
-class Inside(Protocol):
+class Contents(Protocol):
     """A store of pools that can be looked into.
 
     Attributes:
@@ -54,31 +55,27 @@ class Inside(Protocol):
         ...
 
 
-class InMemory:
+class MemoryContents:
     """The library's own store in memory."""
 
     def __init__(self, clock: Clock) -> None:
-        self._client = MemoryClient(clock)
-        self._backend: Backend = MemoryBackend(self._client)
+        self._backend = MemoryBackend(MemoryClient(clock))
         self.protocol = self._backend.protocol
 
     def perform(self, command: Command[Any], own_now: float) -> Any:  # noqa: ARG002 - the store has a clock of its own
         return self._backend.perform(command)
 
     def slots(self, key: str, max_size: int) -> dict[str, float]:  # noqa: ARG002
-        return dict(self._client._slots.live.get(key, ()))  # noqa: SLF001 - it is for those outside that there is no way
+        return self._backend.contents(key)
 
-    def put(self, key: str, slots: Slots, max_size: int) -> None:
-        for token in self.slots(key, max_size):
-            self._client._slots.remove(key, token)  # noqa: SLF001
-        for token, until in slots.items():
-            self._client._slots.add(key, token, until)  # noqa: SLF001
+    def put(self, key: str, slots: Slots, max_size: int) -> None:  # noqa: ARG002
+        self._backend.restore(key, slots)
 
     def forget_scripts(self) -> None:
         """It has none."""
 
 
-class OnNames:
+class NameContents:
     """The plain contract, on names in memory."""
 
     def __init__(self, clock: Clock) -> None:
@@ -90,33 +87,31 @@ class OnNames:
         return self._backend.perform(command)
 
     def slots(self, key: str, max_size: int) -> dict[str, float]:
-        names = (slot_name(key, index) for index in range(max_size))
-        live, values = self._client._names.live, self._client._values  # noqa: SLF001
+        held = self._client.contents(_slot_names(key, max_size))
         found: dict[str, float] = {}
-        for name in names:
-            if name in live:
-                token = values[name]
-                found[f'{token}{AGAIN}{name}' if token in found else token] = live[name][name]
+        for name, until in held.names.items():
+            token = held.values[name]
+            found[f'{token}{AGAIN}{name}' if token in found else token] = until
         return found
 
     def put(self, key: str, slots: Slots, max_size: int) -> None:
-        taken = {self._client._values.get(slot_name(key, index)): index for index in range(max_size)}  # noqa: SLF001
-        free = [index for index in range(max_size) if index not in {taken.get(token) for token in slots}]
-        for index in range(max_size):
-            self._client._names.remove(name := slot_name(key, index), name)  # noqa: SLF001
-            self._client._values.pop(name, None)  # noqa: SLF001
+        names = _slot_names(key, max_size)
+        taken = {token: name for name, token in self._client.contents(names).values.items()}
+        kept = {taken.get(token) for token in slots}
+        free = [name for name in names if name not in kept]
+        put = Held({}, {}, {})
         for known, until in slots.items():
             token = known.partition(AGAIN)[0]
             # One that is there stays at its place; its holder knows it by that.
-            name = slot_name(key, taken[token] if token in taken else free.pop())
-            self._client._names.add(name, name, until)  # noqa: SLF001
-            self._client._values[name] = token  # noqa: SLF001
+            name = taken[token] if token in taken else free.pop()
+            put.names[name], put.values[name] = until, token
+        self._client.restore(put, names)
 
     def forget_scripts(self) -> None:
         """It has none."""
 
 
-class OnServer:
+class ServerContents:
     """The shipped scripts, on a server or fakeredis."""
 
     def __init__(self, client: Any, clock: Clock) -> None:
@@ -141,7 +136,7 @@ class OnServer:
         self._client.script_flush()
 
 
-class OnKeyValues:
+class KeyValueContents:
     """One of the broken pools, on the server that they are written for."""
 
     def __init__(self, protocol: SlotProtocol, clock: Clock) -> None:
@@ -154,7 +149,7 @@ class OnKeyValues:
 
     def slots(self, key: str, max_size: int) -> dict[str, float]:
         found = dict(self._server.sets.get(key, ()))
-        for name in (key, *(slot_name(key, index) for index in range(max_size))):
+        for name in (key, *_slot_names(key, max_size)):
             value, until = self._server.values.get(name, (None, None))
             if isinstance(value, str):
                 found[value] = math.inf if until is None else until
@@ -163,9 +158,15 @@ class OnKeyValues:
     def put(self, key: str, slots: Slots, max_size: int) -> None:
         if slots:
             raise ValueError('a broken pool can lose all its writes, and no part of them')
-        for name in (key, *(slot_name(key, index) for index in range(max_size))):
+        for name in (key, *_slot_names(key, max_size)):
             self._server.sets.pop(name, None)
             self._server.values.pop(name, None)
 
     def forget_scripts(self) -> None:
         """It has none."""
+
+
+@functools.lru_cache(maxsize=1024)
+def _slot_names(key: str, max_size: int) -> tuple[str, ...]:
+    """Return the names that the slots of a pool have where each has its own."""
+    return tuple(slot_name(key, index) for index in range(max_size))

@@ -15,7 +15,7 @@ from py_cachify.backends.base import Backend
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.backends.redis import RedisBackend
 from py_cachify.protocols import INDEXED, SlotProtocol
-from simulations.stores.contents import InMemory, Inside, OnKeyValues, OnNames, OnServer
+from simulations.stores.contents import Contents, KeyValueContents, MemoryContents, NameContents, ServerContents
 from simulations.stores.embedded import EmbeddedServerError, embedded_server, embedded_server_exists
 
 
@@ -52,7 +52,7 @@ class Store:
             return MemoryBackend(MemoryClient(clock))
         return RedisBackend(self._client, clock)
 
-    def inside(self, protocol: SlotProtocol | None, clock: Callable[[], float]) -> Inside:
+    def contents(self, protocol: SlotProtocol | None, clock: Callable[[], float]) -> Contents:
         """The store, to be looked into, under ``clock``.
 
         Args:
@@ -67,10 +67,10 @@ class Store:
                 f"a protocol that is not the store's own runs in memory only, and the store is {self.name}"
             )
         if protocol is INDEXED:
-            return OnNames(clock)
+            return NameContents(clock)
         if protocol is not None:
-            return OnKeyValues(protocol, clock)
-        return InMemory(clock) if self._client is None else OnServer(self._client, clock)
+            return KeyValueContents(protocol, clock)
+        return MemoryContents(clock) if self._client is None else ServerContents(self._client, clock)
 
     def remove(self, keys: Iterable[str]) -> None:
         """Take the keys of a run off the server, if one is left."""

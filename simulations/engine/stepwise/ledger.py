@@ -27,7 +27,7 @@ from simulations.history.events import (
 from simulations.history.recorder import BLOCK, Recorder
 from simulations.judging import Seen
 from simulations.judging.violation import Violation
-from simulations.stores.contents import AGAIN, Inside
+from simulations.stores.contents import AGAIN, Contents
 
 
 class Holder:
@@ -78,7 +78,7 @@ class Ledger:
 
     Args:
         env: virtual time.
-        inside: the store.
+        contents: the store.
         clock: the store's own.
         max_size: slots of each pool.
         prefix: of the keys in the store.
@@ -96,7 +96,7 @@ class Ledger:
     def __init__(
         self,
         env: simpy.Environment,
-        inside: Inside,
+        contents: Contents,
         clock: Callable[[], float],
         max_size: int,
         prefix: str,
@@ -104,7 +104,7 @@ class Ledger:
         remembers: float,
     ) -> None:
         self._env = env
-        self._inside = inside
+        self._contents = contents
         self._clock = clock
         self.max_size = max_size
         self._prefix = prefix
@@ -160,7 +160,7 @@ class Ledger:
     def observe(self, pool: Pool) -> None:
         """Look into the store, and take down what has changed."""
         now, reading = self._env.now, self._clock()
-        there = self._inside.slots(self.name(pool), self.max_size)
+        there = self._contents.slots(self.name(pool), self.max_size)
         found = {token: until for token, until in there.items() if until > reading}
         before = pool.slots
         if found == before:

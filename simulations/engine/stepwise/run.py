@@ -90,8 +90,8 @@ class StepwiseRun:
         self.watch = Watch(keep)
         self._server = Server(env)
         protocol = None if conditions.protocol is None else PROTOCOLS[conditions.protocol]
-        self._inside = store.inside(None if protocol is None else protocol.steps, self._server.clock)
-        self._protocol: SlotProtocol = self._inside.protocol
+        self._contents = store.contents(None if protocol is None else protocol.steps, self._server.clock)
+        self._protocol: SlotProtocol = self._contents.protocol
         self._honest = protocol is None or protocol.honest
         self._owned = self._protocol is not INDEXED
         # Under the plain contract a life is in whole seconds.
@@ -99,9 +99,9 @@ class StepwiseRun:
         self._life = math.ceil(slot_exp) if whole and slot_exp is not None else slot_exp
         missing = max((fault.missing for fault in conditions.faults if isinstance(fault, Failover)), default=0.0)
         self._ledger = Ledger(
-            env, self._inside, self._server.clock, max_size, store.new_run(), self.watch.recorder, missing
+            env, self._contents, self._server.clock, max_size, store.new_run(), self.watch.recorder, missing
         )
-        self._server.open(self._inside, self._ledger)
+        self._server.open(self._contents, self._ledger)
         network = conditions.network or Network()
         self._workers = [Worker(number, env, network, self._server, seed) for number in range(conditions.workers)]
         self._accidents = Accidents(env, conditions.faults, seed, self._workers, self._server)
@@ -321,7 +321,7 @@ class StepwiseRun:
         if not (self._audit or at_rest):
             return
         steps = self._protocol.size(self._ledger.name(pool), self._max_size)
-        size = run(steps, lambda command: self._inside.perform(command, self._server.clock()))
+        size = run(steps, lambda command: self._contents.perform(command, self._server.clock()))
         self._ledger.observe(pool)
         where = f' of the pool {pool.key!r}' if pool.key else ''
         if size != len(pool.slots):

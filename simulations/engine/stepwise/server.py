@@ -9,7 +9,7 @@ import simpy
 from py_cachify.commands import Command
 from simulations.engine.stepwise.ledger import Ledger, Pool
 from simulations.judging import Loss
-from simulations.stores.contents import Inside, Slots
+from simulations.stores.contents import Contents, Slots
 
 
 class Gone:
@@ -28,7 +28,7 @@ class Server:
 
     Args:
         env: virtual time.
-        inside: the store on it.
+        contents: the store on it.
 
     Attributes:
         ahead: seconds by which its clock is ahead of virtual time.
@@ -48,9 +48,9 @@ class Server:
         self.losses: list[Loss] = []
         self.jumps: list[tuple[float, float]] = []
 
-    def open(self, inside: Inside, ledger: Ledger) -> None:
+    def open(self, contents: Contents, ledger: Ledger) -> None:
         """Put a store on it."""
-        self._inside = inside
+        self._contents = contents
         self.ledger = ledger
 
     @property
@@ -74,7 +74,7 @@ class Server:
     def _carry_out(self, command: Command[Any], pool: Pool, own_now: float, answer: Answer) -> None:
         # Slots that end at this very instant are gone before it.
         self.ledger.observe(pool)
-        reply = self._inside.perform(command, own_now)
+        reply = self._contents.perform(command, own_now)
         self.ledger.observe(pool)
         answer(reply)
 
@@ -96,7 +96,7 @@ class Server:
         waiting, self._waiting = self._waiting, []
         for *_, answer in waiting:
             answer(GONE)
-        self._inside.forget_scripts()
+        self._contents.forget_scripts()
 
     def come_up(self) -> None:
         """It is back."""
@@ -114,7 +114,7 @@ class Server:
     def go_on_with(self, data: Data) -> None:
         """Let this be what is on it."""
         for pool in self.ledger.pools.values():
-            self._inside.put(self.ledger.name(pool), data.get(pool.key, {}), self.ledger.max_size)
+            self._contents.put(self.ledger.name(pool), data.get(pool.key, {}), self.ledger.max_size)
             self.ledger.observe(pool)
 
     def jump(self, by: float) -> None:
@@ -125,4 +125,4 @@ class Server:
 
     def forget_scripts(self) -> None:
         """As ``SCRIPT FLUSH`` does."""
-        self._inside.forget_scripts()
+        self._contents.forget_scripts()
