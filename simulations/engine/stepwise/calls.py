@@ -1,0 +1,118 @@
+"""Drive an operation to its end, command by command, and take down what its caller saw."""
+
+import math
+from collections.abc import Generator
+from typing import Any
+
+import simpy
+
+from py_cachify.commands import Steps
+from py_cachify.protocols import NOT_UNDONE, Lease
+from simulations.engine.stepwise.answers import Answered, Granted, Refused, Unanswered
+from simulations.engine.stepwise.job import Job
+from simulations.engine.stepwise.worker import Request, Waiting, Worker
+from simulations.faults.connection import LostConnectionError
+from simulations.judging import FAILED, GRANTED, REFUSED, RELEASED, TAKEN_TWICE, TOO_LATE, UNKNOWN, Call
+from simulations.judging.calls import ACQUIRE, RELEASE
+from simulations.judging.violation import Violation
+
+
+class Calls:
+    """The calls of a run.
+
+    Args:
+        env: virtual time.
+        owned: whether the protocol promises that whoever failed or was refused has no slot.
+        violations: where this promise is broken, it is added here.
+
+    Attributes:
+        made: the calls, in order of their ends.
+        limits: what would be a violation if the protocol promised it.
+    """
+
+    def __init__(self, env: simpy.Environment, owned: bool, violations: list[Violation]) -> None:
+        self._env = env
+        self._owned = owned
+        self._violations = violations
+        self.made: list[Call] = []
+        self.limits: list[Violation] = []
+
+    def acquire(self, job: Job, worker: Worker, steps: Steps[Lease | None]) -> Generator[simpy.Event, Any, Answered]:
+        """Drive an acquire, and return what the job comes away with."""
+        try:
+            lease = yield from self._drive(ACQUIRE, job, worker, steps)
+        except LostConnectionError:
+            return Unanswered()
+        return Refused() if lease is None else Granted(lease)
+
+    def release(self, job: Job, worker: Worker, steps: Steps[bool]) -> Waiting:
+        """Drive a release; where no reply comes, the job gives up."""
+        try:
+            yield from self._drive(RELEASE, job, worker, steps)
+        except LostConnectionError:
+            return
+
+    def _drive(self, what: str, job: Job, worker: Worker, steps: Steps[Any]) -> Waiting:
+        called, requests = self._env.now, list[Request]()
+        commands, returned, answer, overtaken = 0, math.inf, UNKNOWN, False
+        try:
+            command = next(steps)
+            while True:
+                commands += 1
+                try:
+                    reply = yield from worker.ask(command, job.pool, requests)
+                except LostConnectionError as error:
+                    # What undoes it may overtake what the network holds back of it.
+                    overtaken |= any(request.on_the_way for request in requests)
+                    command = steps.throw(error)
+                else:
+                    command = steps.send(reply)
+        except StopIteration as done:
+            returned, answer = self._env.now, _answer(what, done.value)
+            return done.value
+        except LostConnectionError as error:
+            undone = not any(note.startswith(NOT_UNDONE) for note in getattr(error, '__notes__', ()))
+            returned = self._env.now
+            answer = FAILED if what == ACQUIRE and undone and not overtaken else UNKNOWN
+            raise
+        finally:
+            steps.close()
+            repeated = len(requests) > commands
+            self.made.append(Call(what, job.token, called, returned, answer, job.pool.key, worker.number, repeated))
+            if returned < math.inf:
+                self._check_own(job, answer, requests)
+            self._settle([request for request in requests if request.on_the_way])
+
+    def _check_own(self, job: Job, answer: str, requests: list[Request]) -> None:
+        """Whoever failed, and undid it, has left nothing; and whoever was refused had nothing when that was decided."""
+        if not job.slots:
+            return
+        if answer == FAILED:
+            rule, words = 'undone', f'{job.token} failed and was undone, and its slot is still there'
+        elif answer == REFUSED and job.taken < requests[-1].carried_out:
+            rule, words = 'own slot', f'{job.token} was refused, and has a slot'
+        else:
+            return
+        found = Violation(rule, self._env.now, words)
+        if self._owned:
+            self._violations.append(found)
+        else:
+            self.limits.append(found._replace(rule=TAKEN_TWICE))
+
+    def _settle(self, under_way: list[Request]) -> None:
+        """Complete the record of the last call: when nothing of it was under way any more."""
+        place = len(self.made) - 1
+
+        def landed() -> None:
+            if not any(request.on_the_way for request in under_way):
+                self.made[place] = self.made[place]._replace(settled=self._env.now)
+
+        for request in under_way:
+            request.landed = landed
+        landed()
+
+
+def _answer(what: str, result: Any) -> str:
+    if what == ACQUIRE:
+        return REFUSED if result is None else GRANTED
+    return RELEASED if result else TOO_LATE
