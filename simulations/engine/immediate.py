@@ -14,7 +14,7 @@ from simulations.engine.timers import After, moves_on
 from simulations.history.recorder import BLOCK
 from simulations.judging.model import Model
 from simulations.judging.violation import BrokenPromise
-from simulations.measuring.observer import Watch
+from simulations.measuring.observer import Observer
 from simulations.results.facts import Findings
 from simulations.stores.store import Store
 from simulations.workloads.crashes import Crashes
@@ -63,8 +63,8 @@ class ImmediateRun:
         self._crashes = Crashes(conditions.seed, conditions.crash_probability)
         self._seed = conditions.seed
         self._audit = audit
-        self.watch = Watch(keep)
-        self._recorder = self.watch.recorder
+        self.observer = Observer(keep)
+        self._recorder = self.observer.recorder
         self.model = Model(self._max_size, self._slot_exp, self._recorder)
 
     def through(self, bar: 'tqdm[None]') -> Ran:
@@ -75,7 +75,7 @@ class ImmediateRun:
                 self.to_the_end(bar)
         except BrokenPromise as error:
             violations, events = [error.violation], error.events
-        return Ran(self.watch, self.model.recoveries, Findings(violations), events)
+        return Ran(self.observer, self.model.recoveries, Findings(violations), events)
 
     def to_the_end(self, bar: 'tqdm[None]') -> None:
         """Let all jobs come and go, then look whether the store is empty."""
@@ -107,7 +107,7 @@ class ImmediateRun:
         else:
             self.model.granted(now, job.number, pool)
             if job.refusals:
-                self.watch.tally.waited(now - job.arrival)
+                self.observer.tally.waited(now - job.arrival)
             if job.crash is None:
                 After(self._env, job.holding, lambda _: self._end(job))
             else:

@@ -115,7 +115,7 @@ def replay_under(
             skipped=workload.skipped,
             store=opened.name,
             conditions=conditions,
-            observed=ran.watch.observed(
+            observed=ran.observer.observed(
                 conditions.max_size,
                 ran.recoveries,
                 steady=conditions.steady(workload),

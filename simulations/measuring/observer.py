@@ -40,7 +40,7 @@ class Observed(NamedTuple):
     kept: History | None
 
 
-class Watch:
+class Observer:
     """Takes the events of a run block by block.
 
     Args:

@@ -24,7 +24,7 @@ from simulations.faults.network import Network
 from simulations.history.events import FAILED, Event
 from simulations.judging import StoreClock, Terms, judge, linearizable
 from simulations.judging.violation import EVENTS_SHOWN, Violation
-from simulations.measuring.observer import Watch
+from simulations.measuring.observer import Observer
 from simulations.results.facts import Findings
 from simulations.stores.protocols import PROTOCOLS
 from simulations.stores.store import Store
@@ -48,7 +48,7 @@ class StepwiseRun:
         self._conditions = conditions
         self._crashes = Crashes(conditions.seed, conditions.crash_probability)
         self._store = store
-        self.watch = Watch(keep)
+        self.observer = Observer(keep)
         self._server = server = Server(env)
         self._protocol = None if conditions.protocol is None else PROTOCOLS[conditions.protocol]
         contents = store.contents(None if self._protocol is None else self._protocol.steps, server.clock)
@@ -56,7 +56,7 @@ class StepwiseRun:
         self._owned = contents.protocol is not INDEXED
         missing = max((fault.missing for fault in conditions.faults if isinstance(fault, Failover)), default=0.0)
         self._ledger = ledger = Ledger(
-            env, contents, server.clock, conditions.max_size, store.new_run(), self.watch.recorder, missing
+            env, contents, server.clock, conditions.max_size, store.new_run(), self.observer.recorder, missing
         )
         server.open(contents, ledger)
         network = conditions.network or Network()
@@ -72,7 +72,7 @@ class StepwiseRun:
             ledger,
             self._calls,
             self._audit if audit else None,
-            self.watch.tally,
+            self.observer.tally,
         )
         self._busy = 0
         self._over = env.event()
@@ -83,7 +83,7 @@ class StepwiseRun:
             self._to_the_end(bar)
         bar.set_description('judging')
         findings = self._findings()
-        return Ran(self.watch, self._ledger.recoveries, findings, self._events_before(findings.violations))
+        return Ran(self.observer, self._ledger.recoveries, findings, self._events_before(findings.violations))
 
     def _to_the_end(self, bar: 'tqdm[None]') -> None:
         """Let all jobs come and go, and all slots come back."""
@@ -100,7 +100,7 @@ class StepwiseRun:
                 self._audit.look(pool, at_rest=True)
         finally:
             bar.update(self._source.came - bar.n)
-            self.watch.recorder.hand_on()
+            self.observer.recorder.hand_on()
             self._store.remove(map(ledger.name, ledger.pools.values()))
 
     def _start(self) -> None:
@@ -169,7 +169,7 @@ class StepwiseRun:
         return Terms(self._conditions.max_size, life, honest, self._owned, clock, losses)
 
     def _events_before(self, found: Sequence[Violation]) -> list[Event]:
-        if not found or self.watch.history is None:
+        if not found or self.observer.history is None:
             return []
-        last = bisect.bisect_right(self.watch.history.times, found[0].time)
-        return [self.watch.history[place] for place in range(max(0, last - EVENTS_SHOWN), last)]
+        last = bisect.bisect_right(self.observer.history.times, found[0].time)
+        return [self.observer.history[place] for place in range(max(0, last - EVENTS_SHOWN), last)]

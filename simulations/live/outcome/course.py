@@ -29,7 +29,7 @@ from simulations.history.events import (
 from simulations.history.recorder import BLOCK
 from simulations.judging import calls as answers
 from simulations.live.outcome.attempts import Attempt
-from simulations.measuring.observer import Watch
+from simulations.measuring.observer import Observer
 
 
 _Event = tuple[float, int, int, int, str]
@@ -41,11 +41,11 @@ class Course(NamedTuple):
     """What is made of the events of a run.
 
     Attributes:
-        watch: all that is made of events.
+        observer: all that is made of events.
         recoveries: for how many seconds each recovered slot was used by nobody: how many, their sum, the longest.
     """
 
-    watch: Watch
+    observer: Observer
     recoveries: tuple[int, float, float]
 
 
@@ -57,7 +57,7 @@ def course_of(attempts: Sequence[Attempt], slot_exp: float | None, losses: Itera
         slot_exp: the life of a slot.
         losses: when the store lost its slots.
     """
-    watch = Watch(keep=True)
+    observer = Observer(keep=True)
     events: list[_Event] = []
     recovered, whole, longest = 0, 0.0, 0.0
     lost = sorted(losses)
@@ -72,15 +72,15 @@ def course_of(attempts: Sequence[Attempt], slot_exp: float | None, losses: Itera
             continue
         events.append((each.returned, 1, GRANTED, job, each.key))
         if each.attempt > 1:
-            watch.tally.waited(each.returned - first_asked)
+            observer.tally.waited(each.returned - first_asked)
         ends = _ends(each, slot_exp, lost)
         events += [(instant, 0, what, job, each.key) for instant, what in ends]
         if len(ends) == 2 and ends[1][1] == RECOVERED:
             seconds = ends[1][0] - ends[0][0]
             recovered, whole, longest = recovered + 1, whole + seconds, max(longest, seconds)
-    for block in _blocks(sorted(events), watch.names):
-        watch.take(block)
-    return Course(watch, (recovered, whole, longest))
+    for block in _blocks(sorted(events), observer.names):
+        observer.take(block)
+    return Course(observer, (recovered, whole, longest))
 
 
 class _End(NamedTuple):

@@ -75,7 +75,7 @@ def result_of(plan: Plan, run: Run) -> LiveResult:
     # Its network is a real one, which takes as long as it does.
     conditions = dataclasses.replace(scenario.conditions(), workers=plan.processes, network=None)
     workload = scenario.workload()
-    observed = course.watch.observed(
+    observed = course.observer.observed(
         scenario.max_size,
         course.recoveries,
         steady=conditions.steady(workload),
