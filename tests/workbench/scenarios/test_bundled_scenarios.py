@@ -8,8 +8,8 @@ from simulations.scenarios.scenario import scenario_names
 
 @pytest.fixture(scope='module')
 def results() -> dict[str, Result]:
-    """One run of each."""
-    return {name: Scenario.load(name).replay(history=False) for name in scenario_names()}
+    """One run of each, with its history."""
+    return {name: Scenario.load(name).replay() for name in scenario_names()}
 
 
 def test_there_are_nine_that_a_reader_recognises() -> None:
@@ -51,7 +51,7 @@ def test_a_pool_that_is_idle_all_day_refuses_one_job_in_six(results: dict[str, R
 
 def test_the_busiest_customer_meets_its_own_limit(results: dict[str, Result]) -> None:
     """The first customers are refused most, the last hardly ever."""
-    run = Scenario.load('worker-per-customer').replay()
+    run = results['worker-per-customer']
     refused: dict[str, list[bool]] = {}
     for event in run.history:
         if event.what in ('granted', 'refused'):
@@ -83,7 +83,7 @@ def test_most_slots_belong_to_the_dead(results: dict[str, Result]) -> None:
 
 def test_a_pool_sized_for_the_mean_refuses_by_daylight(results: dict[str, Result]) -> None:
     """One job in seven, and nearly all of them between six and eighteen o'clock."""
-    run = Scenario.load('day-of-traffic').replay()
+    run = results['day-of-traffic']
     hours = [event.time / 3600 for event in run.history if event.what == 'refused']
 
     assert 1 / 8 < run.figures.refusal_share < 1 / 6
@@ -123,7 +123,7 @@ def test_never_do_more_than_five_hold_a_slot_when_replies_are_lost(results: dict
 
 def test_slots_that_a_replica_brings_back_are_used_by_nobody(results: dict[str, Result]) -> None:
     """Until they expire the pool refuses more than it must: hardly a body runs while all slots are taken."""
-    run = Scenario.load('failover').replay()
+    run = results['failover']
     after = [event for event in run.history if 55 < event.time < 65]
     restored = [event for event in run.history if event.what == 'restored']
 
