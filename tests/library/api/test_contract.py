@@ -14,7 +14,7 @@ from py_cachify import Cachify, CachifyPoolFullError, init_cachify, pool
 from tests.support.stores import CENTURY, SHORT, AsyncDriver, Clients, Driver, slots_in
 
 
-pytestmark = pytest.mark.usefixtures('cachify')
+pytestmark = [pytest.mark.quick, pytest.mark.usefixtures('cachify')]
 
 
 async def _is_full(driver: Driver, of: pool) -> bool:

@@ -14,6 +14,9 @@ from py_cachify.backends.redis import load_script
 from tests.support.stores import DictClient, VirtualClock
 
 
+pytestmark = pytest.mark.quick
+
+
 def words(shown: Any) -> str:
     """What is to be read of it."""
     return ' '.join(re.sub(r'<[^>]*>', ' ', shown._repr_html_()).split())

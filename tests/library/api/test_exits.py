@@ -22,6 +22,9 @@ from py_cachify._entries import Entries, LockedEntries
 from tests.support.stores import Clients, VirtualClock, slots_in
 
 
+pytestmark = pytest.mark.quick
+
+
 def _unread() -> dict[int, FrameType]:
     raise AssertionError('without the lock, frames that other threads execute must not be read')
 

@@ -16,6 +16,9 @@ import pytest
 from py_cachify import MemoryClient, init_cachify, pool, pooled
 
 
+pytestmark = pytest.mark.quick
+
+
 @pooled(key='reports-{name}', max_size=1)
 def report(name: str, pages: int = 1) -> str:
     """Make a report."""

@@ -25,6 +25,9 @@ from py_cachify._slots import Wanted
 from tests.support.stores import CENTURY, AsyncDictClient, DictClient, VirtualClock
 
 
+pytestmark = pytest.mark.quick
+
+
 # --- which clients
 
 

@@ -13,6 +13,9 @@ from py_cachify import Cachify, CachifyPoolFullError, MemoryClient, init_cachify
 from tests.support.stores import Clients, Driver, slots_in
 
 
+pytestmark = pytest.mark.quick
+
+
 @pytest.mark.usefixtures('cachify')
 @pytest.mark.parametrize('store', ['memory', 'fakeredis', 'valkey'], indirect=True)
 def test_a_hundred_threads_enter_one_pool_object_at_once(clients: Clients) -> None:

@@ -13,7 +13,7 @@ from py_cachify import Cachify, CachifyPoolFullError, pool, pooled
 from tests.support.stores import AsyncDriver, Clients, Driver
 
 
-pytestmark = pytest.mark.usefixtures('cachify')
+pytestmark = [pytest.mark.quick, pytest.mark.usefixtures('cachify')]
 
 
 class Calls:

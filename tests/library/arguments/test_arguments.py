@@ -25,6 +25,9 @@ from py_cachify import (
 )
 
 
+pytestmark = pytest.mark.quick
+
+
 LONGEST = 'at most 3153600000 seconds, or None for no expiration, got'
 
 WRONG_MAX_SIZES = [

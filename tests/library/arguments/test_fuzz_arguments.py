@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import fakeredis
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,9 @@ from py_cachify import _settings as of_the_library
 from tests.support import hostile
 from tests.support.hostile import Given
 from tests.support.stores import DictClient
+
+
+pytestmark = pytest.mark.quick
 
 
 EXAMPLES = int(os.environ.get('FUZZ_EXAMPLES', '400'))

@@ -9,6 +9,9 @@ from py_cachify import Cachify, init_cachify, pool, pooled
 from py_cachify._keys import KeyTemplate
 
 
+pytestmark = pytest.mark.quick
+
+
 ADA = SimpleNamespace(id=7, name='ada', team={'city': 'Graz'})
 
 

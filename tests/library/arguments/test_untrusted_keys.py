@@ -20,6 +20,9 @@ from py_cachify.protocols import slot_name
 from tests.support.stores import DictClient, Driver
 
 
+pytestmark = pytest.mark.quick
+
+
 EXAMPLES = int(os.environ.get('FUZZ_EXAMPLES', '300'))
 QUOTES = '\'"'
 

@@ -16,6 +16,9 @@ from py_cachify import CachifyPoolFullError, init_cachify, pool
 from tests.support.stores import AsyncDictClient, DictClient
 
 
+pytestmark = pytest.mark.quick
+
+
 R = TypeVar('R')
 
 

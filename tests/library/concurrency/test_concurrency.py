@@ -10,7 +10,7 @@ from py_cachify import CachifyPoolFullError, pool
 from tests.support.stores import AsyncDriver, Clients
 
 
-pytestmark = pytest.mark.usefixtures('cachify')
+pytestmark = [pytest.mark.quick, pytest.mark.usefixtures('cachify')]
 
 
 class Bodies:

@@ -21,6 +21,9 @@ from py_cachify.protocols import ATOMIC, INDEXED, Lease, SlotProtocol, slot_name
 from tests.support.stores import VirtualClock
 
 
+pytestmark = pytest.mark.quick
+
+
 R = TypeVar('R')
 
 Drive = Callable[[Steps[Any], Callable[[Command[Any]], Any]], Any]

@@ -20,6 +20,9 @@ from py_cachify.commands import Command, CountSlots, DropSlot, TakeSlot
 from tests.support.stores import VirtualClock, backend_in_virtual_time
 
 
+pytestmark = pytest.mark.quick
+
+
 DECIDING_STORES = ('memory', 'fakeredis', 'valkey')
 KEYS = ('one', 'another', 'a third')
 TOKENS = tuple('abcdefg')

@@ -20,6 +20,9 @@ from py_cachify.commands import Command, CountSlots, DropSlot, SetIfAbsent, Take
 from tests.support.stores import SERVERS, Clients, Driver, VirtualClock, make_clients
 
 
+pytestmark = pytest.mark.quick
+
+
 R = TypeVar('R')
 Perform = Callable[[Command[Any]], Any]
 

@@ -20,6 +20,9 @@ from py_cachify import CachifyPoolFullError, init_cachify, pool, pooled
 from tests.support.stores import AsyncDictClient, AsyncDriver, Clients, DictClient, Driver, SyncDriver
 
 
+pytestmark = pytest.mark.quick
+
+
 class Unreliable(NamedTuple):
     """The clients of a store that can be cut off, and what they raise then."""
 

@@ -14,6 +14,9 @@ from simulations.history.events import Event
 from simulations.stores.store import Store
 
 
+pytestmark = pytest.mark.quick
+
+
 def short_run(jobs: int = 400, seed: int = 3) -> Poisson:
     return Poisson(rate=6, holding=parse_holding('exp:1'), jobs=jobs, seed=seed)
 

@@ -12,6 +12,9 @@ from simulations.workloads.refusals import Retry
 from simulations.workloads.synthetic import Synthetic
 
 
+pytestmark = pytest.mark.quick
+
+
 @pytest.fixture(params=['memory', 'fakeredis', 'valkey'])
 def anywhere(request: pytest.FixtureRequest) -> Any:
     """Every store of the harness; the server is the session's."""

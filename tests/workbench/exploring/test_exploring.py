@@ -20,6 +20,9 @@ from simulations.exploring.states import Machine
 from simulations.exploring.worlds import MemoryWorld, RedisWorld, fakeredis_world, server_world
 
 
+pytestmark = pytest.mark.quick
+
+
 SHORTEST = {
     'check-then-add': (6, '2 hold a slot of a pool of 1 at once: A1, B1'),
     'blind-release': (4, 'A1 released a slot that it did not have any more'),

@@ -11,6 +11,9 @@ from simulations.stores.embedded import EmbeddedServerError
 from tests.support.servers import or_skip
 
 
+pytestmark = pytest.mark.quick
+
+
 SHORTEST = {
     'nx-spurious-refusal': (6, 'C1 was refused although a slot was free all the while'),
     'nx-paused-release': (6, 'B1 was told that its slot was gone, and it had not expired'),

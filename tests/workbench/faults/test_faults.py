@@ -32,6 +32,9 @@ from simulations.faults import (
 from simulations.faults.network import Network
 
 
+pytestmark = pytest.mark.quick
+
+
 SECONDS = st.floats(0.001, 1e6)
 WHEN = st.one_of(
     st.fixed_dictionaries({'at': SECONDS | st.lists(SECONDS, min_size=1, max_size=3, unique=True).map(tuple)}),

@@ -11,6 +11,9 @@ from simulations.judging import Call, Loss, Seen, StoreClock, Terms, judge, line
 from tests.support.paths import HISTORIES
 
 
+pytestmark = pytest.mark.quick
+
+
 def acquire(token: str, called: float, returned: float, answer: str = 'granted', repeated: bool = False) -> Call:
     """An acquire."""
     return Call('acquire', token, called, returned, answer, repeated=repeated)

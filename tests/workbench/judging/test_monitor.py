@@ -12,6 +12,9 @@ from simulations.judging.monitor import Monitor
 from tests.support.paths import HISTORIES
 
 
+pytestmark = pytest.mark.quick
+
+
 GOOD, BAD = (sorted((HISTORIES / kind).glob('*.json')) for kind in ('good', 'bad'))
 
 

@@ -33,6 +33,9 @@ from simulations import (
 from tests.support.distributions import HOLDINGS
 
 
+pytestmark = pytest.mark.quick
+
+
 SIMPLE = Scenario(title='An API', arrivals='poisson:6', holding='exp:1', max_size=5, slot_exp=600.0, jobs=100)
 NUMBERS = st.floats(1e-3, 1e6)
 TITLES = st.text(st.characters(exclude_categories=['Cs']), max_size=30)

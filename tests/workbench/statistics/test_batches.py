@@ -11,6 +11,9 @@ from simulations import batch_means, erlang_b, mean_interval, ratio_interval
 from tests.support.series import autoregressive, loss_system_runs
 
 
+pytestmark = pytest.mark.quick
+
+
 def near(covered: int, runs: int, confidence: float) -> bool:
     """Whether so many of the intervals may well have held the truth: three deviations of a binomial count."""
     return abs(covered / runs - confidence) < 3 * math.sqrt(confidence * (1 - confidence) / runs)

@@ -15,6 +15,9 @@ from simulations import Interval, mean_interval, ratio_interval, student_t
 from tests.support.series import loss_system_runs
 
 
+pytestmark = pytest.mark.quick
+
+
 @pytest.mark.parametrize(
     ('freedom', 'ninety_five', 'ninety_nine'),
     [

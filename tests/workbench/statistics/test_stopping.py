@@ -10,6 +10,9 @@ import pytest
 from simulations import Interval, StoppingRule, batch_means, mean_interval
 
 
+pytestmark = pytest.mark.quick
+
+
 def run_by(rule: StoppingRule, one_more: Callable[[], float]) -> list[float]:
     values: list[float] = []
     while not rule.judge(values).stop:

@@ -12,6 +12,9 @@ from simulations import Warmup, batch_means, mser5
 from tests.support.series import autoregressive
 
 
+pytestmark = pytest.mark.quick
+
+
 @given(st.lists(st.integers(-50, 50).map(float), min_size=20, max_size=150))
 def test_the_cut_is_where_the_rule_says(values: list[float]) -> None:
     """By its definition, in the simplest words: the first of the smallest, in the first half."""

@@ -30,6 +30,9 @@ from simulations.theory.expectation import MOST_STATES, MOST_THAT_RETRY
 from simulations.theory.renewal import even_spacing, poisson_spacing, renewal_loss
 
 
+pytestmark = pytest.mark.quick
+
+
 def expected(
     workload: Workload,
     max_size: int,

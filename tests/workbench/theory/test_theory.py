@@ -32,6 +32,9 @@ from simulations import (
 )
 
 
+pytestmark = pytest.mark.quick
+
+
 LOADS = st.floats(-9, 7).map(lambda power: 10**power)
 SERVERS = st.one_of(st.integers(1, 100), st.integers(1, 10**6))
 POOLS = st.integers(1, 300)

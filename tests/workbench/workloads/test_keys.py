@@ -13,6 +13,9 @@ from scipy.stats import chisquare
 from simulations import Zipf, parse_keys
 
 
+pytestmark = pytest.mark.quick
+
+
 KEYS = st.builds(
     Zipf, st.integers(1, 50), st.floats(0, 5), st.sampled_from(['user-{id}', '{id}', 'a:{id}:b', '{{id}}'])
 )

@@ -14,6 +14,9 @@ from simulations import Constant, Exponential, Leave, OnRefusal, Retry
 from simulations.workloads.refusals import LONGEST_PAUSE
 
 
+pytestmark = pytest.mark.quick
+
+
 def pauses(retry: OnRefusal, attempts: range, seed: int = 1) -> list[float | None]:
     stream = random.Random(seed)
     return [retry.pause(n, stream) for n in attempts]

@@ -31,6 +31,9 @@ from simulations import (
 )
 
 
+pytestmark = pytest.mark.quick
+
+
 def test_the_bundled_trace_is_the_whole_log() -> None:
     """20,000 records, four of which have no run time; 61 jobs of length 0."""
     jobs = list(bundled_trace())
