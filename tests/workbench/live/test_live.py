@@ -28,6 +28,7 @@ from simulations.history.events import WHATS
 from simulations.judging import read_calls
 from simulations.live import LiveResult, Moment, NotebookView, TerminalView, live, live_view
 from simulations.live.outcome.compare import share_intervals
+from simulations.live.outcome.measured import MANY_LATE
 from simulations.live.view import html, lines
 
 
@@ -84,14 +85,16 @@ def test_it_has_the_report_the_history_and_the_figures_of_a_simulation(
     assert {event.what for event in history} <= set(WHATS)
     assert max(event.occupancy for event in history) <= 5
     assert history[-1].occupancy == history[-1].running == 0
-    # At twenty a second.
-    assert JOBS / 40 < result.figures.last - result.figures.first < JOBS / 5
+    # At twenty a second; on a busy machine jobs may start late, but never before they are due.
+    assert JOBS / 40 < result.simulated.figures.last - result.simulated.figures.first < JOBS / 5
+    assert result.figures.last - result.figures.first > JOBS / 40
     assert result.simulated.to_json().keys() <= result.to_json().keys() | {'why_no_theory'}
     assert json.loads(json.dumps(result.to_json()))['live']['processes'] == 2
     for words in ('time lived', 'simulated', 'started late', 'verdict', 'every slot is back'):
         assert words in str(result)
     assert 'time simulated' not in str(result)
-    assert 'not the workload' not in str(result)
+    late = result.measured.late > MANY_LATE * result.measured.jobs
+    assert ('not the workload' in str(result)) is late
     assert 'time lived' in result._repr_html_()
     assert 'jobs refused' in result._repr_html_()
 
