@@ -12,14 +12,11 @@ import redis
 
 from simulations import Poisson, Scenario, parse_holding, replay
 from simulations.cli import main
+from tests.support.command import here as pool_sim
+from tests.support.command import in_a_process
 
 
 SHORT = ['run', '--jobs', '300', '--max-size', '5', '--slot-exp', '0.5']
-
-
-def pool_sim(folder: Path, *words: str) -> 'subprocess.CompletedProcess[str]':
-    command = Path(sys.executable).with_name('pool-sim')
-    return subprocess.run([str(command), *words], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
 
 
 def figures(folder: Path, *words: str) -> dict[str, Any]:
@@ -31,7 +28,7 @@ def figures(folder: Path, *words: str) -> dict[str, Any]:
 
 def test_without_arguments_it_replays_the_real_trace_on_a_real_server(tmp_path: Path, running_server: Path) -> None:
     """A progress bar, a report with the verdict, the line that repeats it, and two pictures."""
-    done = pool_sim(tmp_path)
+    done = in_a_process(tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert '19996/19996' in done.stderr
@@ -78,10 +75,10 @@ def test_the_figures_as_json_are_alone_on_standard_output(tmp_path: Path) -> Non
 
 def test_the_command_gives_what_the_library_gives(tmp_path: Path, socket: str) -> None:
     """The same seed, the same history: from Python, and from the command on a server by its URL."""
-    here = replay(Poisson(6, parse_holding('exp:1'), jobs=300, seed=7), max_size=5, slot_exp=0.5)
+    own = replay(Poisson(6, parse_holding('exp:1'), jobs=300, seed=7), max_size=5, slot_exp=0.5)
     there = figures(tmp_path, *SHORT, '--seed', '7', '--store', f'unix://{socket}')
 
-    assert there['history_hash'] == here.history.hash()
+    assert there['history_hash'] == own.history.hash()
 
 
 def test_the_line_that_repeats_a_run_repeats_it(tmp_path: Path) -> None:
@@ -296,7 +293,7 @@ def test_what_cannot_be_done_gets_one_clear_line_and_status_2(
 
 def test_the_process_ends_with_the_status(tmp_path: Path) -> None:
     """And with nothing else on either output."""
-    done = pool_sim(tmp_path, 'run', '--tries', '3')
+    done = in_a_process(tmp_path, 'run', '--tries', '3')
 
     assert (done.returncode, done.stdout) == (2, '')
     assert len(done.stderr.splitlines()) == 1
