@@ -19,6 +19,7 @@ driver or a simulation; every other module begins with an underscore and may cha
 ``drivers``           run a protocol to its result, for threads and for asyncio
 ``backends``          carry out commands in memory, on Redis and Valkey, or on any client
 ``clients``           what a client must be able to do
+``decorators``        what ``@pooled`` makes of a function
 ``pools``             ``pool``, as a context manager and a decorator factory
 ``cachify``           ``init_cachify`` and ``Cachify``
 ``errors``            what the library raises
@@ -26,11 +27,11 @@ driver or a simulation; every other module begins with an underscore and may cha
 ====================  ===================================================================================
 """
 
-from py_cachify._decorators import WrappedFunctionPool
 from py_cachify.arguments import UNSET, UnsetType
 from py_cachify.backends.memory import MemoryClient
 from py_cachify.cachify import Cachify, init_cachify, pooled
 from py_cachify.clients import AsyncClient, SyncClient
+from py_cachify.decorators import WrappedFunctionPool
 from py_cachify.errors import CachifyError, CachifyInitError, CachifyPoolFullError
 from py_cachify.pools import pool
 

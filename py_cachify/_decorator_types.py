@@ -7,7 +7,7 @@ function *and* on ``on_full``: on whether each of them is ``async``, and on what
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-from py_cachify._decorators import WrappedFunctionPool
+from py_cachify.decorators import WrappedFunctionPool
 
 
 P = ParamSpec('P')

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal, Never, TypeVar, overload
 
 from py_cachify._decorator_types import AnyFunction, AsyncFunction, Decorator, NeverReturned
-from py_cachify._decorators import make_decorator
 from py_cachify._keys import KeyTemplate
 from py_cachify._settings import Settings, global_settings, set_global_settings
 from py_cachify.arguments import (
@@ -20,6 +19,7 @@ from py_cachify.arguments import (
 from py_cachify.backends.choose import choose_backends
 from py_cachify.backends.memory import MemoryClient
 from py_cachify.clients import AsyncClient, SyncClient
+from py_cachify.decorators import make_decorator
 from py_cachify.errors import CachifyInitError
 from py_cachify.pools import pool
 

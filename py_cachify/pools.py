@@ -7,12 +7,12 @@ from typing import Any, Literal, Never, TypeVar, overload
 
 from py_cachify import _slots as slots
 from py_cachify._decorator_types import AnyFunction, AsyncFunction, Decorator, NeverReturned
-from py_cachify._decorators import make_decorator
 from py_cachify._entries import Entries, make_entries
 from py_cachify._settings import Settings, global_settings
 from py_cachify._slots import AsyncHeld, SyncHeld, Wanted
 from py_cachify.arguments import UNSET, UnsetType, check_key, check_max_size, check_slot_exp
 from py_cachify.backends.memory import MemoryBackend
+from py_cachify.decorators import make_decorator
 from py_cachify.errors import CachifyPoolFullError
 
 

@@ -10,7 +10,18 @@ import py_cachify
 from tests.support.paths import ROOT
 
 
-PUBLIC = ('commands', 'protocols', 'drivers', 'backends', 'clients', 'pools', 'cachify', 'errors', 'arguments')
+PUBLIC = (
+    'commands',
+    'protocols',
+    'drivers',
+    'backends',
+    'clients',
+    'decorators',
+    'pools',
+    'cachify',
+    'errors',
+    'arguments',
+)
 
 
 def imports(root: Path) -> dict[str, set[str]]:
@@ -56,6 +67,12 @@ def test_a_module_is_public_and_described_or_private() -> None:
     assert public == set(PUBLIC)
     for name in PUBLIC:
         assert f'\n``{name}`` ' in str(py_cachify.__doc__)
+
+
+def test_a_public_name_comes_from_a_public_module() -> None:
+    """So ``help()``, ``repr()`` and what is pickled by name show a path that stays."""
+    exported = {name: getattr(getattr(py_cachify, name), '__module__', '') for name in py_cachify.__all__}
+    assert {name: module for name, module in exported.items() if '._' in module} == {}
 
 
 def test_the_workbench_imports_what_is_public() -> None:

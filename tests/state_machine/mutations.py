@@ -11,11 +11,10 @@ from hypothesis import Phase
 from hypothesis.errors import HypothesisException
 
 from py_cachify import _cancellation as cancellation
-from py_cachify import _decorators as decorators
 from py_cachify import _entries as entries
 from py_cachify import _settings as settings
 from py_cachify import _slots as slots
-from py_cachify import pools, protocols
+from py_cachify import decorators, pools, protocols
 from py_cachify.backends import atomic, expiries, memory, plain, redis
 from tests.state_machine.machine import examine, machine_over
 
