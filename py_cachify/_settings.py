@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from py_cachify._slots import Wanted
 from py_cachify.arguments import UnsetType
+from py_cachify.backends._choose import Backends
 from py_cachify.backends.base import AsyncBackend, Backend
-from py_cachify.backends.choose import Backends
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.errors import CachifyInitError
 

@@ -1,1 +1,1 @@
-"""How each kind of store carries out the commands; :func:`choose.backends` picks by the kind of client."""
+"""How each kind of store carries out commands; ``init_cachify()`` picks one by the kind of client."""

@@ -1,6 +1,6 @@
 """What the pool needs of a store.
 
-A new kind of store is one file with one of these classes, and a line in ``choose.py``.
+A new kind of store is one file with one of these classes, and a line in ``_choose.py``.
 """
 
 from collections.abc import Awaitable

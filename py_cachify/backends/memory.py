@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from py_cachify._process import give_lock
 from py_cachify.arguments import shown
+from py_cachify.backends._expiries import Expiries
 from py_cachify.backends.atomic import AtomicBackend
-from py_cachify.backends.expiries import Expiries
 
 
 class Held(NamedTuple):

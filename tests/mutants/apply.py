@@ -52,7 +52,7 @@ def _world(file: str, text: str, name: str) -> Callable[[], World]:
             backend = _module(file, text).PlainBackend
         case 'backends/memory.py':
             client = _module(file, text).MemoryClient
-        case 'backends/expiries.py':
+        case 'backends/_expiries.py':
             memory = _module('backends/memory.py', (PACKAGE / 'backends/memory.py').read_text(encoding='utf-8'))
             memory.Expiries = _module(file, text).Expiries
             client = memory.MemoryClient

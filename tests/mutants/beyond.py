@@ -7,7 +7,7 @@ PROTOCOLS, ACQUIRE, RELEASE, EXPIRIES, PLAIN = (
     'protocols.py',
     'backends/lua/acquire.lua',
     'backends/lua/release.lua',
-    'backends/expiries.py',
+    'backends/_expiries.py',
     'backends/plain.py',
 )
 

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import FOR_EVER, Mutant
 
 
-FILE, EXPIRIES, PLAIN = 'backends/memory.py', 'backends/expiries.py', 'backends/plain.py'
+FILE, EXPIRIES, PLAIN = 'backends/memory.py', 'backends/_expiries.py', 'backends/plain.py'
 
 _DROP_ENDED = '            if slots.earliest() <= now:\n                slots.drop_ended(now)\n'
 

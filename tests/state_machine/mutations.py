@@ -15,7 +15,8 @@ from py_cachify import _entries as entries
 from py_cachify import _settings as settings
 from py_cachify import _slots as slots
 from py_cachify import decorators, pools, protocols
-from py_cachify.backends import atomic, expiries, memory, plain, redis
+from py_cachify.backends import _expiries as expiries
+from py_cachify.backends import atomic, memory, plain, redis
 from tests.state_machine.machine import examine, machine_over
 
 

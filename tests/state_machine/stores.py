@@ -10,7 +10,7 @@ import redis
 import redis.asyncio
 
 from py_cachify import Cachify, MemoryClient, init_cachify
-from py_cachify.backends.choose import Backends
+from py_cachify.backends._choose import Backends
 from py_cachify.backends.redis import AsyncRedisBackend, RedisBackend
 from tests.state_machine.wire import AsyncPlainWire, AsyncScriptedWire, PlainWire, ScriptedWire, Wire
 
