@@ -1,6 +1,8 @@
-"""The library's modules import one another one way, and what is public can be told at a glance."""
+"""The library's modules stand in layers: each imports only those below it, and public ones can be told at a glance."""
 
 import ast
+import re
+from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -10,40 +12,75 @@ import py_cachify
 from tests.support.paths import ROOT
 
 
-PUBLIC = (
+LAYERS = (
+    'arguments',
+    'errors',
+    'clients',
+    '_process',
+    '_signatures',
+    '_keys',
     'commands',
     'protocols',
     'drivers',
+    '_cancellation',
+    '_entries',
     'backends',
-    'clients',
+    '_slots',
+    '_settings',
     'decorators',
+    '_decorator_types',
+    '_display',
     'pools',
     'cachify',
-    'errors',
-    'arguments',
 )
+"""From the ground up.  The facade, ``py_cachify/__init__.py``, offers what users need and is imported by none."""
+
+PUBLIC = [name for name in LAYERS if not name.startswith('_')]
 
 
-def imports(root: Path) -> dict[str, set[str]]:
-    """For each module of the library the ones that it imports, in functions and for type checkers included."""
-    paths = {}
+def modules(root: Path) -> dict[str, Path]:
+    """Every module of the library by its dotted name."""
+    found = {}
     for path in (root / 'py_cachify').rglob('*.py'):
         parts = path.relative_to(root).with_suffix('').parts
-        paths['.'.join(parts[:-1] if parts[-1] == '__init__' else parts)] = path
-    graph: dict[str, set[str]] = {module: set() for module in paths}
-    for module, path in paths.items():
-        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.split('.')[0] == 'py_cachify':
+        found['.'.join(parts[:-1] if parts[-1] == '__init__' else parts)] = path
+    return found
+
+
+def imports(known: dict[str, Path], module: str) -> Iterator[tuple[str, int]]:
+    """What a module imports of the library and in which line, in functions and for type checkers included."""
+    for node in ast.walk(ast.parse(known[module].read_text(encoding='utf-8'))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f'{module}:{node.lineno}: write the whole name of the module'
+            if node.module and node.module.split('.')[0] == 'py_cachify':
                 for alias in node.names:
                     inner = f'{node.module}.{alias.name}'
-                    graph[module].add(inner if inner in paths else node.module)
-            elif isinstance(node, ast.Import):
-                graph[module] |= {alias.name for alias in node.names if alias.name.startswith('py_cachify')}
-    return {module: imported - {module} for module, imported in graph.items()}
+                    yield (inner if inner in known else node.module), node.lineno
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names if alias.name.split('.')[0] == 'py_cachify')
 
 
-def circle(graph: dict[str, set[str]]) -> list[str]:
+def upward(root: Path) -> list[str]:
+    """The imports that do not point downwards, each in a line that says where it stands."""
+    known = modules(root)
+    rank = {f'py_cachify.{name}': place for place, name in enumerate(LAYERS)}
+
+    def layer(module: str) -> str:
+        return '.'.join(module.split('.')[:2])
+
+    return [
+        f'{known[module].relative_to(root)}:{line} imports {imported}, which does not stand below {layer(module)}'
+        for module in sorted(known)
+        if module != 'py_cachify'
+        for imported, line in imports(known, module)
+        if layer(imported) != layer(module) and rank[layer(module)] <= rank.get(layer(imported), len(rank))
+    ]
+
+
+def circle(root: Path) -> list[str]:
     """The modules of one circle of imports, in order; none if there is no circle."""
+    known = modules(root)
+    graph = {module: {each for each, _ in imports(known, module)} - {module} for module in known}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -51,22 +88,23 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
     return []
 
 
+def test_every_module_has_its_place() -> None:
+    """A new one is given a layer here."""
+    there = {module.split('.')[1] for module in modules(ROOT) if module != 'py_cachify'}
+    assert there == set(LAYERS)
+
+
+def test_every_import_points_downwards() -> None:
+    assert upward(ROOT) == []
+
+
 def test_no_module_is_imported_in_a_circle() -> None:
-    assert circle(imports(ROOT)) == []
+    """Also within a package, where the layers do not look."""
+    assert circle(ROOT) == []
 
 
-def test_no_module_imports_the_facade() -> None:
-    assert [module for module, imported in imports(ROOT).items() if 'py_cachify' in imported] == []
-
-
-def test_a_module_is_public_and_described_or_private() -> None:
-    modules = {path.stem for path in (ROOT / 'py_cachify').glob('*.py')}
-    modules |= {path.parent.name for path in (ROOT / 'py_cachify').glob('*/__init__.py')}
-    public = {name for name in modules if not name.startswith('_')}
-
-    assert public == set(PUBLIC)
-    for name in PUBLIC:
-        assert f'\n``{name}`` ' in str(py_cachify.__doc__)
+def test_the_docstring_describes_the_public_modules_from_the_ground_up() -> None:
+    assert re.findall(r'^``(\w+)``  +\S', str(py_cachify.__doc__), re.MULTILINE) == PUBLIC
 
 
 def test_a_public_name_comes_from_a_public_module() -> None:
@@ -78,15 +116,44 @@ def test_a_public_name_comes_from_a_public_module() -> None:
 def test_the_workbench_imports_what_is_public() -> None:
     for path in (ROOT / 'simulations').rglob('*.py'):
         for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith('py_cachify'):
-                assert '._' not in node.module, f'{path.relative_to(ROOT)}:{node.lineno}'
+            if isinstance(node, ast.ImportFrom):
+                names = [f'{node.module}.{alias.name}' for alias in node.names]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                continue
+            private = [name for name in names if re.match(r'py_cachify\..*\b_', name)]
+            assert not private, f'{path.relative_to(ROOT)}:{node.lineno} imports {private}'
 
 
-@pytest.mark.parametrize('planted', ['from py_cachify.pools import pool', 'def f():\n    import py_cachify.pools'])
-def test_a_planted_circle_is_named(tmp_path: Path, planted: str) -> None:
+@pytest.mark.parametrize(
+    'planted',
+    [
+        'from py_cachify.pools import pool',
+        'from py_cachify import pools',
+        'def late():\n    import py_cachify.pools',
+        'import py_cachify',
+    ],
+    ids=['at the top', 'as a module', 'in a function', 'of the facade'],
+)
+def test_a_planted_import_is_named(tmp_path: Path, planted: str) -> None:
     folder = tmp_path / 'py_cachify'
     folder.mkdir()
+    (folder / '__init__.py').touch()
     (folder / 'errors.py').write_text(planted)
     (folder / 'pools.py').write_text('from py_cachify.errors import x')
 
-    assert set(circle(imports(tmp_path))) == {'py_cachify.errors', 'py_cachify.pools'}
+    [line] = upward(tmp_path)
+    number = 2 if planted.startswith('def') else 1
+    imported = planted.split()[-1] if planted == 'import py_cachify' else 'py_cachify.pools'
+    assert line == (f'py_cachify/errors.py:{number} imports {imported}, which does not stand below py_cachify.errors')
+
+
+def test_a_planted_circle_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / 'py_cachify' / 'backends'
+    folder.mkdir(parents=True)
+    (folder / 'base.py').write_text('from py_cachify.backends.memory import x')
+    (folder / 'memory.py').write_text('from py_cachify.backends import base')
+
+    assert set(circle(tmp_path)) == {'py_cachify.backends.base', 'py_cachify.backends.memory'}
+    assert upward(tmp_path) == []
