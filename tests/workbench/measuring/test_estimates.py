@@ -15,7 +15,7 @@ def test_intervals_of_single_runs_hold_the_truth() -> None:
     truth = loss_system(6, parse_holding('exp:1'), 5, 0.5)
     missed_refusals = missed_overrun = 0
     for seed in range(40):
-        found = replay(Poisson(6, 'exp:1', jobs=3000, seed=seed), max_size=5, slot_exp=0.5, history=False).estimates
+        found = replay(Poisson(6, 'exp:1', jobs=6000, seed=seed), max_size=5, slot_exp=0.5, history=False).estimates
         assert found.refusal_share
         assert found.overrun_mean
         missed_refusals += truth.refusal_share not in found.refusal_share
