@@ -127,7 +127,7 @@ class Cachify:
 
         Args:
             key: names the pool; a format string over the function's parameters, such as
-                ``'mail-{user.id}'``: each different key is a pool of its own (see :mod:`py_cachify._keys`).
+                ``'mail-{user.id}'``: each distinct key has its own pool (see :mod:`py_cachify._keys`).
             max_size: how many calls may run at a time with the same key, at least 1.
             on_full: called with the very arguments of a refused call (``self`` included); what it returns is the
                 call's result.  For an ``async`` function it may be async.

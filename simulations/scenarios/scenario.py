@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from py_cachify.arguments import check_encodable, check_expiration
+from py_cachify.arguments import check_encodable
 from simulations.arguments import positive, whole_number
 from simulations.conditions import Conditions
 from simulations.distributions import Constant, Holding
@@ -97,7 +97,6 @@ class Scenario:
     def __post_init__(self) -> None:
         self._check_texts()
         self._set('folder', Path(self.folder))
-        check_expiration('slot_exp', self.slot_exp)
         self._set('load_factor', positive('load_factor', self.load_factor))
         if self.half_width is not None:
             self._set('half_width', positive('half_width', self.half_width))

@@ -2,13 +2,12 @@
 
 import ast
 import re
-from collections.abc import Iterator
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import py_cachify
+from tests.support.layers import circle, modules, upward
 from tests.support.paths import ROOT
 
 
@@ -38,69 +37,19 @@ LAYERS = (
 PUBLIC = [name for name in LAYERS if not name.startswith('_')]
 
 
-def modules(root: Path) -> dict[str, Path]:
-    """Every module of the library by its dotted name."""
-    found = {}
-    for path in (root / 'py_cachify').rglob('*.py'):
-        parts = path.relative_to(root).with_suffix('').parts
-        found['.'.join(parts[:-1] if parts[-1] == '__init__' else parts)] = path
-    return found
-
-
-def imports(known: dict[str, Path], module: str) -> Iterator[tuple[str, int]]:
-    """What a module imports of the library and in which line, in functions and for type checkers included."""
-    for node in ast.walk(ast.parse(known[module].read_text(encoding='utf-8'))):
-        if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f'{module}:{node.lineno}: write the whole name of the module'
-            if node.module and node.module.split('.')[0] == 'py_cachify':
-                for alias in node.names:
-                    inner = f'{node.module}.{alias.name}'
-                    yield (inner if inner in known else node.module), node.lineno
-        elif isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names if alias.name.split('.')[0] == 'py_cachify')
-
-
-def upward(root: Path) -> list[str]:
-    """The imports that do not point downwards, each in a line that says where it stands."""
-    known = modules(root)
-    rank = {f'py_cachify.{name}': place for place, name in enumerate(LAYERS)}
-
-    def layer(module: str) -> str:
-        return '.'.join(module.split('.')[:2])
-
-    return [
-        f'{known[module].relative_to(root)}:{line} imports {imported}, which does not stand below {layer(module)}'
-        for module in sorted(known)
-        if module != 'py_cachify'
-        for imported, line in imports(known, module)
-        if layer(imported) != layer(module) and rank[layer(module)] <= rank.get(layer(imported), len(rank))
-    ]
-
-
-def circle(root: Path) -> list[str]:
-    """The modules of one circle of imports, in order; none if there is no circle."""
-    known = modules(root)
-    graph = {module: {each for each, _ in imports(known, module)} - {module} for module in known}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        return list(error.args[1])
-    return []
-
-
 def test_every_module_has_its_place() -> None:
     """A new one is given a layer here."""
-    there = {module.split('.')[1] for module in modules(ROOT) if module != 'py_cachify'}
+    there = {module.split('.')[1] for module in modules(ROOT, 'py_cachify') if module != 'py_cachify'}
     assert there == set(LAYERS)
 
 
 def test_every_import_points_downwards() -> None:
-    assert upward(ROOT) == []
+    assert upward(ROOT, 'py_cachify', LAYERS) == []
 
 
 def test_no_module_is_imported_in_a_circle() -> None:
     """Also within a package, where the layers do not look."""
-    assert circle(ROOT) == []
+    assert circle(ROOT, 'py_cachify') == []
 
 
 def test_the_docstring_describes_the_public_modules_from_the_ground_up() -> None:
@@ -143,7 +92,7 @@ def test_a_planted_import_is_named(tmp_path: Path, planted: str) -> None:
     (folder / 'errors.py').write_text(planted)
     (folder / 'pools.py').write_text('from py_cachify.errors import x')
 
-    [line] = upward(tmp_path)
+    [line] = upward(tmp_path, 'py_cachify', LAYERS)
     number = 2 if planted.startswith('def') else 1
     imported = planted.split()[-1] if planted == 'import py_cachify' else 'py_cachify.pools'
     assert line == (f'py_cachify/errors.py:{number} imports {imported}, which does not stand below py_cachify.errors')
@@ -155,5 +104,5 @@ def test_a_planted_circle_is_named(tmp_path: Path) -> None:
     (folder / 'base.py').write_text('from py_cachify.backends.memory import x')
     (folder / 'memory.py').write_text('from py_cachify.backends import base')
 
-    assert set(circle(tmp_path)) == {'py_cachify.backends.base', 'py_cachify.backends.memory'}
-    assert upward(tmp_path) == []
+    assert set(circle(tmp_path, 'py_cachify')) == {'py_cachify.backends.base', 'py_cachify.backends.memory'}
+    assert upward(tmp_path, 'py_cachify', LAYERS) == []

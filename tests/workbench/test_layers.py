@@ -1,12 +1,11 @@
 """The packages of the workbench stand in layers: each imports only those below it, and no import is circular."""
 
 import ast
-from collections.abc import Iterator
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+from tests.support.layers import circle, upward
 from tests.support.paths import ROOT
 
 
@@ -45,54 +44,6 @@ LAYERS = (
 PLAIN_MODULES = 8
 
 
-def modules(root: Path) -> dict[str, Path]:
-    """Every module of the workbench by its dotted name."""
-    found = {}
-    for path in (root / 'simulations').rglob('*.py'):
-        parts = path.relative_to(root).with_suffix('').parts
-        found['.'.join(parts[:-1] if parts[-1] == '__init__' else parts)] = path
-    return found
-
-
-def imports(known: dict[str, Path], module: str) -> Iterator[tuple[str, int]]:
-    """What a module imports of the workbench and in which line, in functions and for type checkers included."""
-    for node in ast.walk(ast.parse(known[module].read_text(encoding='utf-8'))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split('.')[0] == 'simulations':
-            for alias in node.names:
-                inner = f'{node.module}.{alias.name}'
-                yield (inner if inner in known else node.module), node.lineno
-        elif isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names if alias.name.startswith('simulations'))
-
-
-def upward(root: Path) -> list[str]:
-    """The imports that do not point downwards, each in a line that says where it stands."""
-    known = modules(root)
-    rank = {f'simulations.{name}': place for place, name in enumerate(LAYERS)}
-
-    def layer(module: str) -> str:
-        return '.'.join(module.split('.')[:2])
-
-    return [
-        f'{known[module].relative_to(root)}:{line} imports {imported}, which does not stand below {layer(module)}'
-        for module in sorted(known)
-        if module != 'simulations'
-        for imported, line in imports(known, module)
-        if layer(imported) != layer(module) and rank[layer(module)] <= rank.get(layer(imported), len(rank))
-    ]
-
-
-def circle(root: Path) -> list[str]:
-    """The modules of one circle of imports, in order; none if there is no circle."""
-    known = modules(root)
-    graph = {module: {each for each, _ in imports(known, module)} - {module} for module in known}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        return list(error.args[1])
-    return []
-
-
 def test_every_package_has_its_place() -> None:
     """A new one is given a layer here."""
     there = {path.stem for path in (ROOT / 'simulations').iterdir() if (path / '__init__.py').exists()}
@@ -101,11 +52,11 @@ def test_every_package_has_its_place() -> None:
 
 
 def test_every_import_points_downwards() -> None:
-    assert upward(ROOT) == []
+    assert upward(ROOT, 'simulations', LAYERS) == []
 
 
 def test_no_module_is_imported_in_a_circle() -> None:
-    assert circle(ROOT) == []
+    assert circle(ROOT, 'simulations') == []
 
 
 def test_few_plain_modules_stand_beside_the_packages() -> None:
@@ -133,7 +84,7 @@ def test_a_planted_import_is_named(tmp_path: Path, planted: str) -> None:
     (folder / 'history' / '__init__.py').write_text('')
     (folder / 'history' / 'events.py').write_text(planted)
 
-    [found] = upward(tmp_path)
+    [found] = upward(tmp_path, 'simulations', LAYERS)
     assert found.startswith(f'simulations/history/events.py:{planted.count(chr(10)) + 1} imports simulations')
 
 
@@ -145,4 +96,4 @@ def test_a_planted_circle_is_named(tmp_path: Path) -> None:
     )
     (folder / 'arguments.py').write_text('def f():\n    from simulations.units import y')
 
-    assert set(circle(tmp_path)) == {'simulations.units', 'simulations.arguments'}
+    assert set(circle(tmp_path, 'simulations')) == {'simulations.units', 'simulations.arguments'}

@@ -2,8 +2,10 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,13 @@ def test_every_name_is_found_where_the_type_checkers_are_told_that_it_is() -> No
     for name in simulations.__all__:
         assert getattr(simulations, name) is not None
     assert set(simulations.__all__) <= set(dir(simulations))
+
+
+def test_what_is_called_missing_is_what_the_extra_installs() -> None:
+    extras = tomllib.loads((ROOT / 'pyproject.toml').read_text(encoding='utf-8'))['project']['optional-dependencies']
+    names = [re.match(r'[\w-]+', requirement) for requirement in extras['sim']]
+
+    assert sorted(found[0].replace('-', '_') for found in names if found) == sorted(NEEDED)
 
 
 def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
