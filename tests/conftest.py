@@ -1,6 +1,8 @@
 """A real server for the whole session, emptied between tests, and the clients of every store."""
 
+import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,22 @@ from tests.support.stores import STORES, AsyncDriver, Clients, Driver, SyncDrive
 # The same examples at every run, and no verdict on how fast a machine is.
 settings.register_profile('suite', derandomize=True, deadline=None, database=None, print_blob=True)
 settings.load_profile('suite')
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile each module once for all processes that the tests start, also where no bytecode is to be written.
+
+    It lies in pytest's own cache, so nothing is written beside the sources.
+    """
+    sys.pycache_prefix = str(config.rootpath / '.pytest_cache' / 'bytecode')
+    sys.dont_write_bytecode = False
+    os.environ['PYTHONPYCACHEPREFIX'] = sys.pycache_prefix
+    os.environ.pop('PYTHONDONTWRITEBYTECODE', None)
+
+
+def pytest_collection_finish() -> None:
+    """The thousands of collected tests stay: the garbage collector need not visit them again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope='session')
