@@ -100,7 +100,24 @@ def figures(result: Result, scenario: Scenario) -> dict[str, Any]:
 
 
 def _files(result: Result, scenario: Scenario, options: argparse.Namespace, more: Sequence[Picture]) -> Iterator[Path]:
-    """Write the pictures, ``more`` among them, and what else was asked for; gives each file once it is written."""
+    """Write the pictures, ``more`` among them, and the files that were asked for; yield each once it is written."""
+    for name in PICTURES:
+        # One of another run in the same folder would be taken for this one's.
+        (options.out / name).unlink(missing_ok=True)
+    if not options.no_pictures:
+        yield from _pictures(result, options.out, more)
+    if options.csv is not None:
+        with named(options.csv), options.csv.open('w', encoding='utf-8', newline='') as file:
+            result.history.write_csv(file)
+        yield options.csv
+    if options.json not in (None, '-'):
+        path = Path(options.json)
+        with named(path):
+            path.write_text(json.dumps(figures(result, scenario), indent=2) + '\n', encoding='utf-8')
+        yield path
+
+
+def _pictures(result: Result, folder: Path, more: Sequence[Picture]) -> Iterator[Path]:
     from matplotlib.figure import Figure
 
     drawn: list[Picture] = [
@@ -114,24 +131,12 @@ def _files(result: Result, scenario: Scenario, options: argparse.Namespace, more
             ('overrun-shares.png', result.plot_overrun_shares, (8, 4)),
             ('expiry.png', result.plot_expiry, (10, 4.5)),
         ]
-    for name in PICTURES:
-        # One of another run in the same folder would be taken for this one's.
-        (options.out / name).unlink(missing_ok=True)
     for name, draw, size in drawn:
         figure = Figure(figsize=size, layout='constrained')
         draw(figure.add_subplot())
-        path = options.out / name
+        path = folder / name
         with named(path):
             figure.savefig(path, dpi=150)
-        yield path
-    if options.csv is not None:
-        with named(options.csv), options.csv.open('w', encoding='utf-8', newline='') as file:
-            result.history.write_csv(file)
-        yield options.csv
-    if options.json not in (None, '-'):
-        path = Path(options.json)
-        with named(path):
-            path.write_text(json.dumps(figures(result, scenario), indent=2) + '\n', encoding='utf-8')
         yield path
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from simulations.arguments import whole_number
 from simulations.cli.options.option import Option, add_options, option_words
-from simulations.cli.options.output import check_writable, folder_option, json_option
+from simulations.cli.options.output import NO_PICTURES, check_writable, folder_option, json_option
 from simulations.cli.options.runs import PROCESSES, STORE
 from simulations.cli.parser import KEPT
 from simulations.cli.request import add_scenario, any_scenario, run_words
@@ -43,7 +43,8 @@ EXPIRY = (
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command to its parser."""
     add_scenario(parser)
-    add_options(parser, (TARGET, *EXPIRY, PROCESSES, STORE, folder_option('the pictures'), json_option('the answer')))
+    output = (folder_option('the pictures'), NO_PICTURES, json_option('the answer'))
+    add_options(parser, (TARGET, *EXPIRY, PROCESSES, STORE, *output))
     parser.set_defaults(do=_do)
 
 
@@ -76,7 +77,7 @@ def _do(options: argparse.Namespace) -> int:
         if options.processes != 1 and scenario.random:
             executor = stack.enter_context(processes(options.processes))
         found = size_pool(scenario, options.target, store=options.store, executor=executor, progress=True)
-    written = _pictures(found, expiry, options.out)
+    written = [] if options.no_pictures else _pictures(found, expiry, options.out)
     answer: dict[str, Any] = {'seed': scenario.seed, **found.to_json()}
     if expiry is not None:
         answer['expiry'] = expiry.to_json()

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from simulations.cli.options.option import Option, add_options, option_words, reader
-from simulations.cli.options.output import check_writable, folder_option, json_option
+from simulations.cli.options.output import NO_PICTURES, check_folder, check_writable, folder_option, json_option
 from simulations.cli.options.runs import PROCESSES, STORE
 from simulations.cli.parser import KEPT
 from simulations.cli.request import add_scenario, any_scenario, run_words
@@ -36,8 +36,8 @@ FRESH = Option('--fresh', switch=True, help='begin anew where the same sweep was
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command to its parser."""
     add_scenario(parser)
-    folder = folder_option('table, pictures and finished runs')
-    add_options(parser, (VARY, PROCESSES, FRESH, STORE, folder, json_option('the table')))
+    output = (folder_option('table, pictures and finished runs'), NO_PICTURES, json_option('the table'))
+    add_options(parser, (VARY, PROCESSES, FRESH, STORE, *output))
     parser.set_defaults(do=_do)
 
 
@@ -55,6 +55,7 @@ def _do(options: argparse.Namespace) -> int:
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ValueError(f'--vary {twice} is given twice: list all its values in one')
     check_writable(options)
+    check_folder(options.out)
     journal = options.out / 'sweep.jsonl'
     if options.fresh:
         journal.unlink(missing_ok=True)
@@ -66,7 +67,9 @@ def _do(options: argparse.Namespace) -> int:
         store=options.store,
         progress=True,
     )
-    written = [options.out / 'sweep.csv', *save_pictures(found, options.out)]
+    written = [options.out / 'sweep.csv']
+    if not options.no_pictures:
+        written += save_pictures(found, options.out)
     found.to_csv(written[0])
     table = json.dumps({'seed': scenario.seed, 'points': found.rows()}, indent=2)
     if options.json == '-':

@@ -1,17 +1,11 @@
 """Every notebook runs from top to bottom in a clean kernel, and its own assertions hold."""
 
 from pathlib import Path
-from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
+from tests.support.notebooks import read_notebook, run_notebook
 from tests.support.paths import NOTEBOOKS
-
-
-def read(path: Path) -> Any:
-    return nbformat.reads(path.read_text(), as_version=4)  # type: ignore[no-untyped-call]
 
 
 PATHS = sorted(NOTEBOOKS.glob('*.ipynb'))
@@ -26,9 +20,9 @@ def test_there_are_notebooks() -> None:
 @pytest.mark.parametrize('path', PATHS, ids=lambda path: path.stem)
 def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
     """No cell fails, and each that ends in a picture or a result shows one."""
-    notebook = read(path)
+    notebook = read_notebook(path)
 
-    NotebookClient(notebook, timeout=120, resources={'metadata': {'path': str(tmp_path)}}).execute()
+    run_notebook(notebook, tmp_path)
 
     outputs = [output for cell in notebook.cells if cell.cell_type == 'code' for output in cell.outputs]
     assert any('image/png' in output.get('data', {}) for output in outputs)
@@ -40,7 +34,7 @@ def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize('path', PATHS, ids=lambda path: path.stem)
 def test_a_notebook_is_kept_without_its_outputs(path: Path) -> None:
     """What a run shows belongs to that run."""
-    cells = [cell for cell in read(path).cells if cell.cell_type == 'code']
+    cells = [cell for cell in read_notebook(path).cells if cell.cell_type == 'code']
 
     assert all(not cell.outputs and cell.execution_count is None for cell in cells)
     assert sum('assert ' in cell.source for cell in cells) >= 3
@@ -49,7 +43,7 @@ def test_a_notebook_is_kept_without_its_outputs(path: Path) -> None:
 @pytest.mark.parametrize('path', PATHS, ids=lambda path: path.stem)
 def test_an_exercise_has_an_answer_that_is_run(path: Path) -> None:
     """Its words are folded away, its code is hidden until one asks for it, and it asserts what it found."""
-    cells = read(path).cells
+    cells = read_notebook(path).cells
     answers = [number for number, cell in enumerate(cells) if 'answer' in cell.metadata.get('tags', ())]
 
     assert answers
@@ -64,6 +58,6 @@ def test_an_exercise_has_an_answer_that_is_run(path: Path) -> None:
 @pytest.mark.parametrize('path', PATHS, ids=lambda path: path.stem)
 def test_code_in_a_notebook_is_short(path: Path) -> None:
     """A reader sees it whole beside the picture that it makes."""
-    cells = [cell for cell in read(path).cells if cell.cell_type == 'code']
+    cells = [cell for cell in read_notebook(path).cells if cell.cell_type == 'code']
 
     assert max(len(cell.source.splitlines()) for cell in cells) <= 20

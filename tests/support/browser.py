@@ -24,9 +24,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from playwright.sync_api import TimeoutError as NothingChangedError
+
+from tests.support.notebooks import read_notebook
 
 
 CHROMIUMS = ('chromium', 'chromium-browser', 'google-chrome')
@@ -175,7 +176,7 @@ class Notebook:
 
     def saved(self) -> Any:
         """The notebook as it is in its file."""
-        return nbformat.read(self._path, as_version=4)  # type: ignore[no-untyped-call]
+        return read_notebook(self._path)
 
     def choose(self, *names: str) -> None:
         """An entry of a menu, by the names on the way to it."""

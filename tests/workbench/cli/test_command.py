@@ -16,7 +16,8 @@ from tests.support.command import here as pool_sim
 from tests.support.command import in_a_process
 
 
-SHORT = ['run', '--jobs', '300', '--max-size', '5', '--slot-exp', '0.5']
+DRAWN = ['run', '--jobs', '300', '--max-size', '5', '--slot-exp', '0.5']
+SHORT = [*DRAWN, '--no-pictures']
 
 
 def figures(folder: Path, *words: str) -> dict[str, Any]:
@@ -84,9 +85,11 @@ def test_the_command_gives_what_the_library_gives(tmp_path: Path, socket: str) -
 def test_the_line_that_repeats_a_run_repeats_it(tmp_path: Path) -> None:
     """Copied from the report, it gives the same history."""
     words = ['run', '--horizon', '40', '--rate', '3.3', '--holding', 'lognormal:-0.123456789:1', '--slot-exp', 'none']
-    first = pool_sim(tmp_path, *words, '--store', 'memory', '--seed', '5', '--csv', 'first.csv')
+    words += ['--store', 'memory', '--no-pictures']
+    first = pool_sim(tmp_path, *words, '--seed', '5', '--csv', 'first.csv')
     line = next(line for line in first.stdout.splitlines() if 'repeat it with: pool-sim ' in line)
-    again = pool_sim(tmp_path, *line.split('repeat it with: pool-sim ')[1].split(), '--csv', 'again.csv')
+    repeated = line.split('repeat it with: pool-sim ')[1].split()
+    again = pool_sim(tmp_path, *repeated, '--no-pictures', '--csv', 'again.csv')
 
     assert again.returncode == 0, again.stderr
     assert (tmp_path / 'first.csv').read_bytes() == (tmp_path / 'again.csv').read_bytes()
@@ -127,33 +130,34 @@ def test_a_table_of_ones_own_is_replayed(tmp_path: Path) -> None:
     """With its columns, its unit and a pool for each value of a column; the line that repeats it does so."""
     (tmp_path / 'calls.csv').write_text('start,took,tenant\n0,5000,a\n1000,5000,b\n2000,5000,a\n')
     words = ['replay', 'calls.csv', '--arrival', 'start', '--holding', 'took', '--unit', 'ms', '--key', 'tenant']
-    done = pool_sim(tmp_path, *words, '--max-size', '1', '--slot-exp', 'none', '--store', 'memory', '--json', 'f.json')
+    words += ['--max-size', '1', '--slot-exp', 'none', '--store', 'memory', '--json', 'f.json', '--no-pictures']
+    done = pool_sim(tmp_path, *words)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / 'f.json').read_text())
     assert (found['jobs'], found['refused'], found['pools']) == (3, 1, 2)
     [repeat] = [line for line in done.stdout.splitlines() if 'repeat it with: pool-sim ' in line]
-    again = figures(tmp_path, *repeat.split('pool-sim ')[1].split())
+    again = figures(tmp_path, *repeat.split('pool-sim ')[1].split(), '--no-pictures')
     assert again['history_hash'] == found['history_hash']
 
 
 def test_a_scenario_is_run_by_its_name_and_options_change_it(tmp_path: Path) -> None:
     """What is not changed stays, of the back-off too; the line that repeats it does so."""
-    words = ['run', 'api-connection-limit', '--jobs', '3000', '--tries', '2', '--store', 'memory', '--json', 'f.json']
-    done = pool_sim(tmp_path, *words)
+    words = ['run', 'api-connection-limit', '--jobs', '3000', '--tries', '2', '--store', 'memory', '--no-pictures']
+    done = pool_sim(tmp_path, *words, '--json', 'f.json')
     found = json.loads((tmp_path / 'f.json').read_text())
 
     assert done.returncode == 0, done.stderr
     assert 'An API with a connection limit' in done.stdout
     # Its lesson is told of its own numbers, and these are others.
     assert 'the price is waiting' not in done.stdout
-    assert 'the price is waiting' in pool_sim(tmp_path, *words[:2], '--seed', '2', '--store', 'memory').stdout
+    assert 'the price is waiting' in pool_sim(tmp_path, *words[:2], '--seed', '2', *words[-3:]).stdout
     assert found['jobs'] == 3000
     assert found['on_refusal'].startswith('retries after exp:0.2 s, doubled each time up to 5 s')
     assert found['on_refusal'].endswith('at most 2 attempts')
     [repeat] = [line for line in done.stdout.splitlines() if 'repeat it with: pool-sim ' in line]
-    again = figures(tmp_path, *repeat.split('pool-sim ')[1].split())
+    again = figures(tmp_path, *repeat.split('pool-sim ')[1].split(), '--no-pictures')
     assert again['history_hash'] == found['history_hash']
-    left = figures(tmp_path, *words[:4], '--retry', 'none', '--store', 'memory')
+    left = figures(tmp_path, *words[:4], '--retry', 'none', *words[-3:])
     assert left['on_refusal'] == 'leaves'
 
 
@@ -172,8 +176,8 @@ def test_what_was_asked_for_is_saved_as_a_scenario(tmp_path: Path) -> None:
         '3',
     ]
     more = ['--crash', '0.1', '--slot-exp', '4', '--max-size', '2', '--horizon', '300', '--seed', '5']
-    first = figures(tmp_path, 'run', *words, *more, '--store', 'memory', '--save', 'mine.toml')
-    again = figures(tmp_path, 'run', 'mine.toml', '--store', 'memory')
+    first = figures(tmp_path, 'run', *words, *more, '--store', 'memory', '--no-pictures', '--save', 'mine.toml')
+    again = figures(tmp_path, 'run', 'mine.toml', '--store', 'memory', '--no-pictures')
 
     assert first['crashed'] > 0
     assert first['pools'] == 9
@@ -204,7 +208,7 @@ def test_the_history_is_kept_only_if_it_is_asked_for(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(Scenario, 'run', spy)
     for more in ([], ['--csv', str(tmp_path / 'events.csv')]):
-        assert main([*SHORT, '--store', 'memory', '--out', str(tmp_path / 'out'), *more]) == 0
+        assert main([*DRAWN, '--store', 'memory', '--out', str(tmp_path / 'out'), *more]) == 0
 
     assert asked == [False, True]
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
@@ -214,6 +218,19 @@ def test_the_history_is_kept_only_if_it_is_asked_for(tmp_path: Path, monkeypatch
         'overrun-shares.png',
         'slots.png',
     ]
+
+
+def test_without_pictures_there_is_no_folder_for_them(tmp_path: Path) -> None:
+    """And where there is one, those of another run are gone, because they would be taken for this run's."""
+    left, other = tmp_path / 'pool-sim-results' / 'slots.png', tmp_path / 'pool-sim-results' / 'notes.txt'
+    assert pool_sim(tmp_path, *SHORT, '--store', 'memory').returncode == 0
+    assert not left.parent.exists()
+
+    left.parent.mkdir()
+    left.touch()
+    other.touch()
+    assert 'wrote' not in pool_sim(tmp_path, *SHORT, '--store', 'memory').stdout
+    assert list(left.parent.iterdir()) == [other]
 
 
 def test_the_scenarios_are_listed_with_what_they_teach(tmp_path: Path) -> None:
@@ -324,7 +341,7 @@ def test_a_report_that_nobody_reads_to_its_end_loses_no_file(tmp_path: Path) -> 
     """As in ``pool-sim | head -1``: the files are there, and nothing is said."""
     command = Path(sys.executable).with_name('pool-sim')
     writer = subprocess.Popen(
-        [str(command), *SHORT, '--store', 'memory', '--csv', 'events.csv'],
+        [str(command), *DRAWN, '--store', 'memory', '--csv', 'events.csv'],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -27,9 +27,9 @@ def test_a_run_with_faults_reports_them_and_is_repeated_by_its_own_words(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The same history comes of them."""
-    status, report, figures = ran(FAULTY, tmp_path, capsys)
+    status, report, figures = ran(f'{FAULTY} --no-pictures', tmp_path, capsys)
     [again] = [line.partition('repeat it with: pool-sim ')[2] for line in report.splitlines() if 'repeat it' in line]
-    _, _, repeated = ran(again, tmp_path, capsys)
+    _, _, repeated = ran(f'{again} --no-pictures', tmp_path, capsys)
 
     assert status == 0
     assert 'workers                3; latency const:0.01 s each way, time-out 0.5 s, 1 retries of the driver' in report
@@ -44,7 +44,7 @@ def test_a_run_with_faults_reports_them_and_is_repeated_by_its_own_words(
 
 def test_what_was_asked_for_is_saved_as_a_scenario(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With its faults, network and workers."""
-    ran(f'{FAULTY} --save {tmp_path / "mine.toml"}', tmp_path, capsys)
+    ran(f'{FAULTY} --no-pictures --save {tmp_path / "mine.toml"}', tmp_path, capsys)
     scenario = Scenario.load(tmp_path / 'mine.toml')
 
     assert [fault.kind for fault in scenario.faults] == ['pause', 'lose replies']
@@ -53,7 +53,7 @@ def test_what_was_asked_for_is_saved_as_a_scenario(tmp_path: Path, capsys: pytes
 
 def test_options_change_the_network_of_a_scenario(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What is not said stays; and the lesson, which was of other numbers, is not told."""
-    _, report, _ = ran('run long-pause --latency exp:0.05 --store memory', tmp_path, capsys)
+    _, report, _ = ran('run long-pause --latency exp:0.05 --store memory --no-pictures', tmp_path, capsys)
 
     assert 'latency exp:0.05 s each way, time-out 1 s' in report
     assert '2 x pause' in report
@@ -77,7 +77,7 @@ def test_a_broken_pool_is_reported_and_the_status_says_so(tmp_path: Path, capsys
 
 def test_a_run_is_done_twice_where_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And says that all was the same."""
-    status, report, _ = ran(f'{FAULTY} --twice', tmp_path, capsys)
+    status, report, _ = ran(f'{FAULTY} --no-pictures --twice', tmp_path, capsys)
 
     assert status == 0
     assert 'done twice: all' in report

@@ -14,7 +14,8 @@ from simulations import Scenario, Trace, choose_expiry, size_pool
 from simulations.cli import main
 
 
-SMALL = ['size', '--rate', '3', '--jobs', '600', '--seed', '4', '--workers', '1']
+DRAWN = ['size', '--rate', '3', '--jobs', '600', '--seed', '4', '--workers', '1']
+SMALL = [*DRAWN, '--no-pictures']
 
 
 @pytest.fixture(autouse=True)
@@ -46,12 +47,12 @@ def test_json_tells_size_share_and_interval(capsys: pytest.CaptureFixture[str]) 
 def test_two_processes_give_the_same_answer(capsys: pytest.CaptureFixture[str]) -> None:
     """To the last digit."""
     alone = answer(capsys, *SMALL, '--target', '0.08')
-    assert answer(capsys, *SMALL[:-1], '2', '--target', '0.08') == alone
+    assert answer(capsys, *DRAWN[:-1], '2', '--target', '0.08', '--no-pictures') == alone
 
 
 def test_it_reports_and_draws_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
     """The words of the library, and the picture that shows why."""
-    assert main([*SMALL, '--target', '0.08', '--json', 'answer.json']) == 0
+    assert main([*DRAWN, '--target', '0.08', '--json', 'answer.json']) == 0
     out = capsys.readouterr().out
     assert 'max_size 6 is the smallest that refuses less than 0.08 of the jobs' in out
     assert json.loads(Path('answer.json').read_text())['max_size'] == 6
@@ -64,7 +65,7 @@ def test_it_reports_and_draws_the_answer(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_with_recovery_it_chooses_the_expiry_first(capsys: pytest.CaptureFixture[str]) -> None:
     """And sizes the pool with it; both are in the JSON, and in pictures."""
-    words = [*SMALL, '--target', '0.08', '--crash', '0.1', '--recovery', '6', '--overrun-share', '0.01']
+    words = [*DRAWN, '--target', '0.08', '--crash', '0.1', '--recovery', '6', '--overrun-share', '0.01']
     found = answer(capsys, *words)
     scenario = Scenario(
         arrivals='poisson:3', holding='exp:1', max_size=5, slot_exp=600.0, crash_probability=0.1, jobs=600, seed=4
@@ -97,15 +98,15 @@ def test_the_line_that_repeats_it_does_so(capsys: pytest.CaptureFixture[str], wo
     """Copied from the report, it gives the same answer."""
     assert main([*SMALL, *words, '--json', 'first.json']) == 0
     [line] = [line for line in capsys.readouterr().out.splitlines() if 'repeat it with: pool-sim ' in line]
-    assert main([*shlex.split(line)[4:], '--workers', '1', '--json', 'again.json']) == 0
+    assert main([*shlex.split(line)[4:], '--workers', '1', '--no-pictures', '--json', 'again.json']) == 0
     assert Path('again.json').read_bytes() == Path('first.json').read_bytes()
 
 
 def test_a_trace_gets_its_exact_answer(capsys: pytest.CaptureFixture[str]) -> None:
     """Five jobs at once need five slots; the line that repeats it names the file."""
     Trace([(0, 1)] * 5).to_csv('burst.csv')
-    assert answer(capsys, 'size', 'burst.csv', '--target', '0.08')['max_size'] == 5
-    assert main(['size', 'burst.csv', '--target', '0.08']) == 0
+    assert answer(capsys, 'size', 'burst.csv', '--target', '0.08', '--no-pictures')['max_size'] == 5
+    assert main(['size', 'burst.csv', '--target', '0.08', '--no-pictures']) == 0
     assert 'repeat it with: pool-sim size burst.csv ' in capsys.readouterr().out
 
 

@@ -19,7 +19,8 @@ from simulations import Scenario, Trace, sweep
 from simulations.cli import main
 
 
-SMALL = ['sweep', '--jobs', '200', '--seed', '4', '--workers', '1', '--slot-exp', '0.5']
+DRAWN = ['sweep', '--jobs', '200', '--seed', '4', '--workers', '1', '--slot-exp', '0.5']
+SMALL = [*DRAWN, '--no-pictures']
 SIZES = ['--vary', 'max_size=2:6:2']
 
 
@@ -39,7 +40,7 @@ def table(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
 
 def test_it_writes_the_table_that_the_library_makes(capsys: pytest.CaptureFixture[str]) -> None:
     """As CSV and JSON, with the picture; and then the journal is gone, as everything is in the table."""
-    assert main([*SMALL, *SIZES, '--json', 'table.json']) == 0
+    assert main([*DRAWN, *SIZES, '--json', 'table.json']) == 0
     scenario = Scenario(arrivals='poisson:6', holding='exp:1', max_size=5, slot_exp=0.5, jobs=200, seed=4)
     found = sweep(scenario, {'max_size': (2, 4, 6)}, workers=1)
     folder = Path('pool-sim-results')
@@ -58,6 +59,7 @@ def test_json_is_alone_on_standard_output(capsys: pytest.CaptureFixture[str]) ->
     assert [(row['max_size'], row['slot_exp']) for row in found['points']] == [
         (size, life) for size in (2, 4, 6) for life in (0.1, 0.2, 0.3)
     ]
+    assert [path.name for path in Path('pool-sim-results').iterdir()] == ['sweep.csv']
     for row in found['points']:
         assert row['refusal_share_low'] <= row['refusal_share'] <= row['refusal_share_high']
         assert row['refusal_share_theory'] is not None
@@ -65,7 +67,7 @@ def test_json_is_alone_on_standard_output(capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_sweep_over_expiries_alone_shows_the_trade_off_as_well() -> None:
     """In a picture of its own."""
-    assert main([*SMALL, '--vary', 'slot_exp=0.2,1,5,none', '--crash', '0.1']) == 0
+    assert main([*DRAWN, '--vary', 'slot_exp=0.2,1,5,none', '--crash', '0.1']) == 0
     assert Path('pool-sim-results/trade-off.png').read_bytes().startswith(b'\x89PNG')
 
 
@@ -82,7 +84,7 @@ def test_the_line_that_repeats_it_does_so(capsys: pytest.CaptureFixture[str], wo
     assert main([*SMALL, *words]) == 0
     [line] = [line for line in capsys.readouterr().out.splitlines() if 'repeat it with: pool-sim ' in line]
     first = Path('pool-sim-results/sweep.csv').read_bytes()
-    assert main([*shlex.split(line)[4:], '--workers', '1', '--out', 'again']) == 0
+    assert main([*shlex.split(line)[4:], '--workers', '1', '--no-pictures', '--out', 'again']) == 0
     assert Path('again/sweep.csv').read_bytes() == first
 
 
@@ -91,10 +93,10 @@ def test_the_line_that_repeats_a_trace_or_a_file_does_so(capsys: pytest.CaptureF
     Trace([(number * 0.5, 1.0 + number % 3) for number in range(60)]).to_csv('calls.csv')
     Scenario(title='Mine', arrivals='poisson:4', holding='exp:1', max_size=3, jobs=100).save('mine.toml')
     for words in (['calls.csv', '--thin', '0.7'], ['mine.toml', '--holding', 'exp:2', '--jobs', '90']):
-        assert main(['sweep', *words, '--seed', '4', '--workers', '1', *SIZES]) == 0
+        assert main(['sweep', *words, '--seed', '4', '--workers', '1', '--no-pictures', *SIZES]) == 0
         [line] = [line for line in capsys.readouterr().out.splitlines() if 'repeat it with: pool-sim ' in line]
         first = Path('pool-sim-results/sweep.csv').read_bytes()
-        assert main([*shlex.split(line)[4:], '--workers', '1', '--out', 'again']) == 0
+        assert main([*shlex.split(line)[4:], '--workers', '1', '--no-pictures', '--out', 'again']) == 0
         assert Path('again/sweep.csv').read_bytes() == first
         capsys.readouterr()
 

@@ -1,5 +1,6 @@
 """Every interleaving of a few clients: broken pools are found out by their shortest schedule, the shipped ones pass."""
 
+import functools
 import json
 import random
 from pathlib import Path
@@ -15,6 +16,7 @@ from py_cachify.backends.memory import MemoryBackend
 from py_cachify.backends.redis import Script, load_script
 from simulations.broken import BROKEN
 from simulations.exploring import SUBJECTS, Move, Schedule, Scope, explore, replay_schedule, subject
+from simulations.exploring.explore import Exploration
 from simulations.exploring.moves import CRASH, FAULTS, FORGET, LOSE_REPLY, LOSE_REQUEST, REPEAT
 from simulations.exploring.states import Machine
 from simulations.exploring.worlds import MemoryWorld, RedisWorld, fakeredis_world, server_world
@@ -40,10 +42,16 @@ def test_there_is_a_length_for_each_broken_pool() -> None:
     assert [name for name in SUBJECTS if name not in SHORTEST] == ['redis', 'memory', 'nx']
 
 
+@functools.cache
+def caught(name: str) -> Exploration:
+    """Search a broken pool in the scope that it declares, once for all tests."""
+    return explore(subject(name))
+
+
 @pytest.mark.parametrize('name', SHORTEST)
 def test_a_broken_pool_is_found_out_by_its_shortest_schedule(name: str) -> None:
     """In the scope that it declares, and the schedule does it again."""
-    found = explore(subject(name))
+    found = caught(name)
 
     assert found.violation is not None
     assert (len(found.violation.schedule.moves), found.violation.reason) == SHORTEST[name]
@@ -350,7 +358,7 @@ def test_a_move_that_cannot_be_made_is_named() -> None:
 @pytest.mark.parametrize('name', SHORTEST)
 def test_a_schedule_becomes_a_test_that_fails_until_it_is_mended(name: str) -> None:
     """The text is a whole test module."""
-    found = explore(subject(name)).violation
+    found = caught(name).violation
     assert found is not None
     module: dict[str, object] = {}
     exec(found.to_test('it'), module)
@@ -364,7 +372,7 @@ def test_a_schedule_becomes_a_test_that_fails_until_it_is_mended(name: str) -> N
 @pytest.mark.parametrize('name', SHORTEST)
 def test_a_schedule_is_drawn_as_a_sequence_diagram(name: str) -> None:
     """A lane for each client and the store, an arrow for each command, and the reason at the bottom."""
-    found = explore(subject(name)).violation
+    found = caught(name).violation
     assert found is not None
     axes = Figure(figsize=(8, 6)).add_subplot()
     assert found.plot(axes) is axes

@@ -3,13 +3,11 @@
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
-import nbformat
 import pytest
-from nbclient.exceptions import CellExecutionError
 
 from simulations.jupyter import pages
+from tests.support.notebooks import code_cell, prose_cell, read_notebook, write_notebook
 from tests.support.paths import NOTEBOOKS
 
 
@@ -51,19 +49,6 @@ class Read(HTMLParser):
             self.folded += data
 
 
-def prose(text: str) -> Any:
-    return nbformat.v4.new_markdown_cell(text)  # type: ignore[no-untyped-call]
-
-
-def code(text: str, **metadata: Any) -> Any:
-    return nbformat.v4.new_code_cell(text, metadata=metadata)  # type: ignore[no-untyped-call]
-
-
-def written(path: Path, *cells: Any) -> Path:
-    nbformat.write(nbformat.v4.new_notebook(cells=list(cells)), path)  # type: ignore[no-untyped-call]
-    return path
-
-
 def test_a_notebook_of_this_project(tmp_path: Path) -> None:
     """Its pictures are in it, its answer is folded away, nothing failed, and nothing comes from elsewhere."""
     (page,) = pages.build([NOTEBOOKS / '2_slot_expiry.ipynb'], tmp_path / 'html')
@@ -95,7 +80,7 @@ def test_sliders_stand_as_their_picture(tmp_path: Path) -> None:
         'def draw(slots=2):\n    return plt.figure(figsize=(3, 1.5))\n'
         'follow(draw, slots=(1, 5))'
     )
-    path = written(tmp_path / 'moving.ipynb', prose('# Moving'), code(draws))
+    path = write_notebook(tmp_path / 'moving.ipynb', prose_cell('# Moving'), code_cell(draws))
 
     pages.build([path], tmp_path)
 
@@ -106,8 +91,8 @@ def test_sliders_stand_as_their_picture(tmp_path: Path) -> None:
 
 def test_what_a_notebook_hides_is_left_out(tmp_path: Path) -> None:
     """What the hidden code shows stays."""
-    hidden = code('secret = 6 * 7\nprint("shown", secret)', jupyter={'source_hidden': True})
-    pages.build([written(tmp_path / 'one.ipynb', prose('# One'), hidden)], tmp_path)
+    hidden = code_cell('secret = 6 * 7\nprint("shown", secret)', jupyter={'source_hidden': True})
+    pages.build([write_notebook(tmp_path / 'one.ipynb', prose_cell('# One'), hidden)], tmp_path)
 
     read = Read((tmp_path / 'one.html').read_text(encoding='utf-8'))
     assert 'shown 42' in read.shown
@@ -116,7 +101,7 @@ def test_what_a_notebook_hides_is_left_out(tmp_path: Path) -> None:
 
 def test_formulas_are_drawn(tmp_path: Path) -> None:
     """A picture each, with the formula as its other text, and none is left as it was typed."""
-    path = written(tmp_path / 'one.ipynb', prose('# One\n\n$$B = \\frac{a^c}{c!}$$\n\nand'))
+    path = write_notebook(tmp_path / 'one.ipynb', prose_cell('# One\n\n$$B = \\frac{a^c}{c!}$$\n\nand'))
     pages.build([path], tmp_path)
 
     text = (tmp_path / 'one.html').read_text(encoding='utf-8')
@@ -124,7 +109,7 @@ def test_formulas_are_drawn(tmp_path: Path) -> None:
     assert r'alt="B = \frac{a^c}{c!}"' in text
     assert '$$' not in text
     for notebook in NOTEBOOKS.glob('*.ipynb'):
-        cells = nbformat.read(notebook, as_version=4).cells  # type: ignore[no-untyped-call]
+        cells = read_notebook(notebook).cells
         text = ''.join(cell.source for cell in cells if cell.cell_type == 'markdown')
         assert '$' not in re.sub(r'\$\$.+?\$\$', '', text, flags=re.DOTALL), notebook.name
 
@@ -132,12 +117,14 @@ def test_formulas_are_drawn(tmp_path: Path) -> None:
 def test_the_index_lists_the_pages(tmp_path: Path) -> None:
     """In the order given, with what each asks and how long it takes; neighbours lead to each other."""
     question = '# The first\n\n**The question:** who goes\n*first*?\n\nNot this.'
-    first = written(
+    first = write_notebook(
         tmp_path / '1_first.ipynb',
-        prose(question),
-        code('import matplotlib.pyplot as plt\nplt.plot([1, 2]);'),
+        prose_cell(question),
+        code_cell('import matplotlib.pyplot as plt\nplt.plot([1, 2]);'),
     )
-    second = written(tmp_path / '2_second.ipynb', prose('# The <second>\n\nSee [the first](1_first.ipynb).'))
+    second = write_notebook(
+        tmp_path / '2_second.ipynb', prose_cell('# The <second>\n\nSee [the first](1_first.ipynb).')
+    )
     (tmp_path / 'TEACHING.md').write_text('| 1 | [The first](1_first.ipynb) | 25 | it |\n')
 
     pages.build([first, second], tmp_path / 'html')
@@ -158,8 +145,10 @@ def test_the_index_lists_the_pages(tmp_path: Path) -> None:
 
 def test_a_cell_that_fails_is_no_page(tmp_path: Path) -> None:
     """Nothing is written, and what was there stays."""
-    good = written(tmp_path / 'good.ipynb', prose('# Good'))
-    bad = written(tmp_path / 'bad.ipynb', prose('# Bad'), code('1 / 0'))
+    good = write_notebook(tmp_path / 'good.ipynb', prose_cell('# Good'))
+    bad = write_notebook(tmp_path / 'bad.ipynb', prose_cell('# Bad'), code_cell('1 / 0'))
+
+    from nbclient.exceptions import CellExecutionError
 
     with pytest.raises(CellExecutionError, match='ZeroDivisionError'):
         pages.build([good, bad], tmp_path / 'html')
@@ -177,7 +166,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert 'there is no notebook lost.ipynb' in capsys.readouterr().err
 
     (tmp_path / 'notebooks').mkdir()
-    written(tmp_path / 'notebooks' / '1_one.ipynb', prose('# One'))
+    write_notebook(tmp_path / 'notebooks' / '1_one.ipynb', prose_cell('# One'))
     assert pages.main([]) == 0
     said = capsys.readouterr()
     assert 'notebooks/html/1_one.html' in said.out

@@ -129,7 +129,7 @@ def test_bursts_spread_the_counts_as_the_closed_form_says(text: str) -> None:
     """The variance of the counts over their mean, in long windows, each simulated alone; and from the beginning."""
     arrivals = law(text)
     assert isinstance(arrivals, Bursty)
-    window = 1000 * sum(mean for _, mean in arrivals.states)
+    window = 300 * sum(mean for _, mean in arrivals.states)
     counts = [len(instants_until(arrivals, window, seed)) for seed in range(400)]
     measured = mean_interval(
         [(count - arrivals.rate() * window) ** 2 / (arrivals.rate() * window) for count in counts], 0.999999
