@@ -15,6 +15,8 @@ NOTEBOOKS = sorted(path.name for path in (ROOT / 'notebooks').glob('*.ipynb'))
 PAGES = [
     *('README.md', 'notebooks/TEACHING.md', 'simulations/README.md', 'simulations/ARCHITECTURE.md'),
     *('py_cachify/README.md', 'tests/README.md', 'tests/benchmarks/README.md', 'simulations/scenarios/README.md'),
+    *(f'simulations/{package}/README.md' for package in ('distributions', 'faults', 'history', 'stores')),
+    *(f'simulations/{package}/README.md' for package in ('traces', 'workloads')),
 ]
 BUILT = {'notebooks/html/index.html'}
 """What a link leads to once the command beside it was run."""

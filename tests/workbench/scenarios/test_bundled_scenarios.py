@@ -97,7 +97,7 @@ def test_a_scenario_is_run_as_often_as_it_says() -> None:
     assert result.replications == 4
     assert result.estimates.refusal_share
     assert result.title == 'A day of traffic'
-    assert 'Sized for the mean' in str(result)
+    assert 'sized for the mean' in str(result)
 
 
 def test_six_bodies_run_in_a_pool_of_four_while_a_worker_stands_still(results: dict[str, Result]) -> None:
