@@ -1,6 +1,6 @@
-"""A workbench for pools: put a workload through one in virtual time, check every event, see it.
+"""A workbench for pools: run a workload through a pool in virtual time and check every event.
 
-::
+``README.md`` is the map, and each package has a chapter of its own beside its code::
 
     from simulations import Poisson, replay
 
@@ -166,7 +166,8 @@ __all__ = [
     'sweep',
 ]
 
-# A name is loaded when it is first used, so that ``pool-sim --help`` does not wait for NumPy and Matplotlib.
+# A name is imported when it is first used, so that ``pool-sim --help`` does not wait for NumPy and
+# Matplotlib.
 # fmt: off
 _HOMES = {
     'simulations.distributions': (

@@ -1,4 +1,4 @@
-"""``python -m simulations`` is ``pool-sim``."""
+"""Run ``pool-sim`` as ``python -m simulations``."""
 
 import sys
 

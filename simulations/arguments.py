@@ -1,6 +1,6 @@
-"""Refuse a wrong argument of the harness at once, naming it, its value, and what is allowed.
+"""Check arguments of the workbench: each error names the argument, its value and what is allowed.
 
-What the library takes itself, ``max_size`` and ``slot_exp``, is checked by ``py_cachify.arguments``.
+``py_cachify.arguments`` checks the arguments of the library itself, ``max_size`` and ``slot_exp``.
 """
 
 import math
@@ -9,7 +9,10 @@ from typing import Any
 
 
 def whole_number(name: str, value: Any, at_least: int = 0) -> int:
-    """``value`` as an ``int``, if it is a whole number of at least ``at_least``; NumPy's are, ``True`` is not."""
+    """Return ``value`` as an ``int`` if it is a whole number of at least ``at_least``.
+
+    NumPy integers are accepted, ``True`` and ``False`` are not.
+    """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f'{name} must be a whole number, not {value!r}')
     if int(value) < at_least:
@@ -18,7 +21,10 @@ def whole_number(name: str, value: Any, at_least: int = 0) -> int:
 
 
 def real_number(name: str, value: Any) -> float:
-    """``value`` as a ``float``, if it is a number, which may be infinite; a text is none, nor are ``True`` and NaN."""
+    """Return ``value`` as a ``float`` if it is a number; it may be infinite.
+
+    Strings, ``True``, ``False`` and NaN are refused.
+    """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f'{name} must be a number, not {value!r}')
     try:
@@ -31,7 +37,7 @@ def real_number(name: str, value: Any) -> float:
 
 
 def not_negative(name: str, value: Any, *, infinite: bool = False) -> float:
-    """A number of at least 0, finite if not said otherwise."""
+    """Return a number of at least 0, which must be finite unless ``infinite`` is true."""
     number = real_number(name, value)
     if number < 0 or (math.isinf(number) and not infinite):
         raise ValueError(f'{name} must be {"" if infinite else "finite and "}at least 0, got {value!r}')
@@ -39,7 +45,7 @@ def not_negative(name: str, value: Any, *, infinite: bool = False) -> float:
 
 
 def positive(name: str, value: Any) -> float:
-    """A finite number of more than 0."""
+    """Return a finite number greater than 0."""
     number = real_number(name, value)
     if not 0 < number < math.inf:
         raise ValueError(f'{name} must be finite and more than 0, got {value!r}')
@@ -47,7 +53,7 @@ def positive(name: str, value: Any) -> float:
 
 
 def probability(name: str, value: Any) -> float:
-    """A number from 0 to 1."""
+    """Return a number from 0 to 1."""
     number = real_number(name, value)
     if not 0 <= number <= 1:
         raise ValueError(f'{name} must be between 0 and 1, got {value!r}')
@@ -55,7 +61,7 @@ def probability(name: str, value: Any) -> float:
 
 
 def inner_probability(name: str, value: Any) -> float:
-    """A number between 0 and 1, both left out."""
+    """Return a number between 0 and 1, both excluded."""
     number = real_number(name, value)
     if not 0 < number < 1:
         raise ValueError(f'{name} must be more than 0 and less than 1, got {value!r}')

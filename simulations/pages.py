@@ -1,4 +1,4 @@
-"""``python -m simulations.pages`` is ``python -m simulations.jupyter.pages``."""
+"""Keep the old name of ``python -m simulations.jupyter.pages``: ``python -m simulations.pages``."""
 
 import sys
 

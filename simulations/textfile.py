@@ -1,4 +1,4 @@
-"""Text files, plain or gzip."""
+"""Open text files, plain or gzip."""
 
 import gzip
 import io
@@ -10,15 +10,19 @@ from typing import BinaryIO, TextIO, cast
 
 
 UNREADABLE = (OSError, EOFError, zlib.error)
-"""What opening and reading such a file can raise: it is not there, or is damaged."""
+"""What opening and reading such a file can raise if it is missing or damaged."""
 
 
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
-    """The file as UTF-8 text, line by line; gzip is recognised by its first bytes, whatever the name.
+    """Open the file as UTF-8 text to be read line by line.
 
-    What is no UTF-8 is replaced, and a byte order mark left out.  Raises one of :data:`UNREADABLE`, at once or
-    while it is read.
+    Gzip is recognised by its first bytes, whatever the file is called.  Bytes that are not valid
+    UTF-8 are replaced, and a byte order mark is skipped.
+
+    Raises:
+        OSError, EOFError, zlib.error: the file cannot be read; see :data:`UNREADABLE`.  This may
+            also happen while you read from it.
     """
     with path.open('rb') as raw:
         data: BinaryIO = raw

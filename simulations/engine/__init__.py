@@ -1,1 +1,1 @@
-"""Runs: once (`replay`), twice (`determinism`), or many times (`replications`)."""
+"""Run a workload: once (`replay`), twice (`determinism`), or many times (`replications`)."""

@@ -1,4 +1,7 @@
-"""Run something twice with one seed, and compare event by event: what differs is chance that no seed governs."""
+"""Run something twice with one seed and compare the histories event by event.
+
+A difference shows that something random does not depend on the seed.
+"""
 
 import itertools
 from collections.abc import Callable
@@ -11,10 +14,11 @@ from simulations.results.violated import InvariantError
 
 
 def replay_twice(replay: Callable[[], Result]) -> Result:
-    """The result of ``replay``, which is called twice and must come to just the same.
+    """Call ``replay`` twice and return the first result, which the second must equal.
 
     Raises:
-        InvariantError: it does not, and the first event that differs is named; or a promise was broken.
+        InvariantError: the two differ, and the message names the first event that does; or a
+            promise was broken.
         ValueError: the histories were not kept.
 
     Example::
@@ -34,7 +38,7 @@ def replay_twice(replay: Callable[[], Result]) -> Result:
 
 
 def first_difference(one: History, other: History) -> int | None:
-    """The place of the first event that is not the same in both; ``None`` if all are."""
+    """Return the place of the first event that differs; ``None`` if the histories are equal."""
     for place, (ours, theirs) in enumerate(itertools.zip_longest(one, other)):
         if ours != theirs:
             return place

@@ -1,4 +1,4 @@
-"""A run in which commands take no time."""
+"""Run a workload through a store whose commands take no time."""
 
 import random
 from typing import Any
@@ -22,8 +22,8 @@ from simulations.workloads.refusals import Leave
 from simulations.workloads.workload import Workload
 
 
-class _Asking:
-    """A job on its way: who it is, and what has become of it."""
+class _Job:
+    """A job in the course of the run: its identity and its state."""
 
     __slots__ = ('arrival', 'client', 'crash', 'holding', 'lease', 'number', 'pauses', 'pool', 'refusals')
 
@@ -42,7 +42,7 @@ class _Asking:
 
 
 class ImmediateRun:
-    """One workload on its way through one store, see :func:`simulations.replay`."""
+    """One run of a workload through a store, see :func:`simulations.replay`."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class ImmediateRun:
         self.model = Model(self._max_size, self._slot_exp, self._recorder)
 
     def through(self, bar: 'tqdm[None]') -> Ran:
-        """Run it, up to its end or to a promise that is broken."""
+        """Run to the end, or up to the first broken promise."""
         violations, events = [], []
         try:
             with self._store.errors():
@@ -78,7 +78,7 @@ class ImmediateRun:
         return Ran(self.observer, self.model.recoveries, Findings(violations), events)
 
     def to_the_end(self, bar: 'tqdm[None]') -> None:
-        """Let all jobs come and go, then look whether the store is empty."""
+        """Run all jobs, then check that the store is empty."""
         try:
             self._bar = bar
             self._source.start()
@@ -97,9 +97,9 @@ class ImmediateRun:
         if not number % JOBS_PER_UPDATE:
             self._bar.update(number - self._bar.n)
         crash = self._crashes.draw()
-        self._ask(_Asking(number, self._env.now, holding, self.model.pool(key or ''), client, crash))
+        self._ask(_Job(number, self._env.now, holding, self.model.pool(key or ''), client, crash))
 
-    def _ask(self, job: _Asking) -> None:
+    def _ask(self, job: _Job) -> None:
         now, pool = self._env.now, job.pool
         job.lease = self._backend.acquire(self._prefix + pool.key, str(job.number), self._max_size, self._slot_exp)
         if job.lease is None:
@@ -118,11 +118,12 @@ class ImmediateRun:
         if len(self._recorder.rows) >= BLOCK:
             self._recorder.hand_on()
 
-    def _refused(self, job: _Asking, now: float) -> None:
+    def _refused(self, job: _Job, now: float) -> None:
         job.refusals += 1
         pause = None
         if not isinstance(self._on_refusal, Leave):
-            # A stream for each job: how often one asks does not shift the pauses of another.
+            # Each job has its own stream, so the attempts of one do not shift the pauses of
+            # another.
             job.pauses = job.pauses or random.Random(f'{self._seed} pauses {job.number}')
             pause = self._on_refusal.pause(job.refusals, job.pauses)
         self.model.refused(now, job.number, job.pool, again=pause is not None)
@@ -131,20 +132,20 @@ class ImmediateRun:
         else:
             After(self._env, moves_on(now, 'pause', pause), lambda _: self._ask(job), After.AFTER_ALL_ENDS)
 
-    def _end(self, job: _Asking) -> None:
+    def _end(self, job: _Job) -> None:
         assert job.lease is not None
         self.model.ended(self._env.now, job.number, job.pool, in_time=self._backend.release(job.lease))
         if self._audit:
             self._count(job.pool)
         self._gone(job)
 
-    def _crash(self, job: _Asking) -> None:
+    def _crash(self, job: _Job) -> None:
         self.model.crashed(self._env.now, job.number, job.pool)
         if self._audit:
             self._count(job.pool)
         self._gone(job)
 
-    def _gone(self, job: _Asking) -> None:
+    def _gone(self, job: _Job) -> None:
         if job.client >= 0:
             self._source.think(job.client)
 

@@ -1,6 +1,6 @@
-"""Let the jobs of a workload arrive, at their instants of virtual time.
+"""Let the jobs of a workload arrive at their instants of virtual time.
 
-At one instant they come after all that ends then, so a slot that becomes free can be taken at once.
+At one instant, bodies end before jobs arrive, so a slot that becomes free can be taken immediately.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,30 +13,31 @@ from simulations.workloads.workload import Workload
 
 
 Ask = Callable[[int, float, str | None, int], None]
-"""Takes the number of a job, its holding time in seconds, the key of its pool, and its client (-1: it has none)."""
+"""Receives a job's number, its holding time in seconds, its pool's key, and its client or -1."""
 
 JOBS_PER_UPDATE = 256
-"""The progress bar of a run moves each time this many jobs have come."""
+"""The number of arrivals between two updates of the progress bar."""
 
 
 class JobSource:
-    """The jobs that have yet to come.
+    """The source of the jobs of a run.
 
     Args:
-        workload: which.
-        ask: what each does when it arrives.
-        none_comes: called when a client that thought has no job, as the time or the number is up.
+        workload: the workload.
+        ask: called for each job when it arrives.
+        none_comes: called when a client has finished thinking but brings no job, because the
+            horizon or the number of jobs is reached.
 
     Attributes:
         env: virtual time, which begins with the first arrival: a trace may start at any instant.
-        came: how many have arrived.
+        came: the number of jobs that have arrived.
     """
 
     def __init__(self, workload: Workload, ask: Ask, none_comes: Callable[[], None] = lambda: None) -> None:
         self._workload = workload
         self._jobs: Iterator[Job] = iter(()) if workload.clients else iter(workload)
         self._first = next(self._jobs, None)
-        # An environment starts before its first event.
+        # The start of an environment must be known when it is created.
         self.env = simpy.Environment(initial_time=0.0 if self._first is None else self._first.arrival)
         self._ask = ask
         self._none_comes = none_comes
@@ -45,11 +46,11 @@ class JobSource:
 
     @property
     def over(self) -> bool:
-        """Whether no more will come, unless a client that is busy thinks of another."""
+        """Whether no more jobs will arrive, except from clients that are busy now."""
         return not self._on_the_way
 
     def start(self) -> None:
-        """Let the first ones come."""
+        """Schedule the first arrivals."""
         if self._workload.clients:
             number = self._workload.clients.number
             self._turns = [self._workload.turns(client) for client in range(number)]
@@ -74,14 +75,14 @@ class JobSource:
         self._ask(number, holding, key, client)
 
     def think(self, client: int) -> None:
-        """A client is done with its last job, and thinks of the next."""
+        """Let a client that is done with its last job think before the next."""
         turn: Turn = next(self._turns[client])
         self._on_the_way += 1
 
         def ask(_: simpy.Event) -> None:
             self._on_the_way -= 1
-            horizon, most = self._workload.horizon, self._workload.expected_jobs
-            if (horizon is None or self.env.now <= horizon) and (most is None or self.came < most):
+            horizon, limit = self._workload.horizon, self._workload.expected_jobs
+            if (horizon is None or self.env.now <= horizon) and (limit is None or self.came < limit):
                 self._come(turn.holding, turn.key, client)
             else:
                 self._none_comes()

@@ -1,4 +1,4 @@
-"""What a run leaves behind, before figures are made of it."""
+"""The raw outcome of a run, before figures are computed from it."""
 
 from typing import NamedTuple
 
@@ -8,13 +8,14 @@ from simulations.results.facts import Findings
 
 
 class Ran(NamedTuple):
-    """A run that is over.
+    """The raw outcome of a run.
 
     Attributes:
-        observer: what happened.
-        recoveries: for how many seconds each recovered slot was used by nobody: how many, their sum, the longest.
-        findings: what the judges found.
-        events: the last ones before the first promise that was broken, where they were kept.
+        observer: the observer of the run, with everything that happened.
+        recoveries: the times, in seconds, for which recovered slots were unused: their number, sum
+            and maximum.
+        findings: the findings of the judges.
+        events: the last events before the first broken promise, if they were kept.
     """
 
     observer: Observer

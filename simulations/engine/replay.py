@@ -1,10 +1,12 @@
-"""Put a workload through a pool, in virtual time.
+"""Run a workload through a pool in virtual time.
 
-Each job acquires, holds and releases as a user of the library does, at instants of virtual time that the store is told
-in place of its clock: the same workload gives the same history, byte for byte, on every store.
+Each job acquires, holds and releases a slot as a user of the library does.  The store receives
+virtual time in place of its clock, so the same workload produces the same history, byte for byte,
+on every store.
 
-At one instant bodies end before jobs arrive, so a slot that becomes free can be taken at once.  A holder that is to
-crash dies at a random instant before its slot expires and before its body would end.
+At one instant, bodies end before jobs arrive, so a slot that becomes free can be taken immediately.
+A holder that crashes does so at a random instant before its slot expires and before its body would
+end.
 """
 
 import time
@@ -42,34 +44,35 @@ def replay(
     history: bool = True,
     progress: bool = False,
 ) -> Result:
-    """Put ``workload`` through a pool and check every event against the pool's promises.
+    """Run ``workload`` through a pool and check every event against the pool's promises.
 
     Args:
         workload: the jobs.
-        max_size: slots of the pool; of each pool, where the jobs have keys.
-        slot_exp: the life of a slot in seconds; ``None`` for ever.
-        on_refusal: what a refused job does: leave, or try again after a pause.
-        crash_probability: the share of holders that crash and never release, 0 to 1; which ones, and when, is drawn
-            from a stream of its own.
-        workers: the processes that the jobs run in, dealt to them by turns.
-        network: between the workers and the server: with one, commands take time and others' fall in between.
-        faults: what goes wrong, see :mod:`simulations.faults`.
-        protocol: how slots are taken, where it is not the store's own way: ``'nx'`` for the plain contract, or one of
-            ``simulations/broken``, both in memory.
-        seed: of crashes, pauses, network and faults; the workload has a seed of its own.
-        store: ``'memory'``, ``'fakeredis'``, ``'valkey'``, a server's URL, or an open store.
-        audit: ask the store for the size of the pool after every event as well, and compare.
-        history: keep every event; without it the memory that a run takes does not grow with its length.
+        max_size: the number of slots of the pool; of each pool if the jobs have keys.
+        slot_exp: the life of a slot in seconds; ``None`` for a slot that never expires.
+        on_refusal: what a refused job does: leave, or retry after a pause.
+        crash_probability: the share of holders that crash and never release, from 0 to 1; a
+            separate random stream decides which ones, and when.
+        workers: the number of processes that run the jobs, which are dealt to them in turn.
+        network: the network between workers and server; with one, each command takes time and other
+            clients' commands can run in between.
+        faults: the faults that happen, see :mod:`simulations.faults`.
+        protocol: how slots are taken, if not in the store's own way: ``'nx'`` for the plain
+            contract, or one of ``simulations/broken``; both run in memory.
+        seed: the seed of crashes, pauses, network and faults; the workload has its own seed.
+        store: ``'memory'``, ``'fakeredis'``, ``'valkey'``, the URL of a server, or an open store.
+        audit: also ask the store for the size of the pool after every event, and compare.
+        history: keep every event; without it, the memory of a run does not grow with its length.
         progress: show a progress bar on standard error, or in the notebook.
 
     Returns:
-        history, figures and pictures.
+        the history, the figures and the pictures of the run.
 
     Raises:
-        TypeError, ValueError: ``max_size``, ``slot_exp`` or what is beside them is wrong.
-        StoreError: the store cannot be had, or does not answer.
-        InvariantError: a promise was broken; the run stopped there, unless it was one with network, faults or a
-            protocol: these go on to their end, and ``error.result`` has them whole.
+        TypeError, ValueError: an argument is not allowed; the message names it.
+        StoreError: the store is not available, or does not answer.
+        InvariantError: a promise was broken.  The run stopped there, unless it has a network,
+            faults or a protocol: such a run continues to its end, and ``error.result`` is complete.
 
     Example::
 
@@ -99,11 +102,11 @@ def replay_under(
     history: bool = True,
     progress: bool = False,
 ) -> Result:
-    """Put ``workload`` through a pool under ``conditions``; all else as :func:`replay` has it."""
+    """Run ``workload`` through a pool under ``conditions``; the rest is as in :func:`replay`."""
     if not isinstance(store, str | Store):
         raise TypeError(f'store must be a name, a URL or an open store, not {store!r}')
     if not hasattr(workload, 'expected_jobs'):
-        raise TypeError(f'a workload was expected, not {workload!r}: wrap a list of jobs as Trace([...])')
+        raise TypeError(f'workload must be a workload, not {workload!r}: wrap a list of jobs as Trace([...])')
     with nullcontext(store) if isinstance(store, Store) else open_store(store) as opened:
         began = time.perf_counter()
         run_of = StepwiseRun if conditions.stepwise else ImmediateRun

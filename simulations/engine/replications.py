@@ -1,7 +1,7 @@
-"""Several independent runs of the same, and what they say together.
+"""Repeat a run with independent seeds, and combine the results.
 
-They are the honest way to an interval where one run has no long run in it: a day, a night's batch, a trace that is
-thinned anew each time.
+Use replications for an interval if a single run has no steady state: a day, a nightly batch, or a
+trace that is thinned differently each time.
 """
 
 import dataclasses
@@ -26,13 +26,14 @@ from simulations.statistics.stopping import StoppingRule
 
 
 MOST_REPLICATIONS = 1000
-"""Where a stopping rule says no limit of its own."""
+"""The limit for a stopping rule that sets none."""
 
 
 def seeds(seed: int) -> Iterator[int]:
-    """The seeds of independent runs: ``seed`` itself, and then numbers that are made of it.
+    """Yield the seeds of independent runs: ``seed`` itself, then numbers derived from it by a hash.
 
-    Not the numbers that follow it: with those, the runs of seed 1 would be those of seed 0 but for one.
+    Consecutive numbers would not do: all but one of the runs of seed 1 would repeat those of seed
+    0.
     """
     yield seed
     for number in itertools.count(1):
@@ -47,21 +48,22 @@ def replicate(
     seed: int = 0,
     progress: bool = False,
 ) -> Result:
-    """Run the same several times with independent seeds.
+    """Repeat a run several times with independent seeds.
 
     Args:
-        run: makes one run with the seed it is given.
-        replications: how many; with a ``rule``, it says.
-        rule: when to stop, judged by the share of refused jobs.
-        seed: of the first run; those of the others are made of it.
+        run: makes one run with a given seed.
+        replications: the number of runs; ignored if there is a ``rule``.
+        rule: decides when to stop, by the share of refused jobs.
+        seed: the seed of the first run; the other seeds are derived from it.
         progress: show a progress bar on standard error, or in the notebook.
 
     Returns:
-        one result: its counts are sums, its means and shares are of all runs together, its peaks the highest; pictures
-        and history are those of the first run.  The interval of a figure comes from its scatter between the runs.
+        one result.  Its counts are sums over all runs, its means and shares are averages over them,
+        and its peaks are maxima; pictures and history are those of the first run.  The interval of
+        a figure comes from its variation between runs.
 
     Raises:
-        TypeError, ValueError: an argument is not so.
+        TypeError, ValueError: an argument is not allowed; the message names it.
         InvariantError: a promise was broken in one of the runs.
 
     Example::
@@ -71,14 +73,14 @@ def replicate(
     whole_number('replications', replications, 1)
     results: list[Result] = []
     reached = True
-    most = replications if rule is None else rule.at_most or MOST_REPLICATIONS
-    with tqdm(total=None if rule else most, unit=' runs', disable=not progress, dynamic_ncols=True) as bar:
-        for each in itertools.islice(seeds(seed), most):
+    limit = replications if rule is None else rule.at_most or MOST_REPLICATIONS
+    with tqdm(total=None if rule else limit, unit=' runs', disable=not progress, dynamic_ncols=True) as bar:
+        for each in itertools.islice(seeds(seed), limit):
             results.append(run(each))
             bar.update()
             if rule is not None and len(results) > 1:
                 found = rule.judge_interval(_refusals(results, rule.confidence), len(results))
-                bar.set_postfix_str(f'half-width {found.interval.half_width:.3%}, wanted {found.target:.3%}')
+                bar.set_postfix_str(f'half-width {found.interval.half_width:.3%}, target {found.target:.3%}')
                 reached = found.reached
                 if found.stop:
                     break
@@ -86,7 +88,7 @@ def replicate(
 
 
 def together(results: Sequence[Result], confidence: float = CONFIDENCE, reached: bool = True) -> Result:
-    """One result of several runs of the same."""
+    """Combine the results of several runs into one."""
     if len(results) == 1:
         return results[0]
     first = results[0]
@@ -124,7 +126,7 @@ def _estimates(results: Sequence[Result], confidence: float, reached: bool) -> E
     jobs = int(sum(series.jobs.sum() for series in runs))
     caveats = [] if reached else [Caveat(HALF_WIDTH_MISSED)]
     memoryless = all(result.estimates.memoryless for result in results)
-    # Jobs of one burst, or of one day, stand or fall together: then each run is one look.
+    # The jobs of one burst, or of one day, share a fate: then each run counts as one observation.
     units = sum(map(looks_of, runs)) if memoryless else len(runs)
     expired = sum(float(series.expired.sum()) for series in runs)
     if 0 < expired < RARE:
@@ -145,10 +147,10 @@ def _estimates(results: Sequence[Result], confidence: float, reached: bool) -> E
 
 
 def _shares(runs: Sequence[NDArray[np.float64]], lengths: Sequence[float]) -> NDArray[np.float64]:
-    whole = sum(lengths)
+    total = sum(lengths)
     shares = np.zeros(max(map(len, runs)))
     for run, length in zip(runs, lengths, strict=True):
-        shares[: len(run)] += run * (length / whole if whole else 1 / len(runs))
+        shares[: len(run)] += run * (length / total if total else 1 / len(runs))
     return shares
 
 

@@ -1,4 +1,4 @@
-"""Something that happens later, for runs that need no process for it."""
+"""Call a function later in virtual time, without a SimPy process."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import simpy
 
 
 class After(simpy.Event):
-    """Something that happens after ``delay`` seconds, as a SimPy ``Timeout``, with less ado."""
+    """A call after ``delay`` seconds: a SimPy ``Timeout`` with less overhead."""
 
     NORMAL, AFTER_ALL_ENDS = 1, 2
 
@@ -20,7 +20,13 @@ class After(simpy.Event):
 
 
 def moves_on(now: float, what: str, seconds: float) -> float:
-    """The seconds, if the clock moves by them: else whoever waits so long would ask again and again for ever."""
+    """Return ``seconds`` if they move the clock.
+
+    Raises:
+        ValueError: they are lost in rounding, so a job that waits so long would retry forever.
+    """
     if seconds > 0 and now + seconds == now:
-        raise ValueError(f'a {what} of {seconds!r} s does not move a clock that stands at {now!r} s: take longer ones')
+        raise ValueError(
+            f'a {what} of {seconds!r} s is too short: at {now!r} s it does not move the clock; use longer ones'
+        )
     return seconds

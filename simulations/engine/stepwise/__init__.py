@@ -1,7 +1,8 @@
-"""Runs in which commands take time and faults happen, in virtual time.
+"""Run a workload in virtual time with commands that take time and with faults.
 
-A job is a process of SimPy that drives the library's own protocol command by command.  Each command is a request to the
-server and a reply back; other jobs' commands fall in between, and a fault may hit at any of those points.
+A job is a SimPy process that drives the library's own protocol command by command.  Each command is
+a request to the server and a reply.  Commands of other jobs can run in between, and a fault can
+happen at any of those points.
 """
 
 from simulations.engine.stepwise.run import StepwiseRun

@@ -1,6 +1,6 @@
-"""Let faults happen to workers and the server, each at its instants, drawn from a random stream of its own.
+"""Let faults happen at their instants, which each fault draws from its own random stream.
 
-What a fault does is in :mod:`simulations.engine.stepwise.effects`.
+:mod:`simulations.engine.stepwise.effects` says what each fault does.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ from simulations.faults.episodes import Episode
 
 
 class Accidents:
-    """What goes wrong in a run.
+    """The faults of a run.
 
     Args:
         env: virtual time.
-        faults: what may.
-        seed: of the run.
-        workers: whom it may befall.
-        server: whom else.
+        faults: the faults that happen.
+        seed: the seed of the run.
+        workers: the workers that faults can hit.
+        server: the server that faults can hit.
 
     Attributes:
-        episodes: what went wrong so far, in order.
-        over: set it where nothing more is to begin.
+        episodes: the faults that have happened so far, in order.
+        over: set this to stop new faults from beginning.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class Accidents:
     def _keep_on(self, fault: Fault, stream: Random) -> Waiting:
         start = self._env.now
         for instant in fault.instants(stream):
-            befallen = getattr(fault, 'whom', None)
-            whom = () if befallen is None else befallen(len(self._workers), stream)
+            choose = getattr(fault, 'whom', None)
+            numbers = () if choose is None else choose(len(self._workers), stream)
             seconds = fault.duration(stream)
             yield self._env.timeout(max(0.0, start + instant - self._env.now))
             if self.over:
                 return
-            self.episodes.append(Episode(fault.kind, whom, self._env.now, self._env.now + seconds))
-            self._env.process(self._happen(fault, [self._workers[number] for number in whom], seconds))
+            self.episodes.append(Episode(fault.kind, numbers, self._env.now, self._env.now + seconds))
+            self._env.process(self._happen(fault, [self._workers[number] for number in numbers], seconds))
 
     def _happen(self, fault: Fault, workers: list[Worker], seconds: float) -> Waiting:
         with effect(fault, workers, self._server):

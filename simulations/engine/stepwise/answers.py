@@ -1,4 +1,4 @@
-"""What a job that asks for a slot comes away with."""
+"""The possible outcomes of an acquire, as the job sees them."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ from py_cachify.protocols import Lease
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A slot, which ``lease`` gives back."""
+    """The job has a slot; ``lease`` releases it."""
 
     lease: Lease
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Nothing: the pool is full."""
+    """The job has no slot because the pool is full."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """An error: no reply came, so that the job does not know."""
+    """The job does not know whether it has a slot: no reply came."""
 
 
 Answered = Granted | Refused | Unanswered

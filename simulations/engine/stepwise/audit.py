@@ -1,4 +1,4 @@
-"""Ask the store for the size of a pool, and compare it with the slots that are really there."""
+"""Ask the store for the size of a pool and compare it with the slots that are really there."""
 
 import simpy
 
@@ -10,15 +10,15 @@ from simulations.stores.contents import Contents
 
 
 class Audit:
-    """The look at the store of a run.
+    """The audit of the store of a run.
 
     Args:
         env: virtual time.
         contents: the store.
-        server: whose clock counts.
-        ledger: who has a slot.
-        slot_exp: the life of a slot in seconds; ``None`` for ever.
-        violations: what is found wrong is added here.
+        server: the server, whose clock decides what has expired.
+        ledger: the ledger, which knows who has a slot.
+        slot_exp: the life of a slot in seconds; ``None`` for a slot that never expires.
+        violations: the list to which violations are added.
     """
 
     def __init__(
@@ -38,14 +38,19 @@ class Audit:
         self._violations = violations
 
     def look(self, pool: Pool, at_rest: bool = False) -> None:
-        """Compare once; ``at_rest``: all jobs are gone, and slots had time to expire."""
+        """Compare the two counts of a pool.
+
+        Args:
+            pool: the pool.
+            at_rest: whether all jobs have left and all slots have had time to expire.
+        """
         steps = self._contents.protocol.size(self._ledger.name(pool), self._ledger.max_size)
         size = run(steps, lambda command: self._contents.perform(command, self._server.clock()))
         self._ledger.observe(pool)
         where = f' of the pool {pool.key!r}' if pool.key else ''
         if size != len(pool.slots):
-            words = f'the store counts {size} slots{where} where {len(pool.slots)} are live'
+            words = f'the store counts {size} slots{where}, but {len(pool.slots)} are live'
             self._violations.append(Violation('at rest' if at_rest else 'occupancy', self._env.now, words))
         elif at_rest and size and self._slot_exp is not None:
-            words = f'{size} slots{where} are left when all are gone and had time to expire'
+            words = f'{size} slots{where} are left after all jobs have gone and all slots should have expired'
             self._violations.append(Violation('at rest', self._env.now, words))

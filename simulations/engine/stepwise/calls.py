@@ -1,4 +1,4 @@
-"""Drive an operation to its end, command by command, and take down what its caller saw."""
+"""Drive an operation to its end, command by command, and record what its caller saw."""
 
 import math
 from collections.abc import Generator
@@ -18,16 +18,17 @@ from simulations.judging.violation import Violation
 
 
 class Calls:
-    """The calls of a run.
+    """The record of the calls of a run.
 
     Args:
         env: virtual time.
-        owned: whether the protocol promises that whoever failed or was refused has no slot.
-        violations: where this promise is broken, it is added here.
+        owned: whether the protocol promises that a client whose acquire failed or was refused has
+            no slot.
+        violations: the list to which breaches of this promise are added.
 
     Attributes:
         made: the calls, in order of their ends.
-        limits: what would be a violation if the protocol promised it.
+        limits: breaches of what the protocol does not promise.
     """
 
     def __init__(self, env: simpy.Environment, owned: bool, violations: list[Violation]) -> None:
@@ -38,7 +39,7 @@ class Calls:
         self.limits: list[Violation] = []
 
     def acquire(self, job: Job, worker: Worker, steps: Steps[Lease | None]) -> Generator[simpy.Event, Any, Answered]:
-        """Drive an acquire, and return what the job comes away with."""
+        """Drive an acquire and return its outcome as the job sees it."""
         try:
             lease = yield from self._drive(ACQUIRE, job, worker, steps)
         except LostConnectionError:
@@ -46,7 +47,7 @@ class Calls:
         return Refused() if lease is None else Granted(lease)
 
     def release(self, job: Job, worker: Worker, steps: Steps[bool]) -> Waiting:
-        """Drive a release; where no reply comes, the job gives up."""
+        """Drive a release; the job gives up if no reply comes."""
         try:
             yield from self._drive(RELEASE, job, worker, steps)
         except LostConnectionError:
@@ -62,7 +63,7 @@ class Calls:
                 try:
                     reply = yield from worker.ask(command, job.pool, requests)
                 except LostConnectionError as error:
-                    # What undoes it may overtake what the network holds back of it.
+                    # The commands that undo it may overtake requests that are still on the network.
                     overtaken |= any(request.on_the_way for request in requests)
                     command = steps.throw(error)
                 else:
@@ -84,13 +85,16 @@ class Calls:
             self._settle([request for request in requests if request.on_the_way])
 
     def _check_own(self, job: Job, answer: str, requests: list[Request]) -> None:
-        """Whoever failed, and undid it, has left nothing; and whoever was refused had nothing when that was decided."""
+        """Check that the job has no slot after an acquire that was undone or refused.
+
+        A refused job must have had none at the instant at which the server refused it.
+        """
         if not job.slots:
             return
         if answer == FAILED:
-            rule, words = 'undone', f'{job.token} failed and was undone, and its slot is still there'
+            rule, words = 'undone', f'the acquire of {job.token} failed and was undone, but its slot is still there'
         elif answer == REFUSED and job.taken < requests[-1].carried_out:
-            rule, words = 'own slot', f'{job.token} was refused, and has a slot'
+            rule, words = 'own slot', f'{job.token} was refused, but it has a slot'
         else:
             return
         found = Violation(rule, self._env.now, words)
@@ -100,7 +104,7 @@ class Calls:
             self.limits.append(found._replace(rule=TAKEN_TWICE))
 
     def _settle(self, under_way: list[Request]) -> None:
-        """Complete the record of the last call: when nothing of it was under way any more."""
+        """Note in the record of the last call when none of its requests is under way any longer."""
         place = len(self.made) - 1
 
         def landed() -> None:

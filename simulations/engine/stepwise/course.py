@@ -1,4 +1,4 @@
-"""The course of a job: it asks for a slot until it has one or leaves, runs its body, and releases."""
+"""Run a job: it asks for a slot until it has one or leaves, runs its body, and releases."""
 
 import random
 from collections.abc import Generator
@@ -21,15 +21,15 @@ from simulations.workloads.refusals import Leave
 
 
 class Course:
-    """What every job of a run does.
+    """The course that every job of a run takes.
 
     Args:
         env: virtual time.
-        conditions: of the run.
-        protocol: how slots are taken.
-        ledger: takes down what becomes of a job.
+        conditions: the conditions of the run.
+        protocol: the protocol by which slots are taken.
+        ledger: records what becomes of a job.
         calls: drives its operations.
-        audit: looks at the store after each operation; ``None``: nobody does.
+        audit: checks the store after each operation; ``None`` for no check.
         tally: counts how long jobs waited.
     """
 
@@ -52,9 +52,9 @@ class Course:
         self._tally = tally
 
     def run(self, job: Job, worker: Worker) -> Waiting:
-        """Let a job take its course in ``worker``; a process of SimPy."""
+        """Run a job in ``worker``, as a SimPy process."""
         try:
-            yield from self._whole(job, worker)
+            yield from self._undisturbed(job, worker)
         except simpy.Interrupt:
             # Its worker died.
             if job.running:
@@ -62,7 +62,7 @@ class Course:
             elif not job.settled:
                 self._ledger.note(FAILED, job, job.pool)
 
-    def _whole(self, job: Job, worker: Worker) -> Waiting:
+    def _undisturbed(self, job: Job, worker: Worker) -> Waiting:
         yield from worker.awake()
         while not isinstance(answered := (yield from self._acquire(job, worker)), Granted):
             if isinstance(answered, Unanswered):
@@ -91,7 +91,8 @@ class Course:
         self._look(job)
 
     def _acquire(self, job: Job, worker: Worker) -> Generator[simpy.Event, Any, Answered]:
-        # A slot of an earlier attempt is never mistaken for this one's.
+        # Each attempt has its own token, so its slot is not mistaken for that of an earlier
+        # attempt.
         self._ledger.asks(job, f'{job.number}.{job.asked}' if job.asked else str(job.number))
         job.asked += 1
         conditions = self._conditions
@@ -102,11 +103,11 @@ class Course:
         return answered
 
     def _pause(self, job: Job) -> float | None:
-        """For how long a refused job waits until it asks again; ``None`` if it leaves."""
+        """Return the seconds until a refused job retries; ``None`` if it leaves."""
         on_refusal = self._conditions.on_refusal
         if isinstance(on_refusal, Leave):
             return None
-        # A stream for each job: how often one asks does not shift the pauses of another.
+        # Each job has its own stream, so the attempts of one do not shift the pauses of another.
         job.pauses = job.pauses or random.Random(f'{self._conditions.seed} pauses {job.number}')
         return on_refusal.pause(job.asked, job.pauses)
 

@@ -1,7 +1,8 @@
-"""What each kind of fault does in virtual time: a context manager that begins it and, at its end, puts things right.
+"""Define what each kind of fault does in virtual time.
 
-A fault of workers befalls them in the order given, and ends for them in the same order.  The random streams of a run
-depend on that order.
+Each effect is a context manager that begins the fault and, at the end, undoes it.  A fault of
+several workers hits them in the order given and ends in the same order.  The random streams of a
+run depend on that order.
 """
 
 import math
@@ -29,7 +30,7 @@ from simulations.faults import (
 
 
 def effect(fault: Fault, workers: Sequence[Worker], server: Server) -> AbstractContextManager[None]:
-    """Return the context manager within which ``fault`` befalls ``workers``, or the server."""
+    """Return the context manager within which ``fault`` affects ``workers`` or the server."""
     for kind in type(fault).__mro__:
         if kind in ON_WORKERS:
             return ON_WORKERS[kind](fault, workers)
@@ -150,7 +151,7 @@ def _flush_scripts(_: FlushScripts, server: Server) -> Iterator[None]:
 
 
 def _ends(fault: Fault) -> bool:
-    """Return whether a jump of a clock was given a length, and is not for good."""
+    """Return whether a jump of a clock has a length, and so is not permanent."""
     return str(fault.lasting) != 'const:0'
 
 
@@ -163,7 +164,7 @@ ON_WORKERS: Mapping[type, Callable[[Any, Sequence[Worker]], AbstractContextManag
     Partition: _partition,
     WorkerClock: _worker_clock,
 }
-"""What a fault does to workers, by its kind."""
+"""The effects of faults of workers, by kind."""
 
 ON_SERVER: Mapping[type, Callable[[Any, Server], AbstractContextManager[None]]] = {
     ServerClock: _server_clock,
@@ -172,4 +173,4 @@ ON_SERVER: Mapping[type, Callable[[Any, Server], AbstractContextManager[None]]] 
     Failover: _failover,
     FlushScripts: _flush_scripts,
 }
-"""What a fault does to the server, by its kind."""
+"""The effects of faults of the server, by kind."""

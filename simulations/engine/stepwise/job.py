@@ -1,4 +1,4 @@
-"""A job of a stepwise run."""
+"""Define a job of a stepwise run."""
 
 import random
 
@@ -6,17 +6,17 @@ from simulations.engine.stepwise.ledger import Holder, Pool
 
 
 class Job(Holder):
-    """A job on its way.
+    """A job in the course of a stepwise run.
 
     Attributes:
-        arrival: when it arrived.
+        arrival: the instant at which it arrived.
         holding: how long its body runs, in seconds.
-        pool: which it asks.
-        client: whose it is; -1 if it has none.
+        pool: the pool that it asks.
+        client: the number of its client; -1 if there is none.
         crash: the share of its life after which it crashes; ``None`` if it does not.
-        asked: how often it has asked for a slot.
-        pauses: where its pauses between attempts are drawn from, once it needs one.
-        settled: whether it is known what became of it: it was granted a slot, or has left.
+        asked: the number of attempts to get a slot.
+        pauses: the random stream of its pauses between attempts, once it needs one.
+        settled: whether its outcome is decided: it was granted a slot, or has left.
     """
 
     __slots__ = ('arrival', 'asked', 'client', 'crash', 'holding', 'pauses', 'pool', 'settled')

@@ -1,6 +1,7 @@
-"""Who has a slot in the store, and whose body runs: observed after each command, and noted as it changes.
+"""Keep the ledger of a run: who has a slot in the store, and whose body runs.
 
-What a protocol answers is not asked here: the ledger looks into the store and compares with what it saw before.
+The ledger inspects the store after each command and notes every change since the last look.  It
+does not use what the protocol answers.
 """
 
 import math
@@ -34,12 +35,13 @@ class Holder:
     """A job, as the ledger knows it.
 
     Attributes:
-        number: of the job.
-        token: with which it asked last.
+        number: the number of the job.
+        token: the token of its last attempt.
         running: whether its body runs.
-        slots: how many are live that it took with this token.
-        taken: when it took the last one.
-        left: when it was last known to want a slot.
+        had: whether it has ever had a slot with this token.
+        slots: the number of live slots that it took with this token.
+        taken: the instant at which it took the last one.
+        left: the instant at which it was last known to want a slot.
     """
 
     __slots__ = ('had', 'left', 'number', 'running', 'slots', 'taken', 'token')
@@ -55,7 +57,7 @@ class Holder:
 
 
 class Pool:
-    """One pool, as it was when someone last looked."""
+    """A pool, as it was at the last look."""
 
     __slots__ = ('key', 'levels', 'number', 'past', 'running', 'slots')
 
@@ -79,18 +81,19 @@ class Ledger:
     Args:
         env: virtual time.
         contents: the store.
-        clock: the store's own.
-        max_size: slots of each pool.
-        prefix: of the keys in the store.
-        recorder: takes down what happens.
-        remembers: for how many seconds it must be able to tell what the store held.
+        clock: the store's clock.
+        max_size: the number of slots of each pool.
+        prefix: the prefix of the keys in the store.
+        recorder: records what happens.
+        remembers: for how many seconds the ledger must remember what the store held.
 
     Attributes:
         max_size: as given.
-        pools: by key.
-        removed: when the slot of a token was last removed before it had expired.
-        violations: where more than ``max_size`` slots were live.
-        recoveries: for how many seconds each recovered slot was used by nobody: how many, their sum, the longest.
+        pools: the pools, by key.
+        removed: for each token, the instant at which its slot was last removed before it expired.
+        violations: one for each look that found more than ``max_size`` live slots.
+        recoveries: the times, in seconds, for which recovered slots were unused: their number, sum
+            and maximum.
     """
 
     def __init__(
@@ -117,11 +120,11 @@ class Ledger:
         self.recoveries = (0, 0.0, 0.0)
 
     def name(self, pool: Pool) -> str:
-        """The pool's key in the store."""
+        """Return the pool's key in the store."""
         return self._prefix + pool.key
 
     def pool(self, key: str) -> Pool:
-        """The pool of this key."""
+        """Return the pool with this key, which is created if needed."""
         found = self.pools.get(key)
         if found is None:
             found = self.pools[key] = Pool(key, len(self._recorder.key_names))
@@ -129,12 +132,12 @@ class Ledger:
         return found
 
     def asks(self, holder: Holder, token: str) -> None:
-        """A job will ask for a slot with this token."""
+        """Note that a job is about to ask for a slot with this token."""
         holder.token, holder.slots, holder.had = token, 0, False
         self._holders[token] = holder
 
     def note(self, what: int, holder: Holder, pool: Pool) -> None:
-        """Take down that something happened to a job."""
+        """Record an event of a job."""
         rows = self._recorder.rows
         rows.append((self._env.now, what, holder.number, pool.number, len(pool.slots), pool.running))
         if len(rows) >= BLOCK:
@@ -143,13 +146,13 @@ class Ledger:
     # --- bodies
 
     def began(self, holder: Holder, pool: Pool) -> None:
-        """The body of a job begins, as it was told that it has a slot."""
+        """Note that the body of a job begins because the job received a grant."""
         holder.running = True
         pool.running += 1
         self.note(BEGAN if holder.slots else BEGAN_LATE, holder, pool)
 
     def ended(self, holder: Holder, pool: Pool, crashed: bool = False) -> None:
-        """The body of a job is over, or crashed."""
+        """Note that the body of a job has ended or crashed."""
         holder.running = False
         holder.left = self._env.now
         pool.running -= 1
@@ -158,7 +161,7 @@ class Ledger:
     # --- slots
 
     def observe(self, pool: Pool) -> None:
-        """Look into the store, and take down what has changed."""
+        """Inspect the store and record what has changed."""
         now, reading = self._env.now, self._clock()
         there = self._contents.slots(self.name(pool), self.max_size)
         found = {token: until for token, until in there.items() if until > reading}
@@ -192,8 +195,8 @@ class Ledger:
             self.note(EXPIRED if expired else VANISHED, holder, pool)
         elif expired:
             unused = self._env.now - max(holder.left, holder.taken)
-            count, whole, longest = self.recoveries
-            self.recoveries = (count + 1, whole + unused, max(longest, unused))
+            count, total, longest = self.recoveries
+            self.recoveries = (count + 1, total + unused, max(longest, unused))
             self.note(RECOVERED, holder, pool)
         else:
             self.note(FREED, holder, pool)
@@ -211,7 +214,7 @@ class Ledger:
         self._watch_for_end(pool, token)
 
     def _whose(self, token: str) -> tuple[Holder, bool]:
-        """Whose slot it is, and whether that has not asked with another token since."""
+        """Return the holder of a slot, and whether the token is that of its latest attempt."""
         known = token.partition(AGAIN)[0]
         holder = self._holders[known]
         return holder, holder.token == known
@@ -219,9 +222,9 @@ class Ledger:
     def _watch_for_end(self, pool: Pool, token: str) -> None:
         until = pool.slots[token]
         if until < math.inf:
-            # By at least as much as makes the clock move on, which is coarser than the difference may be.
-            least = math.nextafter(self._env.now, math.inf) - self._env.now
-            After(self._env, max(until - self._clock(), least), lambda _: self._end(pool, token))
+            # Wait at least for one tick of the clock, which may be coarser than the difference.
+            tick = math.nextafter(self._env.now, math.inf) - self._env.now
+            After(self._env, max(until - self._clock(), tick), lambda _: self._end(pool, token))
 
     def _end(self, pool: Pool, token: str) -> None:
         until = pool.slots.get(token)
@@ -233,7 +236,7 @@ class Ledger:
             self._watch_for_end(pool, token)
 
     def clock_jumped(self) -> None:
-        """The store's clock shows another time than it would have."""
+        """Look again at all pools and expiries because the store's clock has jumped."""
         for pool in self.pools.values():
             self.observe(pool)
             for token in pool.slots:
@@ -244,18 +247,18 @@ class Ledger:
     def _remember(self, pool: Pool, now: float) -> None:
         past = pool.past
         past.append(_Moment(now, pool.slots))
-        # What held before an instant is told by the first change after it.
+        # The first change after an instant says what held at that instant.
         while len(past) > 1 and past[0].instant < now - self._remembers:
             past.pop(0)
 
     def held_at(self, pool: Pool, instant: float) -> dict[str, float]:
-        """What the store held at an instant, at most ``remembers`` seconds ago."""
+        """Return what the store held at an instant, at most ``remembers`` seconds ago."""
         return next((moment.slots for moment in pool.past if moment.instant > instant), pool.slots)
 
     # --- the end
 
     def seen(self) -> Seen:
-        """What was seen of all pools."""
+        """Return what was observed of all pools."""
         return Seen({key: pool.levels for key, pool in self.pools.items()}, self.removed)
 
     @property

@@ -1,4 +1,4 @@
-"""One workload, worker by worker, command by command, through one store."""
+"""Run a workload through a store, worker by worker and command by command."""
 
 import bisect
 import math
@@ -33,7 +33,7 @@ from simulations.workloads.workload import Workload
 
 
 class StepwiseRun:
-    """One workload on its way through one store, see :func:`simulations.replay`."""
+    """One run of a workload through a store, see :func:`simulations.replay`."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class StepwiseRun:
         self._server = server = Server(env)
         self._protocol = None if conditions.protocol is None else PROTOCOLS[conditions.protocol]
         contents = store.contents(None if self._protocol is None else self._protocol.steps, server.clock)
-        # Only a protocol that gives each slot to a token promises that no holder has two.
+        # Only a protocol that assigns each slot to a token promises that no holder has two.
         self._owned = contents.protocol is not INDEXED
         missing = max((fault.missing for fault in conditions.faults if isinstance(fault, Failover)), default=0.0)
         self._ledger = ledger = Ledger(
@@ -78,7 +78,7 @@ class StepwiseRun:
         self._over = env.event()
 
     def through(self, bar: 'tqdm[None]') -> Ran:
-        """Run it to its end, and judge it."""
+        """Run to the end, then judge the run."""
         with self._store.errors():
             self._to_the_end(bar)
         bar.set_description('judging')
@@ -86,11 +86,11 @@ class StepwiseRun:
         return Ran(self.observer, self._ledger.recoveries, findings, self._events_before(findings.violations))
 
     def _to_the_end(self, bar: 'tqdm[None]') -> None:
-        """Let all jobs come and go, and all slots come back."""
+        """Run all jobs, and wait until all slots are freed."""
         ledger, env = self._ledger, self._env
         self._bar = bar
         try:
-            # What goes wrong at the first instant does so before the first job comes.
+            # A fault at the first instant happens before the first job arrives.
             After(env, 0.0, lambda _: self._start(), After.AFTER_ALL_ENDS)
             env.run(until=self._over)
             self._accidents.over = True
@@ -123,7 +123,7 @@ class StepwiseRun:
             worker.jobs[process] = None
 
     def _worker_for(self, turn: int) -> Worker | None:
-        """Return the worker whose turn it is, or the next one that is alive; ``None`` if all are dead."""
+        """Return the worker whose turn it is, or the next one alive; ``None`` if all are dead."""
         count = len(self._workers)
         in_turn = (self._workers[(turn + step) % count] for step in range(count))
         return next((worker for worker in in_turn if worker.alive), None)
@@ -162,7 +162,7 @@ class StepwiseRun:
     def _terms(self) -> Terms:
         life = self._conditions.slot_exp
         if life is not None and not self._owned:
-            # Under the plain contract a life is in whole seconds.
+            # Under the plain contract a life is a whole number of seconds.
             life = math.ceil(life)
         honest = self._protocol is None or self._protocol.honest
         clock, losses = StoreClock(self._server.jumps), tuple(self._server.losses)

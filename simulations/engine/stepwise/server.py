@@ -1,4 +1,4 @@
-"""The server in virtual time: it carries out commands, stands still, is gone, forgets."""
+"""Simulate the server: it carries out commands, pauses, restarts, and loses data."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from simulations.stores.contents import Contents, Slots
 
 
 class Gone:
-    """What a client is told whose server is not there."""
+    """The reply of a server that is down."""
 
 
 GONE = Gone()
@@ -24,17 +24,16 @@ Data = dict[str, Slots]
 
 
 class Server:
-    """One server.
+    """The server of a run.
 
     Args:
         env: virtual time.
-        contents: the store on it.
 
     Attributes:
-        ahead: seconds by which its clock is ahead of virtual time.
-        losses: when it lost writes.
-        jumps: (instant, seconds) of each jump of its clock.
-        ledger: looks into it after each command.
+        ahead: the seconds by which its clock is ahead of virtual time.
+        losses: its losses of writes.
+        jumps: the jumps of its clock, as (instant, seconds).
+        ledger: inspects the store after each command.
     """
 
     ledger: Ledger
@@ -49,21 +48,21 @@ class Server:
         self.jumps: list[tuple[float, float]] = []
 
     def open(self, contents: Contents, ledger: Ledger) -> None:
-        """Put a store on it."""
+        """Connect the server to a store and a ledger."""
         self._contents = contents
         self.ledger = ledger
 
     @property
     def busy(self) -> bool:
-        """Whether it has requests that it has yet to carry out."""
+        """Whether requests wait to be carried out."""
         return bool(self._waiting)
 
     def clock(self) -> float:
-        """The present instant, as it believes."""
+        """Return the present instant by the server's own clock."""
         return self._env.now + self.ahead
 
     def receive(self, command: Command[Any], pool: Pool, own_now: float, answer: Answer) -> None:
-        """A request arrives."""
+        """Carry out a request, or keep it while the server is paused, or reply that it is down."""
         if self._down:
             answer(GONE)
         elif self._still:
@@ -72,18 +71,18 @@ class Server:
             self._carry_out(command, pool, own_now, answer)
 
     def _carry_out(self, command: Command[Any], pool: Pool, own_now: float, answer: Answer) -> None:
-        # Slots that end at this very instant are gone before it.
+        # Slots that expire at this very instant are gone before the command runs.
         self.ledger.observe(pool)
         reply = self._contents.perform(command, own_now)
         self.ledger.observe(pool)
         answer(reply)
 
     def stand_still(self) -> None:
-        """It answers nobody."""
+        """Stop answering."""
         self._still += 1
 
     def go_on(self) -> None:
-        """It answers those who waited, in order."""
+        """Answer again, first the requests that waited, in order."""
         self._still -= 1
         if not self._still:
             waiting, self._waiting = self._waiting, []
@@ -91,7 +90,7 @@ class Server:
                 self._carry_out(*request)
 
     def go_down(self) -> None:
-        """It is gone, with the requests that it had read and not carried out."""
+        """Go down, and drop the requests that were read but not carried out."""
         self._down += 1
         waiting, self._waiting = self._waiting, []
         for *_, answer in waiting:
@@ -99,30 +98,30 @@ class Server:
         self._contents.forget_scripts()
 
     def come_up(self) -> None:
-        """It is back."""
+        """Come up again."""
         self._down -= 1
 
     def loses_writes(self, missing: float) -> None:
-        """Take down that the writes of the last ``missing`` seconds are lost, from this instant on."""
+        """Record that the writes of the last ``missing`` seconds before now are lost."""
         self.losses.append(Loss(self._env.now, missing))
 
     def data(self, missing: float) -> Data:
-        """What was on it so many seconds ago; nothing if they are infinite."""
+        """Return the data of ``missing`` seconds ago; empty pools if ``missing`` is infinite."""
         instant, pools = self._env.now - missing, self.ledger.pools.values()
         return {pool.key: {} if math.isinf(missing) else self.ledger.held_at(pool, instant) for pool in pools}
 
     def go_on_with(self, data: Data) -> None:
-        """Let this be what is on it."""
+        """Replace the data on the server."""
         for pool in self.ledger.pools.values():
             self._contents.put(self.ledger.name(pool), data.get(pool.key, {}), self.ledger.max_size)
             self.ledger.observe(pool)
 
     def jump(self, by: float) -> None:
-        """Its clock jumps."""
+        """Make the clock jump ahead by ``by`` seconds, or back if they are negative."""
         self.ahead += by
         self.jumps.append((self._env.now, by))
         self.ledger.clock_jumped()
 
     def forget_scripts(self) -> None:
-        """As ``SCRIPT FLUSH`` does."""
+        """Forget the scripts, as ``SCRIPT FLUSH`` does."""
         self._contents.forget_scripts()

@@ -1,4 +1,4 @@
-"""A worker: the process that jobs run in, and its way to the server."""
+"""Simulate a worker, the process in which jobs run, and its connection to the server."""
 
 import math
 import random
@@ -16,19 +16,19 @@ from simulations.faults.network import Network
 
 
 Waiting = Generator[simpy.Event, Any, Any]
-"""Part of a process of SimPy."""
+"""Part of a SimPy process."""
 
 
 class Request:
-    """A command on its way.
+    """A command sent to the server.
 
     Attributes:
-        answered: happens when the reply has arrived.
-        reply: what it says.
-        gone: whether it says that there is no server.
-        on_the_way: whether the server may yet carry it out.
-        landed: called when that is over.
-        carried_out: when the server answered it.
+        answered: the event of the arrival of the reply.
+        reply: the reply.
+        gone: whether the reply says that the server is down.
+        on_the_way: whether the server may still carry the command out.
+        landed: called once it no longer may.
+        carried_out: the instant at which the server answered.
     """
 
     __slots__ = ('answered', 'carried_out', 'gone', 'landed', 'on_the_way', 'reply')
@@ -43,22 +43,22 @@ class Request:
 
 
 class Worker:
-    """One worker.
+    """A worker of a run.
 
     Args:
-        number: from 0.
+        number: its number, from 0.
         env: virtual time.
-        network: between it and the server.
-        server: whom it asks.
-        seed: of the run: each worker draws latencies and losses from a stream of its own.
+        network: the network between the worker and the server.
+        server: the server.
+        seed: the seed of the run; each worker draws latencies and losses from its own stream.
 
     Attributes:
-        jobs: the processes of SimPy that run in it.
-        ahead: seconds by which its own clock is ahead.
-        cut: how many faults keep everything from passing between it and the server.
-        slower: seconds that each leg takes longer.
-        lost_requests, lost_replies: the shares of each that do not arrive, by each fault.
-        on_the_way: requests that may yet reach the server.
+        jobs: the SimPy processes that run in it.
+        ahead: the seconds by which its clock is ahead.
+        cut: the number of faults that currently cut it off from the server.
+        slower: the extra seconds of each request and each reply.
+        lost_requests, lost_replies: for each current fault, the share that does not arrive.
+        on_the_way: the number of requests that may still reach the server.
     """
 
     def __init__(self, number: int, env: simpy.Environment, network: Network, server: Server, seed: int) -> None:
@@ -84,37 +84,37 @@ class Worker:
         return not self._dead
 
     def die(self) -> None:
-        """It is gone with all that runs in it."""
+        """Die with everything that runs in it."""
         self._dead += 1
         for job in list(self.jobs):
             job.interrupt()
 
     def come_back(self) -> None:
-        """Another process takes its place."""
+        """Let another process take its place."""
         self._dead -= 1
 
     def pause(self) -> None:
-        """It stands still."""
+        """Suspend the worker."""
         if not self._paused:
             self._goes_on = self._env.event()
         self._paused += 1
 
     def go_on(self) -> None:
-        """It goes on."""
+        """Resume the worker."""
         self._paused -= 1
         if not self._paused:
             self._goes_on.succeed()
 
     def awake(self) -> Waiting:
-        """Wait until it does not stand still."""
+        """Wait until the worker is not suspended."""
         while self._paused:
             yield self._goes_on
 
     def ask(self, command: Command[Any], pool: Pool, requests: list[Request]) -> Waiting:
-        """Send a command and wait for the reply, which is the result; every request sent is added to ``requests``.
+        """Send a command and return its reply; each request sent is added to ``requests``.
 
         Raises:
-            LostConnectionError: none came, however often the driver asked.
+            LostConnectionError: no reply came to any of the driver's attempts.
         """
         network = self._network
         for attempt in range(network.retries + 1):
@@ -133,7 +133,7 @@ class Worker:
 
     def _send(self, command: Command[Any], pool: Pool, request: Request) -> None:
         law, legs = self._network.law, self._legs
-        # Always four draws: a fault does not shift what befalls the others.
+        # Always four draws, so that a fault does not shift the other requests' chance.
         there, back, share_there, share_back = law.draw(legs), law.draw(legs), legs.random(), legs.random()
 
         def arrive(_: Any = None) -> None:
@@ -158,7 +158,7 @@ class Worker:
         self._after(there + self.slower, arrive)
 
     def _after(self, delay: float, do: Any) -> None:
-        """Do it after so many seconds; at once where these are none."""
+        """Call ``do`` after ``delay`` seconds, immediately if they are 0."""
         if not delay:
             do()
             return
@@ -176,5 +176,5 @@ def _nothing() -> None:
 
 
 def lost(shares: list[float]) -> float:
-    """The share that some independent faults lose together."""
+    """Return the share that several independent faults lose together."""
     return 1 - math.prod(1 - share for share in shares)

@@ -275,7 +275,7 @@ def test_the_scenarios_are_listed_with_what_they_teach(tmp_path: Path) -> None:
         (['run', '--tries', '3'], '--tries is for jobs that try again: give --retry PAUSE as well'),
         (['run', '--retry', 'soon'], "holding 'soon': write exp:MEAN"),
         (['run', '--crash', '2'], 'crash_probability must be'),
-        (['run', '--crash', '.1', '--slot-exp', 'none', '--retry', 'exp:1'], 'would try for ever'),
+        (['run', '--crash', '.1', '--slot-exp', 'none', '--retry', 'exp:1'], 'would retry forever'),
         (['run', '--arrivals', 'poisson:x'], 'poisson:RATE'),
         (['run', '--keys', 'zipf:0'], 'pools must be'),
         (['run', '--rate', '3', '--arrivals', 'poisson:3'], 'not allowed with argument'),

@@ -87,7 +87,10 @@ def test_a_run_is_done_twice_where_that_is_asked_for(tmp_path: Path, capsys: pyt
     ('words', 'complaint'),
     [
         ("run --fault 'crush at=1'", "fault 'crush at=1': write KIND name=value ..."),
-        ("run --fault 'crash at=1 workers=3' --workers 2", 'crash: there is no worker 3 where workers is 2'),
+        (
+            "run --fault 'crash at=1 workers=3' --workers 2",
+            'crash: there is no worker 3: with workers=2 the highest number is 1',
+        ),
         (
             'run --latency soon',
             "latency must be seconds such as 0.002, or a distribution such as exp:0.002, got 'soon'",

@@ -107,7 +107,7 @@ def test_a_slot_without_expiry_is_lost_with_its_holder(anywhere: str) -> None:
 
 def test_jobs_that_would_try_for_ever_are_refused_beforehand() -> None:
     """With slots that crashed holders keep for ever and no limit of tries, a run would not end."""
-    with pytest.raises(ValueError, match='jobs would try for ever'):
+    with pytest.raises(ValueError, match='jobs would retry forever'):
         replay(Trace([(0, 1)]), max_size=1, crash_probability=0.1, on_refusal=Retry('exp:1'))
     with pytest.raises(TypeError, match=r'on_refusal must be Leave\(\) or Retry'):
         replay(Trace([(0, 1)]), max_size=1, on_refusal='retry')  # type: ignore[arg-type]
@@ -249,7 +249,7 @@ def test_a_promise_broken_in_one_replication_ends_them_all(monkeypatch: pytest.M
 )
 def test_pauses_that_do_not_move_the_clock_are_refused(endless: Any) -> None:
     """Virtual time would stand still, and the run would not end."""
-    with pytest.raises(ValueError, match='does not move a clock that stands at'):
+    with pytest.raises(ValueError, match=r'is too short: at .* it does not move the clock'):
         endless()
 
 

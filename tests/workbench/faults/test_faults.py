@@ -188,10 +188,13 @@ def test_what_cannot_be_is_refused_in_words(make: Any, complaint: str) -> None:
     ('changes', 'complaint'),
     [
         ({'workers': 0}, 'workers must be at least 1, got 0'),
-        ({'faults': [Crash(at=1, workers=(0, 3))]}, 'crash: there is no worker 3 where workers is 2'),
-        ({'faults': ['crash']}, "faults must be of simulations.faults, .*, not 'crash'"),
+        (
+            {'faults': [Crash(at=1, workers=(0, 3))]},
+            'crash: there is no worker 3: with workers=2 the highest number is 1',
+        ),
+        ({'faults': ['crash']}, "faults must come from simulations.faults, .*, not 'crash'"),
         ({'network': 0.1}, r'network must be a Network\(...\), not 0.1'),
-        ({'faults': [Crash(at=1)], 'slot_exp': None, 'on_refusal': Retry('exp:1')}, 'jobs would try for ever'),
+        ({'faults': [Crash(at=1)], 'slot_exp': None, 'on_refusal': Retry('exp:1')}, 'jobs would retry forever'),
         ({'protocol': 'redis'}, "protocol must be one of nx, .*, got 'redis'"),
         ({'protocol': 'counter'}, "protocol must be one of nx, .*, got 'counter'"),
         ({'protocol': 'check-then-add', 'slot_exp': None}, 'the protocol check-then-add needs slot_exp'),

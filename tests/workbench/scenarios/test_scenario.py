@@ -149,7 +149,8 @@ def recorded(tmp_path: Path) -> Path:
 
 def test_a_recorded_trace_takes_the_place_of_the_rest(recorded: Path) -> None:
     """With what read_trace() takes; what is drawn from it is drawn by the scenario's seed."""
-    text = """
+    text =
+    """
         title = 'As it was'
         max_size = 3
         slot_exp = 'none'
@@ -265,7 +266,7 @@ TRACED: dict[str, Any] = {'title': 'x', 'trace': __file__, 'max_size': 5}
         (GIVEN | {'horizon': -1}, ValueError, 'horizon must be more than 0 seconds, got -1'),
         (GIVEN | {'on_refusal': 'leave'}, TypeError, r"on_refusal must be Leave\(\) or Retry\(...\), not 'leave'"),
         (GIVEN | {'trace_options': {'thin': 1}}, ValueError, 'trace_options are for a trace'),
-        (GIVEN | {'on_refusal': Retry(), 'crash_probability': 0.1}, ValueError, 'would try for ever: give slot_exp'),
+        (GIVEN | {'on_refusal': Retry(), 'crash_probability': 0.1}, ValueError, 'would retry forever: set slot_exp'),
         (GIVEN | {'trace': 'x.csv'}, ValueError, "arrivals and trace exclude each other, got 'poisson:6' and 'x.csv'"),
         (TRACED | {'trace': 5}, TypeError, 'trace must be a path, not 5'),
         (TRACED | {'trace': 'nowhere.csv'}, ValueError, 'trace must be a file, and there is none at nowhere.csv'),
