@@ -149,8 +149,7 @@ def recorded(tmp_path: Path) -> Path:
 
 def test_a_recorded_trace_takes_the_place_of_the_rest(recorded: Path) -> None:
     """With what read_trace() takes; what is drawn from it is drawn by the scenario's seed."""
-    text =
-    """
+    text = """
         title = 'As it was'
         max_size = 3
         slot_exp = 'none'
