@@ -1,7 +1,7 @@
-"""Distributions of the holding time: how long a body runs, in seconds.
+"""Define distributions of the holding time: how long a body runs, in seconds.
 
-Each can draw a value, and knows its mean and how much of it lies before and beyond an expiry, which is all that
-the theory of a pool needs to know.
+Each draws values, and knows its mean and how much of it lies before and beyond an expiry.  The
+theory of a pool needs no more than that.
 """
 
 from simulations.distributions.base import Holding

@@ -1,4 +1,4 @@
-"""What a distribution of the holding time can do, and what those of this package share."""
+"""Define the interface of a distribution, and a base class for those of this package."""
 
 import math
 import random
@@ -9,29 +9,36 @@ from simulations.arguments import not_negative
 
 
 class Holding(Protocol):
-    """A distribution of holding times; ``str()`` of one is what :func:`simulations.parse_holding` reads."""
+    """A distribution of holding times.
+
+    :func:`simulations.parse_holding` reads what ``str()`` returns.
+    """
 
     def draw(self, stream: random.Random) -> float:
-        """A holding time in seconds."""
+        """Draw a holding time in seconds."""
         ...
 
     def mean(self) -> float:
-        """E[S], in seconds."""
+        """Return the mean E[S] in seconds."""
         ...
 
     def mean_until(self, slot_exp: float) -> float:
-        """E[min(S, slot_exp)], in seconds: how long a slot is occupied that expires after ``slot_exp``."""
+        """Return E[min(S, slot_exp)], the mean time in seconds for which a slot is occupied.
+
+        The slot expires after ``slot_exp`` seconds.
+        """
         ...
 
     def mean_beyond(self, slot_exp: float) -> float:
-        """E[max(S - slot_exp, 0)], in seconds: how long a body runs beyond its slot."""
+        """Return E[max(S - slot_exp, 0)], the mean seconds for which a body outlives its slot."""
         ...
 
 
 class Distribution(ABC):
-    """Checks a life once for all, and knows the two ends of its range.
+    """A base class that checks an expiry and handles the expiries 0 and infinity.
 
-    ``mean_beyond`` is ``mean - mean_until``, but not computed so: far out the two are equal in all their digits.
+    ``mean_beyond`` equals ``mean - mean_until``, but is not computed that way: for a late expiry
+    the two agree in all their digits.
     """
 
     @abstractmethod
@@ -54,8 +61,8 @@ class Distribution(ABC):
 
     @abstractmethod
     def _until(self, life: float) -> float:
-        """E[min(S, life)] of a finite life of more than 0."""
+        """Return E[min(S, life)] for a finite life of more than 0."""
 
     @abstractmethod
     def _beyond(self, life: float) -> float:
-        """E[max(S - life, 0)] of such a life."""
+        """Return E[max(S - life, 0)] for a finite life of more than 0."""

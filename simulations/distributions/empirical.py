@@ -1,4 +1,4 @@
-"""Holding times as they were measured."""
+"""Draw from measured holding times."""
 
 import math
 import random
@@ -12,18 +12,20 @@ from simulations.units import number
 
 
 MOST_LISTED = 100
-"""Values that are still written out as a text."""
+"""The largest number of values that ``str()`` writes out."""
 
 
 class Empirical(Distribution):
-    """Each of the values given, with equal weight, drawn again and again.
+    """A distribution that draws each of the given values with equal probability, with replacement.
 
-    Kept as eight bytes for each value.  Equal to another with the same values in any order.
+    A value takes eight bytes.  Two such distributions are equal if they have the same values in any
+    order.
 
     Args:
-        values: at least one, finite and at least 0, in seconds.
-        text: what :func:`simulations.parse_holding` finds them by, such as ``file:holdings.txt``.  By default they
-            are written out, as ``values:1:2:2``, if there are no more than :data:`MOST_LISTED`.
+        values: at least one value, finite and at least 0, in seconds.
+        text: the text from which :func:`simulations.parse_holding` reads them, such as
+            ``file:holdings.txt``.  By default it lists them, as ``values:1:2:2``, if there are at
+            most :data:`MOST_LISTED`.
 
     Example::
 
@@ -31,8 +33,8 @@ class Empirical(Distribution):
     """
 
     def __init__(self, values: Iterable[float], text: str | None = None) -> None:
-        """Raises ``TypeError`` or ``ValueError`` that names the value."""
-        # Not at the top: most commands need no recorded values, and so no NumPy.
+        """Raise ``TypeError`` or ``ValueError`` for an argument that is not allowed."""
+        # Imported here because most commands need no recorded values, and so no NumPy.
         import numpy as np
 
         self._values = np.sort(np.fromiter((real_number('values', value) for value in values), np.float64))
@@ -45,18 +47,22 @@ class Empirical(Distribution):
         with np.errstate(over='ignore'):
             self._mean = float(self._values.mean())
         if math.isinf(self._mean):
-            raise ValueError(f'values up to {float(self._values[-1])!r} have a mean too large to be counted in seconds')
+            raise ValueError(f'values up to {float(self._values[-1])!r} have a mean that does not fit a float')
 
     @classmethod
     def from_file(cls, path: str | Path, folder: str | Path | None = None) -> 'Empirical':
-        """The values of a text file, plain or gzip, one a line; blank lines and those that begin with ``#`` are none.
+        """Read the values from a text file, plain or gzip, with one value a line.
+
+        Blank lines and lines that begin with ``#`` are skipped.
 
         Args:
-            path: the file; ``str()`` of the distribution names it as it is given here.
-            folder: what a relative path is relative to; the working directory by default.
+            path: the file; ``str()`` of the distribution repeats this path.
+            folder: the folder that a relative path is relative to; the working directory by
+                default.
 
         Raises:
-            ValueError: the file cannot be read, or a line is no holding time; the message names both.
+            ValueError: the file cannot be read, or a line is not a holding time; the message names
+                the file and the line.
         """
         where = Path(folder or '') / path
         try:
@@ -106,5 +112,5 @@ def _numbers(path: Path, lines: Iterable[str]) -> Iterable[float]:
         except ValueError:
             value = math.nan
         if not 0 <= value < math.inf:
-            raise ValueError(f'line {count} of {path} is {line.strip()[:80]!r}: write one holding time, in seconds')
+            raise ValueError(f'line {count} of {path} is {line.strip()[:80]!r}: write one holding time in seconds')
         yield value

@@ -1,4 +1,4 @@
-"""Distributions of the holding time with one or two parameters, in closed form."""
+"""Define distributions of the holding time with one or two parameters, in closed form."""
 
 import math
 import random
@@ -10,7 +10,7 @@ from simulations.units import number
 
 
 class _Parameters(Distribution):
-    """A frozen dataclass of finite numbers."""
+    """A distribution whose parameters are finite numbers; a frozen dataclass."""
 
     def _check(self, fits: bool, rule: str) -> None:
         if not fits:
@@ -25,7 +25,7 @@ class _Parameters(Distribution):
 
 @dataclass(frozen=True)
 class Exponential(_Parameters):
-    """Without memory: the usual guess about unknown work."""
+    """The exponential distribution, without memory: the usual assumption about unknown work."""
 
     seconds: float
 
@@ -51,7 +51,7 @@ class Exponential(_Parameters):
 
 @dataclass(frozen=True)
 class Constant(_Parameters):
-    """Always the same."""
+    """A duration that is always the same."""
 
     seconds: float
 
@@ -77,7 +77,7 @@ class Constant(_Parameters):
 
 @dataclass(frozen=True)
 class Uniform(_Parameters):
-    """Anything between two bounds."""
+    """The uniform distribution between two bounds."""
 
     low: float
     high: float
@@ -113,7 +113,10 @@ class Uniform(_Parameters):
 
 @dataclass(frozen=True)
 class Lognormal(_Parameters):
-    """Its logarithm is normal with mean ``mu`` and deviation ``sigma``: many short, few very long."""
+    """The lognormal distribution: many short durations, a few very long ones.
+
+    The logarithm is normal with mean ``mu`` and standard deviation ``sigma``.
+    """
 
     mu: float
     sigma: float
@@ -121,7 +124,7 @@ class Lognormal(_Parameters):
     def __post_init__(self) -> None:
         self._check_numbers()
         self._check(0 < self.sigma < 100, 'sigma must be more than 0, and less than 100')
-        self._check(self.mu + self.sigma**2 / 2 < 700, 'its mean is too large to be counted in seconds')
+        self._check(self.mu + self.sigma**2 / 2 < 700, 'its mean is too large: mu + sigma^2 / 2 must be less than 700')
 
     def __str__(self) -> str:
         return f'lognormal:{number(self.mu)}:{number(self.sigma)}'
@@ -132,7 +135,7 @@ class Lognormal(_Parameters):
     def mean(self) -> float:
         return math.exp(self.mu + self.sigma**2 / 2)
 
-    # The partial expectations of the lognormal distribution below and above a life, with what lies beyond it cut.
+    # The partial expectations of the lognormal distribution below and above a life.
 
     def _until(self, life: float) -> float:
         point = (math.log(life) - self.mu) / self.sigma
@@ -145,9 +148,11 @@ class Lognormal(_Parameters):
 
 @dataclass(frozen=True)
 class Pareto(_Parameters):
-    """At least ``minimum``, and more than x with probability (minimum/x)^shape: few are enormous.
+    """The Pareto distribution: a few durations are enormous.
 
-    A shape of 1 or less has no mean; one of 2 or less has a mean that a run of any usual length does not reach.
+    A duration is at least ``minimum``, and more than x with probability (minimum/x)^shape.  With a
+    shape of 1 or less there is no mean.  With a shape of 2 or less, a run of the usual length does
+    not reach the mean.
     """
 
     shape: float
@@ -155,9 +160,9 @@ class Pareto(_Parameters):
 
     def __post_init__(self) -> None:
         self._check_numbers()
-        self._check(self.shape > 1, 'its shape must be more than 1, else it has no mean')
+        self._check(self.shape > 1, 'its shape must be more than 1, or else it has no mean')
         self._check(self.minimum > 0, 'its minimum must be more than 0')
-        self._check(math.isfinite(self.mean()), 'its mean is too large to be counted in seconds')
+        self._check(math.isfinite(self.mean()), 'its mean does not fit a float')
 
     def __str__(self) -> str:
         return f'pareto:{number(self.shape)}:{number(self.minimum)}'
@@ -183,5 +188,5 @@ class Pareto(_Parameters):
 
 
 def _normal_above(point: float) -> float:
-    """How probable it is that a standard normal variable is larger, with its digits also far out."""
+    """Return the probability that a standard normal variable is above ``point``, tails included."""
     return math.erfc(point / math.sqrt(2)) / 2

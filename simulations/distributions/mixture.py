@@ -1,4 +1,4 @@
-"""Holding times of several kinds of jobs."""
+"""Mix the distributions of several kinds of jobs."""
 
 import math
 import random
@@ -11,11 +11,11 @@ from simulations.units import number
 
 @dataclass(frozen=True)
 class Mixture(Distribution):
-    """One distribution or another, each with its weight: nearly all jobs are quick, and one in a hundred hangs.
+    """A weighted mixture of distributions, for example if one job in a hundred hangs.
 
     Args:
-        parts: pairs of a weight, more than 0, and a distribution that is itself no mixture.  The weights need not
-            sum to 1.
+        parts: pairs of a weight, more than 0, and a distribution that is not itself a mixture.  The
+            weights need not sum to 1.
 
     Example::
 
@@ -25,7 +25,7 @@ class Mixture(Distribution):
     parts: tuple[tuple[float, Holding], ...]
 
     def __post_init__(self) -> None:
-        """Raises ``TypeError`` or ``ValueError`` that names the part."""
+        """Raise ``TypeError`` or ``ValueError`` for a part that is not allowed."""
         try:
             parts = tuple((weight, holding) for weight, holding in self.parts)
         except (TypeError, ValueError):
@@ -38,7 +38,7 @@ class Mixture(Distribution):
                 raise TypeError(f'a part of a mixture must be a distribution, not {holding!r}')
         mixtures = [holding for _, holding in parts if isinstance(holding, Mixture)]
         if mixtures:
-            raise ValueError(f'a part of a mixture must be no mixture: give the parts of {mixtures[0]} themselves')
+            raise ValueError(f'a part of a mixture must not be a mixture: list the parts of {mixtures[0]} instead')
         object.__setattr__(self, 'parts', parts)
         if not math.isfinite(self._weight()) or not math.isfinite(self.mean()):
             raise ValueError(f'holding {self}: its weights or its mean are too large')

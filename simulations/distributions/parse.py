@@ -1,4 +1,4 @@
-"""Holding times as a short text, for command lines and scenario files."""
+"""Read a distribution from a short text, for command lines and scenario files."""
 
 import math
 import re
@@ -21,31 +21,34 @@ _SIMPLE: dict[str, tuple[Callable[..., Holding], str]] = {
 }
 _VALUES, _FILE, _TRACE, _MIX = 'values:A:B:...', 'file:PATH', 'trace:PATH', 'mix:WEIGHT*FORM+...'
 _FORMS = [*(form for _, form in _SIMPLE.values()), _VALUES, _FILE, _TRACE, _MIX]
-# The plus between two parts is one that a weight and its star follow, and not that of a weight such as 1e+20.
+# A plus between two parts is followed by a weight and a star; that of a weight such as 1e+20 is
+# not.
 _BETWEEN_PARTS = re.compile(r'(?<![0-9.][eE])\+(?=\s*(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*\*)')
 
 
 def parse_holding(text: str, folder: str | Path | None = None) -> Holding:
     """Read a distribution of the holding time, in seconds.
 
-    ======================  =======================================================================================
+    ======================  =======================================================================
     ``exp:MEAN``            exponential
-    ``const:X``             always the same
-    ``uniform:A:B``         anything between two bounds
+    ``const:X``             always X
+    ``uniform:A:B``         uniform between two bounds
     ``lognormal:MU:SIGMA``  the logarithm is normal
     ``pareto:SHAPE:MIN``    longer than x with probability (MIN/x)^SHAPE
-    ``values:A:B:...``      each of these with equal weight
-    ``file:PATH``           the same, of a text file with one value a line
-    ``trace:PATH``          those of the jobs of a trace, in any format that :func:`simulations.read_trace` recognises
-    ``mix:W*FORM+W*FORM``   one of the above or another, with these weights
-    ======================  =======================================================================================
+    ``values:A:B:...``      each of these values with equal weight
+    ``file:PATH``           the values of a text file, one a line, with equal weight
+    ``trace:PATH``          the holding times of the jobs of a trace, in any format that
+                            :func:`simulations.read_trace` recognises
+    ``mix:W*FORM+W*FORM``   one of several of the above, chosen by these weights
+    ======================  =======================================================================
 
     Args:
         text: one of the forms.
-        folder: what a file's path is relative to; the working directory by default.
+        folder: the folder that a relative path is relative to; the working directory by default.
 
     Raises:
-        ValueError: it is none of them; the message says what was wrong and how to write it.
+        TypeError: ``text`` is not a string.
+        ValueError: it has none of these forms; the message says what is wrong and how to write it.
 
     Example::
 
@@ -53,7 +56,7 @@ def parse_holding(text: str, folder: str | Path | None = None) -> Holding:
         parse_holding('mix:0.99*exp:1+0.01*const:30').mean()        # 1.29
     """
     if not isinstance(text, str):
-        raise TypeError(f"a holding time is written as a text such as 'exp:1', not {text!r}")
+        raise TypeError(f"a holding time must be a string such as 'exp:1', not {text!r}")
     name, _, rest = text.partition(':')
     match name:
         case 'mix':
@@ -63,7 +66,7 @@ def parse_holding(text: str, folder: str | Path | None = None) -> Holding:
         case 'file':
             return Empirical.from_file(rest, folder)
         case 'trace':
-            from simulations.traces import read_trace  # which knows this package
+            from simulations.traces import read_trace  # imports this package itself
 
             return Empirical(read_trace(Path(folder or '') / rest).holdings, text)
         case 'values':
@@ -95,20 +98,20 @@ def _part(text: str, part: str, folder: str | Path | None) -> tuple[float, Holdi
 
 
 def as_holding(name: str, given: Any, folder: str | Path | None = None) -> Holding:
-    """The distribution that ``given`` is or says; the error names the argument and its value.
+    """Return a distribution as it is, or read it from a string.
 
     Args:
-        name: of the argument.
-        given: a distribution, or what :func:`parse_holding` reads.
-        folder: what a file's path in a text is relative to; the working directory by default.
+        name: the name of the argument, for the error.
+        given: a distribution, or a string that :func:`parse_holding` reads.
+        folder: the folder that a relative path is relative to; the working directory by default.
 
     Raises:
-        TypeError: it is neither.
-        ValueError: it is a text of no form.
+        TypeError: ``given`` is neither.
+        ValueError: the string cannot be read.
     """
     if isinstance(given, str):
         return parse_holding(given, folder)
     if not hasattr(given, 'draw') or not hasattr(given, 'mean_until'):
-        raise TypeError(f"{name} must be a distribution, or a text such as 'exp:1', not {given!r}")
+        raise TypeError(f"{name} must be a distribution, or a string such as 'exp:1', not {given!r}")
     holding: Holding = given
     return holding

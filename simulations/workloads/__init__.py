@@ -1,1 +1,1 @@
-"""What the users of a pool do: arrivals, keys, refusals and retries, crashes."""
+"""Describe what the users of a pool do: arrivals, keys, refusals and retries, crashes."""

@@ -1,13 +1,13 @@
-"""Which holders crash alone, and when: the same ones in every kind of run of one seed."""
+"""Decide which holders crash on their own, and when: the same in every kind of run of one seed."""
 
 import random
 
 
 class Crashes:
-    """Draws for one job after the other.
+    """Draws the crash of one job after another.
 
     Args:
-        seed: of the run; crashes have a stream of their own.
+        seed: the seed of the run; crashes have their own random stream.
         probability: the share of holders that crash, from 0 to 1.
     """
 
@@ -16,9 +16,9 @@ class Crashes:
         self._probability = probability
 
     def draw(self) -> float | None:
-        """For the next job: after which share of its life it crashes, or ``None``."""
+        """Return the share of its life after which the next job crashes, or ``None``."""
         if not self._probability:
             return None
-        # Always two draws, so that another probability crashes the same jobs, and more or fewer.
+        # Always two draws, so that a higher probability crashes the same jobs and some more.
         draw, share = self._stream.random(), self._stream.random()
         return share if draw < self._probability else None

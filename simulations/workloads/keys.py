@@ -1,4 +1,4 @@
-"""Which pool a job asks, where there are many: a few favourites, and a long tail."""
+"""Choose the pool that a job asks, if there are many: a few favourites and a long tail."""
 
 import itertools
 import math
@@ -17,25 +17,27 @@ _FORM = 'zipf:POOLS[:EXPONENT[:NAME]]'
 
 
 class Keys(Protocol):
-    """A choice of the key; ``str()`` of one is what :func:`simulations.parse_keys` reads."""
+    """A law of keys; :func:`simulations.parse_keys` reads what ``str()`` returns."""
 
     def draw(self, stream: random.Random) -> str:
-        """The key of a job."""
+        """Draw the key of a job."""
         ...
 
     def shares(self) -> tuple[float, ...]:
-        """How probable each key is."""
+        """Return the probability of each key."""
         ...
 
 
 @dataclass(frozen=True)
 class Zipf:
-    """The key of rank k is asked with a probability proportional to 1/k^exponent (G. K. Zipf, 1949).
+    """Keys by Zipf's law: that of rank k has a probability proportional to 1/k^exponent.
+
+    Source: G. K. Zipf, 1949.
 
     Args:
-        pools: how many keys, at least 1.
-        exponent: at least 0, where 0 makes all equal.
-        name: of a key, in which ``{id}`` stands for its rank, from 1.
+        pools: the number of keys, at least 1.
+        exponent: at least 0; 0 makes all keys equally probable.
+        name: the name of a key, in which ``{id}`` stands for its rank, from 1.
 
     Example::
 
@@ -50,12 +52,12 @@ class Zipf:
     _cumulated: list[float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Raises ``TypeError`` or ``ValueError`` that names the value."""
+        """Raise ``TypeError`` or ``ValueError`` for an argument that is not allowed."""
         pools, exponent = whole_number('pools', self.pools, 1), not_negative('exponent', self.exponent)
         if not isinstance(self.name, str):
-            raise TypeError(f'name must be a text such as {DEFAULT_NAME!r}, not {self.name!r}')
+            raise TypeError(f'name must be a string such as {DEFAULT_NAME!r}, not {self.name!r}')
         if '{id}' not in self.name:
-            raise ValueError(f'name must contain {{id}}, else all keys are one, got {self.name!r}')
+            raise ValueError(f'name must contain {{id}}, or else all keys are equal, got {self.name!r}')
         check_encodable('name', self.name)
         object.__setattr__(self, '_keys', [self.name.replace('{id}', str(rank)) for rank in range(1, pools + 1)])
         weights = (math.pow(rank, -exponent) for rank in range(1, pools + 1))
@@ -76,10 +78,13 @@ class Zipf:
 
 
 def parse_keys(text: str) -> Zipf:
-    """Read a choice of the key: ``zipf:POOLS``, ``zipf:POOLS:EXPONENT`` or ``zipf:POOLS:EXPONENT:NAME``.
+    """Read a law of keys.
+
+    The forms are ``zipf:POOLS``, ``zipf:POOLS:EXPONENT`` and ``zipf:POOLS:EXPONENT:NAME``.
 
     Raises:
-        ValueError: it is none of them; the message says what was wrong and how to write it.
+        TypeError: ``text`` is not a string.
+        ValueError: it has none of these forms; the message says what is wrong and how to write it.
 
     Example::
 
@@ -87,7 +92,7 @@ def parse_keys(text: str) -> Zipf:
         parse_keys('zipf:20:0:tenant-{id}') # 20 pools, all alike
     """
     if not isinstance(text, str):
-        raise TypeError(f"keys are written as a text such as 'zipf:100:1', not {text!r}")
+        raise TypeError(f"keys must be a string such as 'zipf:100:1', not {text!r}")
     form, *values = text.split(':', 3)
     if form != 'zipf' or not values:
         raise ValueError(f'keys {text!r}: write {_FORM}')
@@ -99,15 +104,15 @@ def parse_keys(text: str) -> Zipf:
 
 
 def as_keys(given: Any) -> Keys | None:
-    """The choice that ``given`` is or says; ``None`` is one pool.
+    """Return a law of keys as it is, or read it from a string; ``None`` means one pool.
 
     Raises:
-        TypeError: it is neither.
-        ValueError: it is a text of no form.
+        TypeError: ``given`` is none of these.
+        ValueError: the string cannot be read.
     """
     if isinstance(given, str):
         return parse_keys(given)
     if given is not None and not (hasattr(given, 'draw') and hasattr(given, 'shares')):
-        raise TypeError(f"keys must be a choice of keys, a text such as 'zipf:100:1', or None, not {given!r}")
+        raise TypeError(f"keys must be a law of keys, a string such as 'zipf:100:1', or None, not {given!r}")
     keys: Keys | None = given
     return keys

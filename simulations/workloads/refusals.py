@@ -1,4 +1,4 @@
-"""What a job does that finds the pool full."""
+"""Decide what a job does that finds the pool full."""
 
 import math
 import random
@@ -13,49 +13,54 @@ from simulations.units import number
 
 
 LONGEST_PAUSE = float(LONGEST_EXPIRATION)
-"""In seconds: a hundred years, beyond which no back-off grows."""
+"""The limit of every back-off, in seconds: a hundred years."""
 
 SHORTEST_PAUSE = 1e-9
-"""In seconds, on average: with shorter ones a run would not end."""
+"""The shortest mean of a pause, in seconds: with shorter pauses a run would not end."""
 
 _TIMES = {2.0: 'doubled', 3.0: 'tripled'}
 
 
 class OnRefusal(Protocol):
-    """What a refused job does; ``str()`` of it completes "a refused job ..."."""
+    """What a refused job does; ``str()`` of it completes the sentence "a refused job ..."."""
 
     def pause(self, n: int, stream: random.Random) -> float | None:
-        """After the ``n``-th refusal of a job, from 1: the seconds to the next attempt, ``None`` if there is none."""
+        """Return the seconds from the ``n``-th refusal of a job to its next attempt.
+
+        Refusals are counted from 1.  ``None`` means that the job leaves.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Leave:
-    """It is gone, as with ``on_full``."""
+    """A refused job leaves, as with ``on_full``."""
 
     @property
     def endless(self) -> bool:
-        """Never."""
+        """Whether a job retries until it gets a slot: always false."""
         return False
 
     def __str__(self) -> str:
         return 'leaves'
 
     def pause(self, n: int, stream: random.Random) -> None:
-        """``None``: there is no further attempt."""
+        """Return ``None``: there is no further attempt."""
 
 
 @dataclass(frozen=True, init=False, repr=False)
 class Retry:
-    """It pauses, and asks again.
+    """A refused job pauses and retries.
 
     Args:
-        pause: the distribution of the first pause, as an object or as :func:`simulations.parse_holding` reads it; its
-            mean is a nanosecond or more.
-        factor: by which each further pause is longer, at least 1.
-        longest: the most that a pause grows to, in seconds, before the jitter; by default a hundred years.
-        jitter: by which share a pause may be shorter, drawn uniformly from 0 up to this; from 0 to 1.
-        tries: attempts in all, the first one included, at least 2; ``None`` for as many as it takes.
+        pause: the distribution of the first pause, as an object or as a string that
+            :func:`simulations.parse_holding` reads; its mean is a nanosecond or more.
+        factor: the factor by which each further pause is longer, at least 1.
+        longest: the limit of a pause before jitter, in seconds; by default a hundred years.
+        jitter: the largest share by which a pause is shortened, from 0 to 1; the share is drawn
+            uniformly from 0 up to this.
+        tries: the total number of attempts, including the first, at least 2; ``None`` for as many
+            as it takes.
 
     Attributes:
         pauses: the distribution of the first pause.
@@ -79,7 +84,7 @@ class Retry:
         jitter: float = 0.0,
         tries: int | None = None,
     ) -> None:
-        """Raises ``TypeError`` or ``ValueError`` that names the argument and its value."""
+        """Raise ``TypeError`` or ``ValueError`` for an argument that is not allowed."""
         values = {
             'pauses': as_holding('pause', pause),
             'factor': real_number('factor', factor),
@@ -91,14 +96,14 @@ class Retry:
             object.__setattr__(self, name, value)
         if not self.pauses.mean() >= SHORTEST_PAUSE:
             raise ValueError(
-                f'pause must take a nanosecond or more on average, got {self.pauses}, else time stands still'
+                f'pause must take a nanosecond or more on average, got {self.pauses}: else time stands still'
             )
         if not 1 <= self.factor < math.inf:
             raise ValueError(f'factor must be finite and at least 1, got {factor!r}')
 
     @property
     def endless(self) -> bool:
-        """Whether it asks until it gets a slot, so that only attempts can be refused."""
+        """Whether a job retries until it gets a slot, so that only attempts can be refused."""
         return self.tries is None
 
     def __repr__(self) -> str:
@@ -114,19 +119,19 @@ class Retry:
         if self.longest is not None:
             text += f' up to {number(self.longest)} s' if self.factor != 1 else f', at most {number(self.longest)} s'
         if self.jitter:
-            text += f', up to {number(100 * self.jitter)} % of it left out at random'
+            text += f', shortened at random by up to {number(100 * self.jitter)} %'
         return text if self.tries is None else f'{text}, at most {self.tries} attempts'
 
     def pause(self, n: int, stream: random.Random) -> float | None:
-        """A draw of the first pause times factor^(n-1), at most ``longest``, less the jitter."""
+        """Return a first pause times factor^(n-1), at most ``longest``, shortened by the jitter."""
         if self.tries is not None and n >= self.tries:
             return None
-        most = LONGEST_PAUSE if self.longest is None else self.longest
+        limit = LONGEST_PAUSE if self.longest is None else self.longest
         drawn = self.pauses.draw(stream)
         if self.factor != 1 and drawn:
             try:
                 drawn *= self.factor ** (n - 1)
             except OverflowError:
-                drawn = most
-        seconds = min(drawn, most)
+                drawn = limit
+        seconds = min(drawn, limit)
         return seconds * (1 - self.jitter * stream.random()) if self.jitter else seconds

@@ -1,4 +1,4 @@
-"""Workloads that are drawn at random: when jobs arrive, how long each holds, which pool it asks."""
+"""Draw a workload at random: when jobs arrive, how long each holds, and which pool it asks."""
 
 import itertools
 import math
@@ -17,24 +17,26 @@ _LEAST_SEED = -(2**63)
 
 
 class Synthetic:
-    """Arrivals, holding times and keys, each drawn from a random stream of its own.
+    """A workload of arrivals, holding times and keys, each drawn from its own random stream.
 
-    So to change one of the three, or to draw more of it, does not shift another.
+    Therefore changing one of the three, or drawing more of it, does not shift another.
 
     Args:
-        arrivals: a law of arrivals or :class:`simulations.Clients`, as an object or as
-            :func:`simulations.parse_arrivals` reads it.
-        holding: the distribution of the holding time, as an object or as :func:`simulations.parse_holding` reads it.
-        keys: which pool a job asks, as an object or as :func:`simulations.parse_keys` reads it; ``None`` for one pool.
-        jobs: how many jobs; or
-        horizon: until which second jobs arrive; at least one of the two.
-        seed: the same seed gives the same jobs; a whole number.
+        arrivals: a law of arrivals or :class:`simulations.Clients`, as an object or as a string
+            that :func:`simulations.parse_arrivals` reads.
+        holding: the distribution of the holding time, as an object or as a string that
+            :func:`simulations.parse_holding` reads.
+        keys: the law of keys, as an object or as a string that :func:`simulations.parse_keys`
+            reads; ``None`` for one pool.
+        jobs: the number of jobs; or
+        horizon: the seconds during which jobs arrive; give at least one of the two.
+        seed: a whole number; equal seeds produce equal jobs.
 
     Attributes:
-        arrivals, holding, keys, jobs, horizon, seed: as given, texts read.
+        arrivals, holding, keys, jobs, horizon, seed: as given; strings are replaced by the objects.
 
     Raises:
-        TypeError, ValueError: an argument cannot be; it is named with its value.
+        TypeError, ValueError: an argument is not allowed; the message names it and its value.
 
     Example::
 
@@ -59,7 +61,7 @@ class Synthetic:
         self.holding = as_holding('holding', holding)
         self.keys = as_keys(keys)
         if jobs is None and horizon is None:
-            raise ValueError('say when to stop: jobs=..., or horizon=... in seconds')
+            raise ValueError('jobs or horizon must be given: a number of jobs, or seconds during which jobs arrive')
         if jobs is not None and (not isinstance(jobs, int) or isinstance(jobs, bool) or jobs < 1):
             raise ValueError(f'jobs must be a whole number of at least 1, got {jobs!r}')
         if horizon is not None and not 0 < real_number('horizon', horizon) < math.inf:
@@ -73,13 +75,13 @@ class Synthetic:
 
     @property
     def name(self) -> str:
-        """Arrivals, holding time and keys, in words."""
+        """The arrivals, holding time and keys in words."""
         keys = '' if self.keys is None else f', keys {self.keys}'
         return f'{self.arrivals.words()}, holding {self.holding}{keys}'
 
     @property
     def expected_jobs(self) -> int | None:
-        """How many there will be at most; ``None`` if only the horizon ends them."""
+        """The largest possible number of jobs; ``None`` if only the horizon limits it."""
         if self.jobs is not None and isinstance(self.arrivals, Recorded):
             return min(self.jobs, len(self.arrivals))
         return self.jobs
@@ -91,39 +93,43 @@ class Synthetic:
 
     @property
     def memoryless(self) -> bool:
-        """Whether one arrival tells nothing of the next."""
+        """Whether arrivals are independent of each other, as in a Poisson process."""
         return isinstance(self.arrivals, PoissonArrivals)
 
     @property
     def period(self) -> float | None:
-        """After how many seconds the law of the arrivals repeats itself, where it does."""
+        """The seconds after which the law of the arrivals repeats; ``None`` if it does not."""
         return None if isinstance(self.arrivals, Clients) else self.arrivals.period
 
     @property
     def clients(self) -> Clients | None:
-        """Who asks, where that is a given number of clients."""
+        """The clients, if the arrivals are those of a given number of clients."""
         return self.arrivals if isinstance(self.arrivals, Clients) else None
 
     def __iter__(self) -> Iterator[Job]:
-        """Raises ``TypeError`` where the jobs depend on what the pool answers."""
+        """Yield the jobs in order of arrival.
+
+        Raises:
+            TypeError: there are clients, whose jobs depend on the pool's answers.
+        """
         if isinstance(self.arrivals, Clients):
             raise TypeError(
-                f'when {self.arrivals} ask depends on what the pool answers: their jobs cannot be listed, use replay()'
+                f"the jobs of {self.arrivals} depend on the pool's answers and cannot be listed: use replay()"
             )
         return self._drawn(self.arrivals)
 
     def turns(self, client: int) -> Iterator[Turn]:
-        """What one client does, turn by turn, without end.
+        """Yield the turns of one client, without end.
 
         Args:
-            client: its number, from 0.
+            client: the number of the client, from 0.
 
         Raises:
-            TypeError: the workload is not one of clients.
+            TypeError: the workload has no clients.
             ValueError: there is no such client.
         """
         if not isinstance(self.arrivals, Clients):
-            raise TypeError(f'{self.name}: has no clients, go through its jobs')
+            raise TypeError(f'the workload {self.name!r} has no clients: iterate over its jobs instead')
         if whole_number('client', client) >= self.arrivals.number:
             raise ValueError(f'client must be less than {self.arrivals.number}, got {client!r}')
         return self._turns(f'client {client} ', self.arrivals.thinking)
@@ -152,17 +158,18 @@ class Synthetic:
 
 
 class Poisson(Synthetic):
-    """Arrivals at random with a constant rate, each with a holding time drawn anew.
+    """A workload of Poisson arrivals with a constant rate and independent holding times.
 
     Args:
-        rate: mean number of arrivals a second, more than 0.
-        holding: the distribution of the holding time, as an object or as :func:`simulations.parse_holding` reads it.
-        jobs: how many jobs; or
-        horizon: until which second jobs arrive; at least one of the two.
-        seed: the same seed gives the same jobs.
+        rate: the mean number of arrivals a second, more than 0.
+        holding: the distribution of the holding time, as an object or as a string that
+            :func:`simulations.parse_holding` reads.
+        jobs: the number of jobs; or
+        horizon: the seconds during which jobs arrive; give at least one of the two.
+        seed: equal seeds produce equal jobs.
 
     Raises:
-        TypeError, ValueError: an argument cannot be; it is named with its value.
+        TypeError, ValueError: an argument is not allowed; the message names it and its value.
 
     Example::
 

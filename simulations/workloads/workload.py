@@ -1,7 +1,7 @@
-"""What arrives, when, and how long it holds a slot.
+"""Define a workload: which jobs arrive, when, and how long each holds its slot.
 
-A workload is any sequence of jobs in order of arrival; it can be gone through again and again, and each
-time it gives the same jobs.  All times are in seconds.
+A workload is any iterable of jobs in order of arrival.  You can iterate over it repeatedly, and
+each time it yields the same jobs.  All times are in seconds.
 """
 
 from collections.abc import Iterator
@@ -12,47 +12,58 @@ from simulations.workloads.arrivals import Clients
 
 
 class Workload(Protocol):
-    """Jobs in order of arrival."""
+    """An iterable of jobs in order of arrival."""
 
     @property
     def name(self) -> str:
-        """What it is, for reports and pictures."""
+        """A description for reports and pictures."""
         ...
 
     @property
     def expected_jobs(self) -> int | None:
-        """How many there will be, where that is known beforehand."""
+        """The number of jobs, if it is known beforehand; else ``None``."""
         ...
 
     @property
     def skipped(self) -> dict[str, int]:
-        """How many records of the source could not be used, by reason."""
+        """The number of records of the source that could not be used, by reason."""
         ...
 
     @property
     def steady(self) -> bool:
-        """Whether its law is the same at all times, so that a mean after a warm-up is one in the long run."""
+        """Whether its law is the same at all times.
+
+        If so, a mean after the warm-up estimates the mean in the long run.
+        """
         ...
 
     @property
     def period(self) -> float | None:
-        """After how many seconds the law of the arrivals repeats itself; ``None`` if it does not."""
+        """The seconds after which the law of the arrivals repeats; ``None`` if it does not."""
         ...
 
     @property
     def horizon(self) -> float | None:
-        """After how many seconds no job arrives any more; ``None`` if their number ends them."""
+        """The seconds during which jobs arrive; ``None`` if only their number is limited."""
         ...
 
     @property
     def clients(self) -> Clients | None:
-        """Who asks, where that is a given number of clients: then there are turns in place of jobs."""
+        """The clients, if there is a given number of them: then there are turns instead of jobs."""
         ...
 
     def __iter__(self) -> Iterator[Job]:
-        """The jobs; raises ``TypeError`` where there are clients, whose jobs depend on what the pool answers."""
+        """Yield the jobs.
+
+        Raises:
+            TypeError: there are clients, whose jobs depend on the pool's answers.
+        """
         ...
 
     def turns(self, client: int) -> Iterator[Turn]:
-        """What one of the clients does, turn by turn, without end; raises ``TypeError`` where there are none."""
+        """Yield the turns of one client, without end.
+
+        Raises:
+            TypeError: there are no clients.
+        """
         ...

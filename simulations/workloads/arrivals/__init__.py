@@ -1,7 +1,7 @@
-"""When jobs arrive: laws of the instants of arrival, in seconds from 0.
+"""Define laws of arrivals: the instants at which jobs arrive, in seconds from 0.
 
-Each gives instants from a random stream of its own, and knows its rate.  :class:`Clients` is no such law: when a client
-asks again depends on what the pool answered.
+Each law draws instants from its own random stream and knows its rate.  :class:`Clients` is not such
+a law because the next request of a client depends on the pool's answer.
 """
 
 from simulations.workloads.arrivals.base import Arrivals, Process

@@ -1,4 +1,4 @@
-"""What a law of arrivals can do, and what those of this package share."""
+"""Define the interface of a law of arrivals, and a base class for those of this package."""
 
 import math
 import random
@@ -10,37 +10,43 @@ from simulations.arguments import not_negative, real_number
 
 
 class Arrivals(Protocol):
-    """A law of arrivals; ``str()`` of one is what :func:`simulations.parse_arrivals` reads."""
+    """A law of arrivals; :func:`simulations.parse_arrivals` reads what ``str()`` returns."""
 
     @property
     def steady(self) -> bool:
-        """Whether the law is the same at all times, so that a mean after a warm-up is one in the long run."""
+        """Whether the law is the same at all times.
+
+        If so, a mean after the warm-up estimates the mean in the long run.
+        """
         ...
 
     @property
     def period(self) -> float | None:
-        """After how many seconds the law repeats itself; ``None`` if it does not, or at every instant."""
+        """The seconds after which the law repeats; ``None`` if it never does, or is constant."""
         ...
 
     def instants(self, stream: random.Random) -> Iterator[float]:
-        """Instants of arrival in seconds, from 0 on, none before the one before it; perhaps without end."""
+        """Yield instants of arrival in seconds, from 0 and in order, possibly without end."""
         ...
 
     def rate(self) -> float:
-        """Arrivals a second in the long run."""
+        """Return the mean number of arrivals a second in the long run."""
         ...
 
     def words(self) -> str:
-        """What it is, for reports: the beginning of a sentence."""
+        """Describe the law for reports, as the beginning of a sentence."""
         ...
 
     def times(self, factor: float) -> 'Arrivals':
-        """The same with so many times as many arrivals; drawn from the same stream, they stay as alike as can be."""
+        """Return the law with the number of arrivals multiplied by ``factor``.
+
+        Drawn from the same stream, the arrivals stay as similar as possible.
+        """
         ...
 
 
 class Process(ABC):
-    """A law that is steady and has no period, unless it says otherwise."""
+    """A law of arrivals that is steady and has no period, unless a subclass overrides this."""
 
     @property
     def steady(self) -> bool:
@@ -64,12 +70,12 @@ class Process(ABC):
 
 
 def positive_rate(rate: Any) -> float:
-    """Arrivals a second, more than 0 and finite."""
+    """Return ``rate`` if it is finite and more than 0."""
     if real_number('rate', rate) <= 0 or math.isinf(rate):
-        raise ValueError(f'rate must be more than 0 arrivals a second, got {rate!r}')
+        raise ValueError(f'rate must be finite and more than 0 arrivals a second, got {rate!r}')
     return float(rate)
 
 
 def rate_of_many(rate: Any) -> float:
-    """Arrivals a second of one of several states, of which not all may be 0."""
+    """Return the rate of one of several states if it is finite and at least 0."""
     return not_negative('rate', rate)

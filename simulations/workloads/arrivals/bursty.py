@@ -1,4 +1,4 @@
-"""Arrivals in bursts."""
+"""Draw arrivals in bursts."""
 
 import math
 import random
@@ -12,14 +12,15 @@ from simulations.workloads.arrivals.base import Process, rate_of_many
 
 @dataclass(frozen=True)
 class Bursty(Process):
-    """A Markov-modulated Poisson process: Poisson arrivals whose rate is that of a state, which changes at random.
+    """A Markov-modulated Poisson process: Poisson arrivals at the rate of a state that changes.
 
-    The states are visited in turn, and then again from the first; each lasts an exponential time.  It begins in a state
-    drawn by the share of time that each has in the long run, so it is steady from the first instant on.
+    The states are visited in turn, again and again; each lasts for an exponential time.  The first
+    state is drawn by the share of time that each has in the long run, so the process is steady from
+    the first instant.
 
     Args:
-        states: at least two pairs of a rate, in arrivals a second, and how many seconds the state lasts on
-            average.  A rate may be 0, but not all.
+        states: at least two pairs of a rate, in arrivals a second, and the mean duration of the
+            state in seconds.  Some rates may be 0, but not all.
 
     Example::
 
@@ -29,18 +30,16 @@ class Bursty(Process):
     states: tuple[tuple[float, float], ...]
 
     def __post_init__(self) -> None:
-        """Raises ``TypeError`` or ``ValueError`` that names the value."""
+        """Raise ``TypeError`` or ``ValueError`` for an argument that is not allowed."""
         try:
             states = tuple((rate, mean) for rate, mean in self.states)
         except (TypeError, ValueError):
             raise TypeError(f'states must be pairs of a rate and a mean duration, not {self.states!r}') from None
         if len(states) < 2:
-            raise ValueError(
-                f'bursty arrivals need at least two states, got {states!r}: with one they are poisson:RATE'
-            )
+            raise ValueError(f'bursty arrivals need at least two states, got {states!r}: write poisson:RATE for one')
         object.__setattr__(self, 'states', tuple((rate_of_many(rate), positive('mean', mean)) for rate, mean in states))
         if any(math.isinf(1 / mean) for _, mean in self.states) or not math.isfinite(self.rate()):
-            raise ValueError(f'arrivals {self}: a rate is too large, or a duration too long or too short')
+            raise ValueError(f'arrivals {self}: a rate is too large, or a duration is too long or too short')
         if not self.rate():
             raise ValueError(f'arrivals {self}: at least one rate must be more than 0')
 
@@ -55,20 +54,24 @@ class Bursty(Process):
         return sum(rate * mean for rate, mean in self.states) / sum(mean for _, mean in self.states)
 
     def index_of_dispersion(self, window: float = math.inf) -> float:
-        """The variance of the number of arrivals in a window, over its mean; 1 for Poisson arrivals, here more.
+        """Return the variance of the number of arrivals in a window, divided by its mean.
 
-        For an endless window it is 1 + sum((r - r')^2 m^2) / sum(r m) over the states with rate r and mean duration m,
-        r' being the mean rate: a cycle through the states has r m arrivals and r' m are expected, and sojourns are
-        independent and exponential.  With two states the part beyond 1 approaches this as
-        1 - (1 - exp(-s t)) / (s t), with s = 1/m1 + 1/m2 (H. Heffes and D. Lucantoni, "A Markov modulated
-        characterization of packetized voice and data traffic and related statistical multiplexer performance", IEEE
-        Journal on Selected Areas in Communications 4, 1986).
+        It is 1 for Poisson arrivals and more than 1 here.  For an infinite window it is 1 + sum((r
+        - r')^2 m^2) / sum(r m) over the states with rate r and mean duration m, where r' is the
+        mean rate: a cycle through the states has r m arrivals in each while r' m are expected, and
+        sojourns are independent and exponential.  With two states the part beyond 1 approaches this
+        limit as 1 - (1 - exp(-s t)) / (s t), with s = 1/m1 + 1/m2.
+
+        Source: H. Heffes and D. Lucantoni, "A Markov modulated characterization of packetized voice
+        and data traffic and related statistical multiplexer performance", IEEE Journal on Selected
+        Areas in Communications 4, 1986.
 
         Args:
-            window: in seconds, at least 0; endless by default.
+            window: the length of the window in seconds, at least 0; infinite by default.
 
         Raises:
-            TypeError, ValueError: ``window`` is not so, or is finite where there are more than two states.
+            TypeError, ValueError: ``window`` is not such a number, or is finite although there are
+                more than two states.
 
         Example::
 
@@ -81,7 +84,7 @@ class Bursty(Process):
         if math.isinf(window):
             return 1 + beyond
         if len(self.states) > 2:
-            raise ValueError(f'window must be infinite where there are {len(self.states)} states, got {window!r}')
+            raise ValueError(f'window must be infinite for {len(self.states)} states, got {window!r}')
         elapsed = window * sum(1 / lasts for _, lasts in self.states)
         return 1 + beyond * (1 + math.expm1(-elapsed) / elapsed) if elapsed else 1.0
 

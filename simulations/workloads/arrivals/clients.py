@@ -1,4 +1,4 @@
-"""A given number of clients that ask again and again."""
+"""Define a given number of clients that ask for a slot again and again."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,19 @@ from simulations.distributions.parse import as_holding
 
 
 SHORTEST = 1e-9
-"""In seconds, on average: with shorter times between requests a run would not end."""
+"""The shortest mean of the thinking time, in seconds: with a shorter one a run would not end."""
 
 
 @dataclass(frozen=True)
 class Clients:
-    """Each client thinks for a while, asks, holds its slot if it got one, and thinks again.
+    """Clients that each think, ask for a slot, hold it if they got one, and think again.
 
-    Who holds a slot does not ask, so when jobs arrive depends on what the pool answered.
+    A client that holds a slot does not ask, so the arrivals depend on the pool's answers.
 
     Args:
-        number: how many, at least 1.
-        thinking: the distribution of the time between two requests, as an object or as
-            :func:`simulations.parse_holding` reads it; its mean is a nanosecond or more.
+        number: the number of clients, at least 1.
+        thinking: the distribution of the thinking time, as an object or as a string that
+            :func:`simulations.parse_holding` reads; its mean is a nanosecond or more.
 
     Example::
 
@@ -31,12 +31,12 @@ class Clients:
     thinking: Holding
 
     def __init__(self, number: int, thinking: Holding | str) -> None:
-        """Raises ``TypeError`` or ``ValueError`` that names the value."""
+        """Raise ``TypeError`` or ``ValueError`` for an argument that is not allowed."""
         object.__setattr__(self, 'number', whole_number('number', number, 1))
         object.__setattr__(self, 'thinking', as_holding('thinking', thinking))
         if not self.thinking.mean() >= SHORTEST:
             raise ValueError(
-                f'thinking must take a nanosecond or more on average, got {self.thinking}, else time stands still'
+                f'thinking must take a nanosecond or more on average, got {self.thinking}: else time stands still'
             )
 
     def __str__(self) -> str:
@@ -44,14 +44,14 @@ class Clients:
 
     @property
     def steady(self) -> bool:
-        """Always: the clients are the same at all times."""
+        """Whether the law is the same at all times: always true."""
         return True
 
     def times(self, factor: float) -> 'Clients':
-        """So many times as many clients, to the nearest whole number."""
+        """Return the law with ``factor`` times as many clients, rounded, at least 1."""
         return Clients(max(1, round(self.number * factor)), self.thinking)
 
     def words(self) -> str:
-        """What it is, for reports."""
+        """Describe the clients for reports."""
         clients = '1 client that thinks' if self.number == 1 else f'{self.number:,} clients that think'
         return f'{clients} for {self.thinking}'

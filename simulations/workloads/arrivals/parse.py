@@ -1,4 +1,4 @@
-"""Arrivals as a short text, for command lines and scenario files."""
+"""Read arrivals from a short text, for command lines and scenario files."""
 
 import math
 from pathlib import Path
@@ -25,24 +25,29 @@ _FORMS = {
 
 
 def parse_arrivals(text: str, folder: str | Path | None = None) -> Arrivals | Clients:
-    """Read how jobs arrive; times are in seconds, rates in arrivals a second.
+    """Read a law of arrivals; times are in seconds, rates in arrivals a second.
 
-    =========================================  ====================================================================
+    =========================================  =======================================================
     ``poisson:RATE``                           at random
-    ``periodic:INTERVAL[:TOGETHER[:SPREAD]]``  so many together each interval, each up to SPREAD seconds late
-    ``bursty:RATE:MEAN:RATE:MEAN[:...]``       at random, at one rate for MEAN seconds on average, then another
-    ``varying:PERIOD:RATE:RATE[:...]``         at random, at rates that repeat each period, linear from one to the next
-    ``trace:PATH``                             as recorded, in any format that :func:`simulations.read_trace` recognises
-    ``clients:NUMBER:FORM``                    so many clients, each thinking for a time that
-                                               :func:`simulations.parse_holding` reads before it asks again
-    =========================================  ====================================================================
+    ``periodic:INTERVAL[:TOGETHER[:SPREAD]]``  TOGETHER jobs each interval, each up to SPREAD seconds
+                                               late
+    ``bursty:RATE:MEAN:RATE:MEAN[:...]``       at random, at one rate for MEAN seconds on average, then
+                                               at another
+    ``varying:PERIOD:RATE:RATE[:...]``         at random, at rates that repeat each period and are
+                                               linear in between
+    ``trace:PATH``                             as recorded, in any format that
+                                               :func:`simulations.read_trace` recognises
+    ``clients:NUMBER:FORM``                    NUMBER clients, each of which thinks before it asks, for
+                                               a time that :func:`simulations.parse_holding` reads
+    =========================================  =======================================================
 
     Args:
         text: one of the forms.
-        folder: what a file's path is relative to; the working directory by default.
+        folder: the folder that a relative path is relative to; the working directory by default.
 
     Raises:
-        ValueError: it is none of them; the message says what was wrong and how to write it.
+        TypeError: ``text`` is not a string.
+        ValueError: it has none of these forms; the message says what is wrong and how to write it.
 
     Example::
 
@@ -50,11 +55,11 @@ def parse_arrivals(text: str, folder: str | Path | None = None) -> Arrivals | Cl
         parse_arrivals('periodic:86400:500:60')         # 500 jobs in the first minute of each day
     """
     if not isinstance(text, str):
-        raise TypeError(f"arrivals are written as a text such as 'poisson:6', not {text!r}")
+        raise TypeError(f"arrivals must be a string such as 'poisson:6', not {text!r}")
     name, _, rest = text.partition(':')
     if name not in _FORMS:
-        *most, last = _FORMS.values()
-        raise ValueError(f'arrivals {text!r}: write {", ".join(most)} or {last}')
+        *forms, last = _FORMS.values()
+        raise ValueError(f'arrivals {text!r}: write {", ".join(forms)} or {last}')
     match name:
         case 'trace' if rest:
             return Recorded.from_trace(rest, folder)
@@ -81,16 +86,16 @@ def parse_arrivals(text: str, folder: str | Path | None = None) -> Arrivals | Cl
 
 
 def as_arrivals(given: Any, folder: str | Path | None = None) -> Arrivals | Clients:
-    """The arrivals that ``given`` is or says.
+    """Return a law of arrivals as it is, or read it from a string.
 
     Raises:
-        TypeError: it is neither.
-        ValueError: it is a text of no form.
+        TypeError: ``given`` is neither.
+        ValueError: the string cannot be read.
     """
     if isinstance(given, str):
         return parse_arrivals(given, folder)
     if not isinstance(given, Clients) and not hasattr(given, 'instants'):
-        raise TypeError(f"arrivals must be a law of arrivals, or a text such as 'poisson:6', not {given!r}")
+        raise TypeError(f"arrivals must be a law of arrivals, or a string such as 'poisson:6', not {given!r}")
     arrivals: Arrivals | Clients = given
     return arrivals
 
@@ -113,4 +118,4 @@ def _whole(text: str, written: str) -> int:
     try:
         return int(written)
     except ValueError:
-        raise _wrong(text, ', with a whole number of them') from None
+        raise _wrong(text, ', with a whole number of jobs or clients') from None

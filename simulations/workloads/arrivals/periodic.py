@@ -1,4 +1,4 @@
-"""Arrivals by the clock."""
+"""Draw arrivals at regular intervals."""
 
 import itertools
 import math
@@ -13,13 +13,14 @@ from simulations.workloads.arrivals.base import Process
 
 @dataclass(frozen=True)
 class Periodic(Process):
-    """So many jobs each so many seconds, the first at 0: a timer, or a nightly batch.
+    """A number of jobs at regular intervals, the first at 0: a timer, or a nightly batch.
 
     Args:
-        interval: seconds from one instant to the next, more than 0.
-        together: jobs at each, at least 1.
-        spread: each job comes later than its instant by a time of its own, drawn uniformly from 0 up to this, in
-            seconds; at most the interval, and 0 by default: all at once.
+        interval: the seconds from one instant to the next, more than 0.
+        together: the number of jobs at each instant, at least 1.
+        spread: the largest delay of a job after its instant, in seconds; each delay is drawn
+            uniformly from 0 up to this.  At most the interval; by default 0, so that all arrive
+            together.
 
     Example::
 
@@ -31,14 +32,14 @@ class Periodic(Process):
     spread: float = 0.0
 
     def __post_init__(self) -> None:
-        """Raises ``TypeError`` or ``ValueError`` that names the value."""
+        """Raise ``TypeError`` or ``ValueError`` for an argument that is not allowed."""
         positive('interval', self.interval)
         whole_number('together', self.together, 1)
         not_negative('spread', self.spread)
         if self.spread > self.interval:
             raise ValueError(f'spread must be at most the interval of {number(self.interval)} s, got {self.spread!r}')
         if not math.isfinite(self.rate()):
-            raise ValueError(f'interval must not be so short that arrivals cannot be counted, got {self.interval!r}')
+            raise ValueError(f'interval is too short: the arrivals a second do not fit a float, got {self.interval!r}')
 
     def __str__(self) -> str:
         text = f'periodic:{number(self.interval)}'
@@ -63,7 +64,11 @@ class Periodic(Process):
         return self.together / self.interval
 
     def times(self, factor: float) -> 'Periodic':
-        """A batch has so many times as many jobs, to the nearest whole number; single jobs come so much more often."""
+        """Return the law with the number of arrivals multiplied by ``factor``.
+
+        A batch gets more jobs, rounded to a whole number, at least 1; single jobs get a shorter
+        interval.
+        """
         if self.together > 1:
             return Periodic(self.interval, max(1, round(self.together * factor)), self.spread)
         return Periodic(self.interval / factor, 1, self.spread / factor)

@@ -1,4 +1,4 @@
-"""Arrivals at random."""
+"""Draw arrivals at random."""
 
 import random
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from simulations.workloads.arrivals.base import Process, positive_rate
 
 @dataclass(frozen=True)
 class PoissonArrivals(Process):
-    """A Poisson process: many users who know nothing of each other.
+    """A Poisson process: many independent users.
 
     Args:
         per_second: the mean number of arrivals a second, more than 0.
@@ -23,7 +23,7 @@ class PoissonArrivals(Process):
     per_second: float
 
     def __post_init__(self) -> None:
-        """Raises ``TypeError`` or ``ValueError`` that names the value."""
+        """Raise ``TypeError`` or ``ValueError`` for an argument that is not allowed."""
         positive_rate(self.per_second)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Arrivals as they were recorded."""
+"""Repeat recorded arrivals."""
 
 import math
 import random
@@ -10,17 +10,18 @@ from simulations.workloads.arrivals.base import Process
 
 
 CHUNK = 4096
-"""Instants that are converted from the array at once."""
+"""The number of instants that are converted from the array together."""
 
 
 class Recorded(Process):
-    """The instants given, in order, with the first moved to 0; then no more.
+    """The given instants in order, with the first moved to 0.
 
-    Kept as eight bytes for each.
+    They take eight bytes each.
 
     Args:
-        instants: at least one, finite, in seconds, in any order.
-        text: what :func:`simulations.parse_arrivals` finds them by, such as ``trace:requests.csv``.
+        instants: at least one instant, finite, in seconds, in any order.
+        text: the text from which :func:`simulations.parse_arrivals` reads them, such as
+            ``trace:requests.csv``.
 
     Example::
 
@@ -28,8 +29,8 @@ class Recorded(Process):
     """
 
     def __init__(self, instants: Iterable[float], text: str | None = None) -> None:
-        """Raises ``TypeError`` or ``ValueError`` that names the value."""
-        # Not at the top: most commands need no recorded values, and so no NumPy.
+        """Raise ``TypeError`` or ``ValueError`` for an argument that is not allowed."""
+        # Imported here because most commands need no recorded values, and so no NumPy.
         import numpy as np
 
         self._instants = np.sort(np.fromiter((real_number('instants', instant) for instant in instants), np.float64))
@@ -39,20 +40,21 @@ class Recorded(Process):
         with np.errstate(all='ignore'):
             self._instants -= self._instants[0]
         if not np.isfinite(self._instants).all():
-            raise ValueError(f'instants of {self} must be finite, and lie no further apart than a clock can count')
+            raise ValueError(f'instants of {self} must be finite, and so must the time between them')
 
     @classmethod
     def from_trace(cls, path: str | Path, folder: str | Path | None = None) -> 'Recorded':
-        """The arrivals of a trace, in any format that :func:`simulations.read_trace` recognises.
+        """Read the arrivals of a trace in any format that :func:`simulations.read_trace` knows.
 
         Args:
-            path: the file; ``str()`` of the arrivals names it as it is given here.
-            folder: what a relative path is relative to; the working directory by default.
+            path: the file; ``str()`` of the arrivals repeats this path.
+            folder: the folder that a relative path is relative to; the working directory by
+                default.
 
         Raises:
-            TraceError: the file cannot be read, or holds no usable record.
+            TraceError: the file cannot be read, or contains no usable record.
         """
-        from simulations.traces import read_trace  # which knows this package
+        from simulations.traces import read_trace  # imports this package itself
 
         return cls(read_trace(Path(folder or '') / path).arrivals, f'trace:{path}')
 
@@ -80,12 +82,12 @@ class Recorded(Process):
         return False
 
     def rate(self) -> float:
-        """From the first arrival to the last; infinite where they are at one instant."""
+        """Return the mean rate from the first arrival to the last; infinite if they coincide."""
         span = float(self._instants[-1])
         return (len(self) - 1) / span if span else math.inf
 
     def times(self, factor: float) -> 'Recorded':
-        """The same instants so much closer together."""
+        """Return the same instants, closer together by ``factor``."""
         return Recorded(self._instants / factor, f'{self}, {factor:g} times as fast')
 
     def instants(self, stream: random.Random) -> Iterator[float]:  # noqa: ARG002 - nothing is random here

@@ -1,4 +1,4 @@
-"""Arrivals at a rate that changes with time: a day."""
+"""Draw arrivals at a rate that changes with time, such as over a day."""
 
 import itertools
 import math
@@ -14,15 +14,17 @@ from simulations.workloads.arrivals.base import Process, rate_of_many
 
 @dataclass(frozen=True)
 class Varying(Process):
-    """A Poisson process whose rate runs through the same values each period, linearly from one to the next.
+    """A Poisson process whose rate repeats each period and is linear between given values.
 
-    Sampled by inversion of the cumulated rate (E. Cinlar, "Introduction to Stochastic Processes", 1975, chapter 4), so
-    each arrival takes one number of the stream, and two rates see the same chance.
+    It is sampled by inversion of the cumulative rate (E. Cinlar, "Introduction to Stochastic
+    Processes", 1975, chapter 4).  Each arrival takes one number of the stream, so two laws with
+    different rates use the same random numbers.
 
     Args:
-        length: of the period, in seconds, more than 0.
-        rates: arrivals a second, at least two of them, at equal distances over the period, the first at its
-            beginning; from the last the rate runs on to the first one of the next period.  Not all may be 0.
+        length: the length of the period in seconds, more than 0.
+        rates: at least two rates, in arrivals a second, equally spaced over the period.  The first
+            is the rate at its beginning; after the last, the rate moves to the first of the next
+            period. Some may be 0, but not all.
 
     Example::
 
@@ -33,7 +35,7 @@ class Varying(Process):
     rates: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        """Raises ``TypeError`` or ``ValueError`` that names the value."""
+        """Raise ``TypeError`` or ``ValueError`` for an argument that is not allowed."""
         positive('period', self.length)
         object.__setattr__(self, 'rates', tuple(map(rate_of_many, self.rates)))
         if len(self.rates) < 2:
@@ -42,20 +44,22 @@ class Varying(Process):
             )
         if not 0 < sum(self.rates) * self.length < math.inf:
             raise ValueError(
-                f'rates must not all be 0, nor too large to be counted over {number(self.length)} s, got {self.rates!r}'
+                f'rates must not all be 0, nor so large that the arrivals in {number(self.length)} s do not fit a'
+                f' float, got {self.rates!r}'
             )
 
     @classmethod
     def sampled(cls, function: Callable[[float], float], period: float, points: int = 288) -> 'Varying':
-        """The rates that a function of time has, at so many instants of one period.
+        """Sample the rates from a function of time at equally spaced instants of one period.
 
         Args:
-            function: arrivals a second at an instant in seconds, from 0 up to the period.
-            period: in seconds.
-            points: how many; 288 is one for each five minutes of a day.
+            function: returns the arrivals a second at an instant in seconds, from 0 up to the
+                period.
+            period: the period in seconds.
+            points: the number of instants; 288 is one for each five minutes of a day.
 
         Raises:
-            TypeError, ValueError: an argument or a rate is not so.
+            TypeError, ValueError: an argument or a rate is not allowed; the message names it.
 
         Example::
 
@@ -90,7 +94,7 @@ class Varying(Process):
         width = self.length / len(self.rates)
         parts = [width * (low + high) / 2 for low, high in itertools.pairwise(rates)]
         cumulated = [0.0, *itertools.accumulate(parts)]
-        # Counted anew in each period, so that no digit is lost after many.
+        # Counted separately in each period, so that no digits are lost after many periods.
         periods, expected, now = 0, 0.0, 0.0
         while True:
             more, expected = divmod(expected + stream.expovariate(1), cumulated[-1])
@@ -98,7 +102,7 @@ class Varying(Process):
             part = bisect_right(cumulated, expected, 1, len(parts)) - 1
             low, high = rates[part], rates[part + 1]
             due = (expected - cumulated[part]) / width
-            # The root of low x + (high - low) x^2 / 2 = due in the form that does not cancel.
+            # The root of low x + (high - low) x^2 / 2 = due, in the form without cancellation.
             root = low + math.sqrt(max(low * low + 2 * (high - low) * due, 0.0))
             within = min(2 * due / root, 1.0) if root else 0.0
             now = max(now, periods * self.length + (part + within) * width)

@@ -256,7 +256,7 @@ def test_the_scenarios_are_listed_with_what_they_teach(tmp_path: Path) -> None:
         (['replay', '--max-size', 'many'], "max_size must be a whole number, not 'many'"),
         (['run', '--slot-exp', '0'], 'slot_exp must be more than 0'),
         (['run', '--slot-exp', 'soon'], "slot_exp must be a number of seconds, or none, not 'soon'"),
-        (['run', '--rate', '-1'], 'rate must be more than 0 arrivals a second, got -1.0'),
+        (['run', '--rate', '-1'], 'rate must be finite and more than 0 arrivals a second, got -1.0'),
         (['run', '--jobs', '0'], 'jobs must be a whole number of at least 1, got 0'),
         (['run', '--jobs', '5', '--horizon', '5'], 'not allowed with argument'),
         (['run', '--holding', 'gamma:1'], "holding 'gamma:1': write exp:MEAN"),

@@ -133,12 +133,12 @@ def test_the_text_of_a_holding_time_is_its_own(text: str) -> None:
         ('uniform:3:1', 'it needs 0 <= low <= high'),
         ('lognormal:0:0', 'sigma must be more than 0'),
         ('lognormal:800:1', 'too large'),
-        ('pareto:1:1', 'its shape must be more than 1, else it has no mean'),
+        ('pareto:1:1', 'its shape must be more than 1, or else it has no mean'),
         ('pareto:2:0', 'its minimum must be more than 0'),
-        ('pareto:1.5:1e308', 'too large'),
+        ('pareto:1.5:1e308', 'does not fit a float'),
         ('values:', 'write values:A:B:..., with numbers'),
         ('values:1:-2', 'values must be finite and at least 0, got -2.0'),
-        ('values:1e308:1e308', 'too large'),
+        ('values:1e308:1e308', 'does not fit a float'),
         ('file:', 'write file:PATH'),
         ('file:nowhere.txt', 'cannot read the holding times nowhere.txt'),
         ('mix:', r'write mix:WEIGHT\*FORM\+..., a weight and a star before each form'),
@@ -146,7 +146,7 @@ def test_the_text_of_a_holding_time_is_its_own(text: str) -> None:
         ('mix:x*exp:1', 'with numbers'),
         ('mix:0*exp:1', 'weight must be finite and more than 0, got 0.0'),
         ('mix:1*exp:1+2*gamma:1', "'gamma:1': write exp:MEAN"),
-        ('mix:1*mix:1*exp:1', r'must be no mixture: give the parts of mix:1\*exp:1 themselves'),
+        ('mix:1*mix:1*exp:1', r'must not be a mixture: list the parts of mix:1\*exp:1 instead'),
     ],
 )
 def test_a_holding_time_that_cannot_be_read_says_how_to_write_it(text: str, complaint: str) -> None:
@@ -169,7 +169,7 @@ def test_a_holding_time_that_cannot_be_read_says_how_to_write_it(text: str, comp
         (lambda: Mixture(()), ValueError, 'a mixture needs at least one part'),
         (lambda: Mixture(((1, 'exp:1'),)), TypeError, "must be a distribution, not 'exp:1'"),  # type: ignore[arg-type]
         (lambda: Mixture((1, 2)), TypeError, 'parts must be pairs of a weight'),  # type: ignore[arg-type]
-        (lambda: parse_holding(5), TypeError, "written as a text such as 'exp:1', not 5"),  # type: ignore[arg-type]
+        (lambda: parse_holding(5), TypeError, "must be a string such as 'exp:1', not 5"),  # type: ignore[arg-type]
         (lambda: Exponential(1).mean_until(-1), ValueError, 'slot_exp must be at least 0, got -1'),
         (lambda: Pareto(2, 1).mean_beyond(math.nan), ValueError, 'slot_exp must be a number, got nan'),
     ],

@@ -329,7 +329,7 @@ def test_a_trace_without_a_rate_or_with_many_pools_is_compared_with_nothing(trac
         (lambda: reason(synthetic('poisson:1'), 5, None, Retry('const:1')), 'a refused job retries after const:1 s'),
         (lambda: reason(synthetic('poisson:1'), 5, None, Retry(factor=2)), 'doubled each time'),
         (lambda: reason(synthetic('poisson:1'), 5, None, Retry(longest=2)), 'at most 2 s'),
-        (lambda: reason(synthetic('poisson:1'), 5, None, Retry(jitter=0.5)), 'left out at random'),
+        (lambda: reason(synthetic('poisson:1'), 5, None, Retry(jitter=0.5)), 'shortened at random'),
         (lambda: reason(synthetic('poisson:1'), 5, None, Retry(tries=2)), 'at most 2 attempts'),
         (lambda: reason(synthetic('poisson:1'), 5, 2.0, Retry()), 'but slots expire after 2 s'),
         (lambda: reason(synthetic('poisson:1'), 5, 60.0, Retry(), 0.2), 'but 20 % of the holders crash'),

@@ -323,11 +323,11 @@ def test_clients_think_as_given_or_as_written(tmp_path: Path) -> None:
         ('poisson:1:2', 'write poisson:RATE'),
         ('poisson:often', 'write poisson:RATE, with numbers'),
         ('poisson:nan', 'write poisson:RATE, with finite numbers'),
-        ('poisson:0', 'rate must be more than 0 arrivals a second, got 0'),
+        ('poisson:0', 'rate must be finite and more than 0 arrivals a second, got 0'),
         ('periodic:', 'write periodic:INTERVAL'),
         ('periodic:0', 'interval must be finite and more than 0, got 0'),
-        ('periodic:1e-320:2', 'interval must not be so short'),
-        ('periodic:1:2.5', 'write periodic:INTERVAL.*, with a whole number of them'),
+        ('periodic:1e-320:2', 'interval is too short'),
+        ('periodic:1:2.5', 'write periodic:INTERVAL.*, with a whole number of jobs'),
         ('periodic:1:0', 'together must be at least 1, got 0'),
         ('periodic:1:2:3', 'spread must be at most the interval of 1 s, got 3'),
         ('periodic:1:2:-3', 'spread must be finite and at least 0, got -3'),
@@ -343,11 +343,11 @@ def test_clients_think_as_given_or_as_written(tmp_path: Path) -> None:
         ('varying:0:1:2', 'period must be finite and more than 0, got 0'),
         ('varying:60:1:-2', 'rate must be finite and at least 0, got -2'),
         ('varying:60:0:0', 'rates must not all be 0'),
-        ('varying:60:1e308:1e308', 'too large to be counted over 60 s'),
+        ('varying:60:1e308:1e308', 'so large that the arrivals in 60 s do not fit a float'),
         ('trace:', 'write trace:PATH'),
         ('trace:nowhere.csv', 'cannot read the trace nowhere.csv'),
         ('clients:3', 'write clients:NUMBER:FORM'),
-        ('clients:many:exp:1', 'with a whole number of them'),
+        ('clients:many:exp:1', 'with a whole number of jobs'),
         ('clients:0:exp:1', 'number must be at least 1, got 0'),
         ('clients:3:gamma:1', "holding 'gamma:1': write exp:MEAN"),
         ('clients:3:const:0', 'thinking must take a nanosecond or more on average, got const:0'),
@@ -362,9 +362,13 @@ def test_arrivals_that_cannot_be_read_say_how_to_write_them(text: str, complaint
 @pytest.mark.parametrize(
     ('call', 'kind', 'complaint'),
     [
-        (lambda: parse_arrivals(6), TypeError, "written as a text such as 'poisson:6', not 6"),  # type: ignore[arg-type]
+        (lambda: parse_arrivals(6), TypeError, "must be a string such as 'poisson:6', not 6"),  # type: ignore[arg-type]
         (lambda: PoissonArrivals('6'), TypeError, "rate must be a number, not '6'"),  # type: ignore[arg-type]
-        (lambda: PoissonArrivals(math.inf), ValueError, 'rate must be more than 0 arrivals a second, got inf'),
+        (
+            lambda: PoissonArrivals(math.inf),
+            ValueError,
+            'rate must be finite and more than 0 .*, got inf',
+        ),
         (lambda: Periodic(1, True), TypeError, 'together must be a whole number, not True'),
         (lambda: Bursty(((1, 2),)), ValueError, 'need at least two states'),
         (lambda: Bursty((1, 2)), TypeError, 'states must be pairs'),  # type: ignore[arg-type]
@@ -376,8 +380,8 @@ def test_arrivals_that_cannot_be_read_say_how_to_write_them(text: str, complaint
         (lambda: Recorded([]), ValueError, 'instants must hold at least one arrival'),
         (lambda: Recorded(['1']), TypeError, "instants must be a number, not '1'"),  # type: ignore[list-item]
         (lambda: Recorded([0, math.inf]), ValueError, 'must be finite'),
-        (lambda: Recorded([-1e308, 1e308]), ValueError, 'no further apart than a clock can count'),
-        (lambda: Clients(2, 5), TypeError, "thinking must be a distribution, or a text such as 'exp:1', not 5"),  # type: ignore[arg-type]
+        (lambda: Recorded([-1e308, 1e308]), ValueError, 'must be finite, and so must the time between'),
+        (lambda: Clients(2, 5), TypeError, "thinking must be a distribution, or a string such as 'exp:1', not 5"),  # type: ignore[arg-type]
         (lambda: Clients(2, Constant(0)), ValueError, 'thinking must take a nanosecond or more'),
     ],
 )

@@ -104,12 +104,16 @@ def test_exponent_and_name_may_be_left_out(text: str, keys: Zipf) -> None:
         (lambda: parse_keys('zipf:many'), ValueError, 'with numbers'),
         (lambda: parse_keys('zipf:2.5'), ValueError, 'with numbers'),
         (lambda: parse_keys('zipf:3:x'), ValueError, 'with numbers'),
-        (lambda: parse_keys('zipf:3:1:me'), ValueError, "name must contain {id}, else all keys are one, got 'me'"),
-        (lambda: parse_keys(3), TypeError, "written as a text such as 'zipf:100:1', not 3"),  # type: ignore[arg-type]
+        (
+            lambda: parse_keys('zipf:3:1:me'),
+            ValueError,
+            "name must contain {id}, or else all keys are equal, got 'me'",
+        ),
+        (lambda: parse_keys(3), TypeError, "must be a string such as 'zipf:100:1', not 3"),  # type: ignore[arg-type]
         (lambda: Zipf(0), ValueError, 'pools must be at least 1, got 0'),
         (lambda: Zipf(2, -1), ValueError, 'exponent must be finite and at least 0, got -1'),
         (lambda: Zipf(2, float('inf')), ValueError, 'exponent must be finite'),
-        (lambda: Zipf(2, 1, 5), TypeError, 'name must be a text such as'),  # type: ignore[arg-type]
+        (lambda: Zipf(2, 1, 5), TypeError, 'name must be a string such as'),  # type: ignore[arg-type]
         (lambda: Zipf(2, 1, '{id}\ud800'), ValueError, 'name must be text that UTF-8 can encode'),
     ],
 )

@@ -88,7 +88,7 @@ def test_no_pause_is_too_long_to_be_counted(
         (Retry('exp:9', longest=30), 'retries after exp:9 s, at most 30 s'),
         (
             Retry('exp:1', factor=3, jitter=0.5),
-            'retries after exp:1 s, tripled each time, up to 50 % of it left out at random',
+            'retries after exp:1 s, tripled each time, shortened at random by up to 50 %',
         ),
     ],
 )
@@ -108,7 +108,7 @@ def test_two_that_do_the_same_are_equal() -> None:
     ('call', 'kind', 'complaint'),
     [
         (lambda: Retry('gamma:1'), ValueError, "holding 'gamma:1': write exp:MEAN"),
-        (lambda: Retry(1), TypeError, "pause must be a distribution, or a text such as 'exp:1', not 1"),  # type: ignore[arg-type]
+        (lambda: Retry(1), TypeError, "pause must be a distribution, or a string such as 'exp:1', not 1"),  # type: ignore[arg-type]
         (lambda: Retry('const:0'), ValueError, 'pause must take a nanosecond or more on average, got const:0'),
         (lambda: Retry(factor=0.5), ValueError, 'factor must be finite and at least 1, got 0.5'),
         (lambda: Retry(factor=math.inf), ValueError, 'factor must be finite and at least 1, got inf'),

@@ -214,15 +214,15 @@ class _Endless:
         (
             {'arrivals': 6, 'jobs': 1},
             TypeError,
-            "arrivals must be a law of arrivals, or a text such as 'poisson:6', not 6",
+            "arrivals must be a law of arrivals, or a string such as 'poisson:6', not 6",
         ),
-        ({'holding': 1, 'jobs': 1}, TypeError, "holding must be a distribution, or a text such as 'exp:1', not 1"),
+        ({'holding': 1, 'jobs': 1}, TypeError, "holding must be a distribution, or a string such as 'exp:1', not 1"),
         (
             {'keys': 5, 'jobs': 1},
             TypeError,
-            "keys must be a choice of keys, a text such as 'zipf:100:1', or None, not 5",
+            "keys must be a law of keys, a string such as 'zipf:100:1', or None, not 5",
         ),
-        ({}, ValueError, 'say when to stop'),
+        ({}, ValueError, 'jobs or horizon must be given'),
         ({'jobs': True}, ValueError, 'jobs must be a whole number of at least 1, got True'),
         ({'horizon': 'x'}, TypeError, "horizon must be a number, not 'x'"),
         ({'jobs': 1, 'seed': 'x'}, TypeError, "seed must be a whole number, not 'x'"),
@@ -248,9 +248,9 @@ def test_arrivals_end_at_the_horizon_or_after_so_many_jobs() -> None:
 @pytest.mark.parametrize(
     ('arguments', 'complaint'),
     [
-        ({'rate': 0.0, 'jobs': 1}, 'rate must be more than 0'),
+        ({'rate': 0.0, 'jobs': 1}, 'rate must be finite and more than 0'),
         ({'rate': float('nan'), 'jobs': 1}, 'rate must be a number, got nan'),
-        ({'rate': 1.0}, 'say when to stop'),
+        ({'rate': 1.0}, 'jobs or horizon must be given'),
         ({'rate': 1.0, 'jobs': 0}, 'jobs must be a whole number of at least 1, got 0'),
         ({'rate': 1.0, 'horizon': -1.0}, 'horizon must be more than 0'),
     ],
