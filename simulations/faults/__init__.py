@@ -1,4 +1,4 @@
-"""What goes wrong in a run: faults as values, listed in a scenario, which befall workers, network and server."""
+"""Define faults of workers, network and server as values, which a scenario lists."""
 
 from simulations.faults.kinds import (
     KINDS,

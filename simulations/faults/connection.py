@@ -1,5 +1,5 @@
-"""What a client sees of a request that was lost."""
+"""Define the error that a client sees when a request or reply is lost."""
 
 
 class LostConnectionError(ConnectionError):
-    """The client's connection is gone; what it asked for may have happened or not."""
+    """The client lost its connection; its command may or may not have taken effect."""

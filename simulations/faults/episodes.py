@@ -1,16 +1,16 @@
-"""A fault as it happened in a run."""
+"""Record a fault as it happened in a run."""
 
 from typing import NamedTuple
 
 
 class Episode(NamedTuple):
-    """One time that something went wrong.
+    """One occurrence of a fault.
 
     Attributes:
-        kind: of the fault.
-        workers: the numbers of the workers whom it befell; empty where it was the server.
-        first: when it began, in seconds.
-        last: when it was over; the same instant for what has no length.
+        kind: the kind of the fault.
+        workers: the numbers of the workers that it hit; empty for a fault of the server.
+        first: the instant at which it began, in seconds.
+        last: the instant at which it ended, equal to ``first`` for a fault of no length.
     """
 
     kind: str

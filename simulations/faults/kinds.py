@@ -1,10 +1,12 @@
-"""Faults, as values: what goes wrong, with whom, when, and for how long.
+"""Define each kind of fault: what goes wrong, which workers it hits, when, and for how long.
 
-A fault happens ``at`` chosen instants or again and again, ``every`` so many seconds by some distribution; it lasts for
-a while that is drawn as well.  Instants are in seconds since the run began, which is its first arrival.
+A fault happens ``at`` chosen instants, or repeatedly at intervals that are drawn from the
+distribution ``every``.  Its duration is drawn from ``lasting``.  Instants are in seconds since the
+first arrival, when the run begins.
 
-What befalls workers is told by ``workers``: their numbers from 0, ``'one'``, who is drawn each time, or ``'all'``.  A
-simulation does these things in virtual time, and a live run to real processes and a real server.
+A fault of workers names them by ``workers``: their numbers from 0, ``'one'`` that is drawn each
+time, or ``'all'``.  A simulation applies faults in virtual time, and a live run applies them to
+real processes and a real server.
 """
 
 from collections.abc import Iterator
@@ -23,30 +25,31 @@ from simulations.workloads.refusals import LONGEST_PAUSE
 Workers = Literal['one', 'all'] | int | tuple[int, ...]
 
 SHORTEST_INTERVAL = 1e-3
-"""In seconds, on average: with shorter ones between two faults a run would not end."""
+"""The shortest mean interval between faults, in seconds: with shorter ones a run would not end."""
 DATA = ('kept', 'lost')
 _NO_TIME = 'const:0'
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What all faults have.
+    """The base class of all faults.
 
     Args:
-        at: the instant, or several, in seconds since the run began; or
-        every: the seconds from one to the next, the first one counted from the beginning of the run: a distribution, as
-            an object or as :func:`simulations.parse_holding` reads it.
-        lasting: for how long, in seconds: a number or a distribution.
+        at: one or more instants, in seconds since the run began; or
+        every: the distribution of the interval in seconds from one occurrence to the next, as an
+            object or as a string that :func:`simulations.parse_holding` reads.  The first interval
+            starts at the beginning of the run.
+        lasting: the duration in seconds: a number or a distribution.
 
     Raises:
-        TypeError, ValueError: a value cannot be; it is named.
+        TypeError, ValueError: a value is not allowed; the message names it.
     """
 
     kind: ClassVar[str]
     needs_time: ClassVar[bool] = False
-    """Whether a fault of no length would be none."""
+    """Whether the fault has no effect without a duration."""
     holds_up: ClassVar[bool] = False
-    """Whether nothing goes on before it is over, so that it must be over at times."""
+    """Whether the fault stops all progress, so that there must be times without it."""
 
     at: float | tuple[float, ...] | None = None
     every: Holding | str | None = None
@@ -54,7 +57,9 @@ class Fault:
 
     def __post_init__(self) -> None:
         if (self.at is None) == (self.every is None):
-            raise ValueError(f'{self.kind}: say when, either at=10.0 (or several) or every=..., such as {"exp:60"!r}')
+            raise ValueError(
+                f'{self.kind}: give exactly one of at, such as at=10.0, and every, such as every={"exp:60"!r}'
+            )
         if self.at is not None:
             given: Any = self.at
             instants = tuple(given) if isinstance(given, tuple | list) else (given,)
@@ -75,13 +80,13 @@ class Fault:
         holds_up = self.holds_up and self.every is not None
         if holds_up and not self._law('lasting').mean() < self._law('every').mean():
             raise ValueError(
-                f'{self.kind}: lasting {self.lasting} must be shorter than every {self.every} on average, else it'
-                ' never ends'
+                f'{self.kind}: lasting must be shorter than every on average, or else the fault never ends, got'
+                f' lasting {self.lasting} and every {self.every}'
             )
         self._check()
 
     def _check(self) -> None:
-        """Check what a kind has of its own."""
+        """Check the fields that only this kind has."""
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -91,7 +96,7 @@ class Fault:
         return law
 
     def instants(self, stream: Random) -> Iterator[float]:
-        """When it happens, in order; without an end if it happens every so many seconds."""
+        """Yield the instants at which it happens, in order; without end if ``every`` is given."""
         if isinstance(self.at, tuple):
             yield from self.at
             return
@@ -101,17 +106,17 @@ class Fault:
             yield now
 
     def duration(self, stream: Random) -> float:
-        """For how many seconds it lasts this time."""
+        """Return the duration of this occurrence in seconds."""
         return self._law('lasting').draw(stream)
 
     @property
     def random(self) -> bool:
-        """Whether another seed makes it happen otherwise."""
+        """Whether the seed influences the fault."""
         laws = [self.every, self.lasting]
         return any(law is not None and not str(law).startswith('const:') for law in laws)
 
     def __str__(self) -> str:
-        """As :func:`simulations.faults.parse_fault` reads it."""
+        """Return the text that :func:`simulations.faults.parse_fault` reads."""
         words = [self.kind]
         for each in fields(self):
             value = getattr(self, each.name)
@@ -123,11 +128,11 @@ class Fault:
 @dataclass(frozen=True, kw_only=True)
 class _OfWorkers(Fault):
     workers: Workers = 'one'
-    """Their numbers from 0, ``'one'`` who is drawn each time, or ``'all'``."""
+    """The numbers of the workers from 0, ``'one'`` that is drawn each time, or ``'all'``."""
 
     @property
     def random(self) -> bool:
-        """Whether another seed makes it happen otherwise."""
+        """Whether the seed influences the fault."""
         return self.workers == 'one' or super().random
 
     def _check(self) -> None:
@@ -138,11 +143,16 @@ class _OfWorkers(Fault):
             return
         numbers = tuple(workers) if isinstance(workers, tuple | list) else (workers,)
         if not numbers:
-            raise ValueError(f'{self.kind}: workers must name one at least, got {self.workers!r}')
+            raise ValueError(f'{self.kind}: workers must name at least one worker, got {self.workers!r}')
         self._set('workers', tuple(sorted({whole_number('workers', each) for each in numbers})))
 
     def whom(self, count: int, stream: Random) -> tuple[int, ...]:
-        """The numbers of the workers whom it befalls this time, of so many."""
+        """Return the numbers of the workers that this occurrence hits.
+
+        Args:
+            count: the number of workers in the run.
+            stream: the random stream of the fault.
+        """
         if self.workers == 'one':
             return (stream.randrange(count),)
         return self.workers if isinstance(self.workers, tuple) else tuple(range(count))
@@ -150,7 +160,9 @@ class _OfWorkers(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class Crash(_OfWorkers):
-    """A worker dies with all that runs in it, and releases nothing; after ``lasting`` seconds another takes its place.
+    """A worker dies with everything that runs in it, and releases nothing.
+
+    Another worker replaces it after ``lasting`` seconds.
 
     Example::
 
@@ -162,7 +174,10 @@ class Crash(_OfWorkers):
 
 @dataclass(frozen=True, kw_only=True)
 class Pause(_OfWorkers):
-    """A worker stands still: a long garbage collection, a stopped process.  Whatever was due happens at its end."""
+    """A worker is suspended, as in a long garbage collection or a stopped process.
+
+    Whatever was due in the meantime happens at the end.
+    """
 
     kind = 'pause'
     needs_time = True
@@ -189,7 +204,7 @@ class _Lossy(_OfWorkers):
 
     @property
     def random(self) -> bool:
-        """Whether another seed makes it happen otherwise."""
+        """Whether the seed influences the fault."""
         return self.share < 1 or super().random
 
     def _check(self) -> None:
@@ -199,21 +214,24 @@ class _Lossy(_OfWorkers):
 
 @dataclass(frozen=True, kw_only=True)
 class LoseRequests(_Lossy):
-    """A share of the requests of a worker never reaches the server."""
+    """A share of a worker's requests never reaches the server."""
 
     kind = 'lose requests'
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoseReplies(_Lossy):
-    """A share of the replies never reaches the worker: what it asked for has happened, and it does not know."""
+    """A share of the replies never reaches the worker.
+
+    The server has carried out the commands, and the worker does not know.
+    """
 
     kind = 'lose replies'
 
 
 @dataclass(frozen=True, kw_only=True)
 class Partition(_OfWorkers):
-    """Nothing passes between a worker and the server, either way."""
+    """Nothing passes between a worker and the server, in either direction."""
 
     kind = 'partition'
     needs_time = True
@@ -221,7 +239,10 @@ class Partition(_OfWorkers):
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerClock(_OfWorkers):
-    """The clock of a worker jumps ahead by ``by`` seconds, or back if less than 0; and for good if ``lasting`` is 0."""
+    """The clock of a worker jumps ahead by ``by`` seconds, or back if they are negative.
+
+    The jump is permanent if ``lasting`` is 0.
+    """
 
     kind = 'worker clock'
     by: float = 0.0
@@ -233,7 +254,10 @@ class WorkerClock(_OfWorkers):
 
 @dataclass(frozen=True, kw_only=True)
 class ServerClock(Fault):
-    """The clock of the server jumps ahead by ``by`` seconds, or back if less than 0; for good if ``lasting`` is 0."""
+    """The clock of the server jumps ahead by ``by`` seconds, or back if they are negative.
+
+    The jump is permanent if ``lasting`` is 0.
+    """
 
     kind = 'server clock'
     by: float = 0.0
@@ -244,7 +268,10 @@ class ServerClock(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class ServerPause(Fault):
-    """The server answers nobody for a while, and then all: ``CLIENT PAUSE``, or a long command of someone else."""
+    """The server answers nobody for a while, and afterwards everybody.
+
+    ``CLIENT PAUSE`` has this effect, and so has a long command of another client.
+    """
 
     kind = 'server pause'
     needs_time = True
@@ -253,7 +280,10 @@ class ServerPause(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class Restart(Fault):
-    """The server is gone for ``lasting`` seconds; its data are ``'kept'`` or ``'lost'``, its scripts are lost."""
+    """The server is gone for ``lasting`` seconds.
+
+    Its ``data`` are ``'kept'`` or ``'lost'``; its scripts are always lost.
+    """
 
     kind = 'restart'
     data: str = 'kept'
@@ -265,7 +295,10 @@ class Restart(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class Failover(Fault):
-    """A replica takes over after ``lasting`` seconds: the writes of the last ``missing`` seconds did not reach it."""
+    """A replica takes over after ``lasting`` seconds without the last writes.
+
+    It lacks the writes of the ``missing`` seconds before the server failed.
+    """
 
     kind = 'failover'
     missing: float = 0.0
@@ -276,7 +309,7 @@ class Failover(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class FlushScripts(Fault):
-    """``SCRIPT FLUSH``: the server forgets the scripts, which clients have to send again."""
+    """The server forgets its scripts, as with ``SCRIPT FLUSH``, so clients must send them again."""
 
     kind = 'flush scripts'
 
@@ -284,13 +317,13 @@ class FlushScripts(Fault):
 WORKER_FAULTS = (Crash, Pause, Slow, LoseRequests, LoseReplies, Partition, WorkerClock)
 SERVER_FAULTS = (ServerClock, ServerPause, Restart, Failover, FlushScripts)
 LOSING = (Restart.kind, Failover.kind)
-"""The kinds after which a store may be without some of its writes."""
+"""The kinds after which a store may lack some of its writes."""
 KINDS: dict[str, type[Fault]] = {each.kind: each for each in (*WORKER_FAULTS, *SERVER_FAULTS)}
-"""Every kind of fault, by the name that it has in a scenario file."""
+"""Every kind of fault, by its name in a scenario file."""
 
 
 def _finite(name: str, value: Any) -> float:
-    """A finite number that is not 0."""
+    """Return a finite number other than 0."""
     seconds = real_number(name, value)
     _not_too_long(name, abs(seconds) if abs(seconds) < float('inf') else 0.0)
     if not -float('inf') < seconds < float('inf') or not seconds:
@@ -299,7 +332,7 @@ def _finite(name: str, value: Any) -> float:
 
 
 def _not_too_long(name: str, seconds: float) -> float:
-    """The seconds, if they are no more than a hundred years."""
+    """Return ``seconds`` if they are at most a hundred years."""
     if seconds > LONGEST_PAUSE:
         raise ValueError(f'{name} must be at most {LONGEST_PAUSE:.0f} s, a hundred years, got {seconds!r}')
     return seconds

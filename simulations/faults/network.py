@@ -1,4 +1,4 @@
-"""The way between workers and the server: how long it takes, and what a worker's driver does when no reply comes."""
+"""Define the network between workers and the server: its latency, time-out and retries."""
 
 from dataclasses import dataclass
 from numbers import Real
@@ -12,17 +12,18 @@ from simulations.units import number
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A network.
+    """A network between the workers and the server.
 
     Args:
-        latency: seconds that a request takes to the server, and a reply back, each drawn anew: a number, or a
-            distribution as :func:`simulations.parse_holding` reads it.
-        timeout: seconds after which a worker's driver waits no longer for a reply.
-        retries: how often the driver then asks again by itself, before the worker sees an error.
-        pause: seconds before each of these.
+        latency: the seconds that each request and each reply takes: a number, or a distribution as
+            an object or as a string that :func:`simulations.parse_holding` reads.  Each is drawn
+            separately.
+        timeout: the seconds after which a worker's driver stops waiting for a reply.
+        retries: how often the driver then repeats the request before the worker sees an error.
+        pause: the seconds before each such retry.
 
     Raises:
-        TypeError, ValueError: a value cannot be; it is named.
+        TypeError, ValueError: a value is not allowed; the message names it.
 
     Example::
 
@@ -49,7 +50,7 @@ class Network:
     @property
     def law(self) -> Holding:
         """The distribution of the latency."""
-        law: Holding = self.latency  # type: ignore[assignment]  # __post_init__ made one of it
+        law: Holding = self.latency  # type: ignore[assignment]  # __post_init__ converted it
         return law
 
     def __str__(self) -> str:

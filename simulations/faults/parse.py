@@ -1,4 +1,4 @@
-"""Faults as a short text, for command lines."""
+"""Read a fault from a short text, for command lines."""
 
 from typing import Any
 
@@ -10,10 +10,11 @@ _TEXTS = ('every', 'data')
 
 
 def parse_fault(text: str) -> Fault:
-    """Read a fault: its kind, and what is said of it as ``name=value``, several values with commas between them.
+    """Read a fault: its kind and its fields as ``name=value``, with commas between several values.
 
     Raises:
-        TypeError, ValueError: there is no such kind, or a value cannot be; the message says what there is.
+        TypeError, ValueError: there is no such kind, or a value is not allowed; the message says
+            what is.
 
     Example::
 
@@ -21,16 +22,16 @@ def parse_fault(text: str) -> Fault:
         parse_fault('lose replies every=exp:60 lasting=exp:5 share=0.3 workers=all')
     """
     if not isinstance(text, str):
-        raise TypeError(f"a fault is written as a text such as 'pause at=20 lasting=15', not {text!r}")
+        raise TypeError(f"a fault must be a string such as 'pause at=20 lasting=15', not {text!r}")
     words = text.split()
     kind = ' '.join(word for word in words if '=' not in word)
     if kind not in KINDS:
-        raise ValueError(f'fault {text!r}: write KIND name=value ..., the kind one of {", ".join(KINDS)}')
+        raise ValueError(f'fault {text!r}: write KIND name=value ..., where KIND is one of {", ".join(KINDS)}')
     table: dict[str, Any] = {'kind': kind}
     for word in words:
         name, equals, value = word.partition('=')
         if equals and name in table:
-            raise ValueError(f'fault {text!r}: {name} is given twice; several values have commas between them')
+            raise ValueError(f'fault {text!r}: {name} is given twice; separate several values by commas')
         if equals:
             table[name] = value if name in _TEXTS else _values(name, value)
     return fault_from(table)

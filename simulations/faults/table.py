@@ -1,4 +1,4 @@
-"""Faults as tables of a scenario file, ``[[faults]]``, and back.
+"""Convert faults from and to the tables ``[[faults]]`` of a scenario file.
 
 ::
 
@@ -19,13 +19,14 @@ from simulations.faults.kinds import KINDS, Fault
 
 
 def fault_from(table: Any) -> Fault:
-    """The fault that a table describes.
+    """Return the fault that a table describes.
 
     Raises:
-        TypeError, ValueError: there is no such kind, or a value cannot be; the message says what there is.
+        TypeError, ValueError: there is no such kind, or a value is not allowed; the message says
+            what is.
     """
     if not isinstance(table, Mapping):
-        raise TypeError(f'a fault must be a table, [[faults]] with its keys below, not {table!r}')
+        raise TypeError(f'a fault must be a table, written as [[faults]] with its keys below, not {table!r}')
     values = dict(table)
     kind = values.pop('kind', None)
     if kind not in KINDS:
@@ -34,13 +35,15 @@ def fault_from(table: Any) -> Fault:
     for name in values:
         if name not in known:
             [nearest] = difflib.get_close_matches(str(name), known, 1, cutoff=0)
-            raise ValueError(f'a {kind} has no {name!r}: the nearest is {nearest!r}, and all are {", ".join(known)}')
+            raise ValueError(
+                f'a {kind} has no field {name!r}: the nearest is {nearest!r}; all fields are {", ".join(known)}'
+            )
     make: Callable[..., Fault] = KINDS[kind]
     return make(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
 def table_of(fault: Fault) -> dict[str, Any]:
-    """The table that :func:`fault_from` reads as this fault."""
+    """Return the table that :func:`fault_from` reads as this fault."""
     table: dict[str, Any] = {'kind': fault.kind}
     for each in fields(fault):
         value = getattr(fault, each.name)

@@ -1,1 +1,1 @@
-"""What happened in a run, event by event: kinds of events, blocks, the kept history, the recorder."""
+"""Record what happens in a run, event by event: the kinds of events, the recorder, the history."""

@@ -1,14 +1,16 @@
-"""What happened in a run, event by event.
+"""Define the events of a run.
 
-A job that asks is *granted* a slot, or *refused* and leaves; one that will ask again after a pause is *retrying*.
-The slot of a holder is *released*, or it *expired* and the body, which nobody stopped, ends later: it *overran*.
-A holder may also have *crashed*: it never releases, and its slot is *recovered* when it expires.
+A job that asks is *granted* a slot, or it is *refused* and leaves; one that will retry after a
+pause is *retrying*.  The slot of a holder is *released*.  Or it has *expired* while the body still
+runs, which nobody stops; when that body ends, it *overran*.  A holder that *crashed* never
+releases, and its slot is *recovered* when it expires.
 
-Where commands take time and faults happen, one thing may come apart into two.  A slot is *taken*, and its job is told
-later: its body *began*, or *began late* if the slot was gone by then.  A body *ended*, and the release arrives later:
-the slot is *freed*; or it never does, and the slot is *recovered*.  A job that got an error instead of an answer
-*failed*.  A store that loses writes may let a slot *vanish* under its body, and a store whose writes or clock go back
-may give it back (*regained*), or a slot that nobody wants any more (*restored*).
+If commands take time and faults happen, one event may split into two.  A slot is *taken*, and its
+job learns of it later: its body *began*, or *began late* if the slot was gone by then.  A body
+*ended*, and its release arrives later: the slot is *freed*.  If the release never arrives, the slot
+is *recovered*.  A job that got an error instead of an answer *failed*.  In a store that loses
+writes, a slot may have *vanished* under its body.  In a store whose writes or clock go back, the
+body may have *regained* it, or a slot that nobody wants any longer is *restored*.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-# Kept in files and hashes by their places: new ones come last.
+# Files and hashes refer to these by position, so add new ones at the end.
 WHATS = (
     *('granted', 'refused', 'released', 'expired', 'overran', 'crashed', 'recovered', 'retrying'),
     *('taken', 'began', 'began late', 'ended', 'freed', 'failed', 'vanished', 'regained', 'restored'),
@@ -27,9 +29,9 @@ GRANTED, REFUSED, RELEASED, EXPIRED, OVERRAN, CRASHED, RECOVERED, RETRYING = ran
 TAKEN, BEGAN, BEGAN_LATE, ENDED, FREED, FAILED, VANISHED, REGAINED, RESTORED = range(8, len(WHATS))
 
 STARTS = (GRANTED, BEGAN, BEGAN_LATE)
-"""With each a job has got what it asked for."""
+"""The events at which a job gets what it asked for."""
 
-# By how much each changes the three counts, which are never the same thing.
+# By how much each event changes the three counts, which are different things.
 OCCUPANCY = dict.fromkeys((GRANTED, TAKEN, REGAINED, RESTORED), 1)
 OCCUPANCY |= dict.fromkeys((RELEASED, EXPIRED, RECOVERED, FREED, VANISHED), -1)
 RUNNING = dict.fromkeys(STARTS, 1) | dict.fromkeys((RELEASED, OVERRAN, CRASHED, ENDED), -1)
@@ -37,19 +39,19 @@ OVERRUN = {EXPIRED: 1, OVERRAN: -1, BEGAN_LATE: 1, VANISHED: 1, REGAINED: -1}
 
 
 Row = tuple[float, int, int, int, int, int]
-"""Instant, what, job, number of the pool, and occupancy and running of that pool after it."""
+"""Instant, kind of event, job, number of the pool, and its occupancy and running bodies then."""
 
 
 class Event(NamedTuple):
-    """One row of a history.
+    """One event of a history.
 
     Attributes:
         time: the instant, in seconds of virtual time.
-        what: one of ``WHATS``, as the module tells.
+        what: the kind of event, one of ``WHATS``; the module's docstring explains them.
         job: the job's number, in order of arrival, from 0.
-        key: the pool, ``''`` where there is only one.
-        occupancy: live slots of that pool, after the event.
-        running: bodies that run under that pool's key, after the event.
+        key: the key of the pool, ``''`` if there is only one pool.
+        occupancy: the live slots of that pool after the event.
+        running: the bodies that run under that pool's key after the event.
     """
 
     time: float
@@ -61,7 +63,7 @@ class Event(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Some events that followed one another, in columns."""
+    """Consecutive events in columns."""
 
     times: NDArray[np.float64]
     whats: NDArray[np.int8]
@@ -72,18 +74,18 @@ class Block(NamedTuple):
 
     @classmethod
     def empty(cls) -> 'Block':
-        """No events."""
-        whole = np.empty(0, np.int64)
-        return cls(np.empty(0), np.empty(0, np.int8), whole, np.empty(0, np.int32), whole, whole)
+        """Return a block without events."""
+        integers = np.empty(0, np.int64)
+        return cls(np.empty(0), np.empty(0, np.int8), integers, np.empty(0, np.int32), integers, integers)
 
     def followed_by(self, block: 'Block') -> 'Block':
-        """These events and then those."""
+        """Return the events of this block, then those of another."""
         pairs: Iterable[tuple[Any, Any]] = zip(self, block, strict=True)
         return Block(*map(np.concatenate, pairs))
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> 'Block':
-        """The events that were noted as rows, of which there must be one at least."""
+        """Return the block of the given rows, of which there must be at least one."""
         times, whats, jobs, pools, occupancy, running = zip(*rows, strict=True)
         return cls(
             np.array(times, np.float64),
@@ -96,7 +98,7 @@ class Block(NamedTuple):
 
 
 def changes(steps: dict[int, int]) -> NDArray[np.int64]:
-    """By how much each kind of event changes a count, at its place in ``WHATS``."""
+    """Return by how much each kind of event changes a count, at its position in ``WHATS``."""
     by_what = np.zeros(len(WHATS), np.int64)
     for what, step in steps.items():
         by_what[what] = step

@@ -1,4 +1,4 @@
-"""The events of a run, kept in columns, and their hash."""
+"""Keep the events of a run in columns, and hash them."""
 
 import csv
 import hashlib
@@ -21,33 +21,34 @@ ROWS_SHOWN = 20
 
 
 class Digest:
-    """A hash of a history, made while it happens: equal for two runs in which just the same happened.
+    """A hash of a history, computed while the run proceeds.
 
-    It is the SHA-256 of the hashes of the six columns, as little-endian numbers, and of the pools' keys.
+    Two runs have the same hash if exactly the same happened in both.  It is the SHA-256 of the
+    hashes of the six columns, as little-endian numbers, and of the pools' keys.
     """
 
     def __init__(self) -> None:
         self._columns = [hashlib.sha256() for _ in Block._fields]
 
     def add(self, block: Block) -> None:
-        """Take in the events that follow."""
+        """Add the events that follow."""
         columns: Iterable[NDArray[Any]] = block
         for column, values in zip(self._columns, columns, strict=True):
             column.update((values if sys.byteorder == 'little' else values.byteswap()).tobytes())
 
     def hexdigest(self, key_names: Iterable[str]) -> str:
-        """The hash of all events so far, in pools with these keys, in order of their numbers."""
+        """Return the hash of all events so far, in pools with these keys, by number."""
         keys = b''.join(len(name := key.encode()).to_bytes(8, 'little') + name for key in key_names)
-        whole = b''.join(column.digest() for column in self._columns)
-        return hashlib.sha256(whole + hashlib.sha256(keys).digest()).hexdigest()
+        columns = b''.join(column.digest() for column in self._columns)
+        return hashlib.sha256(columns + hashlib.sha256(keys).digest()).hexdigest()
 
 
 class History:
-    """The events of a run in order of time, kept in columns: some 40 bytes for each.
+    """The events of a run in order of time, kept in columns of about 40 bytes an event.
 
     Attributes:
-        times, whats, jobs, pools, occupancy, running: the columns; ``whats`` are places in ``WHATS``, ``pools`` in
-            ``key_names``.
+        times, whats, jobs, pools, occupancy, running: the columns; ``whats`` are positions in
+            ``WHATS``, ``pools`` positions in ``key_names``.
         key_names: the keys of the pools.
 
     Example::
@@ -75,7 +76,7 @@ class History:
         return [self.times, self.whats, self.jobs, self.pools, self.occupancy, self.running]
 
     def block(self) -> Block:
-        """The columns as arrays."""
+        """Return the columns as arrays."""
         return Block(*(np.asarray(column) for column in self._columns()))
 
     def __len__(self) -> int:
@@ -97,11 +98,11 @@ class History:
         """Write the events as CSV with a header."""
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(Event._fields)
-        # repr keeps every digit of the instants, so that two histories are equal byte for byte or not at all.
+        # repr keeps every digit of the instants, so equal files mean equal histories.
         writer.writerows((repr(event.time), *event[1:]) for event in self)
 
     def to_csv(self, path: str | Path | None = None) -> str:
-        """The history as CSV with a header; written to ``path`` if one is given."""
+        """Return the history as CSV with a header, and write it to ``path`` if one is given."""
         text = io.StringIO()
         self.write_csv(text)
         if path is not None:
@@ -121,7 +122,7 @@ class History:
         return f'<table><tr>{head}</tr>{rows}</table>{more}'
 
     def hash(self) -> str:
-        """A SHA-256 that is equal for two runs in which just the same happened, see :class:`Digest`."""
+        """Return the SHA-256 of the history, see :class:`Digest`."""
         digest = Digest()
         if len(self):
             digest.add(self.block())

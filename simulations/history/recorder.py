@@ -1,7 +1,7 @@
-"""Takes down what happens, and hands it on in blocks.
+"""Record events and pass them on in blocks.
 
-A row for each event is quick to note; what is made of them (figures, the course over time, the hash, the history) is
-made of thousands at once, in columns.
+Noting a row for each event is quick.  The figures, the time series, the hash and the history are
+then computed from thousands of events together, in columns.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,15 +10,16 @@ from simulations.history.events import WHATS, Block, Event, Row
 
 
 BLOCK = 8192
-"""Events that are handed on at once."""
+"""The number of events that are passed on together."""
 
 
 class Recorder:
-    """Notes events, and hands them to those who asked for them.
+    """Collects events and passes them on to several consumers.
 
     Attributes:
-        rows: where to append events.
-        key_names: the keys of the pools that appeared, in order; a row names a pool by its place here.
+        rows: the list to which events are appended.
+        key_names: the keys of the pools so far, in order of appearance; a row refers to a pool by
+            its position here.
     """
 
     def __init__(self, takers: Sequence[Callable[[Block], None]], key_names: list[str]) -> None:
@@ -28,7 +29,7 @@ class Recorder:
         self._before: list[Row] = []
 
     def hand_on(self) -> None:
-        """Give all takers what was noted since the last time."""
+        """Pass the events since the last call on to all consumers."""
         if self.rows:
             block = Block.of(self.rows)
             self._before = self.last(BLOCK)
@@ -36,10 +37,10 @@ class Recorder:
             for take in self._takers:
                 take(block)
 
-    def last(self, most: int) -> list[Row]:
-        """The last rows, at most so many of the last thousands."""
-        return (self._before + self.rows)[-most:] if len(self.rows) < most else self.rows[-most:]
+    def last(self, limit: int) -> list[Row]:
+        """Return the last rows, at most ``limit``; only some thousands are remembered."""
+        return (self._before + self.rows)[-limit:] if len(self.rows) < limit else self.rows[-limit:]
 
-    def last_events(self, most: int) -> list[Event]:
-        """The same as events."""
-        return [Event(row[0], WHATS[row[1]], row[2], self.key_names[row[3]], *row[4:]) for row in self.last(most)]
+    def last_events(self, limit: int) -> list[Event]:
+        """Return the last rows as events, at most ``limit``."""
+        return [Event(row[0], WHATS[row[1]], row[2], self.key_names[row[3]], *row[4:]) for row in self.last(limit)]

@@ -1,1 +1,1 @@
-"""Where the pools of a run are kept, what is really in them, and by which protocol slots are taken."""
+"""Keep the pools of a run, inspect what they really hold, and choose how slots are taken."""

@@ -1,7 +1,7 @@
-"""Look into a store from outside: which slots it really holds, whatever a protocol says; and take its writes away.
+"""Inspect a store from outside, past the protocol, and undo its writes.
 
-For simulations with faults: what the store counts is observed after each command, not believed, and a restart or a
-failover puts an older state in place of the present one.
+Simulations with faults need both.  They observe which slots the store really holds after each
+command, and a restart or a failover replaces its state by an older one.
 """
 
 import functools
@@ -20,20 +20,20 @@ from simulations.broken.commands import KeyValues
 
 
 Slots = Mapping[str, float]
-"""Tokens, each with the instant by the store's clock at which its slot expires; infinite: never."""
+"""Tokens, each with the instant by the store's clock at which its slot expires, infinite if never."""
 Clock = Callable[[], float]
 
 AGAIN = ' at '
-"""Between a token and where its slot is, if that is not its first: under the plain contract it may have taken two."""
+"""Separates a token from the name of its second slot: under the plain contract it may have two."""
 _A_DAY = 86_400_000
-"""In milliseconds: how long a server keeps what a run that was killed left, see virtual_clock.lua."""
+"""How long a server keeps what a killed run left, in milliseconds; see ``virtual_clock.lua``."""
 
 
 class Contents(Protocol):
-    """A store of pools that can be looked into.
+    """A store of pools that can be inspected.
 
     Attributes:
-        protocol: how slots are taken there.
+        protocol: the protocol by which slots are taken there.
     """
 
     protocol: SlotProtocol
@@ -43,15 +43,15 @@ class Contents(Protocol):
         ...
 
     def slots(self, key: str, max_size: int) -> dict[str, float]:
-        """The slots of a pool; those that expired and were not removed yet among them."""
+        """Return the slots of a pool, including those that have expired and are not yet removed."""
         ...
 
     def put(self, key: str, slots: Slots, max_size: int) -> None:
-        """Make these the slots of a pool."""
+        """Replace the slots of a pool."""
         ...
 
     def forget_scripts(self) -> None:
-        """As a server that was restarted."""
+        """Forget the scripts, as a restarted server does."""
         ...
 
 
@@ -72,7 +72,7 @@ class MemoryContents:
         self._backend.restore(key, slots)
 
     def forget_scripts(self) -> None:
-        """It has none."""
+        """Do nothing: this store has no scripts."""
 
 
 class NameContents:
@@ -102,17 +102,17 @@ class NameContents:
         put = Held({}, {}, {})
         for known, until in slots.items():
             token = known.partition(AGAIN)[0]
-            # One that is there stays at its place; its holder knows it by that.
+            # A slot that is there keeps its name, by which its holder knows it.
             name = taken[token] if token in taken else free.pop()
             put.names[name], put.values[name] = until, token
         self._client.restore(put, names)
 
     def forget_scripts(self) -> None:
-        """It has none."""
+        """Do nothing: this store has no scripts."""
 
 
 class ServerContents:
-    """The shipped scripts, on a server or fakeredis."""
+    """The library's Lua scripts, on a server or fakeredis."""
 
     def __init__(self, client: Any, clock: Clock) -> None:
         self._client = client
@@ -137,7 +137,7 @@ class ServerContents:
 
 
 class KeyValueContents:
-    """One of the broken pools, on the server that they are written for."""
+    """One of the broken pools, on the simulated server that they are written for."""
 
     def __init__(self, protocol: SlotProtocol, clock: Clock) -> None:
         self._server = KeyValues()
@@ -157,16 +157,18 @@ class KeyValueContents:
 
     def put(self, key: str, slots: Slots, max_size: int) -> None:
         if slots:
-            raise ValueError('a broken pool can lose all its writes, and no part of them')
+            raise ValueError(
+                "a broken pool can lose all its writes, but not only the last: use restart with data='lost'"
+            )
         for name in (key, *_slot_names(key, max_size)):
             self._server.sets.pop(name, None)
             self._server.values.pop(name, None)
 
     def forget_scripts(self) -> None:
-        """It has none."""
+        """Do nothing: this store has no scripts."""
 
 
 @functools.lru_cache(maxsize=1024)
 def _slot_names(key: str, max_size: int) -> tuple[str, ...]:
-    """Return the names that the slots of a pool have where each has its own."""
+    """Return the names of the slots of a pool in which each slot has its own name."""
     return tuple(slot_name(key, index) for index in range(max_size))

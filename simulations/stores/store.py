@@ -1,7 +1,8 @@
-"""Where the pools of a run are kept: memory, fakeredis, an embedded Valkey server, or any server by its URL.
+"""Open the store of a run: memory, fakeredis, an embedded Valkey server, or a server by its URL.
 
-Each is a store of the library itself, told virtual time in place of its clock.  Every run has a key prefix
-of its own and removes its own keys at the end; on a server that others use, nothing else is touched.
+Each is a store of the library itself and receives virtual time in place of its clock.  Every run
+has its own key prefix and removes its own keys at the end.  On a server that others use, nothing
+else is touched.
 """
 
 import re
@@ -24,47 +25,48 @@ STORES = 'memory, fakeredis, valkey, or the URL of a server (redis://HOST:PORT/D
 
 
 class StoreError(Exception):
-    """A store cannot be had, or does not answer."""
+    """A store is not available, or does not answer."""
 
 
 class Store:
-    """A place for pools, open for one run after another.
+    """An open store, for one run after another.
 
     Attributes:
-        name: as it was asked for, less a password.
+        name: the name or URL that was asked for, without a password.
     """
 
     def __init__(self, name: str, client: Any = None) -> None:
-        """``client`` is the server's; without one the store is in memory."""
+        """Open a store on the server of ``client``, or in memory if there is none."""
         self.name = without_password(name)
         self._client = client
         self._prefix = f'pool-sim-{secrets.token_hex(6)}-'
         self._runs = 0
 
     def new_run(self) -> str:
-        """A prefix that no run had before."""
+        """Return a key prefix that no run has used before."""
         self._runs += 1
         return f'{self._prefix}{self._runs}-'
 
     def backend(self, clock: Callable[[], float]) -> Backend:
-        """The library's own backend on this store, under ``clock``, in seconds."""
+        """Return the library's own backend on this store, with ``clock`` in seconds."""
         if self._client is None:
             return MemoryBackend(MemoryClient(clock))
         return RedisBackend(self._client, clock)
 
     def contents(self, protocol: SlotProtocol | None, clock: Callable[[], float]) -> Contents:
-        """The store, to be looked into, under ``clock``.
+        """Return the store in a form that can be inspected.
 
         Args:
-            protocol: one that is not the store's own: the plain contract, or a broken one, both in memory.
-            clock: in seconds.
+            protocol: the plain contract or a broken protocol, both in memory; ``None`` for the
+                store's own.
+            clock: returns the present instant in seconds.
 
         Raises:
-            ValueError: another protocol is only for memory.
+            ValueError: there is a ``protocol``, and the store is not in memory.
         """
         if protocol is not None and self._client is not None:
             raise ValueError(
-                f"a protocol that is not the store's own runs in memory only, and the store is {self.name}"
+                f"a protocol other than the store's own runs in memory only, and the store is {self.name}: choose memory"
             )
         if protocol is INDEXED:
             return NameContents(clock)
@@ -73,14 +75,14 @@ class Store:
         return MemoryContents(clock) if self._client is None else ServerContents(self._client, clock)
 
     def remove(self, keys: Iterable[str]) -> None:
-        """Take the keys of a run off the server, if one is left."""
+        """Delete the remaining keys of a run from the server."""
         if self._client is not None:
             for key in keys:
                 self._client.delete(key)
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Turn what the client raises into a ``StoreError`` with the store's name."""
+        """Convert errors of the client to a ``StoreError`` with the store's name."""
         if self._client is None:
             yield
             return
@@ -93,7 +95,7 @@ class Store:
 
 
 def without_password(name: str) -> str:
-    """A store's name that may be shown and kept."""
+    """Return the name of a store with any password hidden."""
     if '://' not in name:
         return name
     hidden = re.sub(r'(?<=://).*@', '***@', name)
@@ -101,15 +103,16 @@ def without_password(name: str) -> str:
 
 
 def default_store() -> str:
-    """``valkey`` where the embedded server is installed, else ``memory``."""
+    """Return ``valkey`` if the embedded server is installed, else ``memory``."""
     return 'valkey' if embedded_server_exists() else 'memory'
 
 
 @contextmanager
 def open_store(name: str) -> Iterator[Store]:
-    """The store ``name``: ``memory``, ``fakeredis``, ``valkey`` (a server of its own), or a URL.
+    """Open a store: ``memory``, ``fakeredis``, ``valkey`` (an embedded server), or a URL.
 
-    Raises ``StoreError`` if it does not exist or does not answer.
+    Raises:
+        StoreError: the store does not exist, or does not answer.
 
     Example::
 
@@ -137,7 +140,8 @@ def open_store(name: str) -> Iterator[Store]:
         try:
             client.ping()
         except Exception as error:
-            # Also what the client makes of an answer that no such server gives.
+            # Any exception: the client raises many kinds if the answer is not that of a Redis
+            # server.
             raise StoreError(f'the store {store.name} does not answer: {error}') from error
         yield store
 
@@ -154,8 +158,9 @@ def _client(url: str) -> Any:
     from redis.retry import Retry
 
     try:
-        # A server that is gone is reported at once: a simulation has nobody to wait for.
-        # And it asks one thing after another, so a connection of its own saves the way through a pool of them.
+        # No retries: a simulation reports a lost server immediately.  One connection is enough,
+        # because commands are sent one after another, and it saves the overhead of a connection
+        # pool.
         return redis.Redis.from_url(
             url,
             single_connection_client=True,

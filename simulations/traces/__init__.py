@@ -1,8 +1,8 @@
-"""Recorded arrivals and holding times, from the files that people have.
+"""Read recorded arrivals and holding times from common file formats.
 
-:func:`read_trace` recognises what it is given; the other readers say what they read.  A file is read line by line
-into columns, some 20 bytes a job, so that one of millions of rows fits; records that cannot be used are counted in
-``skipped``, by reason.
+:func:`read_trace` recognises the format of a file; each other reader reads one format.  A file is
+read line by line into columns of about 20 bytes a job, so that millions of rows fit in memory.
+Records that cannot be used are counted in ``skipped``, by reason.
 """
 
 from simulations.traces.azure import read_azure

@@ -1,8 +1,9 @@
 """Read the invocations of Azure Functions that Microsoft published in 2021.
 
-https://github.com/Azure/AzurePublicDataset: a CSV with the columns ``app,func,end_timestamp,duration``, in seconds.
-An invocation arrives at its end less its duration, and the rows are in order of their ends, so they are sorted
-anew.  One that began before the recording did arrives before 0.
+https://github.com/Azure/AzurePublicDataset is a CSV with the columns
+``app,func,end_timestamp,duration``, in seconds.  An invocation arrives at its end minus its
+duration. The rows are in order of their ends, so they are sorted by arrival.  An invocation that
+began before the recording arrives before 0.
 """
 
 from pathlib import Path
@@ -16,18 +17,18 @@ COLUMNS = ('app', 'func', 'end_timestamp', 'duration')
 
 
 def read_azure(path: str | Path, key: Literal['app', 'func'] | None = None) -> Trace:
-    """The invocations.
+    """Read the invocations as jobs.
 
     Args:
         path: the file; gzip is recognised by its first bytes.
-        key: make a pool for each app or each function, as ``app/func``, since the name of a function is only unique
-            within its app; by default all share one.
+        key: make a pool for each app or each function; by default all jobs share one pool.  The key
+            of a function is ``app/func`` because its name is unique only within its app.
 
     Returns:
         the jobs in order of arrival; ``skipped`` counts the rows that could not be used, by reason.
 
     Raises:
-        TraceError: the file cannot be read, lacks a column, or holds no usable row.
+        TraceError: the file cannot be read, lacks a column, or contains no usable row.
         ValueError: there is no such ``key``.
 
     Example::

@@ -1,4 +1,4 @@
-"""The real trace that comes with the package."""
+"""Load the real trace that comes with the package."""
 
 from pathlib import Path
 
@@ -7,11 +7,15 @@ from simulations.traces.trace import Trace
 
 
 BUNDLED_TRACE = Path(__file__).parents[1] / 'data' / 'gaia-2014-first-20000-jobs.swf.gz'
-# An engineer's first guess, and a telling one: some jobs find no slot, and three days cover all but one in thirty.
+# An engineer's first guess, and an instructive one: some jobs are refused, and one in thirty
+# outlives three days.
 BUNDLED_MAX_SIZE = 200
 BUNDLED_SLOT_EXP = 3 * 86400.0
 
 
 def bundled_trace() -> Trace:
-    """20,000 jobs of the University of Luxembourg's Gaia cluster, 2014; see ``data/README.md``."""
+    """Return 20,000 jobs of the University of Luxembourg's Gaia cluster of 2014.
+
+    ``data/README.md`` says where they come from.
+    """
     return read_swf(BUNDLED_TRACE)

@@ -1,4 +1,4 @@
-"""The columns of a trace while it is read, and what is raised if there is nothing to read."""
+"""Collect the columns of a trace while it is read, and report a file that cannot be read."""
 
 from array import array
 from collections import Counter
@@ -13,14 +13,14 @@ from simulations.traces.trace import Trace
 
 
 class TraceError(ValueError):
-    """A trace that cannot be read as what it was said to be."""
+    """A trace cannot be read in the format that was given or recognised."""
 
 
 class Columns:
-    """Arrivals, holding times and keys, job by job as a reader finds them: 16 bytes a job, and 4 for a key.
+    """Arrivals, holding times and keys, collected job by job: 16 bytes a job, and 4 for its key.
 
     Attributes:
-        skipped: how many records could not be used, by reason.
+        skipped: the number of records that could not be used, by reason.
     """
 
     def __init__(self) -> None:
@@ -31,19 +31,24 @@ class Columns:
         self._numbers: dict[str, int] = {}
 
     def add(self, arrival: float, holding: float, key: str | None = None) -> None:
-        """One more job, of which :func:`possible` is true."""
+        """Add a job, for which :func:`possible` must be true."""
         self._arrivals.append(arrival)
         self._holdings.append(holding)
         if key is not None:
-            # Keys are rare where there are any without one, so the column begins with the first.
+            # Traces without keys are the rule, so the column starts at the first key.
             self._keys.extend([-1] * (len(self._arrivals) - 1 - len(self._keys)))
             self._keys.append(self._numbers.setdefault(key, len(self._numbers)))
 
     def trace(self, path: Path, complaint: str) -> Trace:
-        """The jobs in order of arrival.
+        """Return the jobs as a trace, in order of arrival.
+
+        Args:
+            path: the file, for the name of the trace and for the error.
+            complaint: the error if there are no jobs; ``{records}`` in it stands for the number of
+                records.
 
         Raises:
-            TraceError: there is none; it says ``complaint``, in which ``{records}`` stands for their number.
+            TraceError: there are no jobs.
         """
         if not self._arrivals:
             raise TraceError(f'{path} {complaint.format(records=f"{self.skipped.total():,} records")}{self._reasons()}')
@@ -61,16 +66,16 @@ class Columns:
 
 
 def possible(arrival: float, holding: float) -> bool:
-    """Whether a job can be so: finite, and with a holding time that is not negative."""
+    """Return whether a job is finite and its holding time is not negative."""
     return holding >= 0 and abs(arrival + holding) < LONGEST
 
 
 @contextmanager
 def trace_lines(path: Path) -> Iterator[TextIO]:
-    """The file, line by line, plain or gzip.
+    """Open a trace, plain or gzip, to be read line by line.
 
     Raises:
-        TraceError: it cannot be read, or not to its end.
+        TraceError: the file cannot be read, or not to its end.
     """
     try:
         with open_text(path) as lines:

@@ -1,14 +1,14 @@
-"""What a workload is made of: jobs, or the turns of a client."""
+"""Define what a workload consists of: jobs, or the turns of a client."""
 
 from typing import Any, NamedTuple
 
 
 LONGEST = 1e300
-"""In seconds: what a clock can count, an expiry included."""
+"""The limit of every instant in seconds, including that of an expiry."""
 
 
 class Job(NamedTuple):
-    """One arrival: its instant, its holding time, and which pool it asks, where there are many."""
+    """A job: its arrival and holding time in seconds, and the key that chooses its pool."""
 
     arrival: float
     holding: float
@@ -16,7 +16,7 @@ class Job(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """What a client does next: it thinks for so long, asks the pool, and holds a slot for so long if it gets one."""
+    """A client's turn: seconds of thinking, then of holding a slot if it got one, and the key."""
 
     thinking: float
     holding: float
@@ -24,10 +24,10 @@ class Turn(NamedTuple):
 
 
 def checked_job(given: Any) -> Job:
-    """A job as it was listed: (arrival, holding) or (arrival, holding, key).
+    """Return a job from a tuple (arrival, holding) or (arrival, holding, key).
 
     Raises:
-        TypeError, ValueError: no job can be so.
+        TypeError, ValueError: this is not a job.
     """
     try:
         arrival, holding, *key = given
@@ -36,7 +36,9 @@ def checked_job(given: Any) -> Job:
             job.key.encode()
         fits = job.holding >= 0 and abs(job.arrival + job.holding) < LONGEST
     except (TypeError, AttributeError, ValueError, OverflowError):
-        raise TypeError(f'a job is (arrival, holding) or (arrival, holding, key), in seconds, not {given!r}') from None
+        raise TypeError(
+            f'a job must be (arrival, holding) or (arrival, holding, key), in seconds, not {given!r}'
+        ) from None
     if not fits:
         raise ValueError(f'a job needs a finite arrival and a holding time of at least 0 seconds, got {given!r}')
     return job

@@ -1,4 +1,4 @@
-"""Read a trace of any format that is known here."""
+"""Read a trace in any of the known formats."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,17 +32,19 @@ def read_trace(
     holding_scale: float = 1.0,
     **columns: Any,
 ) -> Trace:
-    """The jobs of a file; the name of the trace says what the file was taken for.
+    """Read the jobs of a file; the name of the trace says which format was assumed.
 
     Args:
         path: the file, plain or gzip.
-        kind: ``swf``, ``azure`` or ``csv``; by default what :func:`recognise` takes it for.
-        start, until, thin, seed, rebase, time_scale, holding_scale: as :func:`select_jobs` has them.
-        columns: what the reader of that kind takes: ``key``, and for CSV all that :func:`read_table` has.
+        kind: the format, ``swf``, ``azure`` or ``csv``; by default :func:`recognise` decides.
+        start, until, thin, seed, rebase, time_scale, holding_scale: as in :func:`select_jobs`.
+        columns: the arguments of the reader of that format: ``key``, and for CSV all those of
+            :func:`read_table`.
 
     Raises:
-        TraceError: the file cannot be read, or holds no usable record; it says what the file was taken for.
-        TypeError, ValueError: an argument cannot be.
+        TraceError: the file cannot be read, or contains no usable record; the message says which
+            format was assumed.
+        TypeError, ValueError: an argument is not allowed; the message names it.
 
     Example::
 
@@ -54,13 +56,15 @@ def read_trace(
     found = recognise(path) if kind is None else kind
     read, description = KINDS[found]
     if found != 'csv' and (unknown := [name for name in columns if name != 'key']):
-        raise TypeError(f'{unknown[0]} is for tables, and {path} is read as {description}: say kind=... otherwise')
+        raise TypeError(
+            f'{unknown[0]} is for tables, but {path} is read as {description}: give kind=... if it is a table'
+        )
     try:
         trace = read(path, **columns)
     except TraceError as error:
         if kind is not None:
             raise
-        raise TraceError(f'{error} (taken for {description}; say kind=... if it is something else)') from None
+        raise TraceError(f'{error} (read as {description}; give kind=... if it is something else)') from None
     trace.name = f'{path.name}, {description}'
     return select_jobs(
         trace,
@@ -75,7 +79,7 @@ def read_trace(
 
 
 def recognise(path: str | Path) -> str:
-    """What a file is taken for, by its suffix and its first line: ``swf``, ``azure`` or ``csv``.
+    """Return the format of a file by its suffix and first line: ``swf``, ``azure`` or ``csv``.
 
     Raises:
         TraceError: the file cannot be read.

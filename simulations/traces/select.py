@@ -1,4 +1,4 @@
-"""A part of a trace, or the trace at another pace."""
+"""Select a part of a trace, or change its pace."""
 
 import math
 import random
@@ -22,22 +22,25 @@ def select_jobs(
     time_scale: float = 1.0,
     holding_scale: float = 1.0,
 ) -> Trace:
-    """A new trace of some of the jobs, or with other times.
+    """Return a new trace with some of the jobs, or with other times.
 
-    What is asked for is done in the order of the arguments; jobs left out are counted in ``skipped``.
+    The arguments take effect in the order given here.  Jobs that are left out are counted in
+    ``skipped``.
 
     Args:
-        trace: what to take from; it is not changed.
+        trace: the trace, which is not changed.
         start: leave out jobs that arrive before this instant, in seconds or as an ISO timestamp.
         until: leave out jobs that arrive at this instant or later.
         thin: keep each job with this probability, more than 0.
-        seed: the same seed keeps the same jobs; its random stream is used for nothing else.
-        rebase: let the first job that is kept arrive at 0.
-        time_scale: stretch the time between arrivals by this factor, from the first one on; less than 1 squeezes it.
-        holding_scale: multiply holding times by this.
+        seed: equal seeds keep equal jobs; this random stream is used for nothing else.
+        rebase: move the first arrival that is kept to 0.
+        time_scale: multiply the time between arrivals by this factor, starting from the first
+            arrival; less than 1 shortens it.
+        holding_scale: multiply holding times by this factor.
 
     Raises:
-        ValueError: no job is left, or an argument cannot be.
+        TypeError, ValueError: no job is left, or an argument is not allowed; the message says
+            which.
 
     Example::
 

@@ -1,11 +1,13 @@
 """Read a job log in the Standard Workload Format, plain or gzip.
 
-https://www.cs.huji.ac.il/labs/parallel/workload/swf.html: lines that begin with ``;`` are the header,
-every other line is a job with 18 fields parted by blanks, and -1 stands for what is not known.
+The format is described at https://www.cs.huji.ac.il/labs/parallel/workload/swf.html.  Lines that
+begin with ``;`` are the header.  Every other line is a job with 18 fields separated by blanks; -1
+stands for an unknown value.
 
-Here one job is one slot, however many processors it had: it arrives when it was submitted (field 2) and holds
-its slot for its run time (field 4).  Its wait is left out, as it is what the cluster's own queue did.  A run
-time of 0 (under half a second) is a job of length 0.
+Here one job is one slot, regardless of its number of processors.  A job arrives when it was
+submitted (field 2) and holds its slot for its run time (field 4).  Its waiting time is ignored
+because it results from the cluster's own queue.  A run time of 0 (under half a second) is a job of
+length 0.
 """
 
 from pathlib import Path
@@ -20,17 +22,18 @@ _SUBMIT, _RUN, _USER, _QUEUE = 1, 3, 11, 14
 
 
 def read_swf(path: str | Path, key: Literal['user', 'queue'] | None = None) -> Trace:
-    """The jobs of a log.
+    """Read the jobs of a log.
 
     Args:
         path: the file; gzip is recognised by its first bytes.
         key: make a pool for each user or each queue; by default all jobs share one.
 
     Returns:
-        the jobs in order of arrival; ``skipped`` counts the records that could not be used, by reason.
+        the jobs in order of arrival; ``skipped`` counts the records that could not be used, by
+        reason.
 
     Raises:
-        TraceError: the file cannot be read, or holds no usable record.
+        TraceError: the file cannot be read, or contains no usable record.
         ValueError: there is no such ``key``.
 
     Example::
@@ -54,7 +57,7 @@ def read_swf(path: str | Path, key: Literal['user', 'queue'] | None = None) -> T
             try:
                 arrival, holding = float(record[_SUBMIT]), float(record[_RUN])
             except ValueError:
-                skipped['with a submit or run time that is no number'] += 1
+                skipped['with a submit or run time that is not a number'] += 1
                 continue
             if not 0 <= arrival < float('inf'):
                 skipped['without a submit time'] += 1

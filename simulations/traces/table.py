@@ -1,6 +1,6 @@
-"""Read a table of jobs: CSV or its like, with a row for each job.
+"""Read a table of jobs, CSV or similar, with a row for each job.
 
-A row needs two of three: when the job arrived, how long it held its slot, when it ended.
+A row needs two of these three: when the job arrived, how long it held its slot, and when it ended.
 """
 
 import csv
@@ -19,7 +19,7 @@ _PARQUET = 'PAR1'
 _THINGS = {'arrival': 'an arrival', 'holding': 'a holding time', 'end': 'an end'}
 
 Column = str | int
-"""A column by its name in the header, or by its number: the first is 1."""
+"""A column, given by its name in the header, or by its number, counted from 1."""
 
 
 def read_table(
@@ -34,29 +34,34 @@ def read_table(
     delimiter: str | None = None,
     header: bool | None = None,
 ) -> Trace:
-    """The jobs of a table.
+    """Read the jobs of a table.
 
     Args:
-        path: the file; gzip is recognised by its first bytes.  Blank lines, and those before the table that begin
-            with ``#``, are no rows.
+        path: the file; gzip is recognised by its first bytes.  Blank lines are skipped, and so are
+            lines before the table that begin with ``#``.
         arrival: the column with the instant of arrival.
         holding: the column with the holding time.
-        end: the column with the instant at which the job ended.  Give two of these three; by default the columns
-            ``arrival`` and ``holding`` are read, and ``key`` if there is one, as ``Trace.to_csv`` writes them.
-        key: the column, or columns, by whose values jobs have pools of their own; a job with nothing there has no key.
-        unit: of the holding times, and of instants that are numbers: d, h, min, s, ms, us or ns.
-        instants: how instants are written: one of the units, or ``iso`` for ISO 8601 timestamps, which become seconds
-            since 1970 and are in UTC if they do not say.  By default the first row where they are either tells.
-        delimiter: one character; by default that of ``, ; tab |`` which the first line has most of, or a blank.
-        header: whether the first row names the columns.  By default it does if a column is given by name, or if it
-            holds no number where there should be one.
+        end: the column with the instant at which the job ended.  Give two of these three.  By
+            default the columns ``arrival`` and ``holding`` are read, and ``key`` if there is one,
+            as ``Trace.to_csv`` writes them.
+        key: the column or columns whose values choose the pool of a job; a job without a value
+            there has no key.
+        unit: the unit of the holding times, and of instants that are numbers: d, h, min, s, ms, us
+            or ns.
+        instants: how instants are written: one of the units, or ``iso`` for ISO 8601 timestamps.
+            Timestamps become seconds since 1970, and are in UTC if they name no time zone.  By
+            default the first row with valid instants decides.
+        delimiter: one character.  By default the most frequent of ``, ; tab |`` in the first line,
+            or a blank if there are none.
+        header: whether the first row names the columns.  By default it does if a column is given by
+            name, or if the row has no number where there should be one.
 
     Returns:
         the jobs in order of arrival; ``skipped`` counts the rows that could not be used, by reason.
 
     Raises:
-        TraceError: the file cannot be read, lacks a column, or holds no usable row.
-        TypeError, ValueError: an argument cannot be.
+        TraceError: the file cannot be read, lacks a column, or contains no usable row.
+        TypeError, ValueError: an argument is not allowed; the message names it.
 
     Example::
 
@@ -77,11 +82,11 @@ def read_table(
             columns = _read(asked, layout, rows if has_header else itertools.chain([first], rows))
         except csv.Error as error:
             raise TraceError(f'{path} cannot be read as a table: {error}') from None
-    return columns.trace(path, f'has no usable row: none of its {{records}} has {asked.wanted()}')
+    return columns.trace(path, f'has no usable row: none of its {{records}} has {asked.times_in_words()}')
 
 
 class _Asked(NamedTuple):
-    """What of a table is to be read, checked."""
+    """The checked request for what to read from a table."""
 
     times: dict[str, Column]
     keys: tuple[Column, ...]
@@ -122,7 +127,7 @@ class _Asked(NamedTuple):
             raise ValueError(f'instants must be one of {", ".join(UNITS)} or {ISO}, got {instants!r}')
         named = [column for column in (*times.values(), *keys) if isinstance(column, str)]
         if header is False and named:
-            raise ValueError(f'without a header there is no column {named[0]!r}: give its number')
+            raise ValueError(f'without a header there is no column {named[0]!r}: give its number instead')
         return cls(times, keys, optional_key, unit, instants, header)
 
     def has_header(self, first: list[str]) -> bool:
@@ -136,12 +141,12 @@ class _Asked(NamedTuple):
         ]
         return any(map(str.strip, cells)) and not any(_is_number(cell) or _is_timestamp(cell) for cell in cells)
 
-    def wanted(self) -> str:
+    def times_in_words(self) -> str:
         return ' and '.join(_THINGS[role] for role in self.times)
 
 
 class _Layout(NamedTuple):
-    """Where in a row each thing stands, counted from 0."""
+    """The position of each value in a row, counted from 0."""
 
     times: dict[str, int]
     keys: tuple[int, ...]
@@ -166,12 +171,12 @@ def _place(path: Path, column: Column, names: list[str], width: int) -> int:
     if column not in names:
         raise TraceError(f'{path} has no column {column!r}: its columns are {", ".join(map(repr, names))}')
     if names.count(column) > 1:
-        raise TraceError(f'{path} has {names.count(column)} columns {column!r}: give the number of one')
+        raise TraceError(f'{path} has {names.count(column)} columns named {column!r}: give the number of one of them')
     return names.index(column)
 
 
 def _rows(path: Path, lines: TextIO, delimiter: str | None) -> Iterator[list[str]]:
-    """The rows that are not blank, from the first line that is no comment."""
+    """Yield the rows that are not blank, from the first line that is not a comment."""
     for line in lines:
         if not line.strip() or line.startswith('#'):
             continue
@@ -180,10 +185,10 @@ def _rows(path: Path, lines: TextIO, delimiter: str | None) -> Iterator[list[str
                 f'{path} is a Parquet file: read it with pandas or pyarrow and give its columns to'
                 ' Trace.from_columns, or write it as CSV'
             )
-        parted = delimiter or max(DELIMITERS, key=line.count)
-        if delimiter is None and parted not in line:
-            parted = ' '
-        reader = csv.reader(itertools.chain([line], lines), delimiter=parted, skipinitialspace=True)
+        separator = delimiter or max(DELIMITERS, key=line.count)
+        if delimiter is None and separator not in line:
+            separator = ' '
+        reader = csv.reader(itertools.chain([line], lines), delimiter=separator, skipinitialspace=True)
         yield from filter(None, reader)
 
 
@@ -227,7 +232,10 @@ def _key(parts: list[str]) -> str | None:
 
 
 def _readers(asked: _Asked, layout: _Layout, row: list[str]) -> dict[str, Callable[[str], float]] | None:
-    """How each time is read, which the first row with good instants decides where it was not said."""
+    """Return a reader for each time, or ``None`` if the row has no valid instants.
+
+    The row decides how instants are written unless that was given.
+    """
     instants = asked.instants
     if instants is None:
         cells = [row[place] for role, place in layout.times.items() if role != 'holding']
@@ -245,7 +253,7 @@ def _misread(role: str, cell: str, reader: Callable[[str], float]) -> str:
     thing = _THINGS[role]
     if not cell.strip():
         return f'without {thing}'
-    return f'with {thing} that is no {"timestamp" if reader is iso_seconds else "number"}'
+    return f'with {thing} that is not a {"timestamp" if reader is iso_seconds else "number"}'
 
 
 def _is_number(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Instants and durations as they are written in files."""
+"""Read instants and durations as they are written in files."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from simulations.arguments import real_number
 
 
 ISO = 'iso'
-# What to multiply by and what to divide by: 1001 ms are 1.001 s, which no factor 0.001 makes of it.
+# The multiplier and the divisor: 1001 ms / 1000 is exactly 1.001 s, but 1001 ms * 0.001 is not.
 _UNITS: dict[str, tuple[float, float]] = {
     'd': (86400.0, 1.0),
     'h': (3600.0, 1.0),
@@ -22,7 +22,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def unit_reader(unit: str) -> Callable[[str], float]:
-    """What reads a number in that unit as seconds; it raises ``ValueError`` for any other text."""
+    """Return a function that reads a number in that unit as seconds.
+
+    The function raises ``ValueError`` for any other text.
+    """
     multiply, divide = _UNITS[unit]
     if multiply == divide:
         return float
@@ -30,9 +33,12 @@ def unit_reader(unit: str) -> Callable[[str], float]:
 
 
 def iso_seconds(text: str) -> float:
-    """The seconds from the beginning of 1970 to an ISO 8601 timestamp, which is in UTC if it does not say.
+    """Return the seconds from the beginning of 1970 to an ISO 8601 timestamp.
 
-    Raises ``ValueError`` if it is none.
+    The timestamp is in UTC if it names no time zone.
+
+    Raises:
+        ValueError: the text is not such a timestamp.
 
     Example::
 
@@ -43,7 +49,11 @@ def iso_seconds(text: str) -> float:
 
 
 def instant_seconds(name: str, value: float | str) -> float:
-    """An instant given as a number of seconds or as an ISO timestamp; the error names the argument."""
+    """Return an instant in seconds, given as a number of seconds or as an ISO timestamp.
+
+    Raises:
+        TypeError, ValueError: it is neither; the message names the argument.
+    """
     if not isinstance(value, str):
         return real_number(name, value)
     try:

@@ -1,4 +1,4 @@
-"""Recorded jobs, or any that were listed."""
+"""Define a trace: jobs that were recorded or listed."""
 
 import csv
 from array import array
@@ -13,21 +13,23 @@ from simulations.traces.job import LONGEST, Job, checked_job
 
 
 CHUNK = 4096
-"""Jobs of a trace that are made from its columns at once."""
+"""The number of jobs that are created from the columns together."""
 
 
 class Trace:
-    """Recorded jobs, or any that were listed.
+    """A workload of jobs that were recorded or listed.
 
-    They are put in order of arrival; jobs of one instant stay in the order given.  They are kept in columns, 16
-    bytes a job, and 4 for its key where there are any.
+    The jobs are sorted by arrival; jobs that arrive at the same instant stay in the order given.
+    They are kept in columns that take 16 bytes a job, and 4 more for its key if there are keys.  Do
+    not change the columns.
 
     Attributes:
-        arrivals: in seconds, not to be changed; nor are the others.
-        holdings: in seconds.
-        keys: for each job the place of its key in ``key_names``, or -1; ``None`` if no job has a key.
+        arrivals: the arrivals in seconds.
+        holdings: the holding times in seconds.
+        keys: for each job the position of its key in ``key_names``, or -1; ``None`` if no job has a
+            key.
         key_names: the keys.
-        steady, period, horizon, clients: as of every workload; recorded arrivals follow no law.
+        steady, period, horizon, clients: as for every workload; recorded arrivals follow no law.
 
     Example::
 
@@ -49,7 +51,7 @@ class Trace:
         name: str | None = None,
         skipped: dict[str, int] | None = None,
     ) -> None:
-        """Raises ``ValueError`` for a job with an arrival or a holding time that cannot be."""
+        """Raise ``TypeError`` or ``ValueError`` for a job that is not allowed."""
         arrivals, holdings, keys = array('d'), array('d'), array('i')
         numbers: dict[str | None, int] = {None: -1}
         for job in map(checked_job, jobs):
@@ -71,20 +73,23 @@ class Trace:
         name: str | None = None,
         skipped: dict[str, int] | None = None,
     ) -> 'Trace':
-        """A trace of columns of numbers, as a table of any package gives them, without an object for each job.
+        """Create a trace from columns of numbers, such as those of a data frame.
 
-        Arrays of the right type that are in order are kept as they are; do not change them afterwards.
+        No object is created for each job.  Arrays of the right type that are in order are kept
+        without a copy, so do not change them afterwards.
 
         Args:
-            arrivals: in seconds, in any order.
-            holdings: in seconds, as many.
-            keys: as many whole numbers, the place of each job's key in ``key_names``, or -1 for none.
+            arrivals: the arrivals in seconds, in any order.
+            holdings: the holding times in seconds, as many as arrivals.
+            keys: as many whole numbers: the position of each job's key in ``key_names``, or -1 for
+                none.
             key_names: the keys.
-            name: what it is; by default the number of jobs.
-            skipped: how many records of the source could not be used, by reason.
+            name: the name of the trace; by default the number of jobs.
+            skipped: the number of records of the source that could not be used, by reason.
 
         Raises:
-            TypeError, ValueError: the columns do not fit together, or a job cannot be; the first such is named.
+            TypeError, ValueError: the columns do not fit together, or a job is not allowed; the
+                message names the first such job.
 
         Example::
 
@@ -94,7 +99,7 @@ class Trace:
         places = None if keys is None else np.asarray(keys, np.int32)
         shapes = [column.shape for column in (times, seconds, places) if column is not None]
         if times.ndim != 1 or len(set(shapes)) != 1:
-            raise ValueError(f'the columns of a trace must be of one length, got {shapes}')
+            raise ValueError(f'the columns of a trace must have the same length, got {shapes}')
         with np.errstate(all='ignore'):
             possible = (seconds >= 0) & (np.abs(times + seconds) < LONGEST)
         if not possible.all():
@@ -103,7 +108,7 @@ class Trace:
         names = [str(checked_job((0, 0, key)).key) for key in key_names]
         if places is not None and len(places) and not -1 <= places.min() <= places.max() < len(names):
             raise ValueError(
-                f'keys must be places in the {len(names)} key_names, or -1, got {places.min()} to {places.max()}'
+                f'keys must be positions in the {len(names)} key_names, or -1, got {places.min()} to {places.max()}'
             )
         trace = cls((), '', skipped)
         trace._keep(times, seconds, places, names)
@@ -128,8 +133,8 @@ class Trace:
         return len(self.arrivals)
 
     def turns(self, client: int) -> NoReturn:  # noqa: ARG002 - there is none
-        """Raises ``TypeError``: recorded jobs have no clients."""
-        raise TypeError(f'{self.name}: recorded jobs have no clients, go through them')
+        """Raise ``TypeError`` because recorded jobs have no clients."""
+        raise TypeError(f'{self.name}: recorded jobs have no clients; iterate over the jobs instead')
 
     def __repr__(self) -> str:
         span = float(self.arrivals[-1] - self.arrivals[0]) if len(self.arrivals) else 0.0
@@ -146,9 +151,9 @@ class Trace:
                 yield from map(Job, arrivals, holdings, map(names.__getitem__, self.keys[some].tolist()))
 
     def to_csv(self, path: str | Path) -> None:
-        """Write the jobs as CSV with the columns ``arrival``, ``holding`` and, if there are keys, ``key``.
+        """Write the jobs as CSV with the columns ``arrival``, ``holding`` and, for keys, ``key``.
 
-        :func:`simulations.read_table` reads just the same jobs from it.
+        :func:`simulations.read_table` reads exactly the same jobs from the file.
         """
         with Path(path).open('w', encoding='utf-8', newline='') as file:
             writer = csv.writer(file, lineterminator='\n')

@@ -246,7 +246,7 @@ def test_the_scenarios_are_listed_with_what_they_teach(tmp_path: Path) -> None:
         (['replay', 'nowhere.swf'], 'trace must be a file, and there is none at nowhere.swf'),
         (['replay', 'README.txt'], 'README.txt has no column'),
         (['replay', 'README.txt', '--kind', 'swf'], 'README.txt is not in the Standard Workload Format'),
-        (['replay', '--arrival', 'start'], 'arrival is for tables, and'),
+        (['replay', '--arrival', 'start'], 'arrival is for tables, but'),
         (['replay', '--key', 'tenant'], "key must be 'user', 'queue' or None, not 'tenant'"),
         (['replay', '--thin', '2'], 'thin must be'),
         (['theory', '--max-size', '0', '--load', '1'], 'max_size must be at least 1, got 0'),

@@ -66,7 +66,7 @@ def test_records_that_cannot_be_used_are_counted_by_reason(tmp_path: Path) -> No
     assert read_swf(swf(tmp_path, *records)).skipped == {
         'without a run time': 2,
         'without a submit time': 1,
-        'with a submit or run time that is no number': 1,
+        'with a submit or run time that is not a number': 1,
         'without 18 fields': 1,
     }
 
@@ -133,7 +133,7 @@ def test_an_invocation_arrives_at_its_end_less_its_duration(tmp_path: Path) -> N
 
     assert list(trace) == [Job(0.07 - 0.1, 0.1), Job(1, 9.25), Job(10, 0.5)]
     assert trace.skipped == {
-        'with an end that is no number': 1,
+        'with an end that is not a number': 1,
         'without a holding time': 1,
         'with a negative holding time': 1,
         'with too few columns': 1,
@@ -231,7 +231,7 @@ def test_rows_that_cannot_be_used_are_counted_by_reason(tmp_path: Path) -> None:
     assert list(trace) == [Job(1767312000.0, 86400.0)]
     assert trace.skipped == {
         'without instants that are numbers or timestamps': 2,
-        'with an arrival that is no timestamp': 1,
+        'with an arrival that is not a timestamp': 1,
         'without an arrival': 1,
         'that end before they begin': 1,
         'with too few columns': 1,
@@ -241,7 +241,7 @@ def test_rows_that_cannot_be_used_are_counted_by_reason(tmp_path: Path) -> None:
         'with a time that is not finite': 3,
         'with a negative holding time': 1,
         'without a holding time': 1,
-        'with an arrival that is no number': 1,
+        'with an arrival that is not a number': 1,
     }
 
 
@@ -252,14 +252,14 @@ def test_rows_that_cannot_be_used_are_counted_by_reason(tmp_path: Path) -> None:
         ('# nothing\n\n', {}, 'is empty'),
         ('start,seconds\n1,2\n', {}, "has no column 'arrival': its columns are 'start', 'seconds'"),
         ('arrival,holding\n1,2\n', {'key': 'user'}, "has no column 'user': its columns are 'arrival', 'holding'"),
-        ('arrival,holding,holding\n1,2,3\n', {}, "has 2 columns 'holding': give the number of one"),
+        ('arrival,holding,holding\n1,2,3\n', {}, "has 2 columns named 'holding': give the number of one"),
         ('1,2\n', {'arrival': 1, 'end': 3}, 'has no column 3: its first row has 2'),
         ('arrival,holding\n', {}, 'none of its 0 records has an arrival and a holding time'),
         ('arrival,holding\nx,y\n1,z\n1,\n', {}, 'none of its 3 records .*: 1 without instants'),
         (
             'begin,end\n1,2\n',
             {'arrival': 1, 'end': 2, 'instants': 'iso'},
-            'an end: 1 with an arrival that is no timest',
+            'an end: 1 with an arrival that is not a timest',
         ),
         (b'PAR1\x15\x04\x15', {}, 'is a Parquet file: read it with pandas or pyarrow and give its columns to Trace'),
         (b'\x1f\x8b\x08\x00 not gzip at all', {}, 'cannot read the trace'),
@@ -289,7 +289,7 @@ def test_what_is_no_table_is_refused_with_its_name(
         ({'unit': 'weeks'}, ValueError, "unit must be one of d, h, min, s, ms, us, ns, got 'weeks'"),
         ({'instants': 'utc'}, ValueError, "instants must be one of .* or iso, got 'utc'"),
         ({'delimiter': '||'}, ValueError, r"delimiter must be one character, got '\|\|'"),
-        ({'header': False}, ValueError, "without a header there is no column 'arrival': give its number"),
+        ({'header': False}, ValueError, "without a header there is no column 'arrival': give its number instead"),
     ],
 )
 def test_a_wrong_argument_of_a_reader_is_refused(
@@ -348,7 +348,7 @@ def test_a_file_that_was_taken_for_the_wrong_thing_says_so(tmp_path: Path) -> No
     """And how to say what it is; where that was said, the reader's own complaint stands alone."""
     path = table(tmp_path, 'a,b\n1,2\n')
 
-    with pytest.raises(TraceError, match=r"no column 'arrival'.* \(taken for a CSV table; say kind=\.\.\. if it is"):
+    with pytest.raises(TraceError, match=r"no column 'arrival'.* \(read as a CSV table; give kind=\.\.\. if it is"):
         read_trace(path)
     with pytest.raises(TraceError, match=r'none of its 2 records has 18 fields .*: 2 without 18 fields$'):
         read_trace(path, 'swf')
@@ -356,7 +356,7 @@ def test_a_file_that_was_taken_for_the_wrong_thing_says_so(tmp_path: Path) -> No
         read_trace(tmp_path / 'nowhere')
     with pytest.raises(ValueError, match="kind must be one of swf, azure, csv, got 'xlsx'"):
         read_trace(path, 'xlsx')
-    with pytest.raises(TypeError, match=r'unit is for tables, and .* is read as a log in the Standard Workload Format'):
+    with pytest.raises(TypeError, match=r'unit is for tables, but .* is read as a log in the Standard Workload Format'):
         read_trace(path, 'swf', unit='ms')
 
 

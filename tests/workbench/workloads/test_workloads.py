@@ -180,7 +180,7 @@ def test_each_client_has_streams_of_its_own() -> None:
 def test_the_jobs_of_clients_cannot_be_listed() -> None:
     """As they depend on what the pool answers; and jobs that can be listed have no turns."""
     calls: list[tuple[Callable[[], object], type[Exception], str]] = [
-        (lambda: iter(Synthetic('clients:4:exp:9', 'exp:1', jobs=5)), TypeError, 'cannot be listed, use replay'),
+        (lambda: iter(Synthetic('clients:4:exp:9', 'exp:1', jobs=5)), TypeError, 'cannot be listed: use replay'),
         (lambda: Poisson(6, 'exp:1', jobs=5).turns(0), TypeError, 'Poisson arrivals.* has no clients'),
         (lambda: Trace([(0, 1)]).turns(0), TypeError, 'recorded jobs have no clients'),
         (
@@ -318,15 +318,15 @@ def test_a_trace_without_keys_is_written_without_that_column(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ('columns', 'kind', 'complaint'),
     [
-        (([0, 1], [5]), ValueError, r'must be of one length, got \[\(2,\), \(1,\)\]'),
-        (([0, 1], [5, 5], [0]), ValueError, 'must be of one length'),
-        (([[0]], [[5]]), ValueError, 'must be of one length'),
+        (([0, 1], [5]), ValueError, r'must have the same length, got \[\(2,\), \(1,\)\]'),
+        (([0, 1], [5, 5], [0]), ValueError, 'must have the same length'),
+        (([[0]], [[5]]), ValueError, 'must have the same length'),
         (([0, 1], [5, -1]), ValueError, r'got \(1\.0, -1\.0\)'),
         (([0, float('nan')], [5, 1]), ValueError, 'a job needs a finite arrival'),
         (([0, float('-inf')], [5, float('inf')]), ValueError, 'a job needs a finite arrival'),
-        (([0, 1], [5, 5], [0, 1], ['a']), ValueError, 'keys must be places in the 1 key_names, or -1, got 0 to 1'),
-        (([0, 1], [5, 5], [-2, 0], ['a']), ValueError, 'keys must be places in the 1 key_names, or -1, got -2 to 0'),
-        (([0], [5], [0], [7]), TypeError, 'a job is .* not'),
+        (([0, 1], [5, 5], [0, 1], ['a']), ValueError, 'keys must be positions in the 1 key_names, or -1, got 0 to 1'),
+        (([0, 1], [5, 5], [-2, 0], ['a']), ValueError, 'keys must be positions in the 1 key_names, or -1, got -2 to 0'),
+        (([0], [5], [0], [7]), TypeError, 'a job must be .* not'),
     ],
 )
 def test_columns_that_make_no_jobs_are_refused(columns: Any, kind: type[Exception], complaint: str) -> None:
