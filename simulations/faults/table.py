@@ -36,7 +36,7 @@ def fault_from(table: Any) -> Fault:
         if name not in known:
             [nearest] = difflib.get_close_matches(str(name), known, 1, cutoff=0)
             raise ValueError(
-                f'a {kind} has no field {name!r}: the nearest is {nearest!r}; all fields are {", ".join(known)}'
+                f'a {kind} has no field {name!r}: the nearest is {nearest!r}; known are {", ".join(known)}'
             )
     make: Callable[..., Fault] = KINDS[kind]
     return make(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

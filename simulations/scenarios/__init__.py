@@ -1,1 +1,1 @@
-"""A scenario as a value and as a TOML file, and the nine that come with the package."""
+"""Define a scenario as a value and as a TOML file; nine scenarios come with the package."""

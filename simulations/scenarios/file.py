@@ -1,9 +1,9 @@
-"""The TOML file of a scenario: found by its path or name, read into fields, written from them.
+"""Find, read and write the TOML file of a scenario.
 
 ::
 
     title = 'A slow downstream'
-    lesson = 'A holder that outlives its slot runs beside the one who took it.'
+    lesson = 'A holder that outlives its slot runs alongside the next one.'
     arrivals = 'poisson:6'
     holding = 'lognormal:-0.5:1'
     max_size = 5
@@ -19,13 +19,14 @@
     latency = 'exp:0.002'
     timeout = 1.0
 
-    [[faults]]                      # as many as one likes, see simulations.faults
+    [[faults]]                      # any number of them, see simulations.faults
     kind = 'pause'
     at = 20.0
     lasting = 15.0
 
-A recorded trace is a table ``[trace]``, of a ``path`` and what :func:`simulations.read_trace` takes, in place of
-``arrivals``, ``holding`` and ``keys``.  Paths are relative to the folder of the file.
+A table ``[trace]`` with a ``path`` and the options of :func:`simulations.read_trace` replaces
+``arrivals``, ``holding`` and ``keys`` by a recorded trace.  Paths are relative to the folder of the
+file.
 """
 
 import difflib
@@ -48,19 +49,19 @@ from simulations.workloads.refusals import Retry
 
 
 SCENARIOS = Path(__file__).parent
-"""The folder of the scenarios that come with the package, found by their names."""
+"""The folder of the scenarios that come with the package and are found by their names."""
 SUFFIX = '.toml'
 FOR_EVER = 'none'
-"""How a file says that slots do not expire."""
+"""The value of ``slot_exp`` in a file for slots that never expire."""
 
 TRACE_OPTIONS = tuple(
     name
     for read in (read_trace, read_table)
     for name, parameter in inspect.signature(read).parameters.items()
-    # The scenario's own seed thins a trace.
+    # A trace is thinned with the scenario's own seed.
     if name not in ('path', 'seed') and parameter.kind is not parameter.VAR_KEYWORD
 )
-"""What the table ``[trace]`` may hold beside the path."""
+"""The keys of the table ``[trace]`` other than ``path``."""
 _NETWORK = inspect.signature(Network).parameters
 _BACK_OFF = inspect.signature(Retry).parameters
 _TEXTS = ('title', 'lesson', 'arrivals', 'holding', 'keys', 'protocol')
@@ -77,14 +78,14 @@ _NUMBERS = (
     'workers',
 )
 _TABLES = ('on_refusal', 'trace', 'network', 'faults')
-_STAY = 'save the scenario in the folder that its paths are relative to, or make them absolute'
+_STAY = 'save the scenario in the folder that its paths are relative to, or make the paths absolute'
 
 
 def find_scenario(path_or_name: str | Path) -> Path:
-    """The file of a scenario, given by its path, or by its name if it comes with the package.
+    """Return the file of a scenario, given its path, or its name if it comes with the package.
 
     Raises:
-        ValueError: no scenario has that name; those that there are are listed.
+        ValueError: no scenario has that name; the message lists the names.
     """
     path = Path(path_or_name)
     if path.suffix == SUFFIX or path.parent != Path() or path.is_file():
@@ -92,21 +93,22 @@ def find_scenario(path_or_name: str | Path) -> Path:
     packaged = SCENARIOS / f'{path.name}{SUFFIX}'
     if not packaged.is_file():
         names = sorted(each.stem for each in SCENARIOS.glob(f'*{SUFFIX}'))
-        listed = f'there are {", ".join(names)}' if names else 'the package has none'
+        choice = f'choose {", ".join(names)}' if names else 'the package has none'
         raise ValueError(
-            f'no scenario is called {str(path_or_name)!r}: {listed}; a file is given by its path, *{SUFFIX}'
+            f'no scenario is called {str(path_or_name)!r}: {choice}; or give the path of a file, *{SUFFIX}'
         )
     return packaged
 
 
 def read_fields(text: str, folder: Path) -> dict[str, Any]:
-    """The fields of the scenario that a file in ``folder`` with this text is, as far as they are given.
+    """Return the fields of a scenario that the text of a file in ``folder`` gives.
 
     Raises:
-        TypeError, ValueError: it is no TOML, lacks a key or has one that no scenario has, or a value cannot be.
+        TypeError, ValueError: the text is not TOML, lacks a key, has an unknown key, or has a value
+            that is not allowed.
     """
     fields = tomllib.loads(text)
-    only_known('a scenario', fields, (*_TEXTS, *_NUMBERS, *_TABLES))
+    check_known('a scenario', fields, (*_TEXTS, *_NUMBERS, *_TABLES))
     for name in ('title', 'max_size'):
         if name not in fields:
             raise ValueError(f'{name} must be given')
@@ -128,24 +130,24 @@ def read_fields(text: str, folder: Path) -> dict[str, Any]:
         fields['network'] = Network(**network)
     if (faults := fields.get('faults')) is not None:
         if not isinstance(faults, list):
-            raise TypeError(f'faults must be tables, each [[faults]] with its keys below, not {faults!r}')
+            raise TypeError(f'faults must be tables, each written as [[faults]] with its keys below, not {faults!r}')
         fields['faults'] = tuple(map(fault_from, faults))
     return fields
 
 
-def written(fields: Mapping[str, Any], defaults: Mapping[str, Any], old: Path, folder: Path) -> str:
-    """The text of a file in ``folder`` that is read as these fields.
+def fields_to_toml(fields: Mapping[str, Any], defaults: Mapping[str, Any], old: Path, folder: Path) -> str:
+    """Return the text of a file in ``folder`` from which the same fields are read.
 
     Args:
-        fields: of a scenario.
-        defaults: what fields are that need not be written.
-        old: the folder that the paths in them are relative to.
-        folder: of the file.
+        fields: the fields of a scenario.
+        defaults: the values of fields that need not be written.
+        old: the folder that the paths in the fields are relative to.
+        folder: the folder of the file.
 
     Raises:
-        ValueError: a part has no text that would be read as the same again.
+        ValueError: a field has no text from which the same value is read.
     """
-    told: dict[str, Any] = {}
+    table: dict[str, Any] = {}
     readers: dict[str, Callable[[str], Any]] = {
         'arrivals': lambda text: parse_arrivals(text, folder),
         'holding': lambda text: parse_holding(text, folder),
@@ -154,11 +156,11 @@ def written(fields: Mapping[str, Any], defaults: Mapping[str, Any], old: Path, f
     for name in (*_TEXTS, *_NUMBERS):
         value = fields[name]
         if name == 'slot_exp':
-            told[name] = FOR_EVER if value is None else value
+            table[name] = FOR_EVER if value is None else value
         elif name == 'seed' or value != defaults.get(name):
-            told[name] = _text_of(name, value, readers[name], folder) if name in readers else value
+            table[name] = _text_of(name, value, readers[name], folder) if name in readers else value
     if isinstance(retry := fields['on_refusal'], Retry):
-        told['on_refusal'] = {
+        table['on_refusal'] = {
             'pause': _text_of('pause', retry.pauses, readers['holding'], folder),
             **{
                 name: getattr(retry, name)
@@ -168,10 +170,10 @@ def written(fields: Mapping[str, Any], defaults: Mapping[str, Any], old: Path, f
         }
     if (path := fields['trace']) is not None:
         if (folder / path).resolve() != (old / path).resolve():
-            raise ValueError(f'trace {path!r} is not found from {folder}: {_STAY}')
-        told['trace'] = {'path': path, **fields['trace_options']}
+            raise ValueError(f'trace {path!r} cannot be found from {folder}: {_STAY}')
+        table['trace'] = {'path': path, **fields['trace_options']}
     if (network := fields['network']) is not None:
-        told['network'] = {
+        table['network'] = {
             'latency': _text_of('latency', network.latency, readers['holding'], folder),
             **{
                 name: getattr(network, name)
@@ -180,25 +182,25 @@ def written(fields: Mapping[str, Any], defaults: Mapping[str, Any], old: Path, f
             },
         }
     if fields['faults']:
-        told['faults'] = [table_of(fault) for fault in fields['faults']]
-    return tomli_w.dumps(told)
+        table['faults'] = [table_of(fault) for fault in fields['faults']]
+    return tomli_w.dumps(table)
 
 
-def only_known(where: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Raise ``ValueError`` for a name that is not known, which names the nearest one and all."""
+def check_known(where: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise ``ValueError`` for an unknown name; the message lists the known ones."""
     known = list(known)
     for name in given:
         if name not in known:
             [nearest] = difflib.get_close_matches(str(name), known, 1, cutoff=0)
-            raise ValueError(f'{where} has no {name!r}: the nearest is {nearest!r}, and all are {", ".join(known)}')
+            raise ValueError(f'{where} has no {name!r}: the nearest is {nearest!r}; known are {", ".join(known)}')
 
 
 def _table(fields: dict[str, Any], name: str, known: Iterable[str]) -> dict[str, Any] | None:
     if (table := fields.get(name)) is None:
         return None
     if not isinstance(table, dict):
-        raise TypeError(f'{name} must be a table, [{name}] with its keys below, not {table!r}')
-    only_known(f'the table [{name}]', table, known)
+        raise TypeError(f'{name} must be a table, written as [{name}] with its keys below, not {table!r}')
+    check_known(f'the table [{name}]', table, known)
     return dict(table)
 
 
@@ -209,5 +211,5 @@ def _text_of(name: str, value: Any, read: Callable[[str], Any], folder: Path) ->
     except (TypeError, ValueError) as error:
         raise ValueError(f'{name} {text!r} cannot be read from a file in {folder}: {error}; {_STAY}') from None
     if not same:
-        raise ValueError(f'{name} {text!r} would be read as another from a file in {folder}: {_STAY}')
+        raise ValueError(f'{name} {text!r} would be read differently from a file in {folder}: {_STAY}')
     return text

@@ -1,4 +1,4 @@
-"""What a scenario says of a recorded trace."""
+"""Check and read the recorded trace of a scenario."""
 
 import functools
 from collections.abc import Callable
@@ -14,7 +14,15 @@ from simulations.traces.trace import Trace
 
 
 @functools.lru_cache(maxsize=8)
-def _trace(path: Path, changed: int, seed: int, options: tuple[tuple[str, Any], ...]) -> Trace:  # noqa: ARG001
+def cached_trace(path: Path, changed: int, seed: int, options: tuple[tuple[str, Any], ...]) -> Trace:  # noqa: ARG001
+    """Read a trace, or return it from a cache.
+
+    Args:
+        path: the file.
+        changed: when the file was last changed, so that a changed file is read again.
+        seed: the seed that thins the trace.
+        options: the options of :func:`simulations.read_trace` as pairs.
+    """
     return read_trace(path, seed=seed, **dict(options))
 
 
@@ -28,7 +36,7 @@ def _share(name: str, value: Any) -> None:
     positive(name, value)
 
 
-_CHECKED: dict[str, Callable[[str, Any], Any]] = {
+OPTION_CHECKS: dict[str, Callable[[str, Any], Any]] = {
     'kind': _kind,
     'start': instant_seconds,
     'until': instant_seconds,
@@ -36,10 +44,11 @@ _CHECKED: dict[str, Callable[[str, Any], Any]] = {
     'time_scale': positive,
     'holding_scale': positive,
 }
+"""For each option of a trace, the function that checks its value."""
 
 
-def _plain(value: Any) -> Any:
-    """A value as a file gives it again: TOML has instants of its own, and lists but no tuples."""
+def toml_value(value: Any) -> Any:
+    """Return a value as a TOML file would: a date becomes a string, and a tuple becomes a list."""
     if isinstance(value, datetime | date):
         return value.isoformat()
     return list(value) if isinstance(value, tuple) else value

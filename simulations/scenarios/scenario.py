@@ -1,4 +1,4 @@
-"""A scenario: everything that makes a run but the store, as one value, and as a small TOML file."""
+"""Define a scenario: everything that defines a run except the store, as a value and a TOML file."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -18,8 +18,16 @@ from simulations.faults import Fault
 from simulations.faults.network import Network
 from simulations.results.result import Result
 from simulations.results.violated import InvariantError
-from simulations.scenarios.file import SCENARIOS, SUFFIX, TRACE_OPTIONS, find_scenario, only_known, read_fields, written
-from simulations.scenarios.recorded import _CHECKED, _plain, _trace
+from simulations.scenarios.file import (
+    SCENARIOS,
+    SUFFIX,
+    TRACE_OPTIONS,
+    check_known,
+    fields_to_toml,
+    find_scenario,
+    read_fields,
+)
+from simulations.scenarios.recorded import OPTION_CHECKS, cached_trace, toml_value
 from simulations.statistics.stopping import StoppingRule
 from simulations.stores.store import Store, open_store
 from simulations.theory.expectation import Expectation
@@ -34,37 +42,40 @@ from simulations.workloads.workload import Workload
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """A workload, the pool that it meets, and what goes wrong.
+    """A workload, its pool, and the faults that happen.
 
-    Either ``arrivals`` and ``holding``, with ``keys`` if there are many pools, and ``jobs``, ``horizon`` or both; or
-    ``trace``.  All is checked at once but the content of a trace, which :meth:`workload` reads.  Texts are read, so
-    that equal scenarios are equal however they were written.
+    Give either a ``trace``, or ``arrivals`` and ``holding`` with ``jobs``, ``horizon`` or both, and
+    ``keys`` for several pools.  Everything is checked immediately except the content of a trace,
+    which :meth:`workload` reads.  Strings are read into objects, so equal scenarios compare equal
+    however they were written.
 
     Args:
-        title: what it is, in a few words; a file must say it.
-        lesson: what it teaches, in one sentence.
-        arrivals, holding, keys: as :class:`simulations.Synthetic` has them.
-        trace: a recorded trace in place of these three, a path.
-        trace_options: what :func:`simulations.read_trace` takes beside the path, such as ``kind``, ``key``, ``thin``,
-            ``time_scale`` and ``until``, but ``seed``, which is the scenario's.
+        title: a short title, which a file must give.
+        lesson: what the scenario teaches, in one sentence.
+        arrivals, holding, keys: as in :class:`simulations.Synthetic`.
+        trace: the path of a recorded trace, in place of these three.
+        trace_options: the options of :func:`simulations.read_trace`, such as ``kind``, ``key``,
+            ``thin``, ``time_scale`` and ``until``; not ``seed``, because the scenario's is used.
         on_refusal: what a refused job does.
         crash_probability: the share of holders that crash before they release, from 0 to 1.
-        max_size: slots of each pool.
-        slot_exp: the life of a slot in seconds; ``None`` for ever.
-        workers: the processes that the jobs run in, dealt to them by turns; a client stays in its own.
-        network: between the workers and the server; without one, commands take no time.
-        faults: what goes wrong, see :mod:`simulations.faults`.
-        protocol: how slots are taken, where it is not the store's own way; see :func:`simulations.replay`.
-        load_factor: arrivals, as a multiple of those that the fields above describe.
-        jobs: how many jobs; or
-        horizon: until which second jobs arrive.
-        seed: of all that is random, at least 0.
-        replications: how many independent runs, at least 1; or
-        half_width: as many as it takes to know the share of refused jobs to within this.
-        folder: what the paths of files are relative to; the working directory by default.
+        max_size: the number of slots of each pool.
+        slot_exp: the life of a slot in seconds; ``None`` for a slot that never expires.
+        workers: the number of processes that run the jobs, which are dealt to them in turn; a
+            client always runs in the same one.
+        network: the network between workers and server; without one, commands take no time.
+        faults: the faults that happen, see :mod:`simulations.faults`.
+        protocol: how slots are taken, if not in the store's own way; see
+            :func:`simulations.replay`.
+        load_factor: the factor by which the arrivals described above are multiplied.
+        jobs: the number of jobs; or
+        horizon: the seconds during which jobs arrive.
+        seed: the seed of everything random, at least 0.
+        replications: the number of independent runs, at least 1; or
+        half_width: make as many runs as needed to know the share of refused jobs to within this.
+        folder: the folder that paths are relative to; the working directory by default.
 
     Raises:
-        TypeError, ValueError: a field cannot be; it is named with its value.
+        TypeError, ValueError: a field is not allowed; the message names it and its value.
 
     Example::
 
@@ -116,14 +127,16 @@ class Scenario:
         for name in ('title', 'lesson'):
             text = getattr(self, name)
             if not isinstance(text, str):
-                raise TypeError(f'{name} must be a text, not {text!r}')
+                raise TypeError(f'{name} must be a string, not {text!r}')
             check_encodable(name, text)
         if self.title and not self.title.strip():
-            raise ValueError(f'title must say what the scenario is, got {self.title!r}')
+            raise ValueError(f'title must not be blank, got {self.title!r}')
 
     def _check_synthetic(self) -> None:
         if self.trace_options:
-            raise ValueError(f'trace_options are for a trace, got {dict(self.trace_options)!r}: give trace, a path')
+            raise ValueError(
+                f'trace_options need a trace, got {dict(self.trace_options)!r}: give the path of one as trace'
+            )
         for name, example in (('arrivals', 'poisson:6'), ('holding', 'exp:1')):
             if getattr(self, name) is None:
                 raise ValueError(
@@ -139,29 +152,29 @@ class Scenario:
             raise TypeError(f'trace must be a path, not {path!r}')
         for name in ('arrivals', 'holding', 'keys', 'jobs', 'horizon'):
             if getattr(self, name) is not None:
-                part = '; until=... takes a part of a trace' if name in ('jobs', 'horizon') else ''
+                part = '; use until=... for a part of a trace' if name in ('jobs', 'horizon') else ''
                 raise ValueError(
                     f'{name} and trace exclude each other, got {getattr(self, name)!r} and {str(path)!r}{part}'
                 )
-        only_known('trace_options', self.trace_options, TRACE_OPTIONS)
-        options = {name: _plain(value) for name, value in self.trace_options.items() if value is not None}
+        check_known('trace_options', self.trace_options, TRACE_OPTIONS)
+        options = {name: toml_value(value) for name, value in self.trace_options.items() if value is not None}
         for name, value in options.items():
-            if name in _CHECKED:
-                _CHECKED[name](name, value)
+            if name in OPTION_CHECKS:
+                OPTION_CHECKS[name](name, value)
         self._set('trace', str(path))
         self._set('trace_options', options)
         where = Path(self.folder) / path
         if not where.is_file():
-            raise ValueError(f'trace must be a file, and there is none at {where}')
+            raise ValueError(f'trace must be a file, but there is none at {where}')
 
     def workload(self, seed: int | None = None) -> Workload:
-        """The jobs.
+        """Return the jobs of the scenario.
 
         Args:
-            seed: in place of the scenario's own, for one of several replications.
+            seed: replaces the scenario's own seed, for one of several replications.
 
         Raises:
-            TypeError, ValueError: the trace cannot be read, or ``seed`` is no whole number.
+            TypeError, ValueError: the trace cannot be read, or ``seed`` is not a whole number.
         """
         seed = self.seed if seed is None else whole_number('seed', seed)
         if self.trace is not None:
@@ -178,17 +191,17 @@ class Scenario:
         path = Path(self.folder) / str(self.trace)
         thinned = options.get('thin', 1.0) < 1
         try:
-            # Many runs of one trace read it once.
+            # The cache lets many runs of one trace read it once.
             changed = path.stat().st_mtime_ns
-            return _trace(path, changed, seed if thinned else 0, tuple(sorted(options.items())))
+            return cached_trace(path, changed, seed if thinned else 0, tuple(sorted(options.items())))
         except (OSError, TypeError):
             return read_trace(path, seed=seed, **options)
 
     def conditions(self, seed: int | None = None) -> Conditions:
-        """What the jobs meet, as one value.
+        """Return the conditions of a run as one value.
 
         Args:
-            seed: in place of the scenario's own, for one of several replications.
+            seed: replaces the scenario's own seed, for one of several replications.
         """
         return Conditions(
             max_size=self.max_size,
@@ -204,15 +217,17 @@ class Scenario:
 
     @property
     def stepwise(self) -> bool:
-        """Whether commands take time or may go wrong, so that they are run one by one."""
+        """Whether commands take time or may fail, so that they must run one by one."""
         return self.conditions().stepwise
 
     def expect(self, max_size: int | None = None, workload: Workload | None = None) -> Expectation | str:
-        """What theory expects of it in the long run, or why it says nothing, see :func:`simulations.expect`.
+        """Return what theory expects in the long run, or a sentence that says why none applies.
+
+        See :func:`simulations.expect`.
 
         Args:
-            max_size: in place of the scenario's own.
-            workload: its jobs, where they have been read already.
+            max_size: replaces the scenario's own.
+            workload: the jobs, if they have already been read.
         """
         conditions = self.conditions()
         if max_size is not None:
@@ -221,7 +236,7 @@ class Scenario:
 
     @property
     def random(self) -> bool:
-        """Whether another seed makes another run; a recorded trace as such knows no chance."""
+        """Whether the seed influences a run; a recorded trace alone is not random."""
         retrying = isinstance(self.on_refusal, Retry) and (
             bool(self.on_refusal.jitter) or not isinstance(self.on_refusal.pauses, Constant)
         )
@@ -239,14 +254,14 @@ class Scenario:
         history: bool = True,
         progress: bool = False,
     ) -> Result:
-        """Run it once, see :func:`simulations.replay`.
+        """Run the scenario once, see :func:`simulations.replay`.
 
         Args:
-            seed: in place of the scenario's own.
-            store, audit, history, progress: as :func:`simulations.replay` has them.
+            seed: replaces the scenario's own.
+            store, audit, history, progress: as in :func:`simulations.replay`.
 
         Raises:
-            TypeError, ValueError, StoreError, InvariantError: as :func:`simulations.replay`.
+            TypeError, ValueError, StoreError, InvariantError: as in :func:`simulations.replay`.
 
         Example::
 
@@ -279,16 +294,19 @@ class Scenario:
         history: bool = True,
         progress: bool = False,
     ) -> Result:
-        """Run it as often as it says, see :func:`simulations.replicate`.
+        """Run the scenario as often as ``replications`` or ``half_width`` says.
+
+        See :func:`simulations.replicate`.
 
         Args:
-            replications: in place of the scenario's own.
-            rule: run it until this says to stop.
-            store, audit, history, progress: as :func:`simulations.replay` has them.
+            replications: replaces the scenario's own.
+            rule: run the scenario until this rule says to stop.
+            store, audit, history, progress: as in :func:`simulations.replay`.
 
         Raises:
-            ValueError: several runs of what knows no chance would all be the same.
-            TypeError, StoreError, InvariantError: as :func:`simulations.replay`.
+            ValueError: several runs were asked for, but they would be equal because nothing is
+                random.
+            TypeError, StoreError, InvariantError: as in :func:`simulations.replay`.
 
         Example::
 
@@ -300,7 +318,9 @@ class Scenario:
         if rule is None and count == 1:
             return self.replay(store=store, audit=audit, history=history, progress=progress)
         if not self.random:
-            raise ValueError('every run of a recorded trace is the same: take one run, or thin it, such as thin=0.9')
+            raise ValueError(
+                'every run of a recorded trace is the same: make one run, or thin the trace, such as thin=0.9'
+            )
         with ExitStack() as stack:
             opened = store if isinstance(store, Store) else stack.enter_context(open_store(store))
             return replicate(
@@ -314,27 +334,30 @@ class Scenario:
             )
 
     def replace(self, **changes: Any) -> Self:
-        """The same scenario with other values in some fields.
+        """Return the same scenario with other values in some fields.
 
         Raises:
-            TypeError, ValueError: there is no such field, and the nearest is named; or the new scenario cannot be.
+            TypeError, ValueError: there is no such field, and the message names the nearest; or the
+                new scenario is not allowed.
 
         Example::
 
             scenario.replace(max_size=10, seed=1)
         """
-        only_known('a scenario', changes, [each.name for each in dataclasses.fields(self)])
+        check_known('a scenario', changes, [each.name for each in dataclasses.fields(self)])
         return dataclasses.replace(self, **changes)
 
     @classmethod
     def load(cls, path_or_name: str | Path) -> Self:
-        """Read a scenario from a file, or one that comes with the package by its name.
+        """Load a scenario from a file, or by its name if it comes with the package.
 
         Args:
-            path_or_name: of a file ``*.toml``, in which paths are relative to its own folder; or a name.
+            path_or_name: the path of a file ``*.toml``, in which paths are relative to its folder;
+                or a name.
 
         Raises:
-            ValueError: there is no such scenario, or the file holds none; the message says what to write.
+            ValueError: there is no such scenario, or the file cannot be read as one; the message
+                says what to write.
 
         Example::
 
@@ -349,44 +372,45 @@ class Scenario:
 
     @classmethod
     def from_toml(cls, text: str, folder: str | Path = '') -> Self:
-        """Read a scenario from the text of a file, as :mod:`simulations.scenarios.file` shows it.
+        """Read a scenario from TOML; :mod:`simulations.scenarios.file` shows the format.
 
         Args:
-            text: TOML.
-            folder: what paths in it are relative to; the working directory by default.
+            text: the text of a file.
+            folder: the folder that paths in it are relative to; the working directory by default.
 
         Raises:
-            TypeError, ValueError: it is no TOML, has a key that no scenario has, or a value that cannot be.
+            TypeError, ValueError: the text is not TOML, has an unknown key, or has a value that is
+                not allowed.
         """
         return cls(**read_fields(text, Path(folder)), folder=folder)
 
     def to_toml(self) -> str:
-        """The scenario as the text of a file in its folder.
+        """Return the scenario as TOML, for a file in its folder.
 
         Raises:
-            ValueError: a part has no text that would be read as the same again.
+            ValueError: a field has no text from which the same value is read.
         """
         return self._written(Path(self.folder))
 
     def save(self, path: str | Path) -> None:
-        """Write the scenario to a file, which :meth:`load` reads as an equal one.
+        """Write the scenario to a file from which :meth:`load` reads an equal one.
 
         Raises:
-            ValueError: the suffix is not ``.toml``; or a part has no text that would be read as the same again, as
-                with a relative path in another folder.
+            ValueError: the suffix is not ``.toml``; or a field has no text from which the same
+                value is read, such as a relative path in another folder.
             OSError: the file cannot be written.
         """
         path = Path(path)
         if path.suffix != '.toml':
-            raise ValueError(f'a scenario is saved as *.toml, got {str(path)!r}')
+            raise ValueError(f'path must end in .toml to save a scenario, got {str(path)!r}')
         path.write_text(self._written(path.parent), encoding='utf-8', newline='\n')
 
     def _written(self, folder: Path) -> str:
         fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
         defaults = {each.name: each.default for each in dataclasses.fields(self) if each.default is not MISSING}
-        return written(fields, defaults, Path(self.folder), folder)
+        return fields_to_toml(fields, defaults, Path(self.folder), folder)
 
 
 def scenario_names() -> list[str]:
-    """The scenarios that come with the package, by name."""
+    """Return the names of the scenarios that come with the package, sorted."""
     return sorted(path.stem for path in SCENARIOS.glob(f'*{SUFFIX}'))

@@ -20,7 +20,7 @@ from simulations.broken.commands import KeyValues
 
 
 Slots = Mapping[str, float]
-"""Tokens, each with the instant by the store's clock at which its slot expires, infinite if never."""
+"""Tokens, each with the instant, by the store's clock, at which its slot expires; or infinity."""
 Clock = Callable[[], float]
 
 AGAIN = ' at '

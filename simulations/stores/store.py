@@ -66,7 +66,8 @@ class Store:
         """
         if protocol is not None and self._client is not None:
             raise ValueError(
-                f"a protocol other than the store's own runs in memory only, and the store is {self.name}: choose memory"
+                f"a protocol other than the store's own runs in memory only, and the store is {self.name}:"
+                ' choose the store memory'
             )
         if protocol is INDEXED:
             return NameContents(clock)

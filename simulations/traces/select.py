@@ -53,17 +53,17 @@ def select_jobs(
     if not kept_share:
         raise ValueError(f'thin must be more than 0, got {thin!r}')
 
-    arrivals, skipped, told = trace.arrivals, dict(trace.skipped), []
+    arrivals, skipped, changes = trace.arrivals, dict(trace.skipped), []
     kept = slice(*np.searchsorted(arrivals, [begin, end]).tolist())
     arrivals, holdings = arrivals[kept], trace.holdings[kept]
     keys = None if trace.keys is None else trace.keys[kept]
     if start is not None or until is not None:
-        told += [f'from {start}'] * (start is not None) + [f'until {until}'] * (until is not None)
-        _leave_out(skipped, 'outside the window asked for', len(trace.arrivals) - len(arrivals))
+        changes += [f'from {start}'] * (start is not None) + [f'until {until}'] * (until is not None)
+        _leave_out(skipped, 'outside the window', len(trace.arrivals) - len(arrivals))
         if not len(arrivals):
-            raise ValueError(f'no job of {trace.name} arrives {" ".join(told)}: {_range(trace)}')
+            raise ValueError(f'no job of {trace.name} arrives {" ".join(changes)}: {_range(trace)}')
     if kept_share < 1:
-        told.append(f'thinned to {number(kept_share)} with seed {seed}')
+        changes.append(f'thinned to {number(kept_share)} with seed {seed}')
         stream = random.Random(f'{seed} thinning')
         chosen = np.fromiter((stream.random() < kept_share for _ in range(len(arrivals))), np.bool_, len(arrivals))
         _leave_out(skipped, 'thinned out', len(arrivals) - int(np.count_nonzero(chosen)))
@@ -74,12 +74,12 @@ def select_jobs(
     if len(arrivals) and (rebase or stretch != 1):
         first = arrivals[0]
         arrivals = (0.0 if rebase else first) + (arrivals - first) * stretch
-    told += ['rebased'] * rebase
-    told += [f'time times {number(stretch)}'] * (stretch != 1) + [f'holding times {number(lengthen)}'] * (lengthen != 1)
+    changes += ['rebased'] * rebase + [f'time x {number(stretch)}'] * (stretch != 1)
+    changes += [f'holding x {number(lengthen)}'] * (lengthen != 1)
     if lengthen != 1:
         holdings = holdings * lengthen
     return Trace.from_columns(
-        arrivals, holdings, keys, trace.key_names, name=', '.join([trace.name, *told]), skipped=skipped
+        arrivals, holdings, keys, trace.key_names, name=', '.join([trace.name, *changes]), skipped=skipped
     )
 
 
@@ -90,5 +90,5 @@ def _leave_out(skipped: dict[str, int], reason: str, count: int) -> None:
 
 def _range(trace: Trace) -> str:
     if not trace.expected_jobs:
-        return 'it has none'
+        return 'the trace is empty'
     return f'they arrive from {number(trace.arrivals[0])} to {number(trace.arrivals[-1])} s'

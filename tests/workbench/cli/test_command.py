@@ -243,7 +243,7 @@ def test_the_scenarios_are_listed_with_what_they_teach(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('words', 'complaint'),
     [
-        (['replay', 'nowhere.swf'], 'trace must be a file, and there is none at nowhere.swf'),
+        (['replay', 'nowhere.swf'], 'trace must be a file, but there is none at nowhere.swf'),
         (['replay', 'README.txt'], 'README.txt has no column'),
         (['replay', 'README.txt', '--kind', 'swf'], 'README.txt is not in the Standard Workload Format'),
         (['replay', '--arrival', 'start'], 'arrival is for tables, but'),
@@ -271,7 +271,7 @@ def test_the_scenarios_are_listed_with_what_they_teach(tmp_path: Path) -> None:
         (['run', '--max-size', '9' * 30], 'max_size must be at most '),
         (['run', '--store', 'redis://localhost/0?foo=bar'], 'the store redis://localhost/0?foo=bar'),
         (['run', '--store', 'redis://me:p@ss@127.0.0.1:1/0?password=word'], 'redis://***@127.0.0.1:1/0?password=***'),
-        (['run', 'no-such-scenario'], "no scenario is called 'no-such-scenario': there are api-connection-limit"),
+        (['run', 'no-such-scenario'], "no scenario is called 'no-such-scenario': choose api-connection-limit"),
         (['run', '--tries', '3'], '--tries is for jobs that try again: give --retry PAUSE as well'),
         (['run', '--retry', 'soon'], "holding 'soon': write exp:MEAN"),
         (['run', '--crash', '2'], 'crash_probability must be'),
@@ -281,7 +281,7 @@ def test_the_scenarios_are_listed_with_what_they_teach(tmp_path: Path) -> None:
         (['run', '--rate', '3', '--arrivals', 'poisson:3'], 'not allowed with argument'),
         (['replay', '--replications', '3'], 'every run of a recorded trace is the same'),
         (['run', '--half-width', '0'], 'half_width must be finite and more than 0'),
-        (['run', '--store', 'memory', '--save', 'mine.json'], 'a scenario is saved as *.toml'),
+        (['run', '--store', 'memory', '--save', 'mine.json'], 'path must end in .toml to save a scenario'),
         (['fly'], "invalid choice: 'fly'"),
     ],
 )

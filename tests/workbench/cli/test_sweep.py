@@ -205,7 +205,7 @@ def test_a_broken_promise_ends_with_status_1(
         ([*SIZES, '--json', 'no/table.json'], 'cannot write the file no/table.json'),
         ([*SIZES, '--out', 'trace.csv'], 'cannot write to the folder trace.csv'),
         ([*SIZES, '--store', 'disk'], "there is no store 'disk'"),
-        (['--vary', 'crash_probability=0,0.1', '--slot-exp', 'none', '--retry', 'exp:1'], 'give slot_exp, or tries'),
+        (['--vary', 'crash_probability=0,0.1', '--slot-exp', 'none', '--retry', 'exp:1'], 'set slot_exp, or tries'),
     ],
 )
 def test_what_cannot_be_done_gets_one_clear_line_and_status_2(

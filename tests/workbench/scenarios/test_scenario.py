@@ -210,15 +210,15 @@ def test_a_scenario_is_not_saved_where_its_files_are_not_found(recorded: Path) -
     other = SIMPLE.replace(arrivals='trace:jobs.csv', folder=recorded)
 
     for scenario, complaint in (
-        (traced, "trace 'jobs.csv' is not found from .*away: save the scenario in the folder that its paths"),
+        (traced, "trace 'jobs.csv' cannot be found from .*away: save the scenario in the folder that its paths"),
         (by_file, "holding 'file:holdings.txt' cannot be read from a file in .*away: cannot read the holding times"),
-        (other, "arrivals 'trace:jobs.csv' would be read as another from a file in .*away: save the scenario in"),
+        (other, "arrivals 'trace:jobs.csv' would be read differently from a file in .*away: save the scenario in"),
         (SIMPLE.replace(holding=Empirical(range(500))), "holding '500 values of mean 249.5' cannot be read"),
     ):
         with pytest.raises(ValueError, match=complaint):
             scenario.save(away / 'one.toml')
     assert not (away / 'one.toml').exists()
-    with pytest.raises(ValueError, match=r"a scenario is saved as \*\.toml, got 'one'"):
+    with pytest.raises(ValueError, match=r"path must end in \.toml to save a scenario, got 'one'"):
         SIMPLE.save('one')
 
 
@@ -230,7 +230,7 @@ def test_a_name_finds_a_scenario_of_the_package(tmp_path: Path, monkeypatch: pyt
 
     assert Scenario.load('an-api') == SIMPLE
     with pytest.raises(
-        ValueError, match=r"no scenario is called 'a-pi': there are an-api, another; a file is given by"
+        ValueError, match=r"no scenario is called 'a-pi': choose an-api, another; or give the path of a file"
     ):
         Scenario.load('a-pi')
     with pytest.raises(ValueError, match=r'cannot load the scenario nowhere\.toml: .*No such file'):
@@ -244,8 +244,8 @@ TRACED: dict[str, Any] = {'title': 'x', 'trace': __file__, 'max_size': 5}
 @pytest.mark.parametrize(
     ('fields', 'kind', 'complaint'),
     [
-        (GIVEN | {'title': ' '}, ValueError, "title must say what the scenario is, got ' '"),
-        (GIVEN | {'title': 5}, TypeError, 'title must be a text, not 5'),
+        (GIVEN | {'title': ' '}, ValueError, "title must not be blank, got ' '"),
+        (GIVEN | {'title': 5}, TypeError, 'title must be a string, not 5'),
         (GIVEN | {'lesson': '\ud800'}, ValueError, 'lesson must be text that UTF-8 can encode'),
         (GIVEN | {'max_size': 0}, ValueError, 'max_size must be at least 1, got 0'),
         (GIVEN | {'slot_exp': 0}, ValueError, 'slot_exp must be more than 0'),
@@ -264,12 +264,12 @@ TRACED: dict[str, Any] = {'title': 'x', 'trace': __file__, 'max_size': 5}
         (GIVEN | {'jobs': 0}, ValueError, 'jobs must be a whole number of at least 1, got 0'),
         (GIVEN | {'horizon': -1}, ValueError, 'horizon must be more than 0 seconds, got -1'),
         (GIVEN | {'on_refusal': 'leave'}, TypeError, r"on_refusal must be Leave\(\) or Retry\(...\), not 'leave'"),
-        (GIVEN | {'trace_options': {'thin': 1}}, ValueError, 'trace_options are for a trace'),
+        (GIVEN | {'trace_options': {'thin': 1}}, ValueError, 'trace_options need a trace'),
         (GIVEN | {'on_refusal': Retry(), 'crash_probability': 0.1}, ValueError, 'would retry forever: set slot_exp'),
         (GIVEN | {'trace': 'x.csv'}, ValueError, "arrivals and trace exclude each other, got 'poisson:6' and 'x.csv'"),
         (TRACED | {'trace': 5}, TypeError, 'trace must be a path, not 5'),
-        (TRACED | {'trace': 'nowhere.csv'}, ValueError, 'trace must be a file, and there is none at nowhere.csv'),
-        (TRACED | {'jobs': 5}, ValueError, r'jobs and trace exclude each other.*until=\.\.\. takes a part'),
+        (TRACED | {'trace': 'nowhere.csv'}, ValueError, 'trace must be a file, but there is none at nowhere.csv'),
+        (TRACED | {'jobs': 5}, ValueError, r'jobs and trace exclude each other.*use until=\.\.\. for a part'),
         (TRACED | {'trace_options': {'seed': 5}}, ValueError, "trace_options has no 'seed': the nearest is"),
         (TRACED | {'trace_options': {'thn': 5}}, ValueError, "trace_options has no 'thn': the nearest is 'thin'"),
         (TRACED | {'trace_options': {'thin': 0}}, ValueError, 'thin must be finite and more than 0, got 0'),
@@ -294,11 +294,14 @@ BASE = 'title = "x"\nmax_size = 5\narrivals = "poisson:6"\nholding = "exp:1"\njo
         ('title', 'Expected'),
         ('max_size = 5', 'title must be given'),
         ('title = "x"', 'max_size must be given'),
-        (BASE + 'max_sise = 5', "a scenario has no 'max_sise': the nearest is 'max_size', and all are title, lesson"),
+        (BASE + 'max_sise = 5', "a scenario has no 'max_sise': the nearest is 'max_size'; known are title, lesson"),
         (BASE + 'folder = "x"', "a scenario has no 'folder'"),
         (BASE + 'trace_options = 1', "a scenario has no 'trace_options'"),
         (BASE + 'slot_exp = "never"', "slot_exp must be a number of seconds or 'none', got 'never'"),
-        (BASE + 'on_refusal = "retry"', r"on_refusal must be a table, \[on_refusal\] with its keys below, not 'retry'"),
+        (
+            BASE + 'on_refusal = "retry"',
+            r"on_refusal must be a table, written as \[on_refusal\] .*, not 'retry'",
+        ),
         (BASE + '[on_refusal]\npauze = 1', r"the table \[on_refusal\] has no 'pauze': the nearest is 'pause'"),
         (BASE + '[on_refusal]\npause = 1', 'pause must be a distribution, or a string such as'),
         (BASE + '[on_refusal]\ntries = 1', 'tries must be at least 2, got 1'),

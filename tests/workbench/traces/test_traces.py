@@ -370,7 +370,7 @@ def test_a_window_keeps_what_arrives_from_its_start_until_before_its_end() -> No
     part = select_jobs(FIVE, start=20, until=40)
 
     assert list(part) == [Job(20, 2), Job(30, 3, 'b')]
-    assert part.skipped == {'odd': 1, 'outside the window asked for': 3}
+    assert part.skipped == {'odd': 1, 'outside the window': 3}
     assert part.name == 'five, from 20, until 40'
     assert list(select_jobs(FIVE, until=20)) == [Job(10, 1, 'a')]
     assert list(select_jobs(FIVE, start=50)) == [Job(50, 5)]
@@ -385,7 +385,7 @@ def test_a_trace_may_begin_at_zero_and_go_at_another_pace() -> None:
     assert [job.holding for job in select_jobs(FIVE, time_scale=0.5)] == [1, 2, 3, 4, 5]
     both = select_jobs(FIVE, start=30, rebase=True, time_scale=2, holding_scale=3)
     assert list(both) == [Job(0, 9, 'b'), Job(20, 12, 'a'), Job(40, 15)]
-    assert both.name == 'five, from 30, rebased, time times 2, holding times 3'
+    assert both.name == 'five, from 30, rebased, time x 2, holding x 3'
 
 
 def test_nothing_asked_for_changes_nothing() -> None:
@@ -399,7 +399,10 @@ def test_nothing_asked_for_changes_nothing() -> None:
 
 def test_what_two_selections_leave_out_is_added_up() -> None:
     """Under one reason."""
-    assert select_jobs(select_jobs(FIVE, start=20), until=50).skipped == {'odd': 1, 'outside the window asked for': 2}
+    assert select_jobs(select_jobs(FIVE, start=20), until=50).skipped == {
+        'odd': 1,
+        'outside the window': 2,
+    }
 
 
 def test_thinning_keeps_each_job_with_the_probability_asked_for() -> None:
