@@ -1,6 +1,6 @@
 """A workbench for pools: run a workload through a pool in virtual time and check every event.
 
-``README.md`` is the map, and each package has a chapter of its own beside its code::
+``README.md`` is the map; each chapter is the ``README.md`` of a package::
 
     from simulations import Poisson, replay
 

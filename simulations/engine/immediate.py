@@ -10,7 +10,7 @@ from py_cachify.protocols import Lease
 from simulations.conditions import Conditions
 from simulations.engine.job_source import JOBS_PER_UPDATE, JobSource
 from simulations.engine.ran import Ran
-from simulations.engine.timers import After, moves_on
+from simulations.engine.timers import After, check_moves_clock
 from simulations.history.recorder import BLOCK
 from simulations.judging.model import Model
 from simulations.judging.violation import BrokenPromise
@@ -67,28 +67,28 @@ class ImmediateRun:
         self._recorder = self.observer.recorder
         self.model = Model(self._max_size, self._slot_exp, self._recorder)
 
-    def through(self, bar: 'tqdm[None]') -> Ran:
+    def run(self, bar: 'tqdm[None]') -> Ran:
         """Run to the end, or up to the first broken promise."""
         violations, events = [], []
         try:
             with self._store.errors():
-                self.to_the_end(bar)
+                self._run_jobs(bar)
         except BrokenPromise as error:
             violations, events = [error.violation], error.events
         return Ran(self.observer, self.model.recoveries, Findings(violations), events)
 
-    def to_the_end(self, bar: 'tqdm[None]') -> None:
+    def _run_jobs(self, bar: 'tqdm[None]') -> None:
         """Run all jobs, then check that the store is empty."""
         try:
             self._bar = bar
             self._source.start()
             self._env.run()
-            self._let_the_crashed_expire()
+            self._wait_for_crashed_slots()
             for key in self.model.keys:
                 self._count(self.model.pool(key))
         finally:
-            bar.update(self._source.came - bar.n)
-            self._recorder.hand_on()
+            bar.update(self._source.arrived - bar.n)
+            self._recorder.flush()
             self._store.remove(self._prefix + key for key in self.model.keys)
 
     # --- one job
@@ -116,7 +116,7 @@ class ImmediateRun:
         if self._audit:
             self._count(pool)
         if len(self._recorder.rows) >= BLOCK:
-            self._recorder.hand_on()
+            self._recorder.flush()
 
     def _refused(self, job: _Job, now: float) -> None:
         job.refusals += 1
@@ -130,7 +130,7 @@ class ImmediateRun:
         if pause is None:
             self._gone(job)
         else:
-            After(self._env, moves_on(now, 'pause', pause), lambda _: self._ask(job), After.AFTER_ALL_ENDS)
+            After(self._env, check_moves_clock(now, 'pause', pause), lambda _: self._ask(job), After.AFTER_ALL_ENDS)
 
     def _end(self, job: _Job) -> None:
         assert job.lease is not None
@@ -149,7 +149,7 @@ class ImmediateRun:
         if job.client >= 0:
             self._source.think(job.client)
 
-    def _let_the_crashed_expire(self) -> None:
+    def _wait_for_crashed_slots(self) -> None:
         last = self.model.last_expiry()
         while last is not None and self._env.now < last:
             self._env.run(until=last)

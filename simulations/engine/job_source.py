@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import simpy
 
-from simulations.engine.timers import After, moves_on
+from simulations.engine.timers import After, check_moves_clock
 from simulations.traces.job import Job, Turn
 from simulations.workloads.workload import Workload
 
@@ -25,23 +25,23 @@ class JobSource:
     Args:
         workload: the workload.
         ask: called for each job when it arrives.
-        none_comes: called when a client has finished thinking but brings no job, because the
+        on_no_job: called when a client has finished thinking but brings no job, because the
             horizon or the number of jobs is reached.
 
     Attributes:
         env: virtual time, which begins with the first arrival: a trace may start at any instant.
-        came: the number of jobs that have arrived.
+        arrived: the number of jobs that have arrived.
     """
 
-    def __init__(self, workload: Workload, ask: Ask, none_comes: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, workload: Workload, ask: Ask, on_no_job: Callable[[], None] = lambda: None) -> None:
         self._workload = workload
         self._jobs: Iterator[Job] = iter(()) if workload.clients else iter(workload)
         self._first = next(self._jobs, None)
         # The start of an environment must be known when it is created.
         self.env = simpy.Environment(initial_time=0.0 if self._first is None else self._first.arrival)
         self._ask = ask
-        self._none_comes = none_comes
-        self.came = 0
+        self._on_no_job = on_no_job
+        self.arrived = 0
         self._on_the_way = 0
 
     @property
@@ -70,8 +70,8 @@ class JobSource:
             After(self.env, delay, lambda _: self._arrive(following), After.AFTER_ALL_ENDS)
 
     def _come(self, holding: float, key: str | None, client: int) -> None:
-        number = self.came
-        self.came += 1
+        number = self.arrived
+        self.arrived += 1
         self._ask(number, holding, key, client)
 
     def think(self, client: int) -> None:
@@ -82,9 +82,9 @@ class JobSource:
         def ask(_: simpy.Event) -> None:
             self._on_the_way -= 1
             horizon, limit = self._workload.horizon, self._workload.expected_jobs
-            if (horizon is None or self.env.now <= horizon) and (limit is None or self.came < limit):
+            if (horizon is None or self.env.now <= horizon) and (limit is None or self.arrived < limit):
                 self._come(turn.holding, turn.key, client)
             else:
-                self._none_comes()
+                self._on_no_job()
 
-        After(self.env, moves_on(self.env.now, 'thinking', turn.thinking), ask, After.AFTER_ALL_ENDS)
+        After(self.env, check_moves_clock(self.env.now, 'thinking', turn.thinking), ask, After.AFTER_ALL_ENDS)

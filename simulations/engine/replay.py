@@ -112,7 +112,7 @@ def replay_under(
         run_of = StepwiseRun if conditions.stepwise else ImmediateRun
         this = run_of(workload, conditions, opened, audit, history)
         with tqdm(total=workload.expected_jobs, unit=' jobs', disable=not progress, dynamic_ncols=True) as bar:
-            ran = this.through(bar)
+            ran = this.run(bar)
         result = Result(
             workload=workload.name,
             skipped=workload.skipped,

@@ -19,7 +19,7 @@ class After(simpy.Event):
         env.schedule(self, priority=priority, delay=delay)  # type: ignore[arg-type]  # SimPy knows two by name
 
 
-def moves_on(now: float, what: str, seconds: float) -> float:
+def check_moves_clock(now: float, what: str, seconds: float) -> float:
     """Return ``seconds`` if they move the clock.
 
     Raises:

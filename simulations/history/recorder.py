@@ -22,20 +22,20 @@ class Recorder:
             its position here.
     """
 
-    def __init__(self, takers: Sequence[Callable[[Block], None]], key_names: list[str]) -> None:
+    def __init__(self, consumers: Sequence[Callable[[Block], None]], key_names: list[str]) -> None:
         self.rows: list[Row] = []
         self.key_names = key_names
-        self._takers = takers
+        self._consumers = consumers
         self._before: list[Row] = []
 
-    def hand_on(self) -> None:
+    def flush(self) -> None:
         """Pass the events since the last call on to all consumers."""
         if self.rows:
             block = Block.of(self.rows)
             self._before = self.last(BLOCK)
             self.rows.clear()
-            for take in self._takers:
-                take(block)
+            for consume in self._consumers:
+                consume(block)
 
     def last(self, limit: int) -> list[Row]:
         """Return the last rows, at most ``limit``; only some thousands are remembered."""

@@ -62,7 +62,7 @@ class MemoryContents:
         self._backend = MemoryBackend(MemoryClient(clock))
         self.protocol = self._backend.protocol
 
-    def perform(self, command: Command[Any], own_now: float) -> Any:  # noqa: ARG002 - the store has a clock of its own
+    def perform(self, command: Command[Any], own_now: float) -> Any:  # noqa: ARG002 - the store has its own clock
         return self._backend.perform(command)
 
     def slots(self, key: str, max_size: int) -> dict[str, float]:  # noqa: ARG002

@@ -57,7 +57,7 @@ def _pause(_: Pause, workers: Sequence[Worker]) -> Iterator[None]:
         worker.pause()
     yield
     for worker in workers:
-        worker.go_on()
+        worker.resume()
 
 
 @contextmanager
@@ -119,17 +119,17 @@ def _server_clock(fault: ServerClock, server: Server) -> Iterator[None]:
 
 @contextmanager
 def _server_pause(_: ServerPause, server: Server) -> Iterator[None]:
-    server.stand_still()
+    server.pause()
     yield
-    server.go_on()
+    server.resume()
 
 
 @contextmanager
 def _restart(fault: Restart, server: Server) -> Iterator[None]:
     server.go_down()
     if fault.data == 'lost':
-        server.loses_writes(math.inf)
-        server.go_on_with(server.data(math.inf))
+        server.note_loss(math.inf)
+        server.replace_data(server.data(math.inf))
     yield
     server.come_up()
 
@@ -137,10 +137,10 @@ def _restart(fault: Restart, server: Server) -> Iterator[None]:
 @contextmanager
 def _failover(fault: Failover, server: Server) -> Iterator[None]:
     server.go_down()
-    server.loses_writes(fault.missing)
+    server.note_loss(fault.missing)
     replica = server.data(fault.missing)
     yield
-    server.go_on_with(replica)
+    server.replace_data(replica)
     server.come_up()
 
 

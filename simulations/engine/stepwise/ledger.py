@@ -85,7 +85,7 @@ class Ledger:
         max_size: the number of slots of each pool.
         prefix: the prefix of the keys in the store.
         recorder: records what happens.
-        remembers: for how many seconds the ledger must remember what the store held.
+        memory: for how many seconds the ledger must remember what the store held.
 
     Attributes:
         max_size: as given.
@@ -104,7 +104,7 @@ class Ledger:
         max_size: int,
         prefix: str,
         recorder: Recorder,
-        remembers: float,
+        memory: float,
     ) -> None:
         self._env = env
         self._contents = contents
@@ -112,7 +112,7 @@ class Ledger:
         self.max_size = max_size
         self._prefix = prefix
         self._recorder = recorder
-        self._remembers = remembers
+        self._memory = memory
         self.pools: dict[str, Pool] = {}
         self._holders: dict[str, Holder] = {}
         self.removed: dict[str, float] = {}
@@ -141,7 +141,7 @@ class Ledger:
         rows = self._recorder.rows
         rows.append((self._env.now, what, holder.number, pool.number, len(pool.slots), pool.running))
         if len(rows) >= BLOCK:
-            self._recorder.hand_on()
+            self._recorder.flush()
 
     # --- bodies
 
@@ -168,7 +168,7 @@ class Ledger:
         before = pool.slots
         if found == before:
             return
-        if self._remembers:
+        if self._memory:
             self._remember(pool, now)
         gone = [token for token in before if token not in found]
         come = [token for token in found if token not in before]
@@ -248,11 +248,11 @@ class Ledger:
         past = pool.past
         past.append(_Moment(now, pool.slots))
         # The first change after an instant says what held at that instant.
-        while len(past) > 1 and past[0].instant < now - self._remembers:
+        while len(past) > 1 and past[0].instant < now - self._memory:
             past.pop(0)
 
     def held_at(self, pool: Pool, instant: float) -> dict[str, float]:
-        """Return what the store held at an instant, at most ``remembers`` seconds ago."""
+        """Return what the store held at an instant, at most ``memory`` seconds ago."""
         return next((moment.slots for moment in pool.past if moment.instant > instant), pool.slots)
 
     # --- the end

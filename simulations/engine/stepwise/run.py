@@ -43,7 +43,7 @@ class StepwiseRun:
         audit: bool,
         keep: bool,
     ) -> None:
-        self._source = JobSource(workload, self._arrive, self._see_whether_over)
+        self._source = JobSource(workload, self._arrive, self._check_over)
         self._env = env = self._source.env
         self._conditions = conditions
         self._crashes = Crashes(conditions.seed, conditions.crash_probability)
@@ -77,15 +77,15 @@ class StepwiseRun:
         self._busy = 0
         self._over = env.event()
 
-    def through(self, bar: 'tqdm[None]') -> Ran:
+    def run(self, bar: 'tqdm[None]') -> Ran:
         """Run to the end, then judge the run."""
         with self._store.errors():
-            self._to_the_end(bar)
+            self._run_jobs(bar)
         bar.set_description('judging')
         findings = self._findings()
         return Ran(self.observer, self._ledger.recoveries, findings, self._events_before(findings.violations))
 
-    def _to_the_end(self, bar: 'tqdm[None]') -> None:
+    def _run_jobs(self, bar: 'tqdm[None]') -> None:
         """Run all jobs, and wait until all slots are freed."""
         ledger, env = self._ledger, self._env
         self._bar = bar
@@ -99,13 +99,13 @@ class StepwiseRun:
             for pool in ledger.pools.values():
                 self._audit.look(pool, at_rest=True)
         finally:
-            bar.update(self._source.came - bar.n)
-            self.observer.recorder.hand_on()
+            bar.update(self._source.arrived - bar.n)
+            self.observer.recorder.flush()
             self._store.remove(map(ledger.name, ledger.pools.values()))
 
     def _start(self) -> None:
         self._source.start()
-        self._see_whether_over()
+        self._check_over()
 
     # --- jobs come and go
 
@@ -139,9 +139,9 @@ class StepwiseRun:
         self._busy -= 1
         if job.client >= 0:
             self._source.think(job.client)
-        self._see_whether_over()
+        self._check_over()
 
-    def _see_whether_over(self) -> None:
+    def _check_over(self) -> None:
         if not self._busy and self._source.over and not self._over.triggered:
             self._over.succeed()
 

@@ -77,11 +77,11 @@ class Server:
         self.ledger.observe(pool)
         answer(reply)
 
-    def stand_still(self) -> None:
+    def pause(self) -> None:
         """Stop answering."""
         self._still += 1
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Answer again, first the requests that waited, in order."""
         self._still -= 1
         if not self._still:
@@ -101,7 +101,7 @@ class Server:
         """Come up again."""
         self._down -= 1
 
-    def loses_writes(self, missing: float) -> None:
+    def note_loss(self, missing: float) -> None:
         """Record that the writes of the last ``missing`` seconds before now are lost."""
         self.losses.append(Loss(self._env.now, missing))
 
@@ -110,7 +110,7 @@ class Server:
         instant, pools = self._env.now - missing, self.ledger.pools.values()
         return {pool.key: {} if math.isinf(missing) else self.ledger.held_at(pool, instant) for pool in pools}
 
-    def go_on_with(self, data: Data) -> None:
+    def replace_data(self, data: Data) -> None:
         """Replace the data on the server."""
         for pool in self.ledger.pools.values():
             self._contents.put(self.ledger.name(pool), data.get(pool.key, {}), self.ledger.max_size)

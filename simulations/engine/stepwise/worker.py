@@ -76,7 +76,7 @@ class Worker:
         self.on_the_way = 0
         self._dead = 0
         self._paused = 0
-        self._goes_on = env.event()
+        self._resumed = env.event()
 
     @property
     def alive(self) -> bool:
@@ -96,19 +96,19 @@ class Worker:
     def pause(self) -> None:
         """Suspend the worker."""
         if not self._paused:
-            self._goes_on = self._env.event()
+            self._resumed = self._env.event()
         self._paused += 1
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Resume the worker."""
         self._paused -= 1
         if not self._paused:
-            self._goes_on.succeed()
+            self._resumed.succeed()
 
     def awake(self) -> Waiting:
         """Wait until the worker is not suspended."""
         while self._paused:
-            yield self._goes_on
+            yield self._resumed
 
     def ask(self, command: Command[Any], pool: Pool, requests: list[Request]) -> Waiting:
         """Send a command and return its reply; each request sent is added to ``requests``.

@@ -49,7 +49,7 @@ class Periodic(Process):
 
     def words(self) -> str:
         jobs = 'an arrival' if self.together == 1 else f'{self.together:,} arrivals'
-        within = f', within {self.spread:g} s' if self.spread else ', at once' if self.together > 1 else ''
+        within = f', within {self.spread:g} s' if self.spread else ', all together' if self.together > 1 else ''
         return f'{jobs} every {self.interval:g} s{within}'
 
     @property

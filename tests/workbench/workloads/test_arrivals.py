@@ -289,7 +289,7 @@ def test_the_text_of_arrivals_is_their_own(text: str) -> None:
     [
         ('poisson:6', 'Poisson arrivals, 6 a second'),
         ('periodic:2', 'an arrival every 2 s'),
-        ('periodic:60:5', '5 arrivals every 60 s, at once'),
+        ('periodic:60:5', '5 arrivals every 60 s, all together'),
         ('periodic:60:5:3', '5 arrivals every 60 s, within 3 s'),
         ('bursty:1:60:20:5', 'bursty arrivals, 1 a second for 60 s, then 20 a second for 5 s, on average'),
         ('varying:60:1:8', 'arrivals at 1 to 8 a second, varying over 60 s'),
