@@ -1,4 +1,4 @@
-"""Distributions of the holding time: their means are those of their draws, and as text they are read and written."""
+"""Distributions have the means of their draws, and are read and written as text."""
 
 import gzip
 import math
@@ -46,7 +46,7 @@ TEXTS = [
 @pytest.mark.parametrize('text', TEXTS)
 @pytest.mark.parametrize('slot_exp', [0.4, 1.0, 2.5, 40.0])
 def test_the_means_are_those_of_many_draws(text: str, slot_exp: float) -> None:
-    """E[S], E[min(S, T)] and E[max(S-T, 0)] in closed form lie in the 99.9 % interval of 40,000 draws."""
+    """E[S], E[min(S, T)], E[max(S-T, 0)] in closed form lie in the 99.9 % interval of 40,000 draws."""
     holding = parse_holding(text)
     stream = random.Random(11)
     draws = [holding.draw(stream) for _ in range(40_000)]
@@ -58,7 +58,7 @@ def test_the_means_are_those_of_many_draws(text: str, slot_exp: float) -> None:
         (holding.mean_beyond(slot_exp), [max(draw - slot_exp, 0.0) for draw in draws]),
     ):
         measured = mean_interval(values, 0.999)
-        # Where a sample holds no draw beyond the expiry, or next to none, it tells nothing of so small a mean.
+        # A sample with hardly a draw beyond the expiry says nothing about so small a mean.
         assert measured.low - rounding <= closed <= measured.high + rounding + closed * (max(values) < slot_exp)
 
 
@@ -74,7 +74,7 @@ def test_the_means_are_those_of_many_draws(text: str, slot_exp: float) -> None:
 )
 @pytest.mark.parametrize('slot_exp', [0.1, 0.75, 2.0, 2.9, 30.0, 3000.0])
 def test_the_means_are_the_integrals_of_another_package(holding: Holding, law: Any, slot_exp: float) -> None:
-    """Integrals of the density up to the expiry, to many digits, and beyond it where that converges."""
+    """They agree to many digits up to the expiry, and beyond it if the integral converges."""
     below = law.expect(lambda seconds: seconds, ub=min(slot_exp, law.support()[1])) if law.cdf(slot_exp) else 0.0
     until = below + slot_exp * law.sf(slot_exp)
 
@@ -86,7 +86,7 @@ def test_the_means_are_the_integrals_of_another_package(holding: Holding, law: A
 @given(HOLDINGS, SECONDS, SECONDS)
 @settings(max_examples=300)
 def test_what_an_expiry_cuts_off_and_what_it_leaves_make_the_whole(holding: Holding, one: float, two: float) -> None:
-    """Neither is negative, each moves one way with the expiry, and the ends are the mean and nothing."""
+    """Both parts are non-negative and monotone in the expiry, and the ends are the mean and 0."""
     shorter, longer = sorted((one, two))
     mean = holding.mean()
     rounding = 1e-9 * mean
@@ -100,7 +100,7 @@ def test_what_an_expiry_cuts_off_and_what_it_leaves_make_the_whole(holding: Hold
 
 
 def test_far_out_the_rest_keeps_its_digits() -> None:
-    """Where the mean and what the expiry leaves of it are equal as floats, what it cuts off is still known."""
+    """The part beyond a late expiry is exact even if it vanishes next to the mean as a float."""
     assert Exponential(1).mean_beyond(100) == pytest.approx(math.exp(-100), rel=1e-12, abs=0)
     assert Pareto(6, 1).mean_beyond(1e6) == pytest.approx(1e-30 / 5, rel=1e-12, abs=0)
     beyond, _ = quad(lambda power: norm.sf(power) * math.exp(power), math.log(1e6), 30, epsabs=0)
@@ -109,14 +109,14 @@ def test_far_out_the_rest_keeps_its_digits() -> None:
 
 @given(HOLDINGS)
 def test_a_holding_time_is_written_as_it_is_read(holding: Holding) -> None:
-    """So that the line that repeats a run repeats it exactly."""
+    """Every digit is kept, so the line that repeats a run repeats it exactly."""
     assert parse_holding(str(holding)) == holding
     assert parse_holding(str(holding)).draw(random.Random(1)) == holding.draw(random.Random(1)) >= 0
 
 
 @pytest.mark.parametrize('text', ['exp:0.123456789', 'const:0', 'uniform:1:2.5', 'lognormal:-0.5:1.25', *TEXTS])
 def test_the_text_of_a_holding_time_is_its_own(text: str) -> None:
-    """As a person would write it."""
+    """The text is what a person would write."""
     assert str(parse_holding(text)) == text
 
 
@@ -150,7 +150,7 @@ def test_the_text_of_a_holding_time_is_its_own(text: str) -> None:
     ],
 )
 def test_a_holding_time_that_cannot_be_read_says_how_to_write_it(text: str, complaint: str) -> None:
-    """The complaint names the text and the form."""
+    """The error names the text and the right form."""
     with pytest.raises(ValueError, match=complaint) as error:
         parse_holding(text)
     assert text.split(':')[0].replace('mix', '') in str(error.value)
@@ -181,7 +181,7 @@ def test_a_wrong_number_is_refused(call: Callable[[], Any], kind: type[Exception
 
 
 def test_measured_values_are_drawn_with_equal_weight() -> None:
-    """Every one of them, each as often, and no other; their means are exact."""
+    """Each value is drawn equally often, no other value appears, and the means are exact."""
     holding = Empirical([4, 1, 1, 2])
     stream = random.Random(3)
     draws = [holding.draw(stream) for _ in range(8000)]
@@ -196,14 +196,14 @@ def test_measured_values_are_drawn_with_equal_weight() -> None:
 
 
 def test_more_values_than_one_would_write_are_told_by_their_number() -> None:
-    """A report is no place for a thousand numbers."""
+    """A report does not list a thousand numbers."""
     assert str(Empirical([2] * 100)).count(':') == 100
     assert str(Empirical([2] * 1000)) == '1,000 values of mean 2'
     assert repr(Empirical([2, 3])) == '<Empirical values:2:3>'
 
 
 def test_values_may_come_from_a_file_beside_the_scenario(tmp_path: Path) -> None:
-    """Its text names the file as it was given, and is read again with the same folder; gzip is recognised."""
+    """The text repeats the given path and is read relative to the folder; gzip is recognised."""
     (tmp_path / 'c++ jobs.txt').write_text('# seconds\n3\n\n 0.5\n1e1\n')
     (tmp_path / 'packed').write_bytes(gzip.compress(b'1\r\n2\r\n'))
     holding = parse_holding('file:c++ jobs.txt', tmp_path)
@@ -228,7 +228,7 @@ def test_values_may_come_from_a_file_beside_the_scenario(tmp_path: Path) -> None
     ],
 )
 def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, content: bytes, complaint: str) -> None:
-    """With the line at fault: a distribution that silently lacks values would be another one."""
+    """The error names the line, because a distribution that silently lacks values is wrong."""
     (tmp_path / 'jobs.txt').write_bytes(content)
 
     with pytest.raises(ValueError, match=complaint):
@@ -236,7 +236,7 @@ def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, content: by
 
 
 def test_a_mixture_draws_each_part_by_its_weight() -> None:
-    """Whatever the weights sum to."""
+    """The weights need not sum to 1."""
     holding = Mixture(((3, Constant(1)), (1, Constant(30))))
     stream = random.Random(3)
     draws = [holding.draw(stream) for _ in range(8000)]
@@ -246,7 +246,7 @@ def test_a_mixture_draws_each_part_by_its_weight() -> None:
 
 
 def test_a_plus_in_a_number_parts_nothing() -> None:
-    """Large numbers are written with one."""
+    """Large numbers, such as 1e+20, contain a plus."""
     holding = Mixture(((1e20, Constant(1e22)), (2, Exponential(1e-20)), (1e17, Constant(0))))
 
     assert str(holding) == 'mix:1e+20*const:1e+22+2*exp:1e-20+1e+17*const:0'

@@ -1,4 +1,4 @@
-"""A workload goes through a pool in virtual time: the same on every store, and every event is checked."""
+"""A replay in virtual time has the same history on every store, and every event is checked."""
 
 from collections.abc import Callable
 from typing import Any
@@ -47,7 +47,7 @@ def test_three_jobs_in_a_pool_of_two_give_the_history_that_one_expects(anywhere:
 
 
 def test_a_slot_expires_and_its_body_goes_on(anywhere: str) -> None:
-    """At the instant of expiry the slot is free for another while the first body still runs."""
+    """At the instant of expiry another job can take the slot while the first body still runs."""
     result = replay(Trace([(0, 10), (4, 1)]), max_size=1, slot_exp=4, store=anywhere)
 
     assert list(result.history) == events(
@@ -89,7 +89,7 @@ def test_means_begin_with_the_first_arrival() -> None:
 
 
 def test_jobs_with_keys_have_pools_of_their_own(anywhere: str) -> None:
-    """Each key is a pool of ``max_size``; jobs of different keys never stand in each other's way."""
+    """Each key has a pool of ``max_size``; jobs with different keys do not affect each other."""
     jobs = Trace([(0, 5, 'a'), (1, 5, 'b'), (2, 5, 'a'), (3, 5, None)])
     result = replay(jobs, max_size=1, store=anywhere, audit=True)
 
@@ -112,14 +112,14 @@ def test_the_same_seed_gives_the_same_history_byte_for_byte_on_every_store(socke
 
 
 def test_another_seed_gives_another_history() -> None:
-    """The hash tells two runs apart, and a run done twice it does not."""
+    """The hash differs for different runs, and is equal for a repeated run."""
     hashes = [replay(short_run(seed=seed), max_size=5, slot_exp=0.5).history.hash() for seed in (1, 1, 2)]
 
     assert hashes[0] == hashes[1] != hashes[2]
 
 
 def test_the_real_trace_keeps_every_promise_under_audit() -> None:
-    """20,000 jobs of a real cluster, the store counted after every event."""
+    """20,000 jobs of a real cluster run, and the store is counted after every event."""
     result = replay(bundled_trace(), max_size=200, slot_exp=3 * 86400, audit=True)
 
     assert result.violations == []
@@ -197,7 +197,7 @@ def test_a_store_that_breaks_a_promise_is_found_out(
 
 
 def test_a_store_that_lies_about_its_size_is_found_out_by_an_audit() -> None:
-    """Where replies hide a fault, the count after every event shows it."""
+    """If the replies hide a fault, the count after every event reveals it."""
 
     class KeepsTwice(MemoryClient):
         def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
@@ -210,7 +210,7 @@ def test_a_store_that_lies_about_its_size_is_found_out_by_an_audit() -> None:
 
 
 def test_a_run_leaves_nothing_behind_and_touches_nothing_else(server: 'redis.Redis', socket: str) -> None:
-    """On a server that others use, only the run's own keys come and go, also when it is stopped."""
+    """On a shared server, a run creates and removes only its own keys, even if it is stopped."""
     server.set('theirs', 'kept')
 
     class Interrupting(Trace):
@@ -228,7 +228,7 @@ def test_a_run_leaves_nothing_behind_and_touches_nothing_else(server: 'redis.Red
 
 
 def test_one_open_store_serves_one_run_after_another(socket: str) -> None:
-    """Runs on a store that stays open do not see each other's slots."""
+    """Consecutive runs on an open store do not see each other's slots."""
     with open_store(f'unix://{socket}') as store:
         hashes = {replay(short_run(50), max_size=2, slot_exp=9, store=store).history.hash() for _ in range(3)}
 
@@ -236,7 +236,7 @@ def test_one_open_store_serves_one_run_after_another(socket: str) -> None:
 
 
 def test_the_report_names_the_formula_or_says_why_there_is_none() -> None:
-    """In a line of its own, and the numbers beside those that were measured."""
+    """The formula has its own line, and its numbers appear next to the measured ones."""
     known = str(replay(short_run(), max_size=5, slot_exp=0.5))
     unknown = str(replay(Trace([(0, 4), (2, 4)]), max_size=2))
 
@@ -256,7 +256,7 @@ def test_a_store_that_cannot_be_had_is_named() -> None:
 
 
 def test_a_wrong_size_or_life_is_refused_before_anything_happens() -> None:
-    """The harness takes what the library takes."""
+    """The workbench accepts the same values as the library."""
     with pytest.raises(ValueError, match='max_size must be at least 1, got 0'):
         replay(short_run(), max_size=0)
     with pytest.raises(ValueError, match='slot_exp must be more than 0'):
@@ -264,7 +264,7 @@ def test_a_wrong_size_or_life_is_refused_before_anything_happens() -> None:
 
 
 def test_a_workload_without_jobs_has_figures_too() -> None:
-    """Nothing arrived: no refusal, no time, and no crash."""
+    """If nothing arrives, the figures show no refusals and no time, and nothing crashes."""
     result = replay(Poisson(rate=0.001, holding=parse_holding('exp:1'), horizon=0.001, seed=1), max_size=1)
 
     assert (result.figures.jobs, result.figures.refusal_share, result.figures.occupancy_mean) == (0, 0.0, 0.0)
@@ -274,14 +274,14 @@ def test_a_workload_without_jobs_has_figures_too() -> None:
 
 
 def test_whole_numbers_and_others_give_the_same_history(anywhere: str) -> None:
-    """Memory would add integers exactly where a server has only floats."""
+    """Memory would add integers exactly, but a server has floats only."""
     jobs = Trace([(2**53, 5), (2**53, 5)])
 
     assert replay(jobs, max_size=1, slot_exp=1, store=anywhere, audit=True).figures.granted == 2
 
 
 def test_ten_thousand_billion_slots_are_no_reason_to_wait() -> None:
-    """Theory stops where nothing is refused any more."""
+    """The formula stops at the size from which on nothing is refused."""
     assert replay(short_run(50), max_size=2**31 - 1).theory is not None
     with pytest.raises(ValueError, match='max_size must be at most 2147483647'):
         replay(short_run(50), max_size=2**31)

@@ -1,4 +1,4 @@
-"""Jobs that try again, holders that crash, and clients that wait for their turn, in virtual time."""
+"""Retries, crashing holders, clients and replications, in virtual time."""
 
 import itertools
 from typing import Any
@@ -28,7 +28,7 @@ def events(*rows: tuple[float, str, int, int, int]) -> list[Event]:
 
 
 def test_a_refused_job_asks_again_after_its_pause(anywhere: str) -> None:
-    """Pauses of 1 and 2 s: refused at 1, at 2, and granted at 4, at the very instant at which the slot is released."""
+    """Refused at 1 and 2, a job is granted a slot at 4, the instant at which it is released."""
     result = replay(
         Trace([(0, 4), (1, 1)]), max_size=1, on_refusal=Retry('const:1', factor=2), store=anywhere, audit=True
     )
@@ -48,14 +48,14 @@ def test_a_refused_job_asks_again_after_its_pause(anywhere: str) -> None:
 
 
 def test_a_slot_that_is_released_when_a_pause_ends_can_be_taken_by_it() -> None:
-    """Although the end of the pause was known before the end of the body."""
+    """This holds although the pause was scheduled before the end of the body."""
     run = replay(Trace([(0, 3), (1, 5), (3, 1)]), max_size=1, on_refusal=Retry('const:3'))
 
     assert [(event.time, event.job) for event in run.history if event.what == 'granted'] == [(0, 0), (3, 2), (4, 1)]
 
 
 def test_a_job_gives_up_after_so_many_attempts() -> None:
-    """Then it is refused, once; its attempts are counted apart."""
+    """It then counts as refused once; its attempts are counted separately."""
     figures = replay(Trace([(0, 9), (1, 1)]), max_size=1, on_refusal=Retry('const:1', tries=3)).figures
 
     assert (figures.jobs, figures.granted, figures.refused, figures.attempts, figures.retries) == (2, 1, 1, 4, 2)
@@ -63,7 +63,7 @@ def test_a_job_gives_up_after_so_many_attempts() -> None:
 
 
 def test_a_crashed_holder_never_releases_and_its_slot_comes_back_when_it_expires(anywhere: str) -> None:
-    """It runs no more from the crash on, its slot is taken until its expiry; nothing overruns."""
+    """The body stops at the crash and the slot stays taken until it expires; nothing overruns."""
     result = replay(Trace([(0, 4)]), max_size=1, slot_exp=10, crash_probability=1, store=anywhere, audit=True)
     granted, crashed, recovered = result.history
 
@@ -77,7 +77,7 @@ def test_a_crashed_holder_never_releases_and_its_slot_comes_back_when_it_expires
 
 
 def test_a_crashed_holder_had_its_slot_until_the_crash() -> None:
-    """It dies before its slot expires, also where its body would have outlived it: there is no overrun."""
+    """A holder crashes before its slot expires, so a crash never causes an overrun."""
     run = replay(Trace([(20 * number, 100) for number in range(50)]), max_size=1, slot_exp=10, crash_probability=1)
 
     assert run.figures.crashed == run.figures.recovered == run.figures.granted == 50
@@ -85,7 +85,7 @@ def test_a_crashed_holder_had_its_slot_until_the_crash() -> None:
 
 
 def test_what_was_released_long_ago_is_forgotten_and_what_is_held_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model that throws away the expiries of released slots sees just the same."""
+    """A model that discards the expiries of released slots reaches the same verdicts."""
     jobs = Poisson(6, 'mix:0.9*exp:0.1+0.1*uniform:5:60', jobs=2000, seed=1)
     plain = replay(jobs, max_size=20, slot_exp=30)
     monkeypatch.setattr('simulations.judging.model.FEW_EXPIRIES', 8)
@@ -96,7 +96,7 @@ def test_what_was_released_long_ago_is_forgotten_and_what_is_held_is_not(monkeyp
 
 
 def test_a_slot_without_expiry_is_lost_with_its_holder(anywhere: str) -> None:
-    """In the end the pool is full of slots that nobody holds, and the report says so; the store is left clean."""
+    """The report says that the pool is full of slots without holders; the store is left clean."""
     result = replay(
         Trace([(number, 0.5) for number in range(5)]), max_size=2, crash_probability=1, store=anywhere, audit=True
     )
@@ -106,7 +106,7 @@ def test_a_slot_without_expiry_is_lost_with_its_holder(anywhere: str) -> None:
 
 
 def test_jobs_that_would_try_for_ever_are_refused_beforehand() -> None:
-    """With slots that crashed holders keep for ever and no limit of tries, a run would not end."""
+    """A run would not end if crashed holders kept their slots and jobs retried without limit."""
     with pytest.raises(ValueError, match='jobs would retry forever'):
         replay(Trace([(0, 1)]), max_size=1, crash_probability=0.1, on_refusal=Retry('exp:1'))
     with pytest.raises(TypeError, match=r'on_refusal must be Leave\(\) or Retry'):
@@ -116,7 +116,7 @@ def test_jobs_that_would_try_for_ever_are_refused_beforehand() -> None:
 
 
 def test_another_crash_probability_crashes_the_same_jobs_and_more() -> None:
-    """The streams are of their own: whoever crashes at 10 % crashes at 20 % as well, at the same share of its life."""
+    """A job that crashes at 10 % also crashes at 20 %, after the same share of its life."""
     jobs = Trace([(10 * number, 5) for number in range(300)])
 
     def crashes(probability: float, seed: int = 1) -> dict[int, float]:
@@ -130,7 +130,7 @@ def test_another_crash_probability_crashes_the_same_jobs_and_more() -> None:
 
 
 def test_pauses_of_one_job_do_not_depend_on_those_of_another() -> None:
-    """A job that asks more often leaves the pauses of the others as they were."""
+    """A job that asks more often does not change the pauses of the others."""
     trace = Trace([(0, 100), (1, 1), (40, 1)])
     once = replay(trace, max_size=1, on_refusal=Retry('exp:1', tries=2)).history
     often = replay(trace, max_size=1, on_refusal=Retry('exp:1', tries=9)).history
@@ -147,7 +147,7 @@ def test_pauses_of_one_job_do_not_depend_on_those_of_another() -> None:
 
 
 def test_each_client_asks_again_only_after_its_body_has_ended(anywhere: str) -> None:
-    """Never more jobs at once than clients, and between two of one client there is a time of thinking."""
+    """There are never more jobs than clients, and each client thinks between two jobs."""
     workload = Synthetic('clients:3:const:2', 'const:1', jobs=9)
     result = replay(workload, max_size=1, store=anywhere, audit=True)
 
@@ -158,7 +158,7 @@ def test_each_client_asks_again_only_after_its_body_has_ended(anywhere: str) -> 
 
 
 def test_clients_stop_asking_at_the_horizon() -> None:
-    """Those who hold a slot then finish."""
+    """Clients that hold a slot at the horizon finish their jobs."""
     result = replay(Synthetic('clients:2:const:2', 'const:10', horizon=15), max_size=2)
 
     assert [(event.time, event.what) for event in result.history] == [
@@ -174,7 +174,7 @@ def test_clients_stop_asking_at_the_horizon() -> None:
 
 
 def test_replications_are_independent_and_begin_with_the_run_itself() -> None:
-    """No two seeds have a run in common but their own."""
+    """Runs of two seeds have no seed in common."""
     some, others = (list(itertools.islice(seeds(seed), 50)) for seed in (0, 1))
 
     assert (some[0], others[0]) == (0, 1)
@@ -182,7 +182,7 @@ def test_replications_are_independent_and_begin_with_the_run_itself() -> None:
 
 
 def test_replications_are_one_result() -> None:
-    """Counts are sums, shares are of all jobs together, peaks the highest; the interval narrows with more of them."""
+    """Counts are added, shares averaged, peaks maximised; more runs narrow the interval."""
 
     def run(seed: int) -> Any:
         return replay(Poisson(6, 'exp:1', horizon=80, seed=seed), max_size=5, slot_exp=0.5, history=False)
@@ -210,7 +210,7 @@ def test_replications_are_one_result() -> None:
 
 
 def test_replications_stop_when_the_interval_is_narrow_enough() -> None:
-    """And say so if they had to stop before."""
+    """If they reach their limit first, the result says so."""
 
     def run(seed: int) -> Any:
         return replay(Poisson(6, 'exp:1', jobs=500, seed=seed), max_size=5, slot_exp=0.5, history=False)
@@ -228,7 +228,7 @@ def test_replications_stop_when_the_interval_is_narrow_enough() -> None:
 
 
 def test_a_promise_broken_in_one_replication_ends_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the run in which it was."""
+    """The error carries the run in which the promise was broken."""
     from py_cachify import MemoryClient
 
     take = MemoryClient.take_slot
@@ -254,7 +254,7 @@ def test_pauses_that_do_not_move_the_clock_are_refused(endless: Any) -> None:
 
 
 def test_pauses_and_thinking_that_take_no_time_are_refused_beforehand() -> None:
-    """A nanosecond on average is the least."""
+    """The shortest mean allowed is a nanosecond."""
     with pytest.raises(ValueError, match='pause must take a nanosecond or more on average, got const:1e-17'):
         Retry('const:1e-17')
     with pytest.raises(ValueError, match='thinking must take a nanosecond or more on average'):

@@ -1,4 +1,4 @@
-"""Runs in which commands take time and faults happen: what they come to, and that what is promised holds in them."""
+"""Runs with commands that take time and with faults: their events, and the promises they keep."""
 
 import math
 from collections import Counter
@@ -59,25 +59,25 @@ PROMISED = (
     ServerClock(every='exp:40', by=2.0, lasting=5),
     ServerClock(every='exp:40', by=-2.0, lasting=5),
 )
-"""What all shipped protocols survive."""
+"""The faults that all shipped protocols survive."""
 LOSING = (Restart(every='exp:40', lasting=1, data='lost'), Failover(every='exp:40', lasting=1, missing=1.0))
-"""What makes a store lose writes."""
+"""The faults that make a store lose writes."""
 
 
 def events(result: Result, *whats: str) -> list[tuple[float, str, int]]:
-    """Instants, rounded, of what happened to which job."""
+    """Return the rounded instant, the kind and the job of each event."""
     return [
         (round(event.time, 6), event.what, event.job) for event in result.history if not whats or event.what in whats
     ]
 
 
-# --- what a run is made of
+# --- the parts of a run
 
 
 @pytest.mark.parametrize('crashing', [0.0, 0.1])
 @pytest.mark.parametrize('retry', [None, Retry('const:0.7', tries=4)])
 def test_where_commands_take_no_time_it_is_the_run_of_the_quick_engine(crashing: float, retry: Retry | None) -> None:
-    """Event by event, but for the names of what comes apart."""
+    """The histories agree event by event, apart from the names of the events that split."""
     scenario = BUSY.replace(network=None, crash_probability=crashing)
     scenario = scenario if retry is None else scenario.replace(on_refusal=retry)
     quick, slow = scenario.replay(), scenario.replace(network=Network()).replay()
@@ -90,7 +90,7 @@ def test_where_commands_take_no_time_it_is_the_run_of_the_quick_engine(crashing:
 
 
 def test_a_request_and_its_reply_take_a_latency_each() -> None:
-    """The slot is taken after the first and the body begins after the second; so with the release."""
+    """The slot is taken after the request, the body begins after the reply; releases likewise."""
     result = replay(Trace([(0, 5)]), max_size=1, slot_exp=60, network=Network(latency=0.25))
 
     assert events(result) == [(0.25, 'taken', 0), (0.5, 'began', 0), (5.5, 'ended', 0), (5.75, 'freed', 0)]
@@ -98,7 +98,7 @@ def test_a_request_and_its_reply_take_a_latency_each() -> None:
 
 
 def test_others_commands_fall_in_between() -> None:
-    """A job that asks while the release is on its way is refused."""
+    """A job is refused if it asks while a release is on its way."""
     jobs = Trace([(0, 1), (2.1, 1), (3.1, 1)])
     result = replay(jobs, max_size=1, slot_exp=60, network=Network(latency=0.5))
 
@@ -108,17 +108,17 @@ def test_others_commands_fall_in_between() -> None:
 
 
 def test_jobs_are_dealt_to_the_workers_by_turns() -> None:
-    """Calls tell whose they are."""
+    """Each call records its worker."""
     result = replay(Trace([(n, 0.5) for n in range(6)]), max_size=1, slot_exp=60, workers=3, network=QUICK)
 
     assert [call.worker for call in result.calls if call.what == 'acquire'] == [0, 1, 2, 0, 1, 2]
 
 
-# --- each fault
+# --- each kind of fault
 
 
 def test_a_crash_takes_all_that_runs_in_a_worker_and_its_slots_come_back() -> None:
-    """Others are not touched; jobs go to other workers until there is another in its place."""
+    """Other workers are unaffected, and receive the jobs until the worker is replaced."""
     jobs = Trace([(0, 20), (1, 20), (2, 20), (5.5, 1), (6, 1), (7.5, 1), (8, 1)])
     result = replay(jobs, max_size=5, slot_exp=10, workers=2, network=QUICK, faults=[Crash(at=5, workers=0, lasting=2)])
 
@@ -139,7 +139,7 @@ def test_a_crash_takes_all_that_runs_in_a_worker_and_its_slots_come_back() -> No
 
 
 def test_a_job_whose_worker_dies_while_it_asks_has_failed() -> None:
-    """Its slot, which it was never told of, comes back by expiry."""
+    """Its slot, of which it never learned, is freed by expiry."""
     result = replay(Trace([(0, 1)]), max_size=1, slot_exp=10, network=Network(latency=1.0), faults=[Crash(at=1.5)])
 
     assert events(result) == [(1.0, 'taken', 0), (1.5, 'failed', 0), (11.0, 'recovered', 0)]
@@ -148,7 +148,7 @@ def test_a_job_whose_worker_dies_while_it_asks_has_failed() -> None:
 
 
 def test_in_a_pause_everything_waits_and_slots_expire_under_their_bodies() -> None:
-    """The body that was to end within it ends with it, and finds its slot gone."""
+    """A body due to end during the pause ends with it, after its slot has expired."""
     result = replay(
         Trace([(0, 6), (7, 1), (16, 1)]),
         max_size=1,
@@ -159,13 +159,13 @@ def test_in_a_pause_everything_waits_and_slots_expire_under_their_bodies() -> No
     )
 
     assert events(result, 'expired', 'overran') == [(10.001, 'expired', 0), (20.0, 'overran', 0)]
-    # Job 2 is in the paused worker as well, and asks when that goes on.
+    # Job 2 is in the paused worker as well, and asks when the pause ends.
     assert next((call.called, call.answer) for call in result.calls if call.token == '2') == (20.0, 'granted')
     assert result.figures.expired_while_running == 1
 
 
 def test_a_slow_network_adds_to_both_ways() -> None:
-    """While it lasts."""
+    """Requests and replies take longer while the fault lasts."""
     faults = [Slow(at=10, lasting=5, by=0.3)]
     result = replay(Trace([(0, 1), (12, 1), (20, 1)]), max_size=1, slot_exp=60, network=QUICK, faults=faults)
 
@@ -182,7 +182,7 @@ def test_a_slow_network_adds_to_both_ways() -> None:
     ],
 )
 def test_a_job_that_gets_no_answer_fails_after_the_time_out_and_leaves_nothing(fault: Any, taken: bool) -> None:
-    """The request was lost, or the reply; in both cases the protocol undoes what may have happened."""
+    """Whether the request or the reply was lost, the protocol undoes what may have happened."""
     result = replay(Trace([(0, 1)]), max_size=1, slot_exp=60, network=QUICK, faults=[fault])
 
     undone = [(0.001, 'taken', 0), (1.001, 'freed', 0)] if taken else []
@@ -191,7 +191,7 @@ def test_a_job_that_gets_no_answer_fails_after_the_time_out_and_leaves_nothing(f
 
 
 def test_a_driver_asks_again_by_itself() -> None:
-    """And the token that is there already is granted its own slot."""
+    """The repeated request carries the same token, which is granted its own slot."""
     faults = [LoseReplies(at=0, lasting=0.5)]
     result = replay(
         Trace([(0, 1)]), max_size=1, slot_exp=60, network=Network(latency=0.001, timeout=1, retries=1), faults=faults
@@ -202,7 +202,7 @@ def test_a_driver_asks_again_by_itself() -> None:
 
 
 def test_a_driver_pauses_before_it_asks_again() -> None:
-    """For as long as the network says."""
+    """The pause is that of the network."""
     faults = [LoseReplies(at=0, lasting=0.5)]
     network = Network(latency=0.001, timeout=1, retries=1, pause=0.5)
     result = replay(Trace([(0, 1)]), max_size=1, slot_exp=60, network=network, faults=faults)
@@ -249,12 +249,12 @@ def test_a_driver_pauses_before_it_asks_again() -> None:
     ids=['bodies of no length', 'slow requests', 'lost replies', 'plain contract'],
 )
 def test_nothing_is_called_wrong_that_is_not(scenario: Scenario) -> None:
-    """Bodies of no length; requests that arrive after what was asked again; slots that expire in between."""
+    """Zero-length bodies, late requests and expiries between commands break no promise."""
     assert scenario.replay().violations == []
 
 
 def test_what_happens_at_one_instant_is_in_one_order_on_every_store() -> None:
-    """Also what a failover brings back."""
+    """This includes slots that a failover restores."""
     scenario = Scenario(
         arrivals='periodic:1:12',
         holding='const:2',
@@ -269,7 +269,7 @@ def test_what_happens_at_one_instant_is_in_one_order_on_every_store() -> None:
 
 
 def test_a_request_that_the_network_holds_back_may_overtake_its_undoing() -> None:
-    """A named limit: the slot of a failed acquire is taken after it was undone, and comes back by expiry only."""
+    """A named limit: the slot of a failed acquire is taken after its undoing, until it expires."""
     network = Network(latency=0.1, timeout=0.5)
     faults = [Slow(at=0, lasting=0.3, by=2.0)]
     result = replay(Trace([(0, 1)]), max_size=1, slot_exp=10, network=network, faults=faults)
@@ -280,7 +280,7 @@ def test_a_request_that_the_network_holds_back_may_overtake_its_undoing() -> Non
 
 
 def test_a_server_that_stands_still_answers_everyone_afterwards_in_order() -> None:
-    """Nothing is lost, where the time-out is long enough."""
+    """Nothing is lost if the time-out is long enough."""
     faults = [ServerPause(at=1, lasting=3)]
     network = Network(latency=0.1, timeout=10)
     result = replay(Trace([(0, 9), (2, 9), (2.5, 9)]), max_size=2, slot_exp=60, network=network, faults=faults)
@@ -289,7 +289,7 @@ def test_a_server_that_stands_still_answers_everyone_afterwards_in_order() -> No
 
 
 def test_a_restarted_server_has_its_data_still_or_none() -> None:
-    """In between nobody is answered."""
+    """It answers nobody while it is down."""
     jobs = Trace([(0, 9), (5.5, 1), (8, 1)])
     kept, lost = (
         replay(jobs, max_size=1, slot_exp=60, network=QUICK, faults=[Restart(at=5, lasting=1, data=data)])
@@ -302,7 +302,7 @@ def test_a_restarted_server_has_its_data_still_or_none() -> None:
 
 
 def test_a_failover_goes_back_to_what_the_replica_knew() -> None:
-    """A grant of the last seconds is lost, and a release of the last seconds as well."""
+    """Both a grant and a release of the last seconds are lost."""
     jobs = Trace([(0, 3.5), (4.2, 5), (6, 1)])
     faults = [Failover(at=5, lasting=0.5, missing=2)]
     result = replay(jobs, max_size=1, slot_exp=20, network=QUICK, faults=faults)
@@ -324,7 +324,7 @@ def test_a_failover_goes_back_to_what_the_replica_knew() -> None:
 
 
 def test_more_than_max_size_may_be_told_that_they_hold_a_slot_when_writes_are_lost() -> None:
-    """It is a limit that is named, and no violation; occupancy as such is never exceeded."""
+    """This is a named limit, not a violation; the occupancy itself is never exceeded."""
     jobs = Trace([(0, 9), (2, 9)])
     result = replay(jobs, max_size=1, slot_exp=60, network=QUICK, faults=[Restart(at=1, data='lost')])
 
@@ -339,7 +339,7 @@ def test_more_than_max_size_may_be_told_that_they_hold_a_slot_when_writes_are_lo
 
 
 def test_a_server_whose_clock_jumps_lets_slots_expire_by_it() -> None:
-    """Ahead they expire sooner, and one that goes back again regains what is left of its slot."""
+    """After a jump ahead they expire sooner; if the clock goes back, a holder regains its slot."""
     jobs = Trace([(0, 12)])
     ahead = replay(jobs, max_size=1, slot_exp=10, network=QUICK, faults=[ServerClock(at=5, by=6)])
     back = replay(jobs, max_size=1, slot_exp=10, network=QUICK, faults=[ServerClock(at=5, by=-6)])
@@ -351,7 +351,7 @@ def test_a_server_whose_clock_jumps_lets_slots_expire_by_it() -> None:
 
 
 def test_the_clocks_of_workers_do_not_matter() -> None:
-    """The store's decides; a pool that goes by the worker's own is found out."""
+    """The store's clock decides, and a pool that uses the worker's clock is caught."""
     slow = BUSY.replace(jobs=300)
     faults = [WorkerClock(every='exp:10', by=4.0), WorkerClock(every='exp:10', by=-4.0)]
 
@@ -361,7 +361,7 @@ def test_the_clocks_of_workers_do_not_matter() -> None:
 
 
 def test_scripts_that_are_flushed_are_sent_again() -> None:
-    """Nobody notices."""
+    """The clients see no difference."""
     with open_store('fakeredis') as store:
         one = BUSY.replace(jobs=200).replay(store=store)
         two = BUSY.replace(jobs=200, faults=[FlushScripts(every='const:0.5')]).replay(store=store)
@@ -371,7 +371,7 @@ def test_scripts_that_are_flushed_are_sent_again() -> None:
 
 
 def test_faults_follow_the_seed_and_each_has_a_stream_of_its_own() -> None:
-    """One more does not shift the others."""
+    """Adding a fault does not shift the others."""
     one, same = (BUSY.replace(faults=PROMISED[:3]).replay() for _ in range(2))
     more = BUSY.replace(faults=PROMISED[:4]).replay()
     other = BUSY.replace(faults=PROMISED[:3], seed=2).replay()
@@ -382,7 +382,7 @@ def test_faults_follow_the_seed_and_each_has_a_stream_of_its_own() -> None:
 
 
 def test_what_is_on_its_way_when_the_way_is_cut_does_not_come_back() -> None:
-    """A request that has left arrives, and its reply finds no way."""
+    """A request already on the network arrives, but its reply is lost."""
     network = Network(latency=0.2, timeout=1.0)
     result = replay(Trace([(0, 1)]), max_size=1, slot_exp=60, network=network, faults=[Partition(at=0.1, lasting=0.5)])
 
@@ -390,7 +390,7 @@ def test_what_is_on_its_way_when_the_way_is_cut_does_not_come_back() -> None:
 
 
 def test_what_two_faults_lose_they_lose_independently() -> None:
-    """Half of what the other leaves."""
+    """One fault loses half of what the other leaves."""
     worker = Worker(0, simpy.Environment(), Network(), Server(simpy.Environment()), seed=0)
     worker.lost_replies += [0.5, 0.5]
 
@@ -399,24 +399,24 @@ def test_what_two_faults_lose_they_lose_independently() -> None:
 
 
 def test_a_fault_that_loses_nothing_shifts_nothing() -> None:
-    """What is drawn for each request does not depend on what may be lost."""
+    """The draws for each request do not depend on the faults."""
     faults = [LoseRequests(at=5, lasting=50, share=1e-12, workers='all'), LoseReplies(at=5, lasting=50, share=1e-12)]
 
     assert BUSY.replace(jobs=300, faults=faults).replay().history_hash == BUSY.replace(jobs=300).replay().history_hash
 
 
 def test_a_server_that_goes_down_while_it_stands_still_tells_those_who_wait() -> None:
-    """They need not wait for their time-out, and nothing of theirs is carried out."""
+    """Waiting clients learn of it before their time-out, and their requests are dropped."""
     faults = [ServerPause(at=1, lasting=5), Restart(at=2, lasting=10)]
     network = Network(latency=0.1, timeout=60)
     result = replay(Trace([(0, 0.1), (1.5, 1)]), max_size=1, slot_exp=60, network=network, faults=faults)
 
-    # Told at 2.1, and again when it undoes it.
+    # It learns of it at 2.1, and again when it undoes the acquire.
     assert events(result)[-1] == (2.3, 'failed', 1)
 
 
 def test_a_reply_that_comes_in_a_pause_is_read_after_it() -> None:
-    """The body begins then."""
+    """The body begins after the pause."""
     result = replay(
         Trace([(0, 1)]), max_size=1, slot_exp=60, network=Network(latency=0.5), faults=[Pause(at=0.6, lasting=3)]
     )
@@ -425,7 +425,7 @@ def test_a_reply_that_comes_in_a_pause_is_read_after_it() -> None:
 
 
 def test_a_slot_that_ends_at_the_instant_at_which_its_body_does_has_expired() -> None:
-    """At that very instant it is gone: the body has outlived it."""
+    """The slot is gone at that very instant, so the body has outlived it."""
     result = replay(Trace([(0, 9.5)]), max_size=1, slot_exp=10, network=Network(latency=0.5))
 
     # Taken at .5 and begun at 1, so both end at 10.5.
@@ -433,7 +433,7 @@ def test_a_slot_that_ends_at_the_instant_at_which_its_body_does_has_expired() ->
 
 
 def test_of_two_slots_that_one_holder_took_the_last_one_counts() -> None:
-    """The plain contract, where the client's driver asked twice: the body overruns when both are gone."""
+    """If a driver repeated a plain acquire, the body overruns once both slots are gone."""
     network = Network(latency=0.1, timeout=0.5, retries=1)
     faults = [LoseReplies(at=0, lasting=0.3)]
     result = replay(Trace([(0, 20)]), max_size=9, slot_exp=10, network=network, faults=faults, protocol='nx')
@@ -449,7 +449,7 @@ def test_of_two_slots_that_one_holder_took_the_last_one_counts() -> None:
 
 
 def test_who_is_refused_and_gets_a_slot_afterwards_was_refused_honestly() -> None:
-    """What its driver asked first arrives after what it asked last, and before it hears of that."""
+    """The driver's first request arrives after its last, and before the refusal reaches it."""
     network = Network(latency=0.1, timeout=0.5, retries=1)
     faults = [Slow(at=0, lasting=0.3, by=0.55, workers=1)]
     jobs = Trace([(0, 0.32), (0.01, 1)])
@@ -466,7 +466,7 @@ def test_who_is_refused_and_gets_a_slot_afterwards_was_refused_honestly() -> Non
 
 @pytest.mark.parametrize('fault', [FlushScripts(at=1), Restart(at=1), Failover(at=1)])
 def test_scripts_are_really_forgotten(fault: Any) -> None:
-    """Once each, on the server itself."""
+    """The server itself forgets them, once for each fault."""
     with open_store('fakeredis') as store:
         flushed = []
         flush = store._client.script_flush
@@ -477,7 +477,7 @@ def test_scripts_are_really_forgotten(fault: Any) -> None:
 
 
 def test_every_kind_of_fault_has_an_effect_in_virtual_time() -> None:
-    """A new kind that nobody gave one is refused by name, rather than passed over."""
+    """A kind without an effect raises an error that names it, and is not ignored."""
 
     class Flood(Fault):
         kind = 'flood'
@@ -489,7 +489,7 @@ def test_every_kind_of_fault_has_an_effect_in_virtual_time() -> None:
 
 
 def test_a_special_case_of_a_fault_has_the_effect_of_its_kind() -> None:
-    """So a fault that someone derives for their own study happens as its base does."""
+    """A subclass of a fault, written for a study, has the effect of its base class."""
 
     class LongPause(Pause):
         pass
@@ -503,7 +503,7 @@ def test_a_special_case_of_a_fault_has_the_effect_of_its_kind() -> None:
 
 
 def test_nothing_new_goes_wrong_when_all_jobs_are_gone() -> None:
-    """The slots that are left come back, and the run ends."""
+    """The remaining slots expire, and the run ends."""
     faults = [Crash(at=1, lasting=0), Restart(every='const:0.7')]
     result = replay(Trace([(0, 5)]), max_size=1, slot_exp=100, network=QUICK, faults=faults)
 
@@ -511,7 +511,7 @@ def test_nothing_new_goes_wrong_when_all_jobs_are_gone() -> None:
     assert max(episode.first for episode in result.episodes) < 2
 
 
-# --- what is promised
+# --- the promises
 
 
 STORES = ('memory', 'fakeredis', 'valkey')
@@ -526,7 +526,7 @@ def store(request: pytest.FixtureRequest) -> str:
 
 
 def test_whatever_goes_wrong_what_is_promised_holds_and_all_stores_agree(store: str) -> None:
-    """Under all kinds of faults at once: the same history everywhere, and nothing wrong in it."""
+    """With all kinds of faults together, all stores produce the same correct history."""
     result = BUSY.replace(jobs=400, faults=PROMISED + LOSING).replay(store=store, audit=True)
 
     assert result.violations == []
@@ -536,7 +536,7 @@ def test_whatever_goes_wrong_what_is_promised_holds_and_all_stores_agree(store: 
 
 @pytest.mark.parametrize('seed', range(6))
 def test_what_all_survive_breaks_no_promise(seed: int) -> None:
-    """And shows no limit; every slot that was taken has gone again."""
+    """No limit appears either, and every slot taken is freed."""
     scenario = BUSY.replace(faults=PROMISED, seed=seed)
     result = scenario.replay(audit=True)
     judgement = result.judgement
@@ -554,7 +554,7 @@ def test_what_all_survive_breaks_no_promise(seed: int) -> None:
 
 @pytest.mark.parametrize('seed', range(3))
 def test_a_slot_that_nobody_uses_is_back_no_later_than_its_expiry(seed: int) -> None:
-    """Of crashed holders, of lost releases, of acquires that the network held back; none is taken for ever."""
+    """Crashed holders, lost releases and delayed acquires leave no slot taken permanently."""
     faults = [fault for fault in PROMISED if not isinstance(fault, ServerClock)]
     figures = BUSY.replace(faults=faults, seed=seed).replay().figures
 
@@ -564,7 +564,7 @@ def test_a_slot_that_nobody_uses_is_back_no_later_than_its_expiry(seed: int) -> 
 
 @pytest.mark.parametrize('seed', range(4))
 def test_the_plain_contract_shows_its_named_limits_only(seed: int) -> None:
-    """Its count is never exceeded, whatever happens."""
+    """Its occupancy is never exceeded, whatever happens."""
     result = BUSY.replace(faults=PROMISED, seed=seed, protocol='nx').replay()
     judgement = result.judgement
 
@@ -574,7 +574,7 @@ def test_the_plain_contract_shows_its_named_limits_only(seed: int) -> None:
 
 
 def test_under_the_plain_contract_a_life_is_in_whole_seconds() -> None:
-    """A fraction is rounded up, and the judge knows it."""
+    """A fraction is rounded up, and the judge takes this into account."""
     result = replay(Trace([(0, 2.8)]), max_size=1, slot_exp=2.5, network=QUICK, protocol='nx')
 
     assert [what for _, what, _ in events(result)] == ['taken', 'began', 'ended', 'freed']
@@ -594,7 +594,7 @@ def test_under_the_plain_contract_a_life_is_in_whole_seconds() -> None:
 def test_a_broken_pool_is_found_out_by_the_promises_that_it_breaks(
     protocol: str, max_size: int, rules: set[str]
 ) -> None:
-    """The run goes on to its end, so that one sees how often."""
+    """The run continues to its end, so that all violations are counted."""
     faults = [fault for fault in PROMISED if not isinstance(fault, ServerClock)]
     with pytest.raises(InvariantError) as found:
         BUSY.replace(protocol=protocol, max_size=max_size, faults=faults, jobs=3000).replay()
@@ -605,13 +605,13 @@ def test_a_broken_pool_is_found_out_by_the_promises_that_it_breaks(
 
 @pytest.mark.parametrize('name', PROTOCOLS)
 def test_another_protocol_is_for_memory(name: str) -> None:
-    """A server has the scripts."""
+    """A server runs the Lua scripts only."""
     with pytest.raises(ValueError, match='runs in memory only, and the store is fakeredis'):
         BUSY.replace(protocol=name).replay(store='fakeredis')
 
 
 def test_a_pool_that_does_not_undo_is_not_excused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is told that it failed, and not that it may have happened, has left nothing."""
+    """An acquire that reports a definite failure must leave no slot behind."""
 
     def acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Any:
         granted = yield from TakeSlot(key, token, max_size, slot_exp)
@@ -625,18 +625,18 @@ def test_a_pool_that_does_not_undo_is_not_excused(monkeypatch: pytest.MonkeyPatc
         BUSY.replace(faults=faults, network=Network(latency=0.01, timeout=0.5), slot_exp=20.0).replay()
 
 
-# --- twice
+# --- repeated runs
 
 
 def test_a_run_done_twice_is_compared_event_by_event() -> None:
-    """With faults of all kinds it is the same."""
+    """Both runs are equal, with faults of all kinds."""
     result = replay_twice(lambda: BUSY.replace(faults=PROMISED, jobs=300).replay())
 
     assert result.violations == []
 
 
 def test_chance_that_no_seed_governs_is_found_out() -> None:
-    """The first event that differs is named, in both runs."""
+    """The error names the first event that differs, in both runs."""
     seeds = iter([1, 2])
 
     with pytest.raises(InvariantError, match=r'determinism violated at .* s: event 0 is job 0 taken at') as found:
@@ -645,7 +645,7 @@ def test_chance_that_no_seed_governs_is_found_out() -> None:
 
 
 def test_a_history_that_ends_early_differs_as_well() -> None:
-    """From its end on."""
+    """The first difference is at its end."""
     one, other = (BUSY.replace(jobs=jobs).replay() for jobs in (50, 51))
     short, long = (replay(Trace([(0, 1)] * n), max_size=3).history for n in (1, 2))
 

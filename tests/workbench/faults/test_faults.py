@@ -1,4 +1,4 @@
-"""Faults are values: read and written in three ways, checked at once, and drawn from streams of their own."""
+"""Faults are values that are checked, read and written, each with its own random stream."""
 
 import dataclasses
 import itertools
@@ -78,20 +78,20 @@ FAULTS = st.sampled_from(list(OWN)).flatmap(made)
 
 
 def test_every_kind_is_made_here() -> None:
-    """So that none is forgotten below."""
+    """This ensures that the tests below cover every kind."""
     assert set(OWN) == set(KINDS.values())
 
 
 @given(FAULTS)
 def test_a_fault_is_read_again_as_it_was_written(fault: Fault) -> None:
-    """As a table of a file, and as the text of an option."""
+    """This holds for the table of a file and the text of an option."""
     assert fault_from(table_of(fault)) == fault
     assert parse_fault(str(fault)) == fault
 
 
 @given(st.lists(FAULTS, max_size=4))
 def test_a_scenario_keeps_its_faults_in_its_file(faults: list[Fault]) -> None:
-    """With workers and network."""
+    """The file also has the workers and the network."""
     scenario = Scenario(
         title='x',
         arrivals='poisson:1',
@@ -108,7 +108,7 @@ def test_a_scenario_keeps_its_faults_in_its_file(faults: list[Fault]) -> None:
 
 
 def test_the_instants_of_a_fault_are_chosen_or_drawn() -> None:
-    """Those that are drawn go on for ever, the same with the same stream."""
+    """Drawn instants go on without end, and equal streams yield equal instants."""
     assert list(Pause(at=(5, 2.5), lasting=1).instants(Random(1))) == [2.5, 5.0]
     one, other = (list(itertools.islice(Pause(every='exp:10', lasting=1).instants(Random(1)), 50)) for _ in range(2))
     assert one == other
@@ -117,14 +117,14 @@ def test_the_instants_of_a_fault_are_chosen_or_drawn() -> None:
 
 
 def test_whom_it_befalls_is_chosen_or_drawn() -> None:
-    """One of them, all, or those who were named."""
+    """A fault hits one worker, all of them, or those that were named."""
     assert Crash(at=1, workers='all').whom(3, Random(1)) == (0, 1, 2)
     assert Crash(at=1, workers=(2, 0)).whom(3, Random(1)) == (0, 2)
     assert {Crash(at=1).whom(3, Random(seed)) for seed in range(50)} == {(0,), (1,), (2,)}
 
 
 def test_only_what_is_drawn_is_random() -> None:
-    """Another seed makes it otherwise."""
+    """Only then does the seed matter."""
     for fault in (
         Pause(at=1, lasting=2, workers='all'),
         Restart(every='const:5'),
@@ -179,7 +179,7 @@ def test_only_what_is_drawn_is_random() -> None:
     ],
 )
 def test_what_cannot_be_is_refused_in_words(make: Any, complaint: str) -> None:
-    """The value is named, and what to write."""
+    """The error names the value and says what to write."""
     with pytest.raises((TypeError, ValueError), match=complaint):
         make()
 
@@ -201,7 +201,7 @@ def test_what_cannot_be_is_refused_in_words(make: Any, complaint: str) -> None:
     ],
 )
 def test_a_scenario_refuses_faults_that_cannot_befall_it(changes: dict[str, Any], complaint: str) -> None:
-    """At once, as with everything else."""
+    """The scenario is checked when it is created."""
     scenario = Scenario(title='x', arrivals='poisson:1', holding='exp:1', max_size=1, slot_exp=5.0, jobs=1, workers=2)
 
     with pytest.raises((TypeError, ValueError), match=complaint):

@@ -1,4 +1,4 @@
-"""The scenarios that come with the package: each runs by its name, quickly, and teaches what it says."""
+"""The bundled scenarios run by their names, quickly, and teach what their lessons say."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from simulations.scenarios.scenario import scenario_names
 
 @pytest.fixture(scope='module')
 def results() -> dict[str, Result]:
-    """One run of each, with its history."""
+    """Return a run of each scenario with its history."""
     return {name: Scenario.load(name).replay() for name in scenario_names()}
 
 
 def test_there_are_nine_that_a_reader_recognises() -> None:
-    """Each with a title and one sentence of what it teaches."""
+    """Each has a title and one sentence that says what it teaches."""
     assert scenario_names() == [
         'api-connection-limit',
         'crash-loop',
@@ -33,7 +33,7 @@ def test_there_are_nine_that_a_reader_recognises() -> None:
 
 
 def test_with_back_off_and_jitter_nearly_every_job_gets_through(results: dict[str, Result]) -> None:
-    """Although almost every other attempt is refused; without retries a third of the jobs would be lost."""
+    """Almost every other attempt is refused; without retries a third of the jobs would be lost."""
     figures = results['api-connection-limit'].figures
 
     assert figures.refusal_share < 0.05
@@ -42,7 +42,7 @@ def test_with_back_off_and_jitter_nearly_every_job_gets_through(results: dict[st
 
 
 def test_a_pool_that_is_idle_all_day_refuses_one_job_in_six(results: dict[str, Result]) -> None:
-    """It is used for less than a hundredth of the time."""
+    """Less than a hundredth of its slot time is used."""
     figures = results['nightly-batch'].figures
 
     assert 1 / 7 < figures.refusal_share < 1 / 5
@@ -64,7 +64,7 @@ def test_the_busiest_customer_meets_its_own_limit(results: dict[str, Result]) ->
 
 
 def test_more_than_twice_the_slots_run_at_once_where_bodies_outlive_them(results: dict[str, Result]) -> None:
-    """The pool never counts more than eight, and eighteen run."""
+    """The pool never counts more than eight slots, but eighteen bodies run."""
     figures = results['slow-downstream'].figures
 
     assert figures.occupancy_peak == 8
@@ -82,7 +82,7 @@ def test_most_slots_belong_to_the_dead(results: dict[str, Result]) -> None:
 
 
 def test_a_pool_sized_for_the_mean_refuses_by_daylight(results: dict[str, Result]) -> None:
-    """One job in seven, and nearly all of them between six and eighteen o'clock."""
+    """It refuses one job in seven, nearly all of them between 6 and 20 o'clock."""
     run = results['day-of-traffic']
     hours = [event.time / 3600 for event in run.history if event.what == 'refused']
 
@@ -91,7 +91,7 @@ def test_a_pool_sized_for_the_mean_refuses_by_daylight(results: dict[str, Result
 
 
 def test_a_scenario_is_run_as_often_as_it_says() -> None:
-    """A day is no long run: its interval comes from four of them."""
+    """A day has no steady state, so its interval comes from four days."""
     result = Scenario.load('day-of-traffic').replace(load_factor=0.5, max_size=7).run(history=False)
 
     assert result.replications == 4
@@ -101,7 +101,7 @@ def test_a_scenario_is_run_as_often_as_it_says() -> None:
 
 
 def test_six_bodies_run_in_a_pool_of_four_while_a_worker_stands_still(results: dict[str, Result]) -> None:
-    """Nobody is told that a slot is gone; the count of live slots never exceeds four."""
+    """No holder learns that its slot is gone; the count of live slots never exceeds four."""
     run = results['long-pause']
 
     assert (run.figures.occupancy_peak, run.figures.running_peak) == (4, 6)
@@ -110,7 +110,7 @@ def test_six_bodies_run_in_a_pool_of_four_while_a_worker_stands_still(results: d
 
 
 def test_never_do_more_than_five_hold_a_slot_when_replies_are_lost(results: dict[str, Result]) -> None:
-    """What it costs is what the lesson says."""
+    """The cost is what the lesson says."""
     run = results['flaky-network']
 
     assert run.judgement is not None
@@ -122,7 +122,7 @@ def test_never_do_more_than_five_hold_a_slot_when_replies_are_lost(results: dict
 
 
 def test_slots_that_a_replica_brings_back_are_used_by_nobody(results: dict[str, Result]) -> None:
-    """Until they expire the pool refuses more than it must: hardly a body runs while all slots are taken."""
+    """Until they expire, hardly a body runs while all slots are taken, and jobs are refused."""
     run = results['failover']
     after = [event for event in run.history if 55 < event.time < 65]
     restored = [event for event in run.history if event.what == 'restored']

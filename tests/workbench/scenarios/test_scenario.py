@@ -1,4 +1,4 @@
-"""Scenarios: one value that makes a run, saved and loaded as a small TOML file."""
+"""A scenario is a value that defines a run, and is saved and loaded as a TOML file."""
 
 import math
 import os
@@ -75,7 +75,7 @@ SCENARIOS = st.builds(
 def test_a_scenario_that_was_saved_is_loaded_again(
     tmp_path_factory: pytest.TempPathFactory, scenario: Scenario
 ) -> None:
-    """Equal in every field and every digit; so is one that never lets a slot expire."""
+    """Every field and digit is equal, also without an expiry."""
     path = tmp_path_factory.mktemp('scenarios') / 'one.toml'
     scenario.save(path)
     loaded = Scenario.load(path)
@@ -87,7 +87,7 @@ def test_a_scenario_that_was_saved_is_loaded_again(
 
 
 def test_a_file_is_as_one_would_write_it() -> None:
-    """Without what need not be said."""
+    """It leaves out what has its default value."""
     scenario = SIMPLE.replace(keys='zipf:100', on_refusal=Retry('exp:1', factor=2, tries=5), lesson='It is full.')
 
     assert scenario.to_toml() == (
@@ -110,7 +110,7 @@ def test_a_file_is_as_one_would_write_it() -> None:
 
 
 def test_a_scenario_makes_its_workload() -> None:
-    """With its seed, or with that of a replication."""
+    """The workload uses the scenario's seed, or that of a replication."""
     workload = SIMPLE.workload()
 
     assert list(workload) == list(Synthetic('poisson:6', 'exp:1', jobs=100))
@@ -124,7 +124,7 @@ def test_a_scenario_makes_its_workload() -> None:
 
 
 def test_equal_scenarios_are_equal_however_they_were_written() -> None:
-    """As texts or as objects; and they can be sent to another process."""
+    """Texts and objects compare equal, and a scenario can be sent to another process."""
     other = Scenario(
         title='An API',
         arrivals=PoissonArrivals(6),
@@ -148,7 +148,7 @@ def recorded(tmp_path: Path) -> Path:
 
 
 def test_a_recorded_trace_takes_the_place_of_the_rest(recorded: Path) -> None:
-    """With what read_trace() takes; what is drawn from it is drawn by the scenario's seed."""
+    """The options are those of read_trace(), and the scenario's seed thins the trace."""
     text = """
         title = 'As it was'
         max_size = 3
@@ -174,7 +174,7 @@ def test_a_recorded_trace_takes_the_place_of_the_rest(recorded: Path) -> None:
 
 
 def test_what_a_file_and_python_write_differently_is_the_same(recorded: Path) -> None:
-    """Instants of TOML, tuples of Python, options that are not given."""
+    """This concerns TOML dates, Python tuples, and options that are not given."""
     options = {'until': datetime(2026, 1, 1, tzinfo=UTC), 'key': ('key',), 'kind': None}
     scenario = Scenario(title='x', trace=recorded / 'jobs.csv', trace_options=options, max_size=1)
     by_file = Scenario.from_toml(
@@ -186,7 +186,7 @@ def test_what_a_file_and_python_write_differently_is_the_same(recorded: Path) ->
 
 
 def test_paths_are_relative_to_the_file(recorded: Path) -> None:
-    """So a folder with a scenario and its files can be moved, and is loaded from anywhere."""
+    """A folder with a scenario and its files can be moved, and loaded from anywhere."""
     (recorded / 'one.toml').write_text(
         'title = "x"\nmax_size = 1\njobs = 9\narrivals = "trace:jobs.csv"\nholding = "file:holdings.txt"\n'
         '[on_refusal]\npause = "mix:1*file:holdings.txt+1*exp:1"\n'
@@ -201,7 +201,7 @@ def test_paths_are_relative_to_the_file(recorded: Path) -> None:
 
 
 def test_a_scenario_is_not_saved_where_its_files_are_not_found(recorded: Path) -> None:
-    """Nor where another file has that name: it would be loaded as another scenario. Nothing is written."""
+    """Nor is it saved where another file has that name. Nothing is written."""
     away = recorded / 'away'
     away.mkdir()
     (away / 'jobs.csv').write_text('arrival,holding\n1,1\n')
@@ -223,7 +223,7 @@ def test_a_scenario_is_not_saved_where_its_files_are_not_found(recorded: Path) -
 
 
 def test_a_name_finds_a_scenario_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is not there is told those that are."""
+    """An unknown name raises an error that lists the names."""
     monkeypatch.setattr(simulations.scenarios.file, 'SCENARIOS', tmp_path)
     SIMPLE.save(tmp_path / 'an-api.toml')
     SIMPLE.save(tmp_path / 'another.toml')
@@ -280,7 +280,7 @@ TRACED: dict[str, Any] = {'title': 'x', 'trace': __file__, 'max_size': 5}
     ],
 )
 def test_a_scenario_that_cannot_be_is_refused(fields: dict[str, Any], kind: type[Exception], complaint: str) -> None:
-    """When it is made, naming the field and its value, and what to write."""
+    """The error names the field and its value, and says what to write."""
     with pytest.raises(kind, match=complaint):
         Scenario(**fields)
 
@@ -310,7 +310,7 @@ BASE = 'title = "x"\nmax_size = 5\narrivals = "poisson:6"\nholding = "exp:1"\njo
     ],
 )
 def test_a_file_that_is_no_scenario_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
-    """Naming the file, the key and the nearest one that is known."""
+    """The error names the file, the key and the nearest known key."""
     path = tmp_path / 'one.toml'
     path.write_text(text)
 
@@ -320,14 +320,14 @@ def test_a_file_that_is_no_scenario_is_refused(tmp_path: Path, text: str, compla
 
 
 def test_a_table_without_keys_is_a_retry_with_its_defaults() -> None:
-    """And no table is none."""
+    """Without the table, a refused job leaves."""
     assert Scenario.from_toml(BASE).on_refusal == Leave()
     assert Scenario.from_toml(BASE + '[on_refusal]').on_refusal == Retry()
     assert Scenario.from_toml(BASE).slot_exp is None
 
 
 def test_a_field_that_there_is_not_cannot_be_replaced() -> None:
-    """The nearest is named; and what is replaced is checked anew."""
+    """The error names the nearest field, and the new scenario is checked as well."""
     calls: list[Callable[[], object]] = [lambda: SIMPLE.replace(sead=1), lambda: SIMPLE.replace(max_size=0)]
     for call, complaint in zip(
         calls, ["has no 'sead': the nearest is 'seed'", 'max_size must be at least 1'], strict=True
@@ -350,7 +350,7 @@ def test_a_field_that_there_is_not_cannot_be_replaced() -> None:
     ],
 )
 def test_a_load_factor_multiplies_the_arrivals(arrivals: str, twice: str) -> None:
-    """Of each law in its own way; holding times and all else stay."""
+    """Each law does so in its own way; holding times and everything else stay the same."""
     scenario = Scenario(arrivals=arrivals, holding='exp:1', max_size=5, jobs=100, load_factor=2)
     doubled = scenario.replace(arrivals=twice, load_factor=1)
 
@@ -361,7 +361,7 @@ def test_a_load_factor_multiplies_the_arrivals(arrivals: str, twice: str) -> Non
 
 
 def test_a_load_factor_brings_recorded_jobs_closer_together(tmp_path: Path) -> None:
-    """Their holding times stay; also of instants alone."""
+    """Their holding times stay the same; recorded arrivals alone can be scaled as well."""
     (tmp_path / 'jobs.csv').write_text('arrival,holding\n0,5\n10,6\n30,7\n')
     scenario = Scenario(trace='jobs.csv', max_size=5, load_factor=2, folder=tmp_path)
     instants = Scenario(
@@ -375,7 +375,7 @@ def test_a_load_factor_brings_recorded_jobs_closer_together(tmp_path: Path) -> N
 
 
 def test_a_trace_is_thinned_anew_for_each_seed_and_read_anew_when_it_changed(tmp_path: Path) -> None:
-    """Although it is read once for many runs."""
+    """Otherwise it is read once for many runs."""
     path = tmp_path / 'jobs.csv'
     path.write_text('arrival,holding\n' + ''.join(f'{number},1\n' for number in range(200)))
     scenario = Scenario(trace=path, trace_options={'thin': 0.5}, max_size=5)
@@ -393,7 +393,7 @@ def test_a_trace_is_thinned_anew_for_each_seed_and_read_anew_when_it_changed(tmp
 
 
 def test_several_runs_of_what_knows_no_chance_are_refused(tmp_path: Path) -> None:
-    """They would all be the same, and an interval of them nothing."""
+    """They would all be equal, and their interval meaningless."""
     path = tmp_path / 'jobs.csv'
     path.write_text('arrival,holding\n' + '0,1\n' * 50)
     scenario = Scenario(trace=path, max_size=5, replications=3)

@@ -1,4 +1,4 @@
-"""Trace files: what jobs they turn into, and what is said of records left out."""
+"""Trace files become jobs, and records that cannot be used are reported."""
 
 import gzip
 import random
@@ -44,7 +44,7 @@ def swf(folder: Path, *records: str) -> Path:
 
 
 def test_a_job_of_a_log_arrives_when_submitted_and_holds_for_its_run_time(tmp_path: Path) -> None:
-    """One job is one slot; its wait in the cluster's queue is not the pool's."""
+    """One job is one slot, and its wait in the cluster's queue is ignored."""
     trace = read_swf(swf(tmp_path, record('10', '60'), record('20', '358.00'), record('30', '0')))
 
     assert list(trace) == [Job(10, 60), Job(20, 358), Job(30, 0)]
@@ -52,7 +52,7 @@ def test_a_job_of_a_log_arrives_when_submitted_and_holds_for_its_run_time(tmp_pa
 
 
 def test_a_log_may_be_compressed(tmp_path: Path) -> None:
-    """Gzip is known by its first bytes, whatever the file is called."""
+    """Gzip is recognised by its first bytes, whatever the file is called."""
     path = tmp_path / 'log.swf'
     path.write_bytes(gzip.compress((HEADER + record('1', '2')).encode()))
 
@@ -60,7 +60,7 @@ def test_a_log_may_be_compressed(tmp_path: Path) -> None:
 
 
 def test_records_that_cannot_be_used_are_counted_by_reason(tmp_path: Path) -> None:
-    """Nothing is dropped in silence."""
+    """No record is dropped silently."""
     records = [record('1', '2'), record('2', '-1'), record('3', '-1'), record('-1', '4'), record('x', '4'), '1 2 3\n']
 
     assert read_swf(swf(tmp_path, *records)).skipped == {
@@ -95,7 +95,7 @@ def test_a_pool_for_each_user_or_queue(tmp_path: Path, key: str, name: str) -> N
     ],
 )
 def test_what_is_no_log_is_refused_with_its_name(tmp_path: Path, content: bytes, complaint: str) -> None:
-    """One line says which file and what is wrong with it."""
+    """The error says in one line which file is wrong, and why."""
     path = tmp_path / 'jobs'
     path.write_bytes(content)
 
@@ -105,7 +105,7 @@ def test_what_is_no_log_is_refused_with_its_name(tmp_path: Path, content: bytes,
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """As any other that cannot be read."""
+    """The error names a missing file like any other that cannot be read."""
     with pytest.raises(TraceError, match=r'cannot read the trace .*nowhere'):
         read_swf(tmp_path / 'nowhere')
 
@@ -128,7 +128,7 @@ a1,f1
 
 
 def test_an_invocation_arrives_at_its_end_less_its_duration(tmp_path: Path) -> None:
-    """The rows are in order of their ends; one may have begun before the recording."""
+    """The rows are sorted by their ends; one may have begun before the recording."""
     trace = read_azure(table(tmp_path, INVOCATIONS))
 
     assert list(trace) == [Job(0.07 - 0.1, 0.1), Job(1, 9.25), Job(10, 0.5)]
@@ -142,7 +142,7 @@ def test_an_invocation_arrives_at_its_end_less_its_duration(tmp_path: Path) -> N
 
 
 def test_invocations_by_app_or_by_function_of_an_app(tmp_path: Path) -> None:
-    """The same name in two apps is two functions."""
+    """Functions with one name in two apps are different functions."""
     path = table(tmp_path, INVOCATIONS)
 
     assert [job.key for job in read_azure(path, key='app')] == ['a1', 'a2', 'a1']
@@ -173,7 +173,7 @@ def test_invocations_by_app_or_by_function_of_an_app(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_table_is_read_however_it_is_written(tmp_path: Path, content: str, arguments: dict[str, Any]) -> None:
-    """Delimiters, headers, units, timestamps, two of three times: always the same two jobs."""
+    """Every delimiter, header, unit, timestamp and pair of times yields the same two jobs."""
     trace = read_table(table(tmp_path, content), **arguments)
 
     assert (list(trace), trace.skipped) == ([Job(0.5, 1.25), Job(2, 5)], {})
@@ -185,14 +185,14 @@ def test_a_table_is_read_however_it_is_written(tmp_path: Path, content: str, arg
     ('unit', 'seconds'), [('d', 86400.0), ('h', 3600.0), ('min', 60.0), ('s', 1.0), ('ms', 1e-3), ('us', 1e-6)]
 )
 def test_a_unit_is_that_of_every_number(tmp_path: Path, unit: str, seconds: float) -> None:
-    """And a decimal number of milliseconds is the decimal number of seconds that one would write."""
+    """A decimal number of milliseconds becomes exactly the same decimal number of seconds."""
     trace = read_table(table(tmp_path, '3,1001\n'), arrival=1, holding=2, unit=unit)
 
     assert list(trace) == [Job(float(f'{3 * seconds:.12g}'), float(f'{1001 * seconds:.12g}'))]
 
 
 def test_a_timestamp_that_names_no_zone_is_in_utc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever the machine is."""
+    """The machine's time zone does not matter."""
     monkeypatch.setenv('TZ', 'Asia/Tokyo')
     time.tzset()
     try:
@@ -205,14 +205,14 @@ def test_a_timestamp_that_names_no_zone_is_in_utc(tmp_path: Path, monkeypatch: p
 
 
 def test_a_first_row_that_is_empty_names_no_columns(tmp_path: Path) -> None:
-    """It is a row that cannot be used, and is counted."""
+    """It counts as a row that cannot be used."""
     trace = read_table(table(tmp_path, ',\n1,2\n'), arrival=1, holding=2)
 
     assert (list(trace), trace.skipped) == ([Job(1, 2)], {'without instants that are numbers or timestamps': 1})
 
 
 def test_a_table_may_have_a_pool_for_each_value_of_a_column_or_of_several(tmp_path: Path) -> None:
-    """A row with nothing there shares the pool of those without a key."""
+    """A row without a value shares the pool of jobs without a key."""
     path = table(tmp_path, 'arrival,holding,key,team\n0,1,red,x\n1,1,,\n2,1,blue,x\n3,1,red,\n')
     both = {'arrival': 'arrival', 'holding': 'holding'}
 
@@ -223,7 +223,7 @@ def test_a_table_may_have_a_pool_for_each_value_of_a_column_or_of_several(tmp_pa
 
 
 def test_rows_that_cannot_be_used_are_counted_by_reason(tmp_path: Path) -> None:
-    """Nothing is dropped in silence, and the first row that tells how instants are written need not be the first."""
+    """No row is dropped silently, and a later row than the first may show the form of instants."""
     rows = ['?,9', '2026-01-01,x', '2026-01-02,2026-01-03', '7,2026-01-03', ',2026-01-03', '2026-01-05,2026-01-01', '1']
     trace = read_table(table(tmp_path, 'a,b\n' + '\n'.join(rows)), arrival='a', end='b')
     counted = read_table(table(tmp_path, 'arrival,holding\n1,2\nnan,1\n1,inf\n1,-1\n1e300,1e300\n1,\n?,?\n'))
@@ -270,7 +270,7 @@ def test_rows_that_cannot_be_used_are_counted_by_reason(tmp_path: Path) -> None:
 def test_what_is_no_table_is_refused_with_its_name(
     tmp_path: Path, content: str | bytes, arguments: dict[str, Any], complaint: str
 ) -> None:
-    """One line says which file, what is wrong with it, and what there is instead."""
+    """The error says in one line which file is wrong, why, and what it contains instead."""
     path = table(tmp_path, content)
 
     with pytest.raises(TraceError, match=complaint) as error:
@@ -295,14 +295,14 @@ def test_what_is_no_table_is_refused_with_its_name(
 def test_a_wrong_argument_of_a_reader_is_refused(
     tmp_path: Path, arguments: dict[str, Any], kind: type[Exception], complaint: str
 ) -> None:
-    """Before the file is looked at."""
+    """The error comes before the file is opened."""
     with pytest.raises(kind, match=complaint):
         read_table(tmp_path / 'nowhere', **arguments)
 
 
 @pytest.mark.parametrize(('read', 'key'), [(read_swf, 'app'), (read_azure, 'user')])
 def test_a_key_that_the_format_does_not_have_is_refused(read: Callable[..., Trace], key: str) -> None:
-    """With the keys that it has."""
+    """The error lists the keys of the format."""
     with pytest.raises(ValueError, match=f"key must be '.*', '.*' or None, not '{key}'"):
         read('nowhere', key=key)
 
@@ -324,7 +324,7 @@ def test_a_key_that_the_format_does_not_have_is_refused(read: Callable[..., Trac
 def test_a_format_is_recognised_by_suffix_and_first_line(
     tmp_path: Path, name: str, content: str | bytes, kind: str
 ) -> None:
-    """Also when it is compressed."""
+    """This works for compressed files too."""
     data = content.encode() if isinstance(content, str) else content
 
     assert recognise(table(tmp_path, data, name)) == kind
@@ -332,7 +332,7 @@ def test_a_format_is_recognised_by_suffix_and_first_line(
 
 
 def test_a_trace_says_what_its_file_was_taken_for(tmp_path: Path) -> None:
-    """Each reader is reached through one function, with its own arguments."""
+    """One function calls each reader with its own arguments."""
     log = read_trace(swf(tmp_path, record('5', '1', user='42')), key='user')
     invocations = read_trace(table(tmp_path, INVOCATIONS), key='app')
     listed = read_trace(table(tmp_path, 'a,b\n1,2000\n'), arrival='a', holding='b', unit='ms', instants='s')
@@ -345,7 +345,7 @@ def test_a_trace_says_what_its_file_was_taken_for(tmp_path: Path) -> None:
 
 
 def test_a_file_that_was_taken_for_the_wrong_thing_says_so(tmp_path: Path) -> None:
-    """And how to say what it is; where that was said, the reader's own complaint stands alone."""
+    """The error says how to override the guess, unless the format was given."""
     path = table(tmp_path, 'a,b\n1,2\n')
 
     with pytest.raises(TraceError, match=r"no column 'arrival'.* \(read as a CSV table; give kind=\.\.\. if it is"):
@@ -366,7 +366,7 @@ FIVE = Trace(
 
 
 def test_a_window_keeps_what_arrives_from_its_start_until_before_its_end() -> None:
-    """What is left out is counted, and the name says so."""
+    """Jobs left out are counted, and the name mentions the window."""
     part = select_jobs(FIVE, start=20, until=40)
 
     assert list(part) == [Job(20, 2), Job(30, 3, 'b')]
@@ -379,7 +379,7 @@ def test_a_window_keeps_what_arrives_from_its_start_until_before_its_end() -> No
 
 
 def test_a_trace_may_begin_at_zero_and_go_at_another_pace() -> None:
-    """Stretched from its first arrival on, so that it begins where it began unless that is 0."""
+    """It is stretched from its first arrival, which stays where it is unless it is moved to 0."""
     assert [job.arrival for job in select_jobs(FIVE, rebase=True)] == [0, 10, 20, 30, 40]
     assert [job.arrival for job in select_jobs(FIVE, time_scale=0.5)] == [10, 15, 20, 25, 30]
     assert [job.holding for job in select_jobs(FIVE, time_scale=0.5)] == [1, 2, 3, 4, 5]
@@ -389,7 +389,7 @@ def test_a_trace_may_begin_at_zero_and_go_at_another_pace() -> None:
 
 
 def test_nothing_asked_for_changes_nothing() -> None:
-    """Not a digit."""
+    """Not a digit changes."""
     stream = random.Random(1)
     trace = Trace([(stream.uniform(-9, 9), stream.random(), 'a') for _ in range(99)], name='a', skipped={'odd': 1})
     same = select_jobs(trace)
@@ -398,7 +398,7 @@ def test_nothing_asked_for_changes_nothing() -> None:
 
 
 def test_what_two_selections_leave_out_is_added_up() -> None:
-    """Under one reason."""
+    """The counts are added under one reason."""
     assert select_jobs(select_jobs(FIVE, start=20), until=50).skipped == {
         'odd': 1,
         'outside the window': 2,
@@ -406,7 +406,7 @@ def test_what_two_selections_leave_out_is_added_up() -> None:
 
 
 def test_thinning_keeps_each_job_with_the_probability_asked_for() -> None:
-    """By a seed and a stream of its own: the same seed keeps the same jobs."""
+    """It has its own seed and stream: the same seed keeps the same jobs."""
     real = bundled_trace()
     half, again, other = (select_jobs(real, thin=0.5, seed=seed) for seed in (1, 1, 2))
     kept = {job.arrival for job in half}
@@ -422,7 +422,7 @@ def test_thinning_keeps_each_job_with_the_probability_asked_for() -> None:
 
 
 def test_thinning_keeps_keys_and_holding_times_with_their_jobs() -> None:
-    """Columns stay in step."""
+    """The columns stay aligned."""
     jobs = [Job(float(number), float(number % 7), f'key-{number % 5}') for number in range(1000)]
 
     assert set(select_jobs(Trace(jobs), thin=0.3, seed=4)) < set(jobs)
@@ -443,13 +443,13 @@ def test_thinning_keeps_keys_and_holding_times_with_their_jobs() -> None:
     ],
 )
 def test_a_selection_that_cannot_be_is_refused(arguments: dict[str, Any], complaint: str) -> None:
-    """With what there is to choose from."""
+    """The error says which values are possible."""
     with pytest.raises(ValueError, match=complaint):
         select_jobs(FIVE, **arguments)
 
 
 def test_one_function_reads_and_selects(tmp_path: Path) -> None:
-    """As a scenario file asks for it."""
+    """A scenario file uses it this way."""
     FIVE.to_csv(tmp_path / 'five.csv')
     trace = read_trace(
         tmp_path / 'five.csv', start=20, until=50, thin=0.999, seed=1, rebase=True, time_scale=2, holding_scale=0.5
@@ -462,7 +462,7 @@ def test_one_function_reads_and_selects(tmp_path: Path) -> None:
 
 
 def test_holding_times_may_be_those_of_a_trace(tmp_path: Path) -> None:
-    """A random workload with the jobs of a real cluster, and the theory of it."""
+    """A random workload has the holding times of a real cluster, and theory applies to it."""
     holding = parse_holding(f'trace:{BUNDLED_TRACE}')
     FIVE.to_csv(tmp_path / 'five.csv')
 
@@ -478,7 +478,7 @@ def test_holding_times_may_be_those_of_a_trace(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('kind', ['swf', 'csv'])
 def test_a_trace_of_many_jobs_takes_little_memory(tmp_path: Path, kind: str) -> None:
-    """Under 60 bytes a job at the peak and 20 after it, out of order as they are; a list of jobs takes 200."""
+    """It takes under 60 bytes a job at the peak and 20 afterwards; a list of jobs takes 200."""
     jobs = 20_000
     if kind == 'swf':
         path = swf(tmp_path, *(record(str(number ^ 1), '7', user=str(number % 9)) for number in range(jobs)))

@@ -1,4 +1,4 @@
-"""Laws of arrivals: their counts are those of the closed forms, and as text they are read and written."""
+"""Laws of arrivals have the counts of the closed forms, and are read and written as text."""
 
 import itertools
 import math
@@ -76,7 +76,7 @@ def instants_until(arrivals: Arrivals, horizon: float, seed: int = 1) -> list[fl
 
 @pytest.mark.parametrize('text', TEXTS)
 def test_so_many_arrive_as_the_rate_says(text: str) -> None:
-    """In the long run: the mean number in 400 windows has the rate in its 5 sigma interval."""
+    """The rate lies in the 5 sigma interval of the mean number in 400 windows."""
     arrivals = law(text)
     window = 12 * (arrivals.period or 10)
     counts, _ = np.histogram(instants_until(arrivals, 400 * window), 400, (0, 400 * window))
@@ -87,7 +87,7 @@ def test_so_many_arrive_as_the_rate_says(text: str) -> None:
 
 @given(LAWS.filter(lambda arrivals: not isinstance(arrivals, Clients)), st.integers(0, 2**32))
 def test_instants_come_in_order_from_zero_on_and_are_the_same_each_time(arrivals: Arrivals, seed: int) -> None:
-    """None before the one before it, none before 0, and the stream alone decides."""
+    """No instant is before 0 or out of order, and the random stream alone decides them."""
     some = list(itertools.islice(arrivals.instants(random.Random(seed)), 200))
 
     assert len(some) == 200
@@ -104,7 +104,7 @@ def test_poisson_arrivals_are_exponential_times_apart() -> None:
 
 
 def test_periodic_arrivals_come_by_the_clock() -> None:
-    """One at each instant, several at once, or several within their spread and no later."""
+    """One or several arrive at each instant, or within their spread and no later."""
     assert instants_until(Periodic(2.5), 10) == [0, 2.5, 5, 7.5]
     assert instants_until(Periodic(3, 2), 9) == [0, 0, 3, 3, 6, 6]
     spread = np.array(instants_until(Periodic(10, 50, 4), 10_000))
@@ -116,7 +116,7 @@ def test_periodic_arrivals_come_by_the_clock() -> None:
 
 
 def test_a_spread_as_long_as_the_interval_leaves_no_gap() -> None:
-    """And no job comes before one of the interval before."""
+    """No job arrives before a job of the previous interval."""
     some = np.array(instants_until(Periodic(0.1, 3, 0.1), 100))
 
     assert (np.diff(some) >= 0).all()
@@ -126,7 +126,7 @@ def test_a_spread_as_long_as_the_interval_leaves_no_gap() -> None:
 
 @pytest.mark.parametrize('text', ['bursty:1:6:20:0.5', 'bursty:0:2:6:1', 'bursty:5:1:5:3', 'bursty:0:5:3:1:0.5:2'])
 def test_bursts_spread_the_counts_as_the_closed_form_says(text: str) -> None:
-    """The variance of the counts over their mean, in long windows, each simulated alone; and from the beginning."""
+    """The index of dispersion agrees in long windows, in separate runs and from the beginning."""
     arrivals = law(text)
     assert isinstance(arrivals, Bursty)
     window = 300 * sum(mean for _, mean in arrivals.states)
@@ -141,7 +141,7 @@ def test_bursts_spread_the_counts_as_the_closed_form_says(text: str) -> None:
 
 @pytest.mark.parametrize('window', [0.2, 1, 5, 40])
 def test_bursts_are_steady_from_the_first_instant_on(window: float) -> None:
-    """Also the first seconds have the mean and the spread of counts of the stationary process."""
+    """The first seconds already have the mean and variance of the stationary process."""
     arrivals = Bursty(((1, 6), (20, 0.5)))
     expected = arrivals.rate() * window
     counts = [len(instants_until(arrivals, window, seed)) for seed in range(20_000)]
@@ -153,7 +153,7 @@ def test_bursts_are_steady_from_the_first_instant_on(window: float) -> None:
 
 
 def test_the_index_of_dispersion_has_the_form_of_its_source() -> None:
-    """Heffes and Lucantoni's for two states, with rates of change in place of mean durations; 1 without bursts."""
+    """It equals the formula of Heffes and Lucantoni for two states, and 1 without bursts."""
     one, two, leave_one, leave_two = 3.0, 11.0, 1 / 4, 1 / 0.7
     arrivals = Bursty(((one, 1 / leave_one), (two, 1 / leave_two)))
     change = leave_one + leave_two
@@ -168,7 +168,7 @@ def test_the_index_of_dispersion_has_the_form_of_its_source() -> None:
 
 
 def test_a_varying_rate_is_linear_between_its_points_and_closes_its_circle() -> None:
-    """Arrivals of 3,000 periods, folded into one, are as many in each twelfth as the rate's integral there says."""
+    """In 3,000 periods, the arrivals in each twelfth of a period match the integral of the rate."""
     arrivals = Varying(60, (1, 1, 8, 0.5, 0))
     folded = np.array(instants_until(arrivals, 3000 * 60)) % 60
     counts, edges = np.histogram(folded, 12, (0, 60))
@@ -185,9 +185,9 @@ def test_a_varying_rate_is_linear_between_its_points_and_closes_its_circle() -> 
 
 @pytest.mark.parametrize('scale', [1, 0.01])
 def test_a_varying_rate_is_sampled_by_inversion(scale: float) -> None:
-    """Each arrival takes one exponential number, and the cumulated rate at the arrivals is their sum.
+    """Each arrival takes one exponential number, whose sum is the cumulative rate there.
 
-    For ever, and also where whole periods pass without an arrival.
+    This holds for long runs, and if whole periods pass without an arrival.
     """
     arrivals = Varying(10, (2 * scale, 6 * scale, 0, scale))
     stream = random.Random(4)
@@ -206,7 +206,7 @@ def test_a_varying_rate_is_sampled_by_inversion(scale: float) -> None:
 
 
 def test_a_higher_rate_sees_the_same_chance() -> None:
-    """Twice the rate over half the time: every arrival comes at half its instant."""
+    """With twice the rate over half the time, every arrival comes at half its instant."""
     slow = itertools.islice(Varying(60, (1, 4, 2)).instants(random.Random(5)), 1000)
     fast = itertools.islice(Varying(30, (2, 8, 4)).instants(random.Random(5)), 1000)
 
@@ -214,7 +214,7 @@ def test_a_higher_rate_sees_the_same_chance() -> None:
 
 
 def test_a_function_of_time_is_sampled_over_its_period() -> None:
-    """At equal distances from 0 on; each five minutes of a day by default."""
+    """The points are equally spaced from 0, by default one for each five minutes of a day."""
     day = Varying.sampled(lambda now: 5 - 4 * math.cos(2 * math.pi * now / 86400), period=86400)
 
     assert len(day.rates) == 288
@@ -225,7 +225,7 @@ def test_a_function_of_time_is_sampled_over_its_period() -> None:
 
 
 def test_recorded_arrivals_come_from_zero_on_and_end(tmp_path: Path) -> None:
-    """In order, whatever the order of the file; the text finds the file beside the scenario."""
+    """They are sorted, and the text names a file relative to the scenario."""
     Trace([(65, 1), (60, 9), (61, 3)]).to_csv(tmp_path / 'jobs.csv')
     arrivals = law_in('trace:jobs.csv', tmp_path)
 
@@ -239,7 +239,7 @@ def test_recorded_arrivals_come_from_zero_on_and_end(tmp_path: Path) -> None:
 
 
 def test_many_recorded_arrivals_are_gone_through_piece_by_piece() -> None:
-    """Nothing is lost or repeated where one piece ends and the next begins."""
+    """Nothing is lost or repeated between two chunks."""
     assert list(Recorded(range(10_000)).instants(random.Random())) == list(range(10_000))
 
 
@@ -250,7 +250,7 @@ def law_in(text: str, folder: Path) -> Arrivals:
 
 
 def test_what_is_steady_and_what_repeats_itself() -> None:
-    """A law that is the same at all times may be averaged after a warm-up; one that repeats itself, over periods."""
+    """A steady law can be averaged after a warm-up, and a periodic one over its periods."""
     steady = {text: law(text).steady for text in TEXTS}
     periods = {text: law(text).period for text in TEXTS if law(text).period is not None}
 
@@ -274,13 +274,13 @@ def test_what_is_steady_and_what_repeats_itself() -> None:
 
 @given(LAWS)
 def test_arrivals_are_written_as_they_are_read(arrivals: Arrivals | Clients) -> None:
-    """To the last digit, so that the line that repeats a run repeats it exactly."""
+    """Every digit is kept, so the line that repeats a run repeats it exactly."""
     assert parse_arrivals(str(arrivals)) == arrivals
 
 
 @pytest.mark.parametrize('text', [*TEXTS, 'clients:40:exp:10', 'clients:1:mix:0.5*exp:1+0.5*const:3'])
 def test_the_text_of_arrivals_is_their_own(text: str) -> None:
-    """As a person would write it."""
+    """The text is what a person would write."""
     assert str(parse_arrivals(text)) == text
 
 
@@ -298,12 +298,12 @@ def test_the_text_of_arrivals_is_their_own(text: str) -> None:
     ],
 )
 def test_a_report_says_in_words_how_jobs_arrive(text: str, words: str) -> None:
-    """With their units."""
+    """The words include the units."""
     assert parse_arrivals(text).words() == words
 
 
 def test_clients_think_as_given_or_as_written(tmp_path: Path) -> None:
-    """An object or its text; a file of thinking times lies beside the scenario."""
+    """The thinking time is an object or a text; its file is relative to the scenario."""
     (tmp_path / 'thinking.txt').write_text('1\n3\n')
 
     assert Clients(4, 'exp:2') == Clients(4, Exponential(2)) != Clients(5, 'exp:2')
@@ -354,7 +354,7 @@ def test_clients_think_as_given_or_as_written(tmp_path: Path) -> None:
     ],
 )
 def test_arrivals_that_cannot_be_read_say_how_to_write_them(text: str, complaint: str) -> None:
-    """The complaint names what was wrong and the form."""
+    """The error says what is wrong and shows the right form."""
     with pytest.raises(ValueError, match=complaint):
         parse_arrivals(text)
 
@@ -386,6 +386,6 @@ def test_arrivals_that_cannot_be_read_say_how_to_write_them(text: str, complaint
     ],
 )
 def test_a_law_that_cannot_be_is_refused(call: Callable[[], Any], kind: type[Exception], complaint: str) -> None:
-    """When it is made, naming the argument and its value."""
+    """The constructor raises an error that names the argument and its value."""
     with pytest.raises(kind, match=complaint):
         call()

@@ -1,4 +1,4 @@
-"""Which pool a job asks: drawn as often as its share says, and written as it is read."""
+"""Keys are drawn as often as their shares say, and are read and written as text."""
 
 import random
 from collections import Counter
@@ -23,7 +23,7 @@ KEYS = st.builds(
 
 @pytest.mark.parametrize(('pools', 'exponent'), [(1, 1.0), (5, 0.0), (100, 1.0), (20, 2.5)])
 def test_each_key_is_drawn_as_often_as_its_share_says(pools: int, exponent: float) -> None:
-    """A chi-squared test of 100,000 draws sees no difference, and no other key comes."""
+    """A chi-squared test of 100,000 draws sees no difference, and no other key appears."""
     keys, stream = Zipf(pools, exponent), random.Random(6)
     drawn = Counter(keys.draw(stream) for _ in range(100_000))
     names = [f'user-{rank}' for rank in range(1, pools + 1)]
@@ -34,7 +34,7 @@ def test_each_key_is_drawn_as_often_as_its_share_says(pools: int, exponent: floa
 
 
 def test_shares_fall_with_the_rank_as_its_power() -> None:
-    """1, 1/2, 1/3 and so on; all alike with the exponent 0; together they are all."""
+    """The weights are 1, 1/2, 1/3 and so on, or equal for the exponent 0; the shares sum to 1."""
     assert Zipf(3).shares() == pytest.approx((6 / 11, 3 / 11, 2 / 11), rel=1e-15)
     assert Zipf(3, 2).shares() == pytest.approx((36 / 49, 9 / 49, 4 / 49), rel=1e-15)
     assert Zipf(4, 0).shares() == (0.25, 0.25, 0.25, 0.25)
@@ -42,7 +42,7 @@ def test_shares_fall_with_the_rank_as_its_power() -> None:
 
 @given(KEYS)
 def test_shares_are_those_of_a_choice(keys: Zipf) -> None:
-    """They sum to 1 and never rise, and what is drawn is one of the keys, whatever the stream says."""
+    """They sum to 1 and never rise, and every draw is one of the keys."""
     shares = keys.shares()
 
     assert sum(shares) == pytest.approx(1, rel=1e-12)
@@ -62,7 +62,7 @@ class _Always(random.Random):
 
 
 def test_a_steep_choice_is_always_the_first() -> None:
-    """Where the weights of the others are nothing as floats."""
+    """The weights of the other keys vanish as floats."""
     keys, stream = Zipf(1000, 1e6), random.Random(1)
 
     assert {keys.draw(stream) for _ in range(100)} == {'user-1'}
@@ -70,7 +70,7 @@ def test_a_steep_choice_is_always_the_first() -> None:
 
 
 def test_a_key_string_is_made_once() -> None:
-    """So that a million jobs do not hold a million strings."""
+    """A million jobs do not keep a million strings in memory."""
     keys, stream = Zipf(2), random.Random(1)
 
     assert len({id(keys.draw(stream)) for _ in range(50)}) == 2
@@ -78,7 +78,7 @@ def test_a_key_string_is_made_once() -> None:
 
 @given(KEYS)
 def test_keys_are_written_as_they_are_read(keys: Zipf) -> None:
-    """To the last digit, the name included."""
+    """Every digit and the name are kept."""
     assert parse_keys(str(keys)) == keys
 
 
@@ -91,7 +91,7 @@ def test_keys_are_written_as_they_are_read(keys: Zipf) -> None:
     ],
 )
 def test_exponent_and_name_may_be_left_out(text: str, keys: Zipf) -> None:
-    """The name is the rest, colons included."""
+    """The name is the rest of the text, including colons."""
     assert parse_keys(text) == keys
     assert str(keys).startswith(text)
 
@@ -118,6 +118,6 @@ def test_exponent_and_name_may_be_left_out(text: str, keys: Zipf) -> None:
     ],
 )
 def test_a_choice_that_cannot_be_is_refused(call: Callable[[], Any], kind: type[Exception], complaint: str) -> None:
-    """When it is made, naming the argument and its value."""
+    """The error names the argument and its value."""
     with pytest.raises(kind, match=complaint):
         call()

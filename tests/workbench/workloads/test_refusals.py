@@ -1,4 +1,4 @@
-"""What a refused job does: it leaves, or it pauses as its back-off says."""
+"""A refused job leaves, or pauses according to its back-off."""
 
 import math
 import random
@@ -23,33 +23,33 @@ def pauses(retry: OnRefusal, attempts: range, seed: int = 1) -> list[float | Non
 
 
 def test_who_leaves_does_not_come_back() -> None:
-    """However often it is asked."""
+    """There is no pause after any number of refusals."""
     assert pauses(Leave(), range(1, 4)) == [None, None, None]
     assert str(Leave()) == 'leaves'
 
 
 def test_a_back_off_grows_by_its_factor_up_to_its_longest() -> None:
-    """1, 2, 4 and so on, and then no more."""
+    """The pauses are 1, 2, 4 and so on, up to the limit."""
     assert pauses(Retry('const:1', factor=2, longest=20), range(1, 8)) == [1, 2, 4, 8, 16, 20, 20]
     assert pauses(Retry(Constant(3)), range(1, 4)) == [3, 3, 3]
     assert pauses(Retry('const:5', longest=2), range(1, 3)) == [2, 2]
 
 
 def test_the_last_of_so_many_tries_is_followed_by_none() -> None:
-    """They count the first attempt: with three there are two pauses, and then the job is gone."""
+    """Three tries include the first attempt, so there are two pauses."""
     assert pauses(Retry('const:1', tries=3), range(1, 5)) == [1, 1, None, None]
     assert pauses(Retry('const:1', tries=2), range(1, 3)) == [1, None]
 
 
 def test_a_pause_is_drawn_from_its_distribution() -> None:
-    """Times the factor so often."""
+    """The draw is multiplied by a power of the factor."""
     retry, stream = Retry(Exponential(2), factor=3), random.Random(5)
 
     assert kstest([retry.pause(3, stream) for _ in range(5000)], 'expon', args=(0, 18)).pvalue > 1e-4
 
 
 def test_jitter_takes_a_uniform_share_off_what_the_back_off_came_to() -> None:
-    """Also off the longest pause; with the jitter 1 anything from nothing on."""
+    """It also shortens the longest pause; a jitter of 1 can shorten a pause to nothing."""
     retry, stream = Retry('const:8', factor=2, longest=10, jitter=0.25), random.Random(5)
     drawn = [retry.pause(4, stream) for _ in range(5000)]
 
@@ -69,7 +69,7 @@ def test_jitter_takes_a_uniform_share_off_what_the_back_off_came_to() -> None:
 def test_no_pause_is_too_long_to_be_counted(
     n: int, factor: float, longest: float | None, jitter: float, pause: str, seed: int
 ) -> None:
-    """Whatever the number of attempts: a back-off ends at its longest pause, or at a hundred years."""
+    """After any number of attempts, a pause is at most ``longest`` or a hundred years."""
     drawn = Retry(pause, factor, longest, jitter).pause(n, random.Random(seed))
 
     assert drawn is not None
@@ -93,13 +93,13 @@ def test_no_pause_is_too_long_to_be_counted(
     ],
 )
 def test_a_report_says_what_a_refused_job_does(retry: Retry, text: str) -> None:
-    """In words; and its repr makes it again."""
+    """The report says it in words, and the repr recreates the object."""
     assert str(retry) == text
     assert eval(repr(retry)) == retry
 
 
 def test_two_that_do_the_same_are_equal() -> None:
-    """Written or given."""
+    """This holds for texts and objects alike."""
     assert Retry('exp:2', 2) == Retry(Exponential(2), factor=2.0) != Retry('exp:2', 3)
     assert len({Retry(), Retry('exp:1'), Retry(tries=2), Leave(), Leave()}) == 3
 
@@ -120,6 +120,6 @@ def test_two_that_do_the_same_are_equal() -> None:
     ],
 )
 def test_a_back_off_that_cannot_be_is_refused(call: Callable[[], Any], kind: type[Exception], complaint: str) -> None:
-    """When it is made, naming the argument and its value."""
+    """The constructor raises an error that names the argument and its value."""
     with pytest.raises(kind, match=complaint):
         call()

@@ -1,4 +1,4 @@
-"""Workloads: what jobs a distribution or a list of them turns into."""
+"""Workloads yield the jobs of their distributions, or those that were listed."""
 
 import itertools
 import random
@@ -45,7 +45,7 @@ def test_the_bundled_trace_is_the_whole_log() -> None:
 
 
 def test_a_workload_gives_the_same_jobs_each_time() -> None:
-    """Also a random one, and the name says what it is."""
+    """This holds for random workloads too, and the name describes the workload."""
     workload = Poisson(rate=2, holding=parse_holding('lognormal:0:1'), jobs=50, seed=9)
 
     assert list(workload) == list(workload)
@@ -53,7 +53,7 @@ def test_a_workload_gives_the_same_jobs_each_time() -> None:
 
 
 def test_arrivals_and_holding_times_have_streams_of_their_own() -> None:
-    """Another distribution of holding times leaves every arrival where it was, and the reverse."""
+    """Another distribution of holding times changes no arrival, and the reverse."""
     jobs = list(Poisson(rate=2, holding=parse_holding('exp:1'), jobs=50, seed=9))
     others = list(Poisson(rate=2, holding=parse_holding('uniform:1:2'), jobs=50, seed=9))
     denser = list(Poisson(rate=4, holding=parse_holding('exp:1'), jobs=50, seed=9))
@@ -67,21 +67,21 @@ OTHERS = {'arrivals': 'varying:7:1:5', 'holding': 'lognormal:0:1', 'keys': 'zipf
 
 
 def columns(**parts: Any) -> dict[str, list[Any]]:
-    """What each stream of a workload gave."""
+    """Return what each stream of a workload yielded."""
     arrivals, holdings, keys = zip(*Synthetic(**{**PARTS, **parts}, jobs=200, seed=4), strict=True)
     return {'arrivals': list(arrivals), 'holding': list(holdings), 'keys': list(keys)}
 
 
 @pytest.mark.parametrize('part', list(PARTS))
 def test_to_change_one_part_shifts_no_other(part: str) -> None:
-    """Arrivals, holding times and keys are drawn from streams of their own, however much each takes from its own."""
+    """Arrivals, holding times and keys have separate streams, however much each draws."""
     before, after = columns(), columns(**{part: OTHERS[part]})
 
     assert [name for name in PARTS if before[name] != after[name]] == [part]
 
 
 def test_the_streams_are_independent_of_each_other() -> None:
-    """The same law drawn from two of them gives two sequences; and another seed changes all."""
+    """One law drawn from two streams yields two sequences, and another seed changes both."""
     jobs = list(Synthetic('poisson:1', 'exp:1', 'zipf:100:0', jobs=500, seed=4))
     gaps = np.diff([0.0, *(job.arrival for job in jobs)])
     holdings = [job.holding for job in jobs]
@@ -108,7 +108,7 @@ def test_poisson_is_a_synthetic_workload() -> None:
 
 
 @pytest.mark.parametrize(
-    ('workload', 'told'),
+    ('workload', 'description'),
     [
         (Poisson(6, 'exp:1', jobs=9), ('Poisson arrivals, 6 a second, holding exp:1', 9, True, None, None, None)),
         (
@@ -137,9 +137,9 @@ def test_poisson_is_a_synthetic_workload() -> None:
         (Trace([(0, 1)]), ('1 jobs', 1, False, None, None, None)),
     ],
 )
-def test_a_workload_says_what_it_is(workload: Workload, told: tuple[Any, ...]) -> None:
-    """Whether a mean in the long run makes sense, over which period, until when, and who asks."""
-    assert told == (
+def test_a_workload_says_what_it_is(workload: Workload, description: tuple[Any, ...]) -> None:
+    """Its properties say whether it is steady, its period, its horizon and its clients."""
+    assert description == (
         workload.name,
         workload.expected_jobs,
         workload.steady,
@@ -151,7 +151,7 @@ def test_a_workload_says_what_it_is(workload: Workload, told: tuple[Any, ...]) -
 
 
 def test_recorded_arrivals_end_by_themselves() -> None:
-    """Before the number of jobs asked for."""
+    """They end before the requested number of jobs is reached."""
     assert [job.arrival for job in Synthetic(Recorded([5, 6, 8]), 'exp:1', jobs=50)] == [0, 1, 3]
 
 
@@ -163,7 +163,7 @@ def turns(client: int, **parts: Any) -> list[Turn]:
 
 
 def test_each_client_has_streams_of_its_own() -> None:
-    """More clients change none of those before; another part of a turn shifts no other."""
+    """More clients change none of the others, and one part of a turn shifts no other."""
     before = turns(2)
     thinking, holding, keys = map(list, zip(*before, strict=True))
 
@@ -178,7 +178,7 @@ def test_each_client_has_streams_of_its_own() -> None:
 
 
 def test_the_jobs_of_clients_cannot_be_listed() -> None:
-    """As they depend on what the pool answers; and jobs that can be listed have no turns."""
+    """They depend on the pool's answers; and a workload with listed jobs has no turns."""
     calls: list[tuple[Callable[[], object], type[Exception], str]] = [
         (lambda: iter(Synthetic('clients:4:exp:9', 'exp:1', jobs=5)), TypeError, 'cannot be listed: use replay'),
         (lambda: Poisson(6, 'exp:1', jobs=5).turns(0), TypeError, 'Poisson arrivals.* has no clients'),
@@ -230,13 +230,13 @@ class _Endless:
     ],
 )
 def test_parts_that_make_no_workload_are_refused(parts: dict[str, Any], kind: type[Exception], complaint: str) -> None:
-    """Naming the argument and its value."""
+    """The error names the argument and its value."""
     with pytest.raises(kind, match=complaint):
         list(Synthetic(**{'arrivals': 'poisson:6', 'holding': 'exp:1', **parts}))
 
 
 def test_arrivals_end_at_the_horizon_or_after_so_many_jobs() -> None:
-    """Whichever comes first."""
+    """The first of the two ends them."""
     holding = parse_holding('const:1')
     until = list(Poisson(rate=10, holding=holding, horizon=30, seed=1))
 
@@ -256,14 +256,14 @@ def test_arrivals_end_at_the_horizon_or_after_so_many_jobs() -> None:
     ],
 )
 def test_a_workload_that_cannot_be_is_refused(arguments: dict[str, float], complaint: str) -> None:
-    """When it is made, naming the argument and its value."""
+    """The constructor raises an error that names the argument and its value."""
     with pytest.raises(ValueError, match=complaint):
         Poisson(holding=parse_holding('exp:1'), **arguments)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize('job', [(float('nan'), 1.0), (float('inf'), 1.0), (0.0, -1.0), (0.0, float('inf'))])
 def test_a_job_that_cannot_be_is_refused(job: tuple[float, float]) -> None:
-    """No job arrives never, or holds for a negative time."""
+    """A job must have a finite arrival and a holding time that is not negative."""
     with pytest.raises(ValueError, match='a job needs a finite arrival'):
         Trace([job])
 
@@ -274,7 +274,7 @@ JOBS = st.lists(st.tuples(SECONDS, SECONDS, st.sampled_from([None, 'a', 'b', 'c,
 
 @given(JOBS)
 def test_a_trace_holds_the_jobs_given_in_order_of_arrival(jobs: list[tuple[float, float, str | None]]) -> None:
-    """Listed or as columns, with or without keys; those of one instant in the order given."""
+    """This holds for lists and columns, with and without keys; ties keep the given order."""
     names = ['c,"d"\n', 'b', 'a']
     columns = Trace.from_columns(
         array('d', [job[0] for job in jobs]),
@@ -291,7 +291,7 @@ def test_a_trace_holds_the_jobs_given_in_order_of_arrival(jobs: list[tuple[float
 
 
 def test_a_trace_of_many_jobs_is_gone_through_piece_by_piece() -> None:
-    """Nothing is lost or repeated where one piece ends and the next begins."""
+    """Nothing is lost or repeated between two chunks."""
     jobs = [Job(float(number), 1.0, str(number % 7)) for number in range(10_000)]
 
     assert list(Trace(jobs)) == jobs
@@ -301,7 +301,7 @@ def test_a_trace_of_many_jobs_is_gone_through_piece_by_piece() -> None:
 def test_a_trace_that_was_written_is_read_again(
     tmp_path_factory: pytest.TempPathFactory, jobs: list[tuple[float, float, str | None]]
 ) -> None:
-    """To the last digit, keys included."""
+    """Every digit is kept, and so are the keys."""
     path = tmp_path_factory.mktemp('written') / 'jobs.csv'
     Trace(jobs).to_csv(path)
 
@@ -309,7 +309,7 @@ def test_a_trace_that_was_written_is_read_again(
 
 
 def test_a_trace_without_keys_is_written_without_that_column(tmp_path: Path) -> None:
-    """Two columns, every digit."""
+    """The file has two columns with every digit."""
     Trace([(1, 0.1), (0.5, 2)]).to_csv(tmp_path / 'jobs.csv')
 
     assert (tmp_path / 'jobs.csv').read_bytes() == b'arrival,holding\n0.5,2.0\n1.0,0.1\n'
@@ -330,6 +330,6 @@ def test_a_trace_without_keys_is_written_without_that_column(tmp_path: Path) -> 
     ],
 )
 def test_columns_that_make_no_jobs_are_refused(columns: Any, kind: type[Exception], complaint: str) -> None:
-    """With the first job that cannot be."""
+    """The error names the first job that is not allowed."""
     with pytest.raises(kind, match=complaint):
         Trace.from_columns(*columns)
