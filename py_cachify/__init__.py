@@ -1,7 +1,7 @@
 """A pool of execution slots that many processes share.
 
-At most ``max_size`` holders at a time, over Redis, Valkey, memory, or any client with an atomic
-set-if-not-exists; a crashed holder's slot comes back when it expires::
+At most ``max_size`` holders run at a time, over Redis, Valkey, memory, or any client with an atomic
+set-if-not-exists.  A crashed holder's slot is freed when it expires::
 
     from py_cachify import init_cachify, pool
 
@@ -10,25 +10,27 @@ set-if-not-exists; a crashed holder's slot comes back when it expires::
     with pool('reports', max_size=3, slot_exp=120):
         make_report()
 
-Everything that a program needs is imported from here.  The modules below are public too, for those who write a
-backend, a driver or a simulation.  Every other module begins with an underscore and may change at any time.
+Import everything that a program needs from here.  The modules below are public too, for anyone who
+writes a backend, a driver or a simulation.  Every other module begins with an underscore and may change
+at any time.
 
-====================  ===================================================================================
+====================  ==============================================================================
 ``arguments``         the checks of arguments, which the workbench shares
-``errors``            what the library raises
+``errors``            the library's exceptions
 ``clients``           what a client must be able to do
-``commands``          what a protocol asks of a store, one indivisible request at a time
-``protocols``         how a slot is taken, given back and counted: once, for threads, asyncio and simulation
+``commands``          the requests of a protocol to a store, each of them indivisible
+``protocols``         how a slot is taken, given back and counted: written once, for threads, asyncio
+                      and simulation
 ``drivers``           run a protocol to its result, for threads and for asyncio
-``backends``          carry out commands in memory, on Redis and Valkey, or on any client
-``decorators``        what ``@pooled`` makes of a function
+``backends``          carry out commands in memory, on Redis and Valkey, or with any client
+``decorators``        the functions that ``@pooled`` returns
 ``pools``             ``pool``, as a context manager and a decorator factory
 ``cachify``           ``init_cachify`` and ``Cachify``
-====================  ===================================================================================
+====================  ==============================================================================
 
-The modules stand in layers, here from the ground up: each imports only those above it in this table.  Between
-``backends`` and ``decorators`` stand the private ``_slots``, which takes a slot for a body and gives it back, and
-``_settings``, which holds what ``init_cachify()`` was given.
+The table lists the layers from the ground up: each module imports only those above it.  Between
+``backends`` and ``decorators`` are the private ``_slots``, which takes a slot for a body and gives it
+back, and ``_settings``, which holds the arguments of ``init_cachify()``.
 """
 
 from py_cachify.arguments import UNSET, UnsetType

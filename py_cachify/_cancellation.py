@@ -1,18 +1,20 @@
-"""Let a request that was begun be ended, also in a task that is cancelled meanwhile.
+"""Complete a request that has begun, even if its task is cancelled in the meantime.
 
-A cancelled ``await`` may or may not have reached the server.  So a cancellation is kept back until the outcome
-of the request is known.  How long that can take is the client's own time-out.
+A cancelled ``await`` may or may not have reached the server.  So a cancellation is held back until the
+outcome of the request is known.  The client's own timeout decides how long that can take.
 
-The usual shield is a task of its own for the request, which costs two more turns of the event loop each time.
-Here the request runs within the waiting task, as a plain ``await`` would let it; only the two ways in which a
-task can be cancelled are kept apart:
+The usual shield is a separate task for the request, which costs two more turns of the event loop each
+time.  Here the request runs inside the waiting task, as with a plain ``await``.  Only the two ways to
+cancel a task are distinguished:
 
-* from outside, ``Task.cancel()`` cancels what the task waits for.  That is a :class:`_Wait`, which makes a note;
-* from within, a client's own time-out cancels ``asyncio.current_task()``.  That is the :class:`Request` while it
-  runs, and it does cancel what the request waits for.
+* From outside, ``Task.cancel()`` cancels what the task waits for.  That is a :class:`_Wait`, which
+  only records the cancellation.
+* From within, a client's own timeout cancels ``asyncio.current_task()``.  While the request runs, that
+  is the :class:`Request`, which does cancel what the request waits for.
 
-Both stand in for asyncio's own by its documented protocols: "Future-like" objects, and ``_enter_task`` and
-``_leave_task`` for tasks of other kinds (*Extending asyncio* in Python's documentation).
+Both replace asyncio's own objects through documented protocols: "Future-like" objects, and
+``_enter_task`` and ``_leave_task`` for other kinds of task (*Extending asyncio* in Python's
+documentation).
 """
 
 import asyncio
@@ -29,19 +31,19 @@ class Request(Generic[R]):
 
         request = Request(client.get('name'))
         await request
-        request.result()                    # what it returned, or raises what it raised
-        request.interruption                # the cancellation that the caller must raise when it is done
+        request.result()                    # return what it returned, or raise what it raised
+        request.interruption                # the cancellation that the caller must raise afterwards
 
-    To the coroutine it is the current task, with what time-outs and task groups ask of one.
+    The coroutine sees it as the current task, with the methods that timeouts and task groups use.
     """
 
-    # Defaults here, as most requests end without any of these being set.
+    # Class attributes, because most requests end without setting any of these.
     interruption: asyncio.CancelledError | None = None
     _value: Any = None
     _error: BaseException | None = None
     _done = False
     _cancellations = 0
-    # By the names that anyio looks for in a task: what it waits for, and whether a cancellation is still to come.
+    # anyio reads these names of a task: what it waits for, and whether a cancellation is pending.
     _fut_waiter: Any = None
     _must_cancel = False
     _message: Any = None
@@ -53,12 +55,12 @@ class Request(Generic[R]):
         loop = asyncio.get_running_loop()
         outer = asyncio.current_task(loop)
         if outer is None:
-            raise RuntimeError('a pool must be entered and left by a task of asyncio, and none is running')
+            raise RuntimeError('a pool must be entered and exited in an asyncio task, but no task is running')
         work = self._work
         error: BaseException | None = None
         while True:
             _leave_task(loop, outer)
-            _enter_task(loop, self)  # type: ignore[arg-type]  # any object will do
+            _enter_task(loop, self)  # type: ignore[arg-type]  # any object works
             try:
                 waits_for = self._fut_waiter = work.send(None) if error is None else work.throw(error)
             except StopIteration as done:
@@ -93,26 +95,26 @@ class Request(Generic[R]):
                     error = _cancelled(self._message)
                 self._must_cancel = False
 
-    # --- how it ended
+    # --- the outcome
 
     def result(self) -> R:
-        """What the coroutine returned; raises what it raised."""
+        """Return what the coroutine returned, or raise what it raised."""
         if self._error is not None:
             raise self._error
         return self._value  # type: ignore[no-any-return]
 
     def exception(self) -> BaseException | None:
-        """What the coroutine raised."""
+        """Return what the coroutine raised, or ``None``."""
         return self._error
 
     def cancelled(self) -> bool:
-        """Whether it was cancelled itself: not the task that awaits it, but what it waited for."""
+        """Return whether the request itself was cancelled, and not just the task that awaits it."""
         return isinstance(self._error, asyncio.CancelledError)
 
-    # --- what the coroutine, and those whom it tells, may ask of its task
+    # --- the methods of a task, for the coroutine and for whatever it calls
 
     def cancel(self, msg: Any = None) -> bool:
-        """As of a task: the coroutine gets a ``CancelledError``, unless it has ended."""
+        """Cancel as a task does: raise ``CancelledError`` in the coroutine, unless it has ended."""
         if self._done:
             return False
         self._cancellations += 1
@@ -121,33 +123,33 @@ class Request(Generic[R]):
         return True
 
     def cancelling(self) -> int:
-        """As of a task."""
+        """Return the number of pending cancellations, as a task does."""
         return self._cancellations
 
     def uncancel(self) -> int:
-        """As of a task."""
+        """Withdraw one cancellation and return the number of those left, as a task does."""
         self._cancellations = max(0, self._cancellations - 1)
         if not self._cancellations:
             self._must_cancel = False
         return self._cancellations
 
     def done(self) -> bool:
-        """As of a task."""
+        """Return whether the coroutine has ended."""
         return self._done
 
     def get_coro(self) -> Coroutine[Any, Any, R]:
-        """As of a task."""
+        """Return the coroutine."""
         return self._work
 
     def get_name(self) -> str:
-        """As of a task."""
+        """Return a name for debugging."""
         return f'request {id(self):#x}'
 
 
 class _Wait:
-    """What the awaiting task waits for, in place of the future that the request waits for.
+    """What the awaiting task waits for, instead of the future that the request waits for.
 
-    That one wakes the task itself when it is done; only a cancellation stops here.
+    The future wakes the task directly when it is done; only a cancellation stops here.
     """
 
     _asyncio_future_blocking = True

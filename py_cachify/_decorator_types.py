@@ -1,6 +1,6 @@
-"""What a type checker knows of the decorators that ``pooled`` makes.
+"""The types of the decorators that ``pooled`` returns.
 
-A call that was refused results in what ``on_full`` returns, so the type of a decorated function depends on the
+A refused call results in what ``on_full`` returns.  So the type of a decorated function depends on the
 function *and* on ``on_full``: on whether each of them is ``async``, and on what it results in.
 """
 
@@ -17,11 +17,11 @@ F_co = TypeVar('F_co', covariant=True)
 D_co = TypeVar('D_co', covariant=True)
 
 MYPY = False
-"""True to mypy, whatever is said here."""
+"""mypy takes this for true, whatever its value."""
 
 
 class AnyFunction:
-    """Marks a decorator for functions of both kinds."""
+    """Marks a decorator for functions of both kinds: plain and ``async``."""
 
 
 class AsyncFunction:
@@ -29,14 +29,17 @@ class AsyncFunction:
 
 
 class NeverReturned:
-    """Nothing returns one, so what seems to is declared to return ``Any``, and may be of either kind."""
+    """A type that no function returns.
+
+    A function that seems to return it is declared to return ``Any``, and may be plain or ``async``.
+    """
 
 
 class Decorator(Protocol[F_co, D_co]):
     """Decorates a function.
 
-    ``F_co`` is what ``on_full`` returns.  ``D_co`` is ``AsyncFunction`` where that has to be awaited, which a
-    function that is not ``async`` could not do.
+    ``F_co`` is what ``on_full`` returns.  ``D_co`` is ``AsyncFunction`` if that must be awaited, which a
+    plain function could not do.
     """
 
     @overload
@@ -45,14 +48,15 @@ class Decorator(Protocol[F_co, D_co]):
     ) -> WrappedFunctionPool[P, Coroutine[Any, Any, R | F], Coroutine[Any, Any, int]]: ...
 
     if not MYPY:
-        # To pyright, what returns Any could else return a coroutine; to mypy, a type variable could be this class.
+        # Without this, pyright assumes that a function which returns Any may return a coroutine.  With it,
+        # mypy assumes that a type variable may be this class.
         @overload
         def __call__(
             self: 'Decorator[F, AnyFunction]', function: Callable[P, NeverReturned], /
         ) -> WrappedFunctionPool[P, Any, int]: ...
 
     @overload
-    def __call__(  # type: ignore[overload-overlap]  # a coroutine is also "any result": the first that fits is meant
+    def __call__(  # type: ignore[overload-overlap]  # a coroutine is "any result" too; the first match counts
         self: 'Decorator[F, AnyFunction]', function: Callable[P, Coroutine[Any, Any, R]], /
     ) -> WrappedFunctionPool[P, Coroutine[Any, Any, R | F], Coroutine[Any, Any, int]]: ...
     @overload

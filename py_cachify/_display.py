@@ -1,8 +1,8 @@
-"""A pool in a cell of a notebook: its key, how many slots it has, how many are taken, and how long each still lives.
+"""A pool in a notebook cell: its key, its size, how many slots are taken, and how long each still lives.
 
-It asks the store as it is at that instant, once, and never raises: what went wrong is a line in place of what was
-asked for.  Nothing is asked of an asynchronous client, which a cell cannot await here, nor of a plain client as many
-questions as a large pool has slots.
+It reads the store once, at that instant, and never raises: a line with the error replaces what could
+not be read.  It sends nothing to an asynchronous client, which could not be awaited here.  It does not
+send a plain client one request for each slot of a large pool.
 """
 
 import html
@@ -15,10 +15,10 @@ from py_cachify.arguments import UnsetType, kind_of
 from py_cachify.backends.atomic import AtomicBackend
 
 
-MOST_SHOWN = 24
-"""Slots with a box of their own, those that expire first."""
-MOST_ASKED = 200
-"""Slots of a plain client that are asked for, one by one."""
+BOX_LIMIT = 24
+"""The number of slots that are shown as boxes; these are the ones that expire first."""
+REQUEST_LIMIT = 200
+"""The size of the largest pool whose slots are counted with a plain client, one request for each."""
 
 _BOX = 'display:inline-block;min-width:4.5em;margin:1px;padding:2px 6px;text-align:center;border:1px '
 _TAKEN = _BOX + 'solid #0072B2;background:#0072B2;color:#fff'
@@ -26,14 +26,14 @@ _FREE = _BOX + 'dashed #888'
 
 
 def as_html(key: str, max_size: int, slot_exp: float | UnsetType | None, settings: Callable[[], Settings]) -> str:
-    """The pool as HTML; arguments as :class:`py_cachify.pool` has them."""
+    """Return a pool as HTML; the arguments are those of :class:`py_cachify.pool`."""
     rows = [('key', _code(key)), ('max_size', f'{max_size:,}')]
     boxes = ''
     try:
-        found = settings()
-        life = found.wanted(key, max_size, slot_exp).slot_exp
+        current = settings()
+        life = current.slot_spec(key, max_size, slot_exp).slot_exp
         rows.append(('slot_exp', 'never expires' if life is None else f'{life:g} s'))
-        occupancy, boxes = _occupancy(found, found.prefix + key, max_size)
+        occupancy, boxes = _occupancy(current, current.prefix + key, max_size)
         rows.append(('occupancy', occupancy))
     except Exception as error:
         rows.append(('occupancy', _unknown(error)))
@@ -42,33 +42,33 @@ def as_html(key: str, max_size: int, slot_exp: float | UnsetType | None, setting
 
 
 def _occupancy(settings: Settings, key: str, max_size: int) -> tuple[str, str]:
-    """How many slots are taken, in words, and a box for each slot where the store tells about each."""
+    """Return how many slots are taken, in words, and a box for each slot if the store can list them."""
     backend = settings.backends.sync
     if backend is None:
-        return 'ask <code>await ….asize()</code>: there is an asynchronous client only', ''
-    why = ''
+        return 'use <code>await ….asize()</code>, because init_cachify() received only an async_client', ''
+    problem = ''
     try:
         remaining = backend.remaining(key)
     except Exception as error:
-        # A user of the server may be allowed to count, and not to list.
-        remaining, why = None, f'; the slots themselves: {_unknown(error)}'
+        # A user of the server may have permission to count slots, but not to list them.
+        remaining, problem = None, f'; individual slots: {_unknown(error)}'
     if remaining is not None:
         return f'{len(remaining):,} of {max_size:,}', _boxes(remaining, max_size)
-    if max_size > MOST_ASKED and not isinstance(backend, AtomicBackend):
-        return f'not counted, as this client would be asked {max_size:,} times: <code>size()</code> does', ''
-    return f'{slots.size(backend, key, max_size):,} of {max_size:,}{why}', ''
+    if max_size > REQUEST_LIMIT and not isinstance(backend, AtomicBackend):
+        return f'not counted, because this takes {max_size:,} requests: call <code>size()</code>', ''
+    return f'{slots.size(backend, key, max_size):,} of {max_size:,}{problem}', ''
 
 
 def _boxes(remaining: list[float], max_size: int) -> str:
     taken = [f'<span style="{_TAKEN}">{_left(seconds)}</span>' for seconds in sorted(remaining)]
     free = max(0, max_size - len(taken))
-    shown = (taken + [f'<span style="{_FREE}">free</span>'] * min(free, MOST_SHOWN))[:MOST_SHOWN]
+    shown = (taken + [f'<span style="{_FREE}">free</span>'] * min(free, BOX_LIMIT))[:BOX_LIMIT]
     more = len(taken) + free - len(shown)
     return f'<div>{"".join(shown)}{f" … and {more:,} more" if more else ""}</div>'
 
 
 def _left(seconds: float) -> str:
-    """A remaining time: a number and its unit."""
+    """Return a remaining time as a number and its unit."""
     if seconds == math.inf:
         return 'no expiry'
     for unit, length in (('days', 86_400), ('h', 3_600), ('min', 60)):
@@ -79,10 +79,10 @@ def _left(seconds: float) -> str:
 
 def _unknown(error: Exception) -> str:
     try:
-        words = str(error)
+        message = str(error)
     except Exception:
-        words = ''
-    return f'unknown, {_code(f"{kind_of(error)}: {words}")}'
+        message = ''
+    return f'unknown, {_code(f"{kind_of(error)}: {message}")}'
 
 
 def _code(text: str) -> str:

@@ -1,17 +1,17 @@
-"""Which slot a ``with`` gives back, when one pool object is entered many times at once.
+"""Which slot a ``with`` gives back, if one pool object is entered many times at once.
 
-A pool object may be entered twice in one function, by a hundred threads, by a thousand tasks, and left
-in another thread or task than it was entered in.  What stays the same from the entry to the exit of a
-``with`` statement is the *frame* that executes it, also where it is a generator that a web framework
-runs first in one thread and then in another.  So the frame is looked at first, and the newest entry of a
-frame is the innermost ``with`` in it.
+A pool object may be entered twice in one function, by a hundred threads or by a thousand tasks, and
+exited in another thread or task than it was entered in.  What stays the same from the entry to the
+exit of a ``with`` statement is the *frame* that executes it, even in a generator that a web framework
+runs first in one thread and then in another.  So the frame is checked first; the newest entry of a
+frame is its innermost ``with``.
 
-``ExitStack`` and its like enter in one frame and leave in another.  Then the newest entry of the same task
-(or thread, outside a task) is taken that does not belong to a ``with`` which is still being executed; and if
-there is none, the oldest of all that no thread is executing.  There, and where one task closes several such
-stacks in another order than it filled them, two holders of one pool object can be given each other's slot back:
-still one slot for each exit, but perhaps one that would have lived longer.  A pool object of its own for each
-avoids even that.
+``ExitStack`` and similar objects enter in one frame and exit in another.  Then the exit takes the
+newest entry of the same task (or thread, outside a task) that does not belong to a ``with`` which is
+still running.  If there is none, it takes the oldest of all entries that no thread is executing.  In
+this case, and if one task closes several such stacks in another order than it filled them, two holders
+of one pool object can give back each other's slot.  Each exit still gives back one slot, but perhaps
+one that would have lived longer.  A separate pool object for each avoids even this.
 """
 
 import asyncio
@@ -32,17 +32,18 @@ _MAY_LACK_GIL = 'free-threading build' in sys.version
 
 
 _Entry = tuple[object, int, T, Any]
-"""Owner, number, what is held, and the entry that the same frame had made before, or ``None``.
+"""Owner, number, what is held, and the previous entry of the same frame, or ``None``.
 
-A bare tuple, as making one with names takes five times as long.
+A bare tuple, because creating a named one takes five times as long.
 """
 
 
 class Entries(Generic[T]):
-    """What was entered through one pool object and not left yet: for each frame its newest entry.
+    """The open entries of one pool object: those that were not exited yet, newest first in each frame.
 
-    A frame is executed by one thread at a time, so entering, and leaving what the frame itself entered, need no
-    lock: each is one change of a dictionary.  A Python without the global interpreter lock needs ``LockedEntries``.
+    One thread at a time executes a frame.  So entering needs no lock, nor does exiting what the same
+    frame entered: each is one change of a dictionary.  A Python without the global interpreter lock
+    needs ``LockedEntries``.
     """
 
     __slots__ = ('_newest', '_numbers')
@@ -55,14 +56,15 @@ class Entries(Generic[T]):
         return sum(1 for _ in self._all())
 
     def add(self, frame: FrameType | None, held: T) -> None:
-        """``frame`` has entered and holds ``held``."""
+        """Record that ``frame`` has entered and holds ``held``."""
         newest = self._newest
         newest[frame] = (_current_owner(), next(self._numbers), held, newest.get(frame))
 
     def claim(self, frame: FrameType | None, claimed: list[T]) -> None:
-        """``frame`` leaves: put what it gives back into ``claimed``.  ``RuntimeError`` if nothing was entered.
+        """Remove the entry that ``frame`` exits and append what it holds to ``claimed``.
 
-        Into a list of the caller's, so that an interrupt cannot lose what was taken out here.
+        The list belongs to the caller, so that an interrupt cannot lose what was removed here.
+        Raises ``RuntimeError`` if nothing was entered.
         """
         newest = self._newest
         entry = newest.get(frame)
@@ -74,7 +76,7 @@ class Entries(Generic[T]):
                 newest[frame] = entry[3]
             return
         with process.entries_lock:
-            claimed.append(self._whose_turn(frame)[2])
+            claimed.append(self._entry_to_exit(frame)[2])
             self.discard(claimed[0])
 
     def discard(self, held: T) -> None:
@@ -85,7 +87,7 @@ class Entries(Generic[T]):
                     rest = _without(newest, held)
                     if rest is newest:
                         break
-                    # A frame of another thread may have gone on meanwhile: what it has entered is not to be undone.
+                    # A frame of another thread may have continued in the meantime; keep what it has entered.
                     if self._newest.get(frame) is not newest:
                         continue
                     if rest is None:
@@ -101,31 +103,32 @@ class Entries(Generic[T]):
                 yield frame, entry
                 entry = entry[3]
 
-    def _whose_turn(self, frame: FrameType | None) -> _Entry[T]:
-        """The entry that ``frame`` leaves, which has entered nothing itself."""
+    def _entry_to_exit(self, frame: FrameType | None) -> _Entry[T]:
+        """Return the entry that ``frame`` exits, a frame that has entered nothing itself."""
         if not self._newest:
-            raise RuntimeError('a pool was left more often than it was entered')
+            raise RuntimeError('a pool was exited more often than it was entered')
         executing = set(_frames_up_from(frame))
         owner = _current_owner()
         entries = list(self._all())
-        own = [entry for its_frame, entry in entries if entry[0] == owner and its_frame not in executing]
+        own = [entry for entered, entry in entries if entry[0] == owner and entered not in executing]
         if own:
             return max(own, key=_number)
         executing.update(self._frames_of_threads())
-        others = [entry for its_frame, entry in entries if its_frame not in executing]
+        others = [entry for entered, entry in entries if entered not in executing]
         return min(others or [entry for _, entry in entries], key=_number)
 
     def _frames_of_threads(self) -> Iterator[FrameType]:
-        for newest in sys._current_frames().values():  # noqa: SLF001 - the only way to ask what other threads do
+        for newest in sys._current_frames().values():  # noqa: SLF001 - the only way to see what other threads do
             yield from _frames_up_from(newest)
 
 
 class LockedEntries(Entries[T]):
     """``Entries`` for a Python without the global interpreter lock, where threads run at the same time.
 
-    Every change takes the lock.  The frames of other threads are not looked at, because following ``f_back`` in a
-    running thread crashes the interpreter.  So an ``ExitStack`` that is closed in another thread may take the entry
-    of a ``with`` that is still being executed, and that ``with`` then takes the other one.
+    Every change takes the lock.  The frames of other threads are not examined, because following
+    ``f_back`` in a running thread crashes the interpreter.  So an ``ExitStack`` that is closed in another
+    thread may take the entry of a ``with`` that is still running, and that ``with`` then takes the
+    stack's entry.
     """
 
     __slots__ = ()
@@ -143,7 +146,7 @@ class LockedEntries(Entries[T]):
 
 
 def make_entries() -> Entries[Any]:
-    """An ``Entries`` that fits the running interpreter."""
+    """Return the ``Entries`` for the running interpreter."""
     return LockedEntries() if _MAY_LACK_GIL else Entries()
 
 
@@ -152,7 +155,7 @@ def _number(entry: _Entry[Any]) -> int:
 
 
 def _without(newest: _Entry[T], held: T) -> _Entry[T] | None:
-    """The entries of one frame without that of ``held``."""
+    """Return the entries of one frame without the entry of ``held``."""
     above: list[_Entry[T]] = []
     entry: _Entry[T] | None = newest
     while entry is not None and entry[2] is not held:
@@ -161,8 +164,8 @@ def _without(newest: _Entry[T], held: T) -> _Entry[T] | None:
     if entry is None:
         return newest
     below: _Entry[T] | None = entry[3]
-    for owner, number, its, _ in reversed(above):
-        below = (owner, number, its, below)
+    for owner, number, value, _ in reversed(above):
+        below = (owner, number, value, below)
     return below
 
 
@@ -173,6 +176,6 @@ def _frames_up_from(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def _current_owner() -> object:
-    """The running task, or the thread where none runs."""
-    # get_running_loop() answers by raising outside of a loop, which costs more than all the rest here.
+    """Return the running task, or the thread if no task is running."""
+    # get_running_loop() raises outside a loop, which costs more than everything else here.
     return (_get_running_loop() and asyncio.current_task()) or get_ident()

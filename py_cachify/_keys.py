@@ -1,15 +1,15 @@
-"""The key of a decorated function's pool, made from the arguments of the call.
+"""The key of a decorated function's pool, made from the arguments of each call.
 
-A template is a format string over the function's parameters, attributes and items included:
-``'report-{user.id}'``, ``'shard-{self.name}-{ids[0]:03d}'``.  Values are put in as they are and never
-parsed again, so a value with braces is harmless.
+A template is a format string over the function's parameters, including their attributes and items:
+``'report-{user.id}'``, ``'shard-{self.name}-{ids[0]:03d}'``.  Values are inserted as they are and never
+parsed again, so braces in a value are harmless.
 
-But a value that comes from outside can be made to look like other parts of a key: ``'{a}-{b}'`` is the same
-key for ``('x-y', 'z')`` and ``('x', 'y-z')``, and ``'mail-{user}'`` reaches the pool ``'mail-all'``.  With
-``!a`` at each field and text between the fields, as in ``'{a!a}-{b!a}'``, two calls have one key only if each
-value looks the same to ``ascii()``.  That keeps apart strings, bytes, numbers, ``None``, and tuples, lists and
-dictionaries of these, each of which ends where it looks as if it did.  The package's ``README.md`` says what
-else to look at.
+But a value that comes from outside can imitate other parts of a key: ``'{a}-{b}'`` makes the same key
+for ``('x-y', 'z')`` and ``('x', 'y-z')``, and ``'mail-{user}'`` can reach the pool ``'mail-all'``.
+With ``!a`` on each field and text between the fields, as in ``'{a!a}-{b!a}'``, two calls have the same
+key only if ``ascii()`` shows each value in the same way.  This distinguishes strings, bytes, numbers,
+``None``, and tuples, lists and dictionaries of these, because the end of each is unambiguous.  The
+package's ``README.md`` says what else to consider.
 """
 
 import inspect
@@ -22,12 +22,12 @@ from py_cachify._signatures import signature_of
 from py_cachify.arguments import check_encodable, shown
 
 
-DEEPEST_FIELD = 2
-"""A format specification may have fields, and these no fields again."""
+MAX_FIELD_DEPTH = 2
+"""A format specification may contain fields, but these may not contain further fields."""
 
 
 class KeyTemplate:
-    """Makes the key for one call; refuses at once what the function's signature cannot supply.
+    """Makes the key for each call; refuses a template that the function's signature cannot supply.
 
     Example::
 
@@ -37,7 +37,7 @@ class KeyTemplate:
     """
 
     def __init__(self, template: str, function: Callable[..., Any]) -> None:
-        """Raises ``ValueError`` for a malformed template, or a field that no parameter supplies.
+        """Raise ``ValueError`` for a malformed template, or a field that no parameter supplies.
 
         ``template`` is a key that :func:`py_cachify.arguments.check_key` returned.
         """
@@ -45,19 +45,19 @@ class KeyTemplate:
         try:
             names = sorted(set(_names(template)))
         except ValueError as error:
-            raise ValueError(f'key {shown(template)} is not a format string: {error}') from None
-        # A key without fields asks nothing of the function.
+            raise ValueError(f'key {shown(template)} is not a valid format string: {error}') from None
+        # A key without fields needs nothing from the function.
         self._signature = _signature(template, function) if names else inspect.Signature()
         self._sources = {name: self._source(name) for name in names}
         try:
-            # What the parser lets pass, such as an attribute without a name, fails whatever the value is.
+            # What the parser accepts, such as an attribute without a name, may fail for every value.
             formatted = template.format_map(dict.fromkeys(names, _Anything()))
         except Exception as error:
-            raise ValueError(f'key {shown(template)} is not a format string: {error}') from None
+            raise ValueError(f'key {shown(template)} is not a valid format string: {error}') from None
         self._fixed = None if names else formatted
 
     def _source(self, name: str) -> 'tuple[int | None, bool, Any]':
-        """Where a field's value stands: its position, whether a keyword may give it, and its default."""
+        """Return where to find a field's value: its position, whether it may be a keyword, its default."""
         parameters = list(self._signature.parameters.values())
         for position, parameter in enumerate(parameters):
             if parameter.name != name:
@@ -70,7 +70,7 @@ class KeyTemplate:
                 case parameter.KEYWORD_ONLY:
                     return None, True, parameter.default
                 case _:
-                    # *args and **kwargs as a whole: bound anew at each call.
+                    # *args and **kwargs themselves: bound again on each call.
                     return None, False, parameter.empty
         if name.isidentifier() and any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             return None, True, inspect.Parameter.empty
@@ -79,9 +79,9 @@ class KeyTemplate:
         )
 
     def key(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        """The key for a call with these arguments; only those that the template names are needed.
+        """Return the key for a call with these arguments; only those that the template names are needed.
 
-        Raises ``TypeError`` if one of them is missing, and ``ValueError`` if the key cannot be made of them.
+        Raises ``TypeError`` if one of them is missing, and ``ValueError`` if they cannot make a key.
         """
         if self._fixed is not None:
             return self._fixed
@@ -98,27 +98,27 @@ class KeyTemplate:
         try:
             key = self._template.format_map(values)
         except Exception as error:
-            raise ValueError(self._unfit(values, error)) from error
-        # A quick look first: ASCII, which nearly all keys are, can be encoded.
+            raise ValueError(self._format_error(values, error)) from error
+        # A quick check first: nearly all keys are ASCII, which can always be encoded.
         if not key.isascii():
             check_encodable(f'the key that {shown(self._template)} makes', key)
         return key
 
-    def _unfit(self, values: Mapping[str, Any], error: Exception) -> str:
-        given = ', '.join(f'{name}={shown(value)}' for name, value in values.items())
-        why = f'{type(error).__name__}: {shown(error)}'
-        return f'the key {shown(self._template)} cannot be made of {given} ({why})'
+    def _format_error(self, values: Mapping[str, Any], error: Exception) -> str:
+        arguments = ', '.join(f'{name}={shown(value)}' for name, value in values.items())
+        reason = f'{type(error).__name__}: {shown(error)}'
+        return f'the key {shown(self._template)} cannot be made from {arguments} ({reason})'
 
     def _bound(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         bound = self._signature.bind_partial(*args, **kwargs)
         bound.apply_defaults()
         if name not in bound.arguments:
-            raise TypeError(f'the key {shown(self._template)} needs the argument {name!r}')
+            raise TypeError(f'the key {shown(self._template)} needs the argument {name!r}, but the call has none')
         return bound.arguments[name]
 
 
 class _Anything:
-    """Has every attribute and every item, so that only a malformed field can fail."""
+    """An object with every attribute and every item, so that only a malformed field fails."""
 
     def __getattr__(self, name: str) -> '_Anything':
         return self
@@ -136,14 +136,14 @@ def _signature(template: str, function: Callable[..., Any]) -> inspect.Signature
     except Exception as error:
         raise ValueError(
             f'key {shown(template)} has fields, but the parameters of {shown(function)} cannot be read'
-            f' ({shown(error)}): give a key without fields'
+            f' ({shown(error)}): use a key without fields'
         ) from error
 
 
 def _names(template: str, depth: int = 1) -> Iterator[str]:
-    """The first name of each field, those nested in a format specification included."""
-    if depth > DEEPEST_FIELD:
-        raise ValueError('a field within a field within a field')
+    """Yield the first name of each field, including those nested in a format specification."""
+    if depth > MAX_FIELD_DEPTH:
+        raise ValueError('its fields are nested more than two levels deep')
     for _, field, specification, _ in string.Formatter().parse(template):
         if field is not None:
             yield re.split(r'[.\[]', field, maxsplit=1)[0]

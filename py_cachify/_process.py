@@ -1,8 +1,8 @@
-"""What belongs to this process alone: its name in tokens, and its locks.
+"""What belongs to one process: its name in tokens, and its locks.
 
-A forked child copies its parent's memory.  It must not make the tokens that the parent makes, and it
-must not find a lock that another thread held, nor what that lock guards half changed.  So all locks are
-taken before a fork, as the logging of the standard library does.
+A forked child copies its parent's memory.  It must not create the same tokens as its parent.  It must
+not inherit a lock that another thread held, or data that this thread had half changed.  So all locks
+are taken before a fork, as the standard library's ``logging`` does.
 """
 
 import itertools
@@ -13,13 +13,13 @@ from weakref import WeakSet
 
 
 class Locked(Protocol):
-    """An object with a lock of its own; re-entrant, as a finalizer may use the object while it is used."""
+    """An object with its own lock; re-entrant, because a finalizer may use the object while it is in use."""
 
     lock: 'threading.RLock'
 
 
 entries_lock: threading.RLock
-"""Guards the open entries of all pool objects: there may be many, and none holds it for long."""
+"""Guards the open entries of all pool objects: there may be many, and none holds the lock for long."""
 
 _owners: 'WeakSet[Locked]' = WeakSet()
 _registry: threading.RLock
@@ -37,20 +37,20 @@ def _start() -> None:
 
 
 def new_token(pid: int) -> str:
-    """A name for one slot, unlike any other made by any process; this one has the number ``pid``."""
-    # Asked anew each time, for forks that Python does not hear of.
+    """Return a name for one slot, unique across all processes; ``pid`` is the number of this one."""
+    # The caller reads the number each time, because Python does not notice every fork.
     return f'{_prefix}-{pid}-{next(_numbers)}'
 
 
 def give_lock(owner: Locked) -> None:
-    """Set ``owner.lock``, and set it anew in each process that is forked."""
+    """Set ``owner.lock``, and replace it in each forked process."""
     with _registry:
         owner.lock = threading.RLock()
         _owners.add(owner)
 
 
 def _before_fork() -> None:
-    # The first lock is kept until after the fork: two threads that fork take the others one after the other.
+    # The first lock is held until after the fork, so two forking threads take the others in turn.
     for lock in (_registry, entries_lock):
         lock.acquire()
     held = [owner.lock for owner in _owners]

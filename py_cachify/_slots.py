@@ -1,8 +1,9 @@
-"""Take a slot and give it back: the bracket that ``pool`` and ``@pooled`` put around a body.
+"""Take a slot before a body and give it back afterwards, for ``pool`` and ``@pooled``.
 
 A slot is given back on the backend and in the process that took it, whatever ``init_cachify()`` or
-``fork()`` did in between.  An error while it is given back never hides the body's own: it is logged, as the
-slot's expiry heals it.  Only a slot without expiry would stay for ever, so there it is raised.
+``fork()`` did in between.  An error while giving it back never hides the body's own error.  It is
+logged, because the slot is freed when it expires.  Only a slot without expiration would stay forever,
+so then the error is raised, unless the body failed.
 """
 
 import asyncio
@@ -21,15 +22,15 @@ from py_cachify.protocols import NOT_UNDONE, Lease
 
 
 QUICK_FAILURE = 0.1
-"""In seconds: a client that repeats requests by itself takes longer than that to give up."""
+"""In seconds: a client that repeats requests itself takes longer than this to give up."""
 
 B = TypeVar('B', bound=Backend | AsyncBackend)
 
 logger = logging.getLogger('py_cachify')
 
 
-class Wanted(NamedTuple):
-    """A slot of a pool, as the store is asked for it: the key with its prefix, sizes, seconds."""
+class SlotSpec(NamedTuple):
+    """The arguments of an acquire: the key with its prefix, ``max_size``, and the life in seconds."""
 
     key: str
     max_size: int
@@ -37,10 +38,13 @@ class Wanted(NamedTuple):
 
 
 class Held(NamedTuple, Generic[B]):
-    """A slot that this process holds, and where to give it back."""
+    """A slot that this process holds, and where to give it back.
+
+    ``since`` is the instant of its grant in seconds, by ``time.monotonic()``; ``pid`` is this process.
+    """
 
     lease: Lease
-    wanted: Wanted
+    spec: SlotSpec
     backend: B
     since: float
     pid: int
@@ -50,54 +54,54 @@ SyncHeld = Held[Backend]
 AsyncHeld = Held[AsyncBackend] | SyncHeld
 
 
-def take(backend: Backend, wanted: Wanted) -> SyncHeld | None:
-    """A slot, or ``None`` where the pool is full."""
-    key, max_size, slot_exp = wanted
+def take(backend: Backend, spec: SlotSpec) -> SyncHeld | None:
+    """Take a slot and return it, or ``None`` if the pool is full."""
+    key, max_size, slot_exp = spec
     pid = os.getpid()
     token = new_token(pid)
     lease = None
     try:
         lease = backend.acquire(key, token, max_size, slot_exp)
-        return None if lease is None else Held(lease, wanted, backend, time.monotonic(), pid)
+        return None if lease is None else Held(lease, spec, backend, time.monotonic(), pid)
     except Exception as error:
-        _log_undone_acquire(wanted, token, error)
+        _log_undone_acquire(spec, token, error)
         raise
     except BaseException:
-        # An interrupt that fell between the grant and its being noted.
+        # An interrupt that arrived after the grant, but before this function could return it.
         if lease is not None:
             backend.release(lease)
         raise
 
 
-class Taking(Request[Lease | None]):
-    """The request for a slot, to be awaited; a task that is cancelled meanwhile is left with none::
+class PendingSlot(Request[Lease | None]):
+    """The request for a slot, to be awaited; a task that is cancelled meanwhile gets none::
 
-        taking = Taking(backend, wanted)
-        await taking
-        held = taking.held() if taking.interruption is None else await taking.undo()
+        pending = PendingSlot(backend, spec)
+        await pending
+        held = pending.held() if pending.interruption is None else await pending.undo()
 
-    These three lines stand where a slot is taken, as a coroutine for them would take as long as what they do.
+    The callers repeat these three lines, because a coroutine for them would double their cost.
     """
 
-    def __init__(self, backend: AsyncBackend, wanted: Wanted) -> None:
+    def __init__(self, backend: AsyncBackend, spec: SlotSpec) -> None:
         self._backend = backend
-        self._wanted = wanted
+        self._spec = spec
         self._pid = os.getpid()
         self._token = new_token(self._pid)
-        key, max_size, slot_exp = wanted
+        key, max_size, slot_exp = spec
         super().__init__(backend.acquire(key, self._token, max_size, slot_exp))
 
     def held(self) -> Held[AsyncBackend] | None:
-        """The slot, or ``None`` where the pool is full; raises what the request raised."""
+        """Return the slot, or ``None`` if the pool is full; raise what the request raised."""
         try:
             lease = self.result()
         except Exception as error:
-            _log_undone_acquire(self._wanted, self._token, error)
+            _log_undone_acquire(self._spec, self._token, error)
             raise
-        return None if lease is None else Held(lease, self._wanted, self._backend, time.monotonic(), self._pid)
+        return None if lease is None else Held(lease, self._spec, self._backend, time.monotonic(), self._pid)
 
     async def undo(self) -> Never:
-        """After an interruption: give back what was granted, and let the interruption go on."""
+        """After an interruption, give back what was granted, and raise the interruption."""
         held = None
         with suppress(BaseException):
             held = self.held()
@@ -106,59 +110,68 @@ class Taking(Request[Lease | None]):
         raise self.interruption or asyncio.CancelledError
 
 
-async def atake(backend: AsyncBackend | MemoryBackend, wanted: Wanted) -> AsyncHeld | None:
-    """The same, awaited."""
+async def atake(backend: AsyncBackend | MemoryBackend, spec: SlotSpec) -> AsyncHeld | None:
+    """Take a slot from asyncio and return it, or ``None`` if the pool is full.
+
+    A task that is cancelled meanwhile has no slot.
+    """
     if isinstance(backend, MemoryBackend):
-        return take(backend, wanted)
-    taking = Taking(backend, wanted)
-    await taking
-    return taking.held() if taking.interruption is None else await taking.undo()
+        return take(backend, spec)
+    pending = PendingSlot(backend, spec)
+    await pending
+    return pending.held() if pending.interruption is None else await pending.undo()
 
 
 def give_back(held: SyncHeld, *, body_failed: bool) -> None:
-    """End the holding; ``body_failed`` says that an error of the body is on its way to the caller."""
+    """Give a slot back, and log an overrun or a failure.
+
+    A failure is raised only if the slot never expires and the body did not fail (``body_failed``).
+    """
     try:
-        lease, wanted, backend, _, pid = held
+        lease, spec, backend, _, pid = held
         if pid != os.getpid():
             return
         began = time.monotonic()
-        asked_again = False
+        retried = False
         try:
             in_time = backend.release(lease)
         except Exception:
-            if not _is_worth_another_try(began):
+            if not _should_retry(began):
                 raise
-            asked_again = True
+            retried = True
             in_time = backend.release(lease)
     except Exception as error:
-        if wanted.slot_exp is None and not body_failed:
+        if spec.slot_exp is None and not body_failed:
             raise
         _log_failed_release(held, error)
     except BaseException:
         give_back_quietly(held)
         raise
     else:
-        # The first of two requests may have found the slot, and only its reply was lost.
-        if not in_time and (not asked_again or _is_outlived(held)):
+        # The first of two requests may have given the slot back, and only its reply was lost.
+        if not in_time and (not retried or _has_expired(held)):
             _log_overrun(held)
 
 
 def give_back_quietly(held: SyncHeld) -> None:
-    """End a holding whose end was interrupted and may have been asked for already."""
+    """Give back a slot whose release was interrupted and may already have been requested."""
     if held.pid == os.getpid():
         held.backend.release(held.lease)
 
 
 async def agive_back(held: AsyncHeld, *, body_failed: bool) -> None:
-    """The same, awaited, and to its end: a task that is cancelled meanwhile still gives its slot back."""
-    lease, wanted, backend, _, pid = held
+    """Give a slot back from asyncio; a task that is cancelled meanwhile still gives its slot back.
+
+    ``body_failed`` has the same meaning as in :func:`give_back`.
+    """
+    lease, spec, backend, _, pid = held
     if isinstance(backend, Backend):
-        give_back(held, body_failed=body_failed)  # type: ignore[arg-type]  # its backend is narrowed, itself is not
+        give_back(held, body_failed=body_failed)  # type: ignore[arg-type]  # mypy narrows the backend, but not `held`
         return
     if pid != os.getpid():
         return
     if asyncio._get_running_loop() is None:  # noqa: SLF001 - as in _entries.py
-        # A coroutine that is thrown away when no loop runs: nobody can carry out a request.
+        # A coroutine that is thrown away while no loop runs: nothing can carry out a request.
         _log_failed_release(held, RuntimeError('no event loop is running'))
         return
     began = time.monotonic()
@@ -166,8 +179,8 @@ async def agive_back(held: AsyncHeld, *, body_failed: bool) -> None:
     await request
     interruption = request.interruption
     error = request.exception()
-    if request.cancelled() or (isinstance(error, Exception) and _is_worth_another_try(began)):
-        # Cancelled from within: by a loop that ends, for one, if the client has tasks of its own.
+    if request.cancelled() or (isinstance(error, Exception) and _should_retry(began)):
+        # Cancelled from within: for example by a loop that ends, if the client has its own tasks.
         interruption = interruption or (error if isinstance(error, asyncio.CancelledError) else None)
         request = Request(backend.release(lease))
         await request
@@ -175,86 +188,97 @@ async def agive_back(held: AsyncHeld, *, body_failed: bool) -> None:
     try:
         in_time = request.result()
     except Exception as failed:
-        if wanted.slot_exp is None and not body_failed and interruption is None:
+        if spec.slot_exp is None and not body_failed and interruption is None:
             raise
         _log_failed_release(held, failed)
     else:
-        # As above, also where the first was cancelled from within.
-        if not in_time and (error is None or _is_outlived(held)):
+        # As in `give_back`, and also if the first request was cancelled from within.
+        if not in_time and (error is None or _has_expired(held)):
             _log_overrun(held)
     if interruption is not None:
         raise interruption
 
 
 def size(backend: Backend, key: str, max_size: int) -> int:
-    """The live slots of a pool."""
+    """Return the number of live slots of a pool."""
     return run(backend.protocol.size(key, max_size), backend.perform)
 
 
 async def asize(backend: AsyncBackend | MemoryBackend, key: str, max_size: int) -> int:
-    """The same, awaited."""
+    """Return the number of live slots of a pool, from asyncio."""
     steps = backend.protocol.size(key, max_size)
     if isinstance(backend, MemoryBackend):
         return run(steps, backend.perform)
     return await arun(steps, backend.aperform)
 
 
-def _is_worth_another_try(began: float) -> bool:
-    """Whether a release that failed is asked for again: once, and not after a client that tried long itself.
+def _should_retry(began: float) -> bool:
+    """Return whether to request a failed release again: only if it failed quickly.
 
-    A connection that the server closed while the body ran fails at once, and a new one may work.
+    A connection that the server closed while the body ran fails at once, and a new one may work.  A
+    client that took longer has already repeated the request itself.
     """
     return time.monotonic() - began < QUICK_FAILURE
 
 
-def _is_outlived(held: Held[Any]) -> bool:
-    """Whether the slot's life is over, by the clock of this process."""
-    slot_exp = held.wanted.slot_exp
+def _has_expired(held: Held[Any]) -> bool:
+    """Return whether the slot has expired, by the clock of this process."""
+    slot_exp = held.spec.slot_exp
     return slot_exp is not None and time.monotonic() - held.since >= slot_exp
 
 
 def _log_overrun(held: Held[Any]) -> None:
     seconds = time.monotonic() - held.since
-    slot_exp = held.wanted.slot_exp
-    if _is_outlived(held):
-        why = 'for it had expired: give slot_exp more than the longest body takes'
+    slot_exp = held.spec.slot_exp
+    life = 'None' if slot_exp is None else f'{slot_exp:g} s'
+    if _has_expired(held):
+        end, remedy = f'expired after {life}', 'set slot_exp above the longest expected run time'
     else:
-        why = 'before its time by the clock of this process: the store lost it, or its clock ran ahead'
+        end = "was gone before it expired by this process's clock"
+        remedy = 'check whether the store lost it (a restart, a failover, an eviction) or its clock runs ahead'
     logger.warning(
-        'pool %r: a body ended after %.3f s and its slot was gone, %s. More than %d may have run at once.'
-        ' [slot_exp=%s s, token %s]',
-        held.wanted.key,
+        'pool %r: the body ran for %.3f s, but its slot %s, so more than max_size=%d bodies may have run at once; %s'
+        ' [slot_exp=%s, token %s]',
+        held.spec.key,
         seconds,
-        why,
-        held.wanted.max_size,
-        slot_exp if slot_exp is None else f'{slot_exp:g}',
+        end,
+        held.spec.max_size,
+        remedy,
+        life,
         held.lease.token,
     )
 
 
 def _log_failed_release(held: Held[Any], error: Exception) -> None:
     logger.warning(
-        'pool %r: a slot could not be given back (%r) and may stay taken %s. [token %s]',
-        held.wanted.key,
+        'pool %r: a slot could not be given back (%r) and may stay taken %s [token %s]',
+        held.spec.key,
         error,
-        _how_long(held.wanted),
+        _how_long(held.spec),
         held.lease.token,
     )
 
 
-def _log_undone_acquire(wanted: Wanted, token: str, error: Exception) -> None:
+def _log_undone_acquire(spec: SlotSpec, token: str, error: Exception) -> None:
     if any(NOT_UNDONE in note for note in getattr(error, '__notes__', ())):
         logger.warning(
-            'pool %r: an acquire failed (%r) and could not be undone: if it was carried out, a slot stays taken %s.'
+            'pool %r: an acquire failed (%r) and could not be undone; if it was carried out, a slot stays taken %s'
             ' [token %s]',
-            wanted.key,
+            spec.key,
             error,
-            _how_long(wanted),
+            _how_long(spec),
             token,
         )
     else:
-        logger.info('pool %r: an acquire failed (%r) and was undone. [token %s]', wanted.key, error, token)
+        logger.info(
+            'pool %r: an acquire failed (%r) and was undone, so no slot stays taken [token %s]',
+            spec.key,
+            error,
+            token,
+        )
 
 
-def _how_long(wanted: Wanted) -> str:
-    return 'for ever' if wanted.slot_exp is None else f'until it expires, within {wanted.slot_exp:g} s'
+def _how_long(spec: SlotSpec) -> str:
+    if spec.slot_exp is None:
+        return 'forever, because slot_exp=None: remove its token from the store'
+    return f'until it expires, within {spec.slot_exp:g} s; to free it now, remove its token from the store'

@@ -1,8 +1,8 @@
-"""Refuse a wrong argument at once, naming it, its value, and what is allowed.
+"""Check arguments.  An error names the argument, its value and what is allowed.
 
-What passes is returned as the plain ``str``, ``int`` or ``float`` that it is, since a subclass of these may do
-anything when it is compared, shown or formatted.  So may a value that is refused: of it nothing but its type
-is asked, and it is shown by :func:`shown` only.
+A check returns the argument as a plain ``str``, ``int`` or ``float``, because a subclass of these
+may do anything when it is compared, shown or formatted.  A refused value may do the same, so a check
+uses only its type and shows it with :func:`shown`.
 """
 
 from typing import Any, Final, final
@@ -17,20 +17,20 @@ class UnsetType:
 
 
 UNSET: Final = UnsetType()
-"""Stands for "not given": ``slot_exp=UNSET`` takes the default of ``init_cachify()``."""
+"""The value "not given": ``slot_exp=UNSET`` means the default of ``init_cachify()``."""
 
 LONGEST_EXPIRATION = 100 * 365 * 24 * 3600
-"""In seconds: a hundred years.  Whatever is to last longer is to last for ever: ``None``."""
+"""A hundred years, in seconds.  For a longer life, use ``None``: no expiration."""
 
 LARGEST_SIZE = 2**31 - 1
-"""More than any store bears, and exact in whatever kind of number a store makes of it."""
+"""More slots than any store can hold, and exact in every number type that a store may use."""
 
 LONGEST_TEXT = 500
-"""In characters: how much of a value an error shows."""
+"""The number of characters of a value that an error shows."""
 
 
 def check_key(key: Any) -> str:
-    """The key of a pool: text with something in it, which UTF-8 can encode."""
+    """Return the key of a pool; it must be non-empty text that UTF-8 can encode."""
     text = _text('key', key)
     if not text:
         raise ValueError("key must not be empty, got ''")
@@ -38,12 +38,12 @@ def check_key(key: Any) -> str:
 
 
 def check_prefix(prefix: Any) -> str:
-    """What stands before the keys: text which UTF-8 can encode, perhaps empty."""
+    """Return the prefix of all keys; it must be text that UTF-8 can encode, and may be empty."""
     return _text('prefix', prefix)
 
 
 def check_max_size(max_size: Any) -> int:
-    """How many slots a pool has."""
+    """Return the number of slots of a pool; it must be an int from 1 to ``LARGEST_SIZE``."""
     if not is_a(max_size, int) or is_a(max_size, bool):
         raise TypeError(f'max_size must be a whole number (an int), not {shown(max_size)}')
     size = int.__index__(max_size)
@@ -55,7 +55,10 @@ def check_max_size(max_size: Any) -> int:
 
 
 def check_expiration(name: str, seconds: Any) -> float | None:
-    """A life in seconds, or ``None`` for ever."""
+    """Return the life of a slot in seconds, or ``None`` for no expiration.
+
+    ``seconds`` must be a number above 0 and at most ``LONGEST_EXPIRATION``, or ``None``.
+    """
     if seconds is None:
         return None
     if is_a(seconds, bool) or not (is_a(seconds, int) or is_a(seconds, float)):
@@ -72,19 +75,19 @@ def check_expiration(name: str, seconds: Any) -> float | None:
 
 
 def check_slot_exp(slot_exp: Any) -> float | UnsetType | None:
-    """The same, or ``UNSET``."""
+    """Return the life of a slot in seconds, ``None`` for no expiration, or ``UNSET``."""
     return UNSET if is_a(slot_exp, UnsetType) else check_expiration('slot_exp', slot_exp)
 
 
 def check_flag(name: str, flag: Any) -> bool:
-    """``True`` or ``False``, and nothing that is merely true or false."""
+    """Return a flag; it must be ``True`` or ``False`` itself, not just a true or false value."""
     if flag is True or flag is False:
         return bool(flag)
     raise TypeError(f'{name} must be True or False, not {shown(flag)}')
 
 
 def check_encodable(name: str, text: str) -> None:
-    """Refuse half of a surrogate pair, which no server could be sent."""
+    """Raise ``ValueError`` if UTF-8 cannot encode ``text``: half of a surrogate pair, for example."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -92,12 +95,12 @@ def check_encodable(name: str, text: str) -> None:
 
 
 def is_a(value: Any, kind: type) -> bool:
-    """Whether a value is one by its type, whatever it says of itself."""
+    """Return whether the type of a value is ``kind`` or a subclass, whatever its ``__class__`` claims."""
     return issubclass(type(value), kind)
 
 
 def shown(value: Any) -> str:
-    """How a value looks in an error: as ``repr()`` has it, but of a bounded length, and never an error itself."""
+    """Return the ``repr()`` of a value for an error, with a bounded length; never raise."""
     if type(value) is int and value.bit_length() > LONGEST_TEXT:
         return f'an int of {value.bit_length()} bits'
     try:
@@ -108,11 +111,11 @@ def shown(value: Any) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """The class of a value, by its full name."""
+    """Return the full name of a value's class."""
     try:
         return f'{type(value).__module__}.{type(value).__qualname__}'
     except Exception:
-        return 'a class that does not tell its name'
+        return 'a class whose name cannot be read'
 
 
 def _text(name: str, text: Any) -> str:

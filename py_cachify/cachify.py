@@ -1,4 +1,4 @@
-"""``init_cachify``: give the pools a store."""
+"""``init_cachify()``, which says where pools are kept, and ``Cachify``, the pools of one store."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, Never, TypeVar, overload
@@ -29,7 +29,7 @@ F = TypeVar('F')
 
 
 class Cachify:
-    """Pools on a store of their own; made by ``init_cachify()``.
+    """The pools of one store; ``init_cachify()`` returns it.
 
     Example::
 
@@ -42,14 +42,14 @@ class Cachify:
     """
 
     def __init__(self, settings: Callable[[], Settings]) -> None:
-        """``settings`` is asked at each use, as those of the global pools may come later, or change."""
+        """Store ``settings``, which is called on each use because the global settings may change."""
         self._settings = settings
 
     def pool(self, key: str, max_size: int, slot_exp: float | UnsetType | None = UNSET) -> pool:
-        """The pool ``key`` on this store; see :class:`py_cachify.pool`."""
-        made = pool(key, max_size, slot_exp)
-        made._settings = self._settings  # noqa: SLF001 - a pool made by its class is global
-        return made
+        """Return the pool ``key`` in this store; the arguments are those of :class:`py_cachify.pool`."""
+        local = pool(key, max_size, slot_exp)
+        local._settings = self._settings  # noqa: SLF001 - a new pool is global
+        return local
 
     def __repr__(self) -> str:
         try:
@@ -95,7 +95,7 @@ class Cachify:
         slot_exp: float | UnsetType | None = ...,
     ) -> Decorator[Any, AnyFunction]: ...
     @overload
-    def pooled(  # type: ignore[overload-overlap]  # the first that fits is meant
+    def pooled(  # type: ignore[overload-overlap]  # the first match counts
         self,
         key: str,
         max_size: int,
@@ -120,28 +120,29 @@ class Cachify:
         raise_on_full: bool = False,
         slot_exp: float | UnsetType | None = UNSET,
     ) -> Any:
-        """Make a decorator for a function, sync or async, whose every call takes a slot of a pool.
+        """Return a decorator for a sync or async function, whose calls each take a slot of a pool.
 
-        A call that finds the pool full does not run the function.  It returns ``None``, or what ``on_full``
-        returns, or raises ``CachifyPoolFullError``.  It never waits.
+        A call that finds the pool full does not run the function.  It returns ``None`` or what
+        ``on_full`` returns, or raises ``CachifyPoolFullError``.  It never waits.
 
         Args:
-            key: names the pool; a format string over the function's parameters, such as
-                ``'mail-{user.id}'``: each distinct key has its own pool (see :mod:`py_cachify._keys`).
-            max_size: how many calls may run at a time with the same key, at least 1.
-            on_full: called with the very arguments of a refused call (``self`` included); what it returns is the
-                call's result.  For an ``async`` function it may be async.
+            key: the name of the pool: a format string over the function's parameters, such as
+                ``'mail-{user.id}'``.  Each distinct key has its own pool (see :mod:`py_cachify._keys`).
+            max_size: the number of calls that may run at a time with the same key, at least 1.
+            on_full: called with exactly the arguments of a refused call (including ``self``); its
+                result is the result of the call.  For an ``async`` function it may be async.
             raise_on_full: raise ``CachifyPoolFullError`` instead, whatever ``on_full`` is.
             slot_exp: the life of a slot in seconds, as for :class:`py_cachify.pool`.
 
         Raises:
-            TypeError, ValueError: an argument is wrong, or the key names what the function's signature
-                cannot supply; when the function is decorated, not when it is called.  A call raises them
-                where no key can be made of its arguments.
+            TypeError, ValueError: an argument is wrong, or the key names something that the function's
+                signature cannot supply.  They are raised when the function is decorated, not when it is
+                called.  A call raises them only if its arguments cannot make a key.
 
-        A generator function is refused: its body runs after the call, so write ``with pool(...)`` inside it.
-        Methods, class methods and static methods are decorated like functions.  Write ``@pooled`` above
-        ``@classmethod``: below it, from Python 3.13 on, ``size`` would need the class as its first argument.
+        A generator function is refused because its body runs after the call: use ``with pool(...)``
+        inside it.  Methods, class methods and static methods are decorated like functions.  Write
+        ``@pooled`` above ``@classmethod``.  Below it, from Python 3.13 on, ``size`` would need the class
+        as its first argument.
 
         Example::
 
@@ -172,29 +173,30 @@ def init_cachify(
     default_pool_slot_expiration: float | None = 600,
     is_global: bool = True,
 ) -> Cachify:
-    """Say where pools are kept.
+    """Set where pools are kept, and return the pools of that store.
 
     Args:
-        sync_client: for threads: ``redis.Redis``, ``valkey.Valkey``, ``fakeredis.FakeRedis``, a cluster or
-            sentinel client, a ``MemoryClient``, or any client that keeps the plain contract (see
-            :mod:`py_cachify.clients`).
-        async_client: for asyncio: the same of ``redis.asyncio`` and so on.  With neither, both sides
-            share one new ``MemoryClient``; a ``MemoryClient`` given for one side serves both.  With
-            another client for one side only, a pool used on the other side raises ``CachifyInitError``.
-        prefix: stands before every key in the store.
-        default_pool_slot_expiration: the life of a slot in seconds where a pool does not say; ``None``
-            for ever.
-        is_global: let the global ``pool`` and ``@pooled`` use this store from now on.  Slots that are
-            held by then are still given back where they were taken.
+        sync_client: the client for threads: ``redis.Redis``, ``valkey.Valkey``, ``fakeredis.FakeRedis``,
+            a cluster or sentinel client, a ``MemoryClient``, or any client that keeps the plain contract
+            (see :mod:`py_cachify.clients`).
+        async_client: the client for asyncio: the counterpart of one of these, from ``redis.asyncio`` and
+            so on.  Without any client, both sides share one new ``MemoryClient``.  A ``MemoryClient`` for
+            one side serves both.  With any other client for one side only, a pool that is used on the
+            other side raises ``CachifyInitError``.
+        prefix: text that is put before every key in the store.
+        default_pool_slot_expiration: the life of a slot in seconds for pools without ``slot_exp``; with
+            ``None`` it never expires.
+        is_global: make the global ``pool`` and ``@pooled`` use this store from now on.  Slots that are
+            already held are still given back where they were taken.
 
     Returns:
-        The store with ``pool`` and ``pooled`` of its own.
+        The store's own ``pool`` and ``pooled``.
 
     Raises:
-        TypeError: a client lacks a method or has one that cannot be called as it will be, a client was
-            given for the wrong side, or an argument is of the wrong type.
-        ValueError: the two clients count in two ways (one Redis, one plain), or an argument is out of
-            range.
+        TypeError: a client lacks a method or has a method that does not accept the arguments it would
+            get, a client was passed for the wrong side, or an argument has the wrong type.
+        ValueError: the two clients count in different ways (one Redis, one plain), or an argument is out
+            of range.
 
     Example::
 
@@ -202,8 +204,8 @@ def init_cachify(
     """
     checked_prefix = check_prefix(prefix)
     expiration = check_expiration('default_pool_slot_expiration', default_pool_slot_expiration)
-    wants_global = check_flag('is_global', is_global)
+    checked_is_global = check_flag('is_global', is_global)
     settings = Settings(choose_backends(sync_client, async_client), checked_prefix, expiration)
-    if wants_global:
+    if checked_is_global:
         set_global_settings(settings)
     return Cachify(lambda: settings)

@@ -1,21 +1,21 @@
 """What a client must be able to do: the plain contract, for any store with an atomic set-if-not-exists.
 
-A client of Redis or Valkey (``redis``, ``redis.asyncio``, ``valkey``, ``fakeredis``, cluster and sentinel
-clients) is recognised by its ``eval`` and ``evalsha`` and served by scripts.  ``MemoryClient`` is served
-natively.  Everything else is held to this contract:
+The library recognises a client of Redis or Valkey (``redis``, ``redis.asyncio``, ``valkey``,
+``fakeredis``, cluster and sentinel clients) by its ``eval`` and ``evalsha``, and serves it with
+scripts.  It uses a ``MemoryClient`` directly.  Every other client must keep this contract:
 
-* ``get(name)`` gives the value that was set (or its bytes), or ``None`` if there is none;
-* ``set(name, value, ex=None, nx=False)``: with ``nx=True`` it sets only if the name does not exist, in
-  one atomic step, and returns a true value if it did and a false one if it did not.  ``ex`` is the life
-  of the name in whole seconds.  A client that repeats a request by itself must answer true where the
-  first try had set the name, or not repeat it;
-* ``delete(*names)`` removes them; a name that is not there is no error.
+* ``get(name)`` returns the value that was set (or its bytes), or ``None`` if there is none.
+* ``set(name, value, ex=None, nx=False)`` sets a name for ``ex`` whole seconds.  With ``nx=True`` it
+  sets the name only if it does not exist, in one atomic step, and returns a true value if it did so
+  and a false value if it did not.  A client that repeats requests itself must return a true value if
+  its first attempt set the name; otherwise it must not repeat the request.
+* ``delete(*names)`` removes the names.  A missing name is not an error.
 
-The asynchronous contract is the same with ``await``.  The package's ``README.md`` has two whole clients to copy,
-one over a dictionary and one over SQLite.
+The asynchronous contract is the same with ``await``.  The package's ``README.md`` has two complete
+clients to copy, one over a dictionary and one over SQLite.
 
-What this costs: one call to take a slot of an empty pool, up to ``max_size`` calls in a full one, two to
-give a slot back, ``max_size`` for ``size()``.  Its limits are listed in :mod:`py_cachify.protocols`.
+The cost: one call to take a slot of an empty pool, up to ``max_size`` calls in a full one, two calls
+to give a slot back, ``max_size`` calls for ``size()``.  :mod:`py_cachify.protocols` lists the limits.
 """
 
 from collections.abc import Awaitable
@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 
 class SyncClient(Protocol):
-    """A client for threads; see the module's text for the contract."""
+    """A client for threads; the module's docstring describes the contract."""
 
     def get(self, name: str) -> Any: ...
 
@@ -33,7 +33,7 @@ class SyncClient(Protocol):
 
 
 class AsyncClient(Protocol):
-    """A client for asyncio; see the module's text for the contract."""
+    """A client for asyncio; the module's docstring describes the contract."""
 
     def get(self, name: str) -> Awaitable[Any]: ...
 

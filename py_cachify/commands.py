@@ -1,12 +1,12 @@
-"""What a protocol may ask of the world outside, one indivisible request at a time.
+"""The requests that a protocol can make to a store, each of them indivisible.
 
-A protocol is a generator of *steps*: it yields commands and is sent their replies.  It does no I/O,
-reads no clock, never sleeps and draws no random numbers, so whoever drives it decides when each
-command happens, what falls in between, and what goes wrong::
+A protocol is a generator of *steps*: it yields commands and receives their replies.  It does no I/O,
+reads no clock, never sleeps and draws no random numbers.  So its driver decides when each command
+happens, what happens in between, and what fails::
 
     granted = yield from TakeSlot(key, token, max_size, slot_exp)     # granted: bool
 
-Commands are small values that nobody changes.  Every instant and duration is in seconds.
+Commands are small values that nothing changes.  Every instant and duration is in seconds.
 """
 
 from collections.abc import Generator
@@ -23,23 +23,24 @@ class Command(Generic[R]):
     __slots__ = ()
 
     def __iter__(self) -> 'Generator[Command[Any], Any, R]':
-        return (yield self)  # type: ignore[no-any-return]  # what is sent is this command's reply
+        return (yield self)  # type: ignore[no-any-return]  # `send()` passes this command's reply
 
 
 Steps = Generator[Command[Any], Any, R]
 
-# `frozen` would double the time that each acquire and each release takes to make its command.
+# `frozen` would double the time that it takes to create the command of an acquire or a release.
 
 
-# --- Commands that a store carries out as a whole: memory natively, Redis and Valkey by one script each.
+# --- Commands that a store carries out in one step: memory directly, Redis and Valkey with a script.
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class TakeSlot(Command[bool]):
-    """Drop what has expired, then give ``token`` a slot; the reply says whether it has one.
+    """Drop the expired slots, then give ``token`` a slot; the reply says whether it has one.
 
-    A token that holds a slot already is granted it again without being counted twice, so a driver may
-    repeat the command after a reply was lost.  ``slot_exp`` is the slot's life in seconds, ``None`` for ever.
+    A token that already holds a slot gets it again and is not counted twice.  So a driver may repeat
+    the command if a reply was lost.  ``slot_exp`` is the slot's life in seconds, ``None`` for no
+    expiration.
     """
 
     key: str
@@ -50,7 +51,7 @@ class TakeSlot(Command[bool]):
 
 @dataclass(slots=True, unsafe_hash=True)
 class DropSlot(Command[bool]):
-    """Drop what has expired, then the slot of ``token``; false if that was gone by then."""
+    """Drop the expired slots, then the slot of ``token``; the reply is false if it was already gone."""
 
     key: str
     token: str
@@ -58,7 +59,7 @@ class DropSlot(Command[bool]):
 
 @dataclass(slots=True, unsafe_hash=True)
 class CountSlots(Command[int]):
-    """Drop what has expired, then count the slots that are left."""
+    """Drop the expired slots, then count the remaining ones."""
 
     key: str
 
@@ -68,7 +69,10 @@ class CountSlots(Command[int]):
 
 @dataclass(slots=True, unsafe_hash=True)
 class SetIfAbsent(Command[bool]):
-    """Set ``name`` unless it exists; true if this call did.  ``ex`` is in whole seconds, ``None`` for ever."""
+    """Set ``name`` unless it exists; the reply says whether this call set it.
+
+    ``ex`` is its life in whole seconds, ``None`` for no expiration.
+    """
 
     name: str
     value: str
@@ -77,13 +81,13 @@ class SetIfAbsent(Command[bool]):
 
 @dataclass(slots=True, unsafe_hash=True)
 class GetValue(Command[str | None]):
-    """The value of ``name``, or ``None``."""
+    """Get the value of ``name``; the reply is ``None`` if it does not exist."""
 
     name: str
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class DeleteName(Command[None]):
-    """Remove ``name``, if it is there."""
+    """Remove ``name`` if it exists."""
 
     name: str

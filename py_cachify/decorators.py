@@ -1,4 +1,4 @@
-"""What ``@pooled`` makes of a function: one whose every call runs in a slot of a pool."""
+"""The functions that ``@pooled`` returns: each call runs in a slot of a pool."""
 
 import functools
 import inspect
@@ -21,11 +21,11 @@ S = TypeVar('S')
 T = TypeVar('T')
 
 KeyOf = Callable[[tuple[Any, ...], Mapping[str, Any]], str]
-"""The key of the pool for a call with these positional and keyword arguments."""
+"""Returns the key of the pool for a call with these positional and keyword arguments."""
 
 
 class Terms(NamedTuple):
-    """Under what terms a function runs: the pool of each call, and what a refusal does."""
+    """How a function is pooled: the pool of each call, and the result of a refusal."""
 
     settings: Callable[[], Settings]
     key: KeyOf
@@ -35,24 +35,24 @@ class Terms(NamedTuple):
     raise_on_full: bool
 
     def refuse(self, key: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """What comes of a call with these arguments that found the pool ``key`` full."""
+        """Return the result of a call that found the pool ``key`` full, or raise."""
         if self.raise_on_full:
             raise CachifyPoolFullError(key, self.max_size)
         return None if self.on_full is None else self.on_full(*args, **kwargs)
 
 
 class _Annotated:
-    # In a class of its own, as the one below has annotations itself.
+    # A separate class, because the class below has its own annotations.
     if sys.version_info >= (3, 14):
         __annotations__ = FunctionAnnotations()
 
 
 class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
-    """A function, or a method, whose calls each take a slot.
+    """A function or method whose calls each take a slot.
 
-    It is called like the function that it wraps and results in the same, or in what ``on_full`` returned.
-    In a class it binds as that function would.  ``P`` are its parameters, ``R`` what a call returns, ``S``
-    what ``size()`` returns: ``int``, or a coroutine of one for an ``async`` function.
+    Call it like the function that it wraps.  It returns the same, or what ``on_full`` returned.  In a
+    class it binds as that function would.  ``P`` are its parameters, ``R`` is what a call returns, and
+    ``S`` is what ``size()`` returns: an ``int``, or a coroutine of one for an ``async`` function.
     """
 
     __wrapped__: Callable[..., Any]
@@ -62,9 +62,9 @@ class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
 
     def __init__(self, function: Callable[..., Any], terms: Terms) -> None:
         functools.update_wrapper(self, function)
-        # What is copied from the function's own attributes must not hide the method.
+        # An attribute copied from the function must not hide the method.
         self.__dict__.pop('size', None)
-        # A class method and a static method have no attribute to copy, but say so.
+        # A class method or static method has this property, but not in the `__dict__` that is copied.
         self.__isabstractmethod__ = getattr(function, '__isabstractmethod__', False) is True
         self._function: Any = function
         self._call: Callable[..., Any] = _callable(function)
@@ -76,9 +76,9 @@ class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
         raise NotImplementedError
 
     def size(self, /, *args: P.args, **kwargs: P.kwargs) -> S:
-        """How many slots are taken in the pool of a call with these arguments.
+        """Return how many slots are taken in the pool of a call with these arguments.
 
-        Only those arguments are needed that the key names.
+        Only the arguments that the key names are needed.  For an ``async`` function, await the result.
         """
         raise NotImplementedError
 
@@ -103,11 +103,11 @@ class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
         if get is None or self._first:
             return self
         method = get(self._function, instance, owner)
-        # A static method is a function again, and what was bound before stays what it is.
+        # A static method is a plain function, and what is already bound stays as it is.
         if method is self._function or not isinstance(method, MethodType | WrappedFunctionPool):
             return self
         owned_by = getattr(method, '__self__', None)
-        # A copy of this object about the bound method; making one anew for each access costs ten times that.
+        # A copy of this object for the bound method; creating a new one costs ten times as much.
         bound = object.__new__(type(self))
         bound.__dict__ = self.__dict__ | {
             '__wrapped__': method,
@@ -122,7 +122,7 @@ class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
         return f'<pooled {self._call!r}>'
 
     def __eq__(self, other: object) -> bool:
-        # As methods are: equal if they are one function of one object.
+        # Like methods: equal if they are the same function of the same object.
         if not self._first or not isinstance(other, WrappedFunctionPool):
             return NotImplemented
         return self._terms is other._terms and bool(self._function == other._function)
@@ -131,14 +131,14 @@ class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
         return hash(self._function) if self._first else object.__hash__(self)
 
     def __reduce__(self) -> Any:
-        # As functions are: by name, and a method as its owner's attribute.
+        # Like functions: by name; and a method as its owner's attribute.
         return (getattr, (self._first[0], self.__name__)) if self._first else self.__qualname__
 
 
 if TYPE_CHECKING:
 
     class _OnClass(WrappedFunctionPool[P, R, S], Generic[P, Q, R, S]):
-        """A method or a class method, looked up on its class: what it binds there, no type checker can tell."""
+        """A method or class method, looked up on its class; no type checker knows what it binds there."""
 
         @overload
         def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
@@ -160,7 +160,7 @@ class _PooledFunction(WrappedFunctionPool[P, R, int]):
         terms = self._terms
         settings = terms.settings()
         key = terms.key(self._first + args, kwargs)
-        taken = slots.take(settings.sync_backend(), settings.wanted(key, terms.max_size, terms.slot_exp))
+        taken = slots.take(settings.sync_backend(), settings.slot_spec(key, terms.max_size, terms.slot_exp))
         if taken is None:
             return terms.refuse(key, self._first + args, kwargs)  # type: ignore[no-any-return]
         try:
@@ -170,7 +170,7 @@ class _PooledFunction(WrappedFunctionPool[P, R, int]):
             raise
         slots.give_back(taken, body_failed=False)
         if isinstance(result, CoroutineType | GeneratorType | AsyncGeneratorType):
-            raise TypeError(_runs_later(self._call, result))
+            raise TypeError(_late_body_error(self._call, result))
         return result  # type: ignore[no-any-return]
 
     def size(self, /, *args: P.args, **kwargs: P.kwargs) -> int:
@@ -184,16 +184,16 @@ class _PooledCoroutineFunction(WrappedFunctionPool[P, Coroutine[Any, Any, R], Co
     def __init__(self, function: Callable[..., Any], terms: Terms) -> None:
         super().__init__(function, terms)
         if not hasattr(inspect, 'markcoroutinefunction'):
-            # Python 3.11 takes an object for a coroutine function if it looks like a function with that flag.
-            like = _innermost(self._call)
+            # Python 3.11 recognises a coroutine function by these attributes of a function.
+            source = _innermost(self._call)
             for name in ('__name__', '__code__', '__defaults__', '__kwdefaults__', '__annotations__'):
-                setattr(self, name, getattr(like, name, None))
+                setattr(self, name, getattr(source, name, None))
 
     async def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         terms = self._terms
         settings = terms.settings()
         key = terms.key(self._first + args, kwargs)
-        taken = await slots.atake(settings.async_backend(), settings.wanted(key, terms.max_size, terms.slot_exp))
+        taken = await slots.atake(settings.async_backend(), settings.slot_spec(key, terms.max_size, terms.slot_exp))
         if taken is None:
             instead = terms.refuse(key, self._first + args, kwargs)
             if inspect.isawaitable(instead):
@@ -217,7 +217,7 @@ class _PooledCoroutineFunction(WrappedFunctionPool[P, Coroutine[Any, Any, R], Co
 if hasattr(inspect, 'markcoroutinefunction'):
     inspect.markcoroutinefunction(_PooledCoroutineFunction)
 
-# Task queues check the arguments of a call against the parameters of `__call__`, and take `self` for one of them.
+# Task queues check the arguments of a call against the parameters of `__call__`, including `self`.
 for _kind in (_PooledFunction, _PooledCoroutineFunction):
     vars(_kind)['__call__'].__signature__ = inspect.signature(lambda *_args, **_kwargs: None)
 
@@ -230,54 +230,63 @@ def make_decorator(
     on_full: Callable[..., Any] | None,
     raise_on_full: bool,
 ) -> Any:
-    """What all forms of ``pooled`` share; ``key_for(function)`` makes the function that makes the keys."""
+    """Return the decorator for all forms of ``pooled``.
+
+    ``key_for(function)`` returns a function that makes the key of each call.
+    """
     if on_full is not None and not callable(on_full):
         raise TypeError(f'on_full must be a function, or None, not {shown(on_full)}')
-    wants_raise = check_flag('raise_on_full', raise_on_full)
+    raises = check_flag('raise_on_full', raise_on_full)
 
     def decorate(function: Any) -> Any:
         call = _callable(function)
         if not callable(call):
-            raise TypeError(f'a function was expected to be decorated, not {shown(function)}')
-        if _about('the function', call, _is_generator):
+            raise TypeError(f'only a function or a method can be decorated, not {shown(function)}')
+        if _inspect('the function', call, _is_generator):
             raise TypeError(
-                f'{shown(call)} is a generator function, whose body runs only after the call:'
-                ' write `with pool(...)` inside it instead'
+                f'{shown(call)} is a generator function, whose body runs only after the call has returned:'
+                ' use `with pool(...)` inside it instead'
             )
-        is_async = _about('the function', call, _is_async)
-        if not is_async and on_full is not None and _about('on_full', on_full, _is_async):
-            raise TypeError(f'on_full {shown(on_full)} is async, but {shown(call)} is not and could not await it')
-        terms = Terms(settings, key_for(call), max_size, slot_exp, on_full, wants_raise)
+        is_async = _inspect('the function', call, _is_async)
+        if not is_async and on_full is not None and _inspect('on_full', on_full, _is_async):
+            raise TypeError(
+                f'on_full {shown(on_full)} is async, but {shown(call)} is not and could not await it:'
+                ' pass a plain function as on_full'
+            )
+        terms = Terms(settings, key_for(call), max_size, slot_exp, on_full, raises)
         kind = _PooledCoroutineFunction if is_async else _PooledFunction
-        return _about('the function', function, lambda function: kind(function, terms))
+        return _inspect('the function', function, lambda function: kind(function, terms))
 
     return decorate
 
 
-def _about(name: str, function: Any, ask: Callable[[Any], T]) -> T:
-    """What ``ask`` says of a function; an object that can be called may fail in its own way when it is looked at."""
+def _inspect(name: str, function: Any, query: Callable[[Any], T]) -> T:
+    """Return ``query(function)``; raise ``TypeError`` if the object cannot be inspected.
+
+    A callable object may raise any error when its attributes are read.
+    """
     try:
-        return ask(function)
+        return query(function)
     except Exception as error:
-        raise TypeError(f'{name} {shown(function)} cannot be looked at: {shown(error)}') from error
+        raise TypeError(f'{name} {shown(function)} cannot be inspected: {shown(error)}') from error
 
 
-def _runs_later(call: Any, result: Any) -> str:
+def _late_body_error(call: Any, result: Any) -> str:
     if not isinstance(result, AsyncGeneratorType):
         result.close()
     return (
         f'{shown(call)} returned a {type(result).__name__}, whose body would run only after its slot was given back:'
-        ' decorate the async function itself, or write `with pool(...)` in the generator'
+        ' decorate the async function itself, or use `with pool(...)` inside the generator'
     )
 
 
 def _callable(function: Any) -> Any:
-    """What to call: the function itself, also within ``classmethod`` and ``staticmethod``."""
+    """Return what to call: the function itself, also inside a ``classmethod`` or ``staticmethod``."""
     return function.__func__ if is_a(function, classmethod) or is_a(function, staticmethod) else function
 
 
 def _innermost(call: Any) -> Any:
-    """The function that a partial function or a callable object comes down to."""
+    """Return the function that a partial function or a callable object finally calls."""
     while isinstance(call, functools.partial):
         call = call.func
     return call if inspect.isroutine(call) or isinstance(call, WrappedFunctionPool) else type(call).__call__

@@ -1,7 +1,7 @@
 """Run the steps of a protocol to their result: ``run`` for threads, ``arun`` for asyncio.
 
-A driver performs each command and hands its reply, or the error that it raised, back to the protocol.
-The simulation uses ``run`` as well, with a store that is told virtual time.
+A driver performs each command and passes its reply, or the error that it raised, to the protocol.
+The simulation uses ``run`` as well, with a store in virtual time.
 """
 
 import inspect
@@ -15,9 +15,9 @@ R = TypeVar('R')
 
 
 def run(steps: Steps[R], perform: Callable[[Command[Any]], Any]) -> R:
-    """Drive ``steps`` to their result; ``perform(command)`` returns the reply or raises.
+    """Drive ``steps`` to their result and return it; ``perform(command)`` returns a reply or raises.
 
-    An interrupt between two commands is the protocol's as well: it may have something to undo.
+    An interrupt between two commands is passed to the protocol too, which may have something to undo.
     """
     resume: Callable[[Any], Command[Any]] = steps.send
     value: Any = None
@@ -40,7 +40,7 @@ def run(steps: Steps[R], perform: Callable[[Command[Any]], Any]) -> R:
 
 
 async def arun(steps: Steps[R], perform: Callable[[Command[Any]], Awaitable[Any]]) -> R:
-    """Drive ``steps`` to their result; ``await perform(command)`` returns the reply or raises."""
+    """Drive ``steps`` to their result and return it; ``await perform(command)`` returns a reply or raises."""
     try:
         command = next(steps)
         while True:

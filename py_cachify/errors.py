@@ -1,18 +1,21 @@
-"""What the library raises of its own.
+"""The library's exceptions.
 
-An argument that is wrong is a plain ``TypeError`` or ``ValueError``.  An error of the server or the
-network is none of these: it passes through as what the client raised.
+A wrong argument raises a plain ``TypeError`` or ``ValueError``.  Errors of the server and the network
+are neither: whatever the client raised passes through.
 """
 
 from typing import Any
 
 
 class CachifyError(Exception):
-    """The base of everything that the library raises of its own."""
+    """The base class of the library's exceptions."""
 
 
 class CachifyInitError(CachifyError):
-    """A pool was used without a client: ``init_cachify()`` was not called, or had none for this side."""
+    """A pool was used without a client.
+
+    Either ``init_cachify()`` was not called, or it received no client for this side: threads or asyncio.
+    """
 
 
 class CachifyPoolFullError(CachifyError):
@@ -20,7 +23,7 @@ class CachifyPoolFullError(CachifyError):
 
     Attributes:
         key: the pool's key, without the prefix.
-        max_size: how many slots the caller allowed that pool to have.
+        max_size: the number of slots that the caller allowed.
     """
 
     key: str

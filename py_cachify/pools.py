@@ -1,4 +1,4 @@
-"""``pool``: at most so many holders at a time, across all processes that share the store."""
+"""``pool``: at most ``max_size`` holders at a time, across all processes that share the store."""
 
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -9,7 +9,7 @@ from py_cachify import _slots as slots
 from py_cachify._decorator_types import AnyFunction, AsyncFunction, Decorator, NeverReturned
 from py_cachify._entries import Entries, make_entries
 from py_cachify._settings import Settings, global_settings
-from py_cachify._slots import AsyncHeld, SyncHeld, Wanted
+from py_cachify._slots import AsyncHeld, SlotSpec, SyncHeld
 from py_cachify.arguments import UNSET, UnsetType, check_key, check_max_size, check_slot_exp
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.decorators import make_decorator
@@ -20,33 +20,35 @@ A = TypeVar('A', bound=Awaitable[Any])
 F = TypeVar('F')
 
 
-class pool:  # noqa: N801 - the reference names the class so
+class pool:  # noqa: N801 - the name in the API reference
     """A pool of execution slots, for ``with`` and ``async with``.
 
-    On entry it takes one of ``max_size`` slots, or raises ``CachifyPoolFullError`` at once where all are
-    taken: it never waits.  On exit it gives the slot back.  A slot whose holder crashed comes back by itself
+    Entering takes one of ``max_size`` slots.  If all are taken, it raises ``CachifyPoolFullError``
+    immediately; it never waits.  Exiting gives the slot back.  If a holder crashes, its slot is freed
     ``slot_exp`` seconds after it was taken.
 
-    An expiry does not stop the body that runs under it: the slot becomes free for others while the body
-    goes on, so more than ``max_size`` bodies can run at once.  Such an overrun is logged as a warning when
-    the body ends; choose ``slot_exp`` longer than any body takes.
+    Expiry does not stop the body that holds the slot.  The slot becomes free for others while the body
+    continues, so more than ``max_size`` bodies can run at once.  Such an overrun is logged as a warning
+    when the body ends.  Choose ``slot_exp`` longer than the longest body takes.
 
-    The object holds no connection and looks nothing up until it is entered, so it can be made at module
-    level, before ``init_cachify()``.  It may be entered many times at once, by any threads and tasks; each
-    entry has a slot of its own.
+    The object holds no connection and looks nothing up until you enter it.  So you can make it at
+    module level, before ``init_cachify()``.  Any threads and tasks may enter it many times at once; each
+    entry has its own slot.
 
     Args:
-        key: names the pool in the store.  Everyone who uses the same key (and prefix) shares its slots.
-        max_size: how many slots there are, at least 1.  Each acquire judges by its own ``max_size``, so
+        key: the name of the pool in the store.  Everyone who uses the same key (and prefix) shares its
+            slots.
+        max_size: the number of slots, at least 1.  Each acquire counts against its own ``max_size``, so
             use one number for one key.
-        slot_exp: the life of a slot in seconds, more than 0; ``None`` for ever (then a crashed holder's slot
-            never comes back); by default what ``init_cachify(default_pool_slot_expiration=...)`` says,
-            600 seconds if that says nothing.
+        slot_exp: the life of a slot in seconds, more than 0.  With ``None`` it never expires, so a
+            crashed holder's slot is never freed.  By default it is the value of
+            ``init_cachify(default_pool_slot_expiration=...)``, which is 600 seconds by default.
 
     Raises:
-        TypeError, ValueError: an argument is wrong; here, not at entry.
-        CachifyPoolFullError: at entry, every slot was taken.
-        CachifyInitError: at entry or ``size()``, ``init_cachify()`` was not called.
+        TypeError, ValueError: an argument is wrong; raised here, not on entry.
+        CachifyPoolFullError: on entry, if every slot is taken.
+        CachifyInitError: on entry or ``size()``, if ``init_cachify()`` was not called or received no
+            client for this side.
 
     Example::
 
@@ -59,7 +61,7 @@ class pool:  # noqa: N801 - the reference names the class so
         self._max_size = check_max_size(max_size)
         self._slot_exp = check_slot_exp(slot_exp)
         self._settings: Callable[[], Settings] = global_settings
-        self._wanted: tuple[Settings | None, Wanted] = (None, Wanted(key, max_size, None))
+        self._spec: tuple[Settings | None, SlotSpec] = (None, SlotSpec(key, max_size, None))
         self._entries: Entries[SyncHeld] = make_entries()
         self._async_entries: Entries[AsyncHeld] = make_entries()
 
@@ -67,15 +69,17 @@ class pool:  # noqa: N801 - the reference names the class so
         return f'pool(key={self._key!r}, max_size={self._max_size}, slot_exp={self._slot_exp!r})'
 
     def _repr_html_(self) -> str:
-        # Only here: nobody but a notebook asks.
+        # Imported only here, because only notebooks use it.
         from py_cachify._display import as_html
 
         return as_html(self._key, self._max_size, self._slot_exp, self._settings)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A copy, also in another process, is the same pool of slots, and no entry of this object is its own.
+        # A copy, even in another process, is the same pool of slots, but has none of the open entries.
         if self._settings is not global_settings:
-            raise TypeError(f'{self!r} belongs to a Cachify object, which cannot be copied: make the pool there')
+            raise TypeError(
+                f'{self!r} belongs to a Cachify object, which cannot be copied or pickled: make the pool there instead'
+            )
         return type(self), (self._key, self._max_size, self._slot_exp)
 
     # --- the context managers
@@ -83,15 +87,15 @@ class pool:  # noqa: N801 - the reference names the class so
     def __enter__(self) -> 'pool':
         frame = sys._getframe().f_back  # noqa: SLF001 - see _entries.py
         settings = self._settings()
-        wanted = self._wanted_of(settings)
+        spec = self._spec_for(settings)
         taken = None
         try:
-            taken = slots.take(settings.sync_backend(), wanted)
+            taken = slots.take(settings.sync_backend(), spec)
             if taken is not None:
                 self._entries.add(frame, taken)
                 return self
         except BaseException:
-            # An interrupt that fell between the slot and the body.
+            # An interrupt that arrived after the slot was taken and before the body began.
             if taken is not None:
                 self._entries.discard(taken)
                 slots.give_back_quietly(taken)
@@ -109,7 +113,7 @@ class pool:  # noqa: N801 - the reference names the class so
         except Exception:
             raise
         except BaseException:
-            # An interrupt, wherever it fell: a release may be asked twice.
+            # An interrupt, wherever it arrived; requesting a release twice does no harm.
             if not claimed:
                 self._entries.claim(frame, claimed)
             self._entries.discard(claimed[0])
@@ -117,20 +121,20 @@ class pool:  # noqa: N801 - the reference names the class so
             raise
 
     def __aenter__(self) -> 'Coroutine[Any, Any, pool]':
-        # Not a coroutine function: the frame that executes the `async with` is the caller only here.
+        # Not a coroutine function, because only here is the caller the frame that executes the `async with`.
         return self._enter(sys._getframe().f_back)  # noqa: SLF001
 
     async def _enter(self, frame: FrameType | None) -> 'pool':
         settings = self._settings()
-        backend, wanted = settings.async_backend(), self._wanted_of(settings)
+        backend, spec = settings.async_backend(), self._spec_for(settings)
         taken: AsyncHeld | None
-        # Memory never waits, and a coroutine of its own would take longer than all that it does.
+        # Memory never waits, and a separate coroutine would take longer than the acquire itself.
         if isinstance(backend, MemoryBackend):
-            taken = slots.take(backend, wanted)
+            taken = slots.take(backend, spec)
         else:
-            taking = slots.Taking(backend, wanted)
-            await taking
-            taken = taking.held() if taking.interruption is None else await taking.undo()
+            pending = slots.PendingSlot(backend, spec)
+            await pending
+            taken = pending.held() if pending.interruption is None else await pending.undo()
         if taken is None:
             raise CachifyPoolFullError(self._key, self._max_size)
         self._async_entries.add(frame, taken)
@@ -143,24 +147,24 @@ class pool:  # noqa: N801 - the reference names the class so
         self._async_entries.claim(sys._getframe().f_back, claimed)  # noqa: SLF001
         return slots.agive_back(claimed[0], body_failed=error is not None)
 
-    def _wanted_of(self, settings: Settings) -> Wanted:
-        """A slot as that store is asked for it: the same for every entry until ``init_cachify()`` changes it."""
-        # Read once: another thread may meanwhile enter with the settings of another init_cachify().
-        made_for, wanted = self._wanted
+    def _spec_for(self, settings: Settings) -> SlotSpec:
+        """Return the arguments of an acquire; they change only with ``init_cachify()``."""
+        # Read once, because another thread may enter with the settings of another init_cachify().
+        made_for, spec = self._spec
         if made_for is not settings:
-            wanted = settings.wanted(self._key, self._max_size, self._slot_exp)
-            self._wanted = settings, wanted
-        return wanted
+            spec = settings.slot_spec(self._key, self._max_size, self._slot_exp)
+            self._spec = settings, spec
+        return spec
 
     # --- occupancy
 
     def size(self) -> int:
-        """How many slots are taken and have not expired, in all processes together."""
+        """Return how many slots are taken and have not expired, in all processes together."""
         settings = self._settings()
         return slots.size(settings.sync_backend(), settings.prefix + self._key, self._max_size)
 
     async def asize(self) -> int:
-        """``size()`` for asyncio."""
+        """Return how many slots are taken and have not expired, from asyncio."""
         settings = self._settings()
         return await slots.asize(settings.async_backend(), settings.prefix + self._key, self._max_size)
 
@@ -181,13 +185,13 @@ class pool:  # noqa: N801 - the reference names the class so
         self, on_full: Callable[..., NeverReturned], raise_on_full: bool = ...
     ) -> Decorator[Any, AnyFunction]: ...
     @overload
-    def pooled(  # type: ignore[overload-overlap]  # the first that fits is meant
+    def pooled(  # type: ignore[overload-overlap]  # the first match counts
         self, on_full: Callable[..., A], raise_on_full: bool = ...
     ) -> Decorator[A, AsyncFunction]: ...
     @overload
     def pooled(self, on_full: Callable[..., F], raise_on_full: bool = ...) -> Decorator[F, AnyFunction]: ...
     def pooled(self, on_full: Callable[..., Any] | None = None, raise_on_full: bool = False) -> Any:
-        """Make a decorator whose functions each run in a slot of this very pool, whatever their arguments.
+        """Return a decorator whose functions run in slots of this pool, whatever their arguments.
 
         ``on_full`` and ``raise_on_full`` are those of :func:`py_cachify.pooled`.
         """

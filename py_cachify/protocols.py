@@ -1,26 +1,29 @@
 """How a slot is taken, given back and counted: written once, for threads, asyncio and simulation.
 
-Two protocols, because stores come in two kinds.
+There are two protocols, because there are two kinds of store.
 
-``ATOMIC`` is for a store that carries out a whole decision by itself (memory; Redis and Valkey by a
-script): one command, one round trip, and the answer is exact.
+``ATOMIC`` is for a store that can carry out a whole decision itself (memory; Redis and Valkey with a
+script).  It needs one command and one round trip, and the answer is exact.
 
-``INDEXED`` is for any client with an atomic set-if-not-exists.  A pool of ``max_size`` has just that
-many names, ``key:0`` up to ``key:max_size-1``, and a slot is a name that was set.  The count cannot exceed
-``max_size``, whatever fails, and it needs no clock.  Its limits, each shown by a test of that name:
+``INDEXED`` is for any client with an atomic set-if-not-exists.  A pool of ``max_size`` has exactly
+that many names, ``key:0`` to ``key:max_size-1``, and a slot is a name that was set.  The count cannot
+exceed ``max_size``, whatever fails, and the protocol needs no clock.  It has limits, each shown by a
+test of that name:
 
-* *a refusal can be spurious*: a scan looks at one name after the other, and a slot may become free
-  behind it and another be taken before it, so that no name was free when it was looked at;
-* *a release paused past its expiry can free another's slot*: between looking whose the name is and
-  deleting it, the name may have expired and been taken again;
-* *a client that repeats a lost set by itself can take two slots*: what it set the first time refuses it the
-  second time, so the scan goes on, and the first name stays until it expires;
-* *two sizes see different slots*: with ``max_size`` 2 and 5 for one key, the first never looks at ``key:4``;
-* a life is in whole seconds: a fraction is rounded up.
+* *A refusal can be spurious.*  A scan checks one name after the other.  A name that it has passed may
+  become free while a later one is taken, so that every name was taken when it was checked.
+* *A release paused past its expiry can free another's slot.*  Between checking whose the name is and
+  deleting it, the name may have expired and been taken again.
+* *A client that repeats a lost set by itself can take two slots.*  What the first attempt set refuses
+  the second.  So the scan continues, and the first name stays until it expires.
+* *Two sizes see different slots.*  With ``max_size`` 2 and 5 for one key, the first never checks
+  ``key:4``.
+* A life is in whole seconds: a fraction is rounded up.
 
-In both, an acquire that fails (a lost connection, an interrupt) may or may not have happened, so it is
-undone before the error goes on.  Whoever stops driving a protocol closes it, as a crash would: nothing
-more is asked of the store then, hence ``except GeneratorExit: raise`` before any wider clause.
+In both protocols an acquire that fails (a lost connection, an interrupt) may or may not have
+happened.  So it is undone before the error is raised.  Whoever stops driving a protocol closes it, as
+a crash would.  Then it must send nothing more to the store, hence ``except GeneratorExit: raise``
+before any wider clause.
 """
 
 import math
@@ -31,16 +34,17 @@ from typing import NamedTuple
 from py_cachify.commands import CountSlots, DeleteName, DropSlot, GetValue, SetIfAbsent, Steps, TakeSlot
 
 
-INTERRUPTS_WITHSTOOD = 8
+INTERRUPT_LIMIT = 8
+"""The number of interrupts in a row after which a release gives up."""
 
 NOT_UNDONE = 'The acquire could not be undone either'
-"""How the note begins that an error carries then."""
+"""The beginning of the note on an error whose acquire could not be undone."""
 
 
 class Lease(NamedTuple):
-    """A slot that was granted: what it takes to give it back.
+    """A granted slot, and all that is needed to give it back.
 
-    ``name`` is where it stands in the store: the pool's key, or one slot's name under the plain contract.
+    ``name`` is its place in the store: the pool's key, or one slot's name under the plain contract.
     """
 
     name: str
@@ -50,8 +54,9 @@ class Lease(NamedTuple):
 class SlotProtocol(NamedTuple):
     """The three operations of a pool, each a function that makes steps.
 
-    ``acquire(key, token, max_size, slot_exp)`` results in a lease, or ``None`` where the pool is full;
-    ``release(lease)`` in whether the slot was still there; ``size(key, max_size)`` in the live slots.
+    ``acquire(key, token, max_size, slot_exp)`` results in a lease, or ``None`` if the pool is full.
+    ``release(lease)`` results in whether the slot was still there.
+    ``size(key, max_size)`` results in the number of live slots.
     """
 
     name: str
@@ -64,7 +69,7 @@ def _acquire_atomically(key: str, token: str, max_size: int, slot_exp: float | N
     lease = Lease(key, token)
     try:
         granted = yield from TakeSlot(key, token, max_size, slot_exp)
-        # Still within the `try`: an interrupt may fall here as well.
+        # Still inside the `try`, because an interrupt may arrive here too.
         return lease if granted else None
     except GeneratorExit:
         raise
@@ -84,13 +89,13 @@ def _release_atomically(lease: Lease) -> Steps[bool]:
         raise
 
 
-def _count_atomically(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001 - the other kind needs it
+def _count_atomically(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001 - the other protocol needs it
     return (yield from CountSlots(key))
 
 
 def _acquire_by_index(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | None]:
     ex = None if slot_exp is None else math.ceil(slot_exp)
-    # Each token starts its scan elsewhere, else all holders would queue up at slot 0.
+    # Each token starts its scan at another name, or all holders would compete for slot 0.
     first = zlib.crc32(token.encode())
     for step in range(max_size):
         lease = Lease(slot_name(key, (first + step) % max_size), token)
@@ -131,15 +136,15 @@ def _count_by_index(key: str, max_size: int) -> Steps[int]:
 
 
 def slot_name(key: str, index: int) -> str:
-    """The name of one slot under the plain contract; no two pairs of key and index share one."""
+    """Return the name of one slot under the plain contract, different for each key and index."""
     return f'{key}:{index}'
 
 
-def _despite_interrupts(ask: Callable[[], Steps[bool]]) -> Steps[None]:
-    """Ask again after an interrupt, or a cancellation, that arrived in the middle, and after those that follow."""
-    for _ in range(INTERRUPTS_WITHSTOOD):
+def _despite_interrupts(make_steps: Callable[[], Steps[bool]]) -> Steps[None]:
+    """Repeat a request that an interrupt or a cancellation broke off, also after those that follow."""
+    for _ in range(INTERRUPT_LIMIT):
         try:
-            yield from ask()
+            yield from make_steps()
         except (GeneratorExit, Exception):
             raise
         except BaseException:
@@ -148,7 +153,7 @@ def _despite_interrupts(ask: Callable[[], Steps[bool]]) -> Steps[None]:
 
 
 def _undo(release: Steps[bool], error: BaseException) -> Steps[None]:
-    """Give back the slot that a failed acquire may have taken; ``error`` learns if that fails as well."""
+    """Give back the slot that a failed acquire may have taken; if this fails, add a note to ``error``."""
     try:
         yield from release
     except Exception as second:

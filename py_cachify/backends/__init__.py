@@ -1,1 +1,1 @@
-"""How each kind of store carries out commands; ``init_cachify()`` picks one by the kind of client."""
+"""Backends carry out commands on a store; ``init_cachify()`` chooses one by the kind of client."""

@@ -1,13 +1,16 @@
-"""Items in groups, each with an instant at which it ends by itself, in seconds of whatever clock the caller uses."""
+"""Items in groups, each with the instant at which it expires, in seconds by the caller's clock."""
 
 import heapq
 import math
 
 
 class Expiries:
-    """Add, remove and collect in O(log n) each, in memory proportional to the items that are live.
+    """Items that expire; adding, removing and dropping one takes O(log n).
 
-    ``live`` gives the items of each group that has any; look into it, and change it by the methods.
+    The memory used is proportional to the number of live items.
+
+    ``live`` maps each group that has items to its items, and these to their instants.  Read it, but
+    change it only through the methods.
     """
 
     __slots__ = ('_count', '_heap', 'live')
@@ -18,22 +21,22 @@ class Expiries:
         self._count = 0
 
     def earliest(self) -> float:
-        """No item ends before this instant."""
+        """Return an instant before which no item expires."""
         return self._heap[0][0] if self._heap else math.inf
 
     def add(self, group: str, item: str, instant: float) -> None:
-        """Let ``item``, which is not there yet, end at ``instant``; ``inf``: never by itself."""
+        """Add ``item``, which must be new, to expire at ``instant``; with ``inf`` it never expires."""
         self._count += 1
-        # In one statement: a finalizer or a signal's handler may empty the group in between.
+        # In one statement, because a finalizer or a signal handler may empty the group in between.
         self.live.setdefault(group, {})[item] = instant
         if instant < math.inf:
             heapq.heappush(self._heap, (instant, group, item))
-            # What was removed stays in the heap until its time; it must not outgrow the rest.
+            # Removed items stay in the heap until they expire; they must not outnumber the rest.
             if len(self._heap) > 2 * self._count + 64:
                 self._rebuild()
 
     def remove(self, group: str, item: str) -> bool:
-        """Take ``item`` out; false if it was not there."""
+        """Remove ``item``; return false if it was not there."""
         items = self.live.get(group)
         if items is None or items.pop(item, None) is None:
             return False
@@ -43,7 +46,7 @@ class Expiries:
         return True
 
     def drop_ended(self, now: float) -> list[str]:
-        """Take out every item whose instant is not after ``now``; which they were."""
+        """Remove every item that has expired at ``now``, and return these items."""
         heap, ended = self._heap, []
         while heap and heap[0][0] <= now:
             instant, group, item = heapq.heappop(heap)

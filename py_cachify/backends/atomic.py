@@ -1,7 +1,8 @@
-"""What all stores share that carry out a whole decision by themselves: memory, and Redis and Valkey by scripts.
+"""The common part of the stores that carry out a whole decision themselves.
 
-The protocol asks one thing of such a store, and making its steps takes longer than all else that a pool does.  So
-they are made only where they have something to decide: when the one command did not end well.
+These are memory, and Redis and Valkey with scripts.  The protocol sends such a store one command, and
+creating the protocol's steps would take longer than everything else that a pool does.  So the backend
+sends the command directly, and creates the steps only if it fails and they have something to decide.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,7 +18,7 @@ R = TypeVar('R')
 
 
 class AtomicBackend(Backend):
-    """The synchronous side; a store of its own has the three methods that are named like the commands."""
+    """The synchronous side; a subclass has the three methods that are named like the commands."""
 
     protocol: ClassVar[SlotProtocol] = ATOMIC
 
@@ -50,7 +51,7 @@ class AtomicBackend(Backend):
 
 
 class AsyncAtomicBackend(AsyncBackend):
-    """The asynchronous side."""
+    """The asynchronous side; a subclass has the three methods that are named like the commands."""
 
     protocol: ClassVar[SlotProtocol] = ATOMIC
 
@@ -83,7 +84,7 @@ class AsyncAtomicBackend(AsyncBackend):
 
 
 def _after(error: BaseException, perform: Callable[[Command[Any]], R]) -> Callable[[Command[Any]], R]:
-    """``perform``, whose first command has been carried out already and ended in ``error``."""
+    """Return ``perform`` as if its first command had already been carried out and had raised ``error``."""
     errors = [error]
 
     def perform_after(command: Command[Any]) -> R:

@@ -1,6 +1,6 @@
-"""What the pool needs of a store.
+"""What a pool needs from a store.
 
-A new kind of store is one file with one of these classes, and a line in ``_choose.py``.
+A new kind of store is one file with a subclass of each class here, and a line in ``_choose.py``.
 """
 
 from collections.abc import Awaitable
@@ -15,40 +15,43 @@ R = TypeVar('R')
 
 
 class Backend:
-    """Carries out commands, one at a time, for whichever thread calls."""
+    """Carries out commands, one at a time, for any thread that calls it."""
 
     protocol: ClassVar[SlotProtocol]
 
     def perform(self, command: Command[R]) -> R:
-        """Carry out ``command`` and return its reply; errors of the client pass through."""
+        """Carry out ``command`` and return its reply; let errors of the client pass through."""
         raise NotImplementedError
 
     def acquire(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Lease | None:
-        """Drive the protocol's acquire to its end."""
+        """Take a slot for ``token``; return its lease, or ``None`` if the pool is full."""
         return run(self.protocol.acquire(key, token, max_size, slot_exp), self.perform)
 
     def release(self, lease: Lease) -> bool:
-        """Drive the protocol's release to its end."""
+        """Give a slot back; return whether it was still there."""
         return run(self.protocol.release(lease), self.perform)
 
     def remaining(self, key: str) -> list[float] | None:  # noqa: ARG002
-        """How long each live slot of a pool still lives, in seconds; ``None`` from a store that does not tell."""
+        """Return how long each live slot of a pool still lives, in seconds; ``None`` if the store cannot say."""
         return None
 
 
 class AsyncBackend:
-    """The same for the tasks of one event loop."""
+    """Carries out commands for the tasks of one event loop."""
 
     protocol: ClassVar[SlotProtocol]
 
     def aperform(self, command: Command[R]) -> Awaitable[R]:
-        """Carry out ``command`` and give its reply; errors of the client pass through."""
+        """Return an awaitable that carries out ``command`` and results in its reply.
+
+        Errors of the client pass through.
+        """
         raise NotImplementedError
 
     async def acquire(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Lease | None:
-        """Drive the protocol's acquire to its end."""
+        """Take a slot for ``token``; return its lease, or ``None`` if the pool is full."""
         return await arun(self.protocol.acquire(key, token, max_size, slot_exp), self.aperform)
 
     async def release(self, lease: Lease) -> bool:
-        """Drive the protocol's release to its end."""
+        """Give a slot back; return whether it was still there."""
         return await arun(self.protocol.release(lease), self.aperform)

@@ -1,6 +1,6 @@
-"""A store in the memory of this process: for tests, single-process programs, and the default.
+"""A store in the memory of this process: the default, for tests and single-process programs.
 
-It restates in Python what the scripts of ``redis.py`` do; one test drives both through the same random
+It does in Python what the scripts of ``redis.py`` do.  A test drives both through the same random
 histories and compares every reply.
 """
 
@@ -17,14 +17,14 @@ from py_cachify.backends.atomic import AtomicBackend
 
 
 class Held(NamedTuple):
-    """What a ``MemoryClient`` holds, whether or not it has expired; for simulations and tests.
+    """The contents of a ``MemoryClient``, including what has expired; for simulations and tests.
 
     Each instant is in seconds by the client's clock, and infinite for what never expires.
 
     Attributes:
-        slots: of each pool, the instant at which the slot of each token expires.
-        names: of each name of the plain contract, the instant at which it expires.
-        values: of each of these names, its value.
+        slots: for each pool, its tokens, each with the instant at which its slot expires.
+        names: each name of the plain contract, with the instant at which it expires.
+        values: each of these names, with its value.
     """
 
     slots: dict[str, dict[str, float]]
@@ -35,22 +35,22 @@ class Held(NamedTuple):
 class MemoryClient:
     """A client whose store is this process's memory, shared by all its threads and tasks.
 
-    It serves both sides of ``init_cachify()``, and it keeps the plain contract (``get``, ``set``,
-    ``delete``) as well.  Not shared with other processes: a forked child goes on with a copy of its own.
+    It serves both sides of ``init_cachify()``.  It also keeps the plain contract (``get``, ``set``,
+    ``delete``).  Other processes do not share it: a forked child continues with its own copy.
 
-    A finalizer or a signal's handler may use it in the middle of its use by the same thread; then, rarely, one slot
-    too many is granted or one is lost until it expires.
+    If a finalizer or a signal handler uses it while the same thread is using it, it may, rarely, grant
+    one slot too many or lose one until it expires.
 
     Args:
-        clock: returns the present instant in seconds; it must not run backwards.  Tests give one of
-            their own, so that slots expire when they say.
+        clock: returns the current instant in seconds; it must not run backwards.  Tests pass their own
+            clock to decide when slots expire.
 
     Example::
 
         now = 0.0
         init_cachify(MemoryClient(clock=lambda: now))
         with pool('reports', max_size=1, slot_exp=30):
-            now = 31.0                                  # half a minute later, without waiting for it
+            now = 31.0                                  # half a minute later, without waiting
             assert pool('reports', max_size=1).size() == 0
     """
 
@@ -68,13 +68,17 @@ class MemoryClient:
     def __repr__(self) -> str:
         return f'<MemoryClient at {id(self):#x}: {len(self._slots.live)} pools in use>'
 
-    # --- pools: the slots of each, by token
+    # --- the slots of the pools, by token
 
     def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
-        """Give ``token`` a slot of the pool ``key``, for ``slot_exp`` seconds; true if it has one now."""
+        """Give ``token`` a slot of the pool ``key``; return whether it has one now.
+
+        The slot lives ``slot_exp`` seconds; with ``None`` it never expires.  A token that already has a
+        slot keeps it.
+        """
         with self.lock:
             slots, now = self._slots, self._clock()
-            # What has expired is dropped in all pools, so that none stays behind when nobody asks for it again.
+            # Drop the expired slots of all pools: a pool must not stay because nobody asks for it again.
             if slots.earliest() <= now:
                 slots.drop_ended(now)
             tokens = slots.live.get(key)
@@ -87,7 +91,7 @@ class MemoryClient:
             return True
 
     def drop_slot(self, key: str, token: str) -> bool:
-        """Take the slot of ``token`` back; false if it had expired, or never was."""
+        """Remove the slot of ``token``; return false if it had expired or never existed."""
         with self.lock:
             slots, now = self._slots, self._clock()
             if slots.earliest() <= now:
@@ -95,13 +99,13 @@ class MemoryClient:
             return slots.remove(key, token)
 
     def count_slots(self, key: str) -> int:
-        """How many slots of the pool ``key`` are taken and have not expired."""
+        """Return how many slots of the pool ``key`` are taken and have not expired."""
         with self.lock:
             self._slots.drop_ended(self._clock())
             return len(self._slots.live.get(key, ()))
 
     def remaining(self, key: str) -> list[float]:
-        """How long each live slot of the pool ``key`` still lives, in seconds; infinite: for ever."""
+        """Return how long each live slot of ``key`` still lives, in seconds; infinite if it never expires."""
         with self.lock:
             now = self._clock()
             self._slots.drop_ended(now)
@@ -110,13 +114,16 @@ class MemoryClient:
     # --- the plain contract
 
     def get(self, name: str) -> Any:
-        """The value of ``name``, or ``None``."""
+        """Return the value of ``name``, or ``None`` if it does not exist."""
         with self.lock:
             self._drop_ended_names()
             return self._values.get(name)
 
     def set(self, name: str, value: Any, ex: float | None = None, nx: bool = False) -> bool:
-        """Set ``name`` for ``ex`` seconds; with ``nx``, only if it does not exist.  True if it was set."""
+        """Set ``name`` for ``ex`` seconds, or without expiration; return whether it was set.
+
+        With ``nx``, set it only if it does not exist.
+        """
         with self.lock:
             now = self._drop_ended_names()
             if nx and name in self._values:
@@ -127,7 +134,7 @@ class MemoryClient:
             return True
 
     def delete(self, *names: str) -> int:
-        """Remove ``names``; how many of them there were."""
+        """Remove ``names``; return how many of them existed."""
         with self.lock:
             self._drop_ended_names()
             found = 0
@@ -145,9 +152,9 @@ class MemoryClient:
     # --- for simulations and tests
 
     def contents(self, keys: Collection[str] | None = None) -> Held:
-        """Return a copy of all that is held, or of what is held under ``keys``; for simulations and tests.
+        """Return a copy of the contents, or of those under ``keys``; for simulations and tests.
 
-        Nothing is dropped: what has expired is part of it until an operation drops it.
+        This drops nothing: expired slots are included until an operation drops them.
         """
         with self.lock:
             pools, names, values = self._slots.live, self._names.live, self._values
@@ -158,7 +165,7 @@ class MemoryClient:
             )
 
     def restore(self, held: Held, keys: Collection[str] | None = None) -> None:
-        """Hold ``held`` in place of all that is held, or of what is held under ``keys``; for simulations and tests."""
+        """Replace the contents, or those under ``keys``, with ``held``; for simulations and tests."""
         with self.lock:
             if keys is None:
                 self._slots, self._names, self._values = Expiries(), Expiries(), {}
@@ -176,7 +183,7 @@ class MemoryClient:
 
 
 class MemoryBackend(AtomicBackend):
-    """Performs commands on a ``MemoryClient``; it never waits, so asyncio needs no driver of its own."""
+    """Performs commands on a ``MemoryClient``; it never waits, so asyncio needs no separate driver."""
 
     def __init__(self, client: MemoryClient) -> None:
         self.take_slot = client.take_slot
@@ -188,12 +195,15 @@ class MemoryBackend(AtomicBackend):
         return self._client.remaining(key)
 
     def contents(self, key: str) -> dict[str, float]:
-        """Return the tokens of the pool ``key``, each with the instant at which its slot expires.
+        """Return a copy of the tokens of the pool ``key``, each with the instant its slot expires.
 
-        A copy, with the slots that have expired and were not dropped yet.  For simulations and tests.
+        It includes expired slots that were not dropped yet.  For simulations and tests.
         """
         return self._client.contents((key,)).slots.get(key, {})
 
     def restore(self, key: str, slots: Mapping[str, float]) -> None:
-        """Make ``slots``, in the form of :meth:`contents`, the slots of the pool ``key``; for simulations and tests."""
+        """Replace the slots of the pool ``key`` with ``slots``, as :meth:`contents` returns them.
+
+        For simulations and tests.
+        """
         self._client.restore(Held({key: dict(slots)}, {}, {}), (key,))

@@ -1,4 +1,7 @@
-"""Any client that keeps the plain contract of :mod:`py_cachify.clients`: one name for each slot."""
+"""Backends for any client that keeps the plain contract of :mod:`py_cachify.clients`.
+
+Each slot is one name in the store.
+"""
 
 import inspect
 from typing import Any, ClassVar
@@ -55,12 +58,12 @@ def _truth(answer: Any) -> bool:
     if inspect.isawaitable(answer):
         if inspect.iscoroutine(answer):
             answer.close()
-        raise TypeError('sync_client answered with something to await: pass that client as async_client')
+        raise TypeError('sync_client returned an awaitable: pass this client as async_client')
     return bool(answer)
 
 
 def _text(value: Any) -> str | None:
-    """A client may give back the bytes of what was set; whatever else it gives is nobody's token."""
+    """Return a value as text: a client may return bytes; anything else is no holder's token."""
     if value is None or isinstance(value, str):
         return value
     return value.decode(errors='replace') if isinstance(value, bytes) else repr(value)

@@ -1,12 +1,14 @@
-"""Redis and Valkey: each command is one script, one round trip.
+"""Redis and Valkey: each command is one script, in one round trip.
 
-Works with every client that has ``evalsha`` and ``eval`` as ``redis`` has them.  Needs a server that
-replicates the effects of a script rather than its text: Redis 5.0 or later, any Valkey.  A user of an
-access list needs ``EVAL`` and ``EVALSHA`` and what the scripts call: ``TIME``, ``ZREMRANGEBYSCORE``,
-``ZSCORE``, ``ZCARD``, ``ZADD``, ``ZREM``, ``ZREVRANK``, ``ZREVRANGE``, ``PEXPIREAT``, ``PERSIST``.
+The backends work with every client whose ``evalsha`` and ``eval`` are like those of ``redis``.  The
+server must replicate the effects of a script instead of its text: Redis 5.0 or later, any Valkey.
+A user of an access list needs ``EVAL`` and ``EVALSHA`` and the commands that the scripts call:
+``TIME``, ``ZREMRANGEBYSCORE``, ``ZSCORE``, ``ZCARD``, ``ZADD``, ``ZREM``, ``ZREVRANK``, ``ZREVRANGE``,
+``PEXPIREAT``, ``PERSIST``.
 
-The clock is the server's, so clients' clocks do not matter.  A failover to a replica that missed the last
-writes forgets those slots, and their places are given again: that is a limit of the server's replication.
+The clock is the server's, so the clients' clocks do not matter.  A failover to a replica that missed
+the last writes forgets those slots, and their places are granted again.  This is a limit of the
+server's replication.
 """
 
 import functools
@@ -22,7 +24,7 @@ R = TypeVar('R')
 
 
 class Script(NamedTuple):
-    """A script's text, and the digest by which the server knows it."""
+    """A script's text, and the digest under which the server stores it."""
 
     text: bytes
     digest: bytes
@@ -30,7 +32,7 @@ class Script(NamedTuple):
 
 @functools.cache
 def load_script(name: str, clock: str = 'server_clock') -> Script:
-    """Read a script of this package, with the head that says what time it is."""
+    """Return a script of this package, preceded by the script ``clock``, which reads the time."""
     text = _read(clock) + b'\n' + _read(name)
     return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
 
@@ -38,15 +40,18 @@ def load_script(name: str, clock: str = 'server_clock') -> Script:
 def _read(name: str) -> bytes:
     data = pkgutil.get_data(__package__, f'lua/{name}.lua')
     if data is None:
-        raise FileNotFoundError(f'lua/{name}.lua is missing from the installation of py_cachify')
+        raise FileNotFoundError(f'lua/{name}.lua is missing from the installation of py_cachify: install it again')
     return data
 
 
 class _Scripts:
-    """What the sync and the async backend share: a client, the scripts, and the clock."""
+    """The common part of the sync and the async backend: a client, the scripts, and the clock."""
 
     def __init__(self, client: Any, clock: Callable[[], float] | None = None) -> None:
-        """``clock`` is for simulations only: it gives virtual time in seconds in place of the server's."""
+        """Load the scripts.
+
+        ``clock`` is for simulations only: it returns virtual time in seconds, used instead of the server's.
+        """
         self._client = client
         self._clock = clock
         head = 'server_clock' if clock is None else 'virtual_clock'
@@ -56,7 +61,7 @@ class _Scripts:
         return () if self._clock is None else (repr(float(self._clock())).encode(),)
 
 
-# All arguments are bytes, as the client takes longer to find out how to make bytes of them.
+# All arguments are bytes, because the client takes longer to convert them.
 
 
 class RedisBackend(_Scripts, AtomicBackend):
@@ -72,7 +77,7 @@ class RedisBackend(_Scripts, AtomicBackend):
         return self._ask(self._size, key.encode())
 
     def remaining(self, key: str) -> list[float]:
-        # Asked for in notebooks only: the server need not keep the script.
+        # Only notebooks use this, so the server does not need to keep the script.
         script = load_script('remaining', 'server_clock' if self._clock is None else 'virtual_clock')
         answer = self._client.eval(script.text, 1, key.encode(), *self._now())
         return [float(seconds) for seconds in answer]
@@ -86,7 +91,7 @@ class RedisBackend(_Scripts, AtomicBackend):
             if not _script_is_unknown(error):
                 raise
             answer = self._client.eval(script.text, 1, *arguments)
-        return answer if isinstance(answer, int) else _no_number(answer)
+        return answer if isinstance(answer, int) else _refuse_answer(answer)
 
 
 class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
@@ -110,7 +115,7 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
             if not _script_is_unknown(error):
                 raise
             answer = await self._client.eval(script.text, 1, *arguments)
-        return reply(answer if isinstance(answer, int) else _no_number(answer))
+        return reply(answer if isinstance(answer, int) else _refuse_answer(answer))
 
 
 @functools.lru_cache
@@ -120,16 +125,19 @@ def _limits(max_size: int, slot_exp: float | None) -> tuple[bytes, bytes]:
 
 
 _truth = (0).__lt__
-"""Whether a number is more than zero."""
+"""Return whether a number is more than zero."""
 
 
-def _no_number(answer: Any) -> Never:
-    # A pipeline, or an asynchronous client in a wrapper, answers with something that is merely true.
+def _refuse_answer(answer: Any) -> Never:
+    # A pipeline, or an asynchronous client in a wrapper, returns an object that is merely true.
     kind = f'{type(answer).__module__}.{type(answer).__qualname__}'
-    raise TypeError(f'the client answered a script with a {kind} and not with a number: is it the right client?')
+    raise TypeError(
+        f'the client answered a script with a {kind} instead of a number: pass the client itself, not a pipeline,'
+        ' and pass an asynchronous client as async_client'
+    )
 
 
 def _script_is_unknown(error: Exception) -> bool:
-    """Whether the server was restarted or flushed its scripts; nothing was executed then."""
-    # By name, as each client package has a class of its own and none is imported here.
+    """Return whether the server does not know the script, after a restart or a flush, and ran nothing."""
+    # By name, because each client package has its own class, and none is imported here.
     return any(kind.__name__ == 'NoScriptError' for kind in type(error).__mro__)

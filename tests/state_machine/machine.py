@@ -630,7 +630,7 @@ class Log:
     """What the library tells at the level of warnings."""
 
     KINDS: ClassVar = {
-        'for it had expired': 'expired',
+        'but its slot expired': 'expired',
         'the store lost it': 'lost',
         'could not be given back': 'not given back',
         'could not be undone': 'not undone',

@@ -198,7 +198,7 @@ MUTATIONS = (
     ),
     Mutation(
         'an exit gives back the oldest of its place',
-        entries.Entries._whose_turn,
+        entries.Entries._entry_to_exit,
         'max(own, key=_number)',
         'min(own, key=_number)',
         'memory',
@@ -206,7 +206,7 @@ MUTATIONS = (
     ),
     Mutation(
         'an exit gives back the slot of another thread first',
-        entries.Entries._whose_turn,
+        entries.Entries._entry_to_exit,
         'entry[0] == owner and',
         'entry[0] != owner and',
         'plain',
@@ -237,13 +237,13 @@ MUTATIONS = (
     ),
     Mutation(
         'a release is never asked for again',
-        slots._is_worth_another_try,
+        slots._should_retry,
         '< QUICK_FAILURE',
         '< 0',
         'fakeredis',
         'async',
     ),
-    Mutation('a lost reply to a release is an overrun', slots.give_back, 'not asked_again or', 'True or', 'plain'),
+    Mutation('a lost reply to a release is an overrun', slots.give_back, 'not retried or', 'True or', 'plain'),
     Mutation(
         'a lost reply to an awaited release is an overrun',
         slots.agive_back,
@@ -257,7 +257,7 @@ MUTATIONS = (
     Mutation(
         'a slot for ever that could not be given back is not raised',
         slots.give_back,
-        'wanted.slot_exp is None and',
+        'spec.slot_exp is None and',
         'False and',
         'plain',
     ),
@@ -272,7 +272,7 @@ MUTATIONS = (
     # A cancelled task.
     Mutation(
         'a cancelled task keeps its slot',
-        slots.Taking.undo,
+        slots.PendingSlot.undo,
         'if held is not None:',
         'if False:',
         'fakeredis',
@@ -297,13 +297,13 @@ MUTATIONS = (
     # Pools and functions.
     Mutation(
         'the default life of a slot is not used',
-        settings.Settings.wanted,
+        settings.Settings.slot_spec,
         'self.default_slot_exp',
         '5.0',
         'memory',
     ),
     Mutation(
-        'one prefix for all keys', settings.Settings.wanted, 'self.prefix + key', "self.prefix + 'reports'", 'memory'
+        'one prefix for all keys', settings.Settings.slot_spec, 'self.prefix + key', "self.prefix + 'reports'", 'memory'
     ),
     Mutation('size() leaves the prefix out', pools.pool.size, 'settings.prefix + self._key', 'self._key', 'fakeredis'),
     Mutation('a full pool is entered', pools.pool._enter, 'if taken is None:', 'if False:', 'plain', 'async'),

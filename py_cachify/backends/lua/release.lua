@@ -1,7 +1,7 @@
--- Takes the slot of a token back.
+-- Removes the slot of a token.
 --
 --   ARGV[1]  the token
---   returns  1 released, 0 it had expired (or was lost) before
+--   returns  1 released, 0 it had already expired (or was lost)
 
 local expiry = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not expiry then
@@ -12,8 +12,8 @@ if expiry ~= 'inf' then
   return tonumber(expiry) > now and 1 or 0
 end
 
--- A slot for ever has taken the key's own end away: the latest of the others gives it one again, unless it is
--- for ever as well.
+-- A slot that never expires has made the key persistent.  Let the key expire with the last of the other
+-- slots again, unless that slot never expires either.
 local next_latest = redis.call('ZREVRANGE', KEYS[1], 0, 1, 'WITHSCORES')[4]
 if next_latest and next_latest ~= 'inf' and not in_virtual_time then
   redis.call('PEXPIREAT', KEYS[1], math.ceil(tonumber(next_latest) * 1000))

@@ -1,6 +1,6 @@
--- Tells how long each live slot still lives; changes nothing.
+-- Lists how long each live slot still lives; changes nothing.
 --
---   returns  seconds, as texts, in no particular order ('inf': for ever)
+--   returns  seconds, as texts, in no particular order ('inf': it never expires)
 
 local remaining = {}
 local found = redis.call('ZREVRANGE', KEYS[1], 0, -1, 'WITHSCORES')

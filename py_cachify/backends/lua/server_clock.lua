@@ -1,11 +1,11 @@
--- Stands before each of the other scripts in production: the clock is the server's.
+-- Precedes each of the other scripts in production: the clock is the server's.
 --
--- A pool is one sorted set: a member is the token of a slot, its score the instant at which that slot
--- expires, in seconds (inf: never).  At that very instant the slot is gone.
+-- A pool is one sorted set.  Each member is the token of a slot; its score is the instant at which that
+-- slot expires, in seconds (inf: never).  At exactly that instant the slot is gone.
 --
 --   KEYS[1]  the pool
 --
--- Leaves `now`, the present instant in seconds, and `in_virtual_time` to the script.
+-- Defines `now`, the current instant in seconds, and `in_virtual_time` for the script.
 
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000

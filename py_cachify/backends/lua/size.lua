@@ -1,6 +1,6 @@
 -- Counts the live slots.
 --
---   returns  their number
+--   returns  the number of live slots
 
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 return redis.call('ZCARD', KEYS[1])

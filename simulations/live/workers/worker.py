@@ -93,7 +93,7 @@ class _Ears(logging.Handler):
         heard = RELEASE.get()
         if heard is None:
             return
-        if 'a body ended after' in str(record.msg):
+        if 'the body ran for' in str(record.msg):
             heard.append(Heard(notes.TOO_LATE))
         elif 'a slot could not be given back' in str(record.msg):
             told = record.args if isinstance(record.args, tuple) else ()

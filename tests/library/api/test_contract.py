@@ -387,9 +387,9 @@ def test_leaving_more_often_than_entering_raises(clients: Clients) -> None:
         with other:
             async with one:
                 pass
-            with pytest.raises(RuntimeError, match='left more often than it was entered'):
+            with pytest.raises(RuntimeError, match='exited more often than it was entered'):
                 await one.__aexit__(None, None, None)
-            with pytest.raises(RuntimeError, match='left more often than it was entered'):
+            with pytest.raises(RuntimeError, match='exited more often than it was entered'):
                 one.__exit__(None, None, None)
             assert await one.asize() == 1
 

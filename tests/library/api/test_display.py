@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from py_cachify import Cachify, MemoryClient, init_cachify, pool
-from py_cachify._display import MOST_ASKED, MOST_SHOWN
+from py_cachify._display import BOX_LIMIT, REQUEST_LIMIT
 from py_cachify.backends.redis import load_script
 from tests.support.stores import DictClient, VirtualClock
 
@@ -96,9 +96,9 @@ def test_a_plain_client_is_not_asked_a_thousand_times() -> None:
     client = Counting()
     mine = init_cachify(client, is_global=False)
 
-    assert 'not counted' in words(mine.pool('reports', MOST_ASKED + 1))
+    assert 'not counted' in words(mine.pool('reports', REQUEST_LIMIT + 1))
     assert client.asked == 0
-    assert 'occupancy 0 of' in words(mine.pool('reports', MOST_ASKED))
+    assert 'occupancy 0 of' in words(mine.pool('reports', REQUEST_LIMIT))
 
 
 def test_an_asynchronous_client_is_not_asked() -> None:
@@ -106,7 +106,7 @@ def test_an_asynchronous_client_is_not_asked() -> None:
     client = fakeredis.FakeAsyncRedis(connected=False)
     read = words(init_cachify(None, client, is_global=False).pool('reports', 3))
 
-    assert read.startswith('pool key reports max_size 3 slot_exp 600 s occupancy ask await ….asize()')
+    assert read.startswith('pool key reports max_size 3 slot_exp 600 s occupancy use await ….asize()')
 
 
 def test_an_error_is_a_line() -> None:
@@ -122,7 +122,7 @@ def test_an_error_is_a_line() -> None:
 
     client = OnlyDigests()
     client.script_load(load_script('size').text.decode())
-    assert 'occupancy 0 of 3; the slots themselves: unknown, redis.exceptions.NoPermissionError: no EVAL' in words(
+    assert 'occupancy 0 of 3; individual slots: unknown, redis.exceptions.NoPermissionError: no EVAL' in words(
         init_cachify(client, is_global=False).pool('reports', 3)
     )
 
@@ -141,7 +141,7 @@ def test_before_init_cachify_it_says_what_to_call(monkeypatch: pytest.MonkeyPatc
     """A pool may be made, and looked at, at module level."""
     monkeypatch.setattr('py_cachify._settings._global_settings', None)
 
-    assert 'call init_cachify() before a pool is used' in words(pool('reports', max_size=3))
+    assert 'call init_cachify() before you use a pool' in words(pool('reports', max_size=3))
 
 
 def test_names_and_errors_are_text_and_not_html() -> None:
@@ -167,9 +167,9 @@ def test_a_large_pool_shows_the_slots_that_expire_first() -> None:
             stack.enter_context(mine.pool('reports', 1000, life))
         shown = mine.pool('reports', 1000)._repr_html_()
 
-    assert len(re.findall('<span', shown)) == MOST_SHOWN
+    assert len(re.findall('<span', shown)) == BOX_LIMIT
     assert '>1.0 s<' in shown
-    assert f'>{MOST_SHOWN} s<' in shown
+    assert f'>{BOX_LIMIT} s<' in shown
     assert '… and 976 more' in shown
 
 

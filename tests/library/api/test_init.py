@@ -21,7 +21,7 @@ from py_cachify import (
     pooled,
 )
 from py_cachify._settings import Settings, global_settings
-from py_cachify._slots import Wanted
+from py_cachify._slots import SlotSpec
 from tests.support.stores import CENTURY, AsyncDictClient, DictClient, VirtualClock
 
 
@@ -135,8 +135,8 @@ def test_a_client_for_the_wrong_side_is_refused(arguments: dict[str, Any], messa
 @pytest.mark.parametrize(
     ('client', 'message'),
     [
-        (redis.Redis, "not a class: make an instance of <class 'redis"),
-        (MemoryClient, "not a class: make an instance of <class 'py_cachify"),
+        (redis.Redis, "not a class: pass an instance of <class 'redis"),
+        (MemoryClient, "not a class: pass an instance of <class 'py_cachify"),
         (object(), 'has no get and no set and no delete'),
         ({}, 'has no set and no delete'),
         ('redis://localhost', 'must have the methods get, set and delete'),
@@ -171,7 +171,9 @@ class Unbound:
 def test_a_client_whose_methods_take_something_else_is_refused() -> None:
     """At once, and not when the first slot is taken; it says how the method will be called."""
     client: Any = OtherContract()
-    with pytest.raises(TypeError, match=r"sync_client\.set must take \('name', 'value', ex=1, nx=True\); that of a"):
+    with pytest.raises(
+        TypeError, match=r"sync_client\.set must accept \('name', 'value', ex=1, nx=True\), but that of a"
+    ):
         init_cachify(client)
 
 
@@ -195,7 +197,9 @@ def test_what_merely_says_that_it_is_a_memory_client_is_refused() -> None:
 def test_a_client_that_cannot_be_looked_at_is_refused() -> None:
     """With what it raised."""
     client: Any = Unbound()
-    with pytest.raises(TypeError, match=r'async_client must be a client; a .*Unbound could not be asked: RuntimeError'):
+    with pytest.raises(
+        TypeError, match=r'async_client must be a client; looking up the methods of a .*Unbound raised RuntimeError'
+    ):
         init_cachify(async_client=client)
 
 
@@ -363,22 +367,22 @@ def test_an_entry_keeps_to_its_settings_while_another_thread_enters_with_others(
     there = global_settings()
 
     class Raced(pool):
-        _kept: tuple[Settings | None, Wanted]
+        _kept: tuple[Settings | None, SlotSpec]
 
         @property
-        def _wanted(self) -> tuple[Settings | None, Wanted]:
+        def _spec(self) -> tuple[Settings | None, SlotSpec]:
             """Whenever it was looked at, the other thread changes it."""
-            kept, self._kept = self._kept, (there, there.wanted('reports', 1, None))
+            kept, self._kept = self._kept, (there, there.slot_spec('reports', 1, None))
             return kept
 
-        @_wanted.setter
-        def _wanted(self, kept: tuple[Settings | None, Wanted]) -> None:
+        @_spec.setter
+        def _spec(self, kept: tuple[Settings | None, SlotSpec]) -> None:
             self._kept = kept
 
     raced = Raced('reports', max_size=1)
     for kept in (here, there):
-        raced._wanted = kept, kept.wanted('reports', 1, None)
-        assert raced._wanted_of(here).key == 'here-reports'
+        raced._spec = kept, kept.slot_spec('reports', 1, None)
+        assert raced._spec_for(here).key == 'here-reports'
 
 
 def test_the_global_store_is_the_programs_not_the_threads() -> None:

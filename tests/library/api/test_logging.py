@@ -110,9 +110,9 @@ def test_an_expiry_under_a_running_body(caplog: pytest.LogCaptureFixture) -> Non
         clock.now += SHORT
         asyncio.run(asyncio.sleep(SHORT))
     message = the_record(caplog, logging.WARNING)
-    assert message.startswith("pool 'PYC-reports': a body ended after 0.")
-    assert 'it had expired: give slot_exp more than the longest body takes' in message
-    assert 'More than 3 may have run at once' in message
+    assert message.startswith("pool 'PYC-reports': the body ran for 0.")
+    assert f'but its slot expired after {SHORT} s, so more than max_size=3 bodies may have run at once' in message
+    assert 'set slot_exp above the longest expected run time' in message
     assert f'slot_exp={SHORT} s' in message
     assert token_in(message)
 
@@ -135,7 +135,7 @@ def test_a_release_that_fails(
     either.run(body())
     message = the_record(caplog, logging.WARNING)
     assert message.startswith("pool 'PYC-reports': a slot could not be given back (ConnectionError('get failed'))")
-    assert ('for ever' if slot_exp is None else 'until it expires, within 60 s') in message
+    assert ('forever' if slot_exp is None else 'until it expires, within 60 s') in message
     assert token_in(message) in [value for value, _ in failing.values.values()]
 
 
@@ -167,7 +167,9 @@ def test_an_acquire_that_failed_and_was_undone(
     either.run(body())
     assert not failing.values
     message = the_record(caplog, logging.INFO)
-    assert message.startswith("pool 'PYC-reports': an acquire failed (ConnectionError('set failed')) and was undone.")
+    assert message.startswith(
+        "pool 'PYC-reports': an acquire failed (ConnectionError('set failed')) and was undone, so"
+    )
     assert token_in(message)
 
 
@@ -188,7 +190,7 @@ def test_an_acquire_that_failed_and_could_not_be_undone(
     ((left, _),) = failing.values.values()
     message = the_record(caplog, logging.WARNING)
     assert message.startswith("pool 'PYC-reports': an acquire failed (ConnectionError('set failed')) and could not be")
-    assert ('for ever' if slot_exp is None else 'until it expires, within 60 s') in message
+    assert ('forever' if slot_exp is None else 'until it expires, within 60 s') in message
     assert token_in(message) == left
 
 
@@ -250,8 +252,8 @@ with pool('reports', max_size=1, slot_exp=1):
 @pytest.mark.parametrize(
     ('setup', 'printed'),
     [
-        ('', r"pool 'PYC-reports': a body ended .*\n"),
-        ('logging.basicConfig()', r"WARNING:py_cachify:pool 'PYC-reports': a body ended .*\n"),
+        ('', r"pool 'PYC-reports': the body ran for .*\n"),
+        ('logging.basicConfig()', r"WARNING:py_cachify:pool 'PYC-reports': the body ran for .*\n"),
         ("logging.getLogger('py_cachify').setLevel('ERROR')", ''),
         ("logging.getLogger('py_cachify').addHandler(logging.NullHandler())", ''),
     ],

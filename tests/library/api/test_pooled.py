@@ -312,7 +312,7 @@ def test_a_function_that_does_not_tell_its_parameters_needs_a_key_without_fields
 def test_what_is_not_a_function_is_refused() -> None:
     """By name, when it is decorated."""
     decorate: Any = pooled('reports', max_size=1)
-    with pytest.raises(TypeError, match='a function was expected'):
+    with pytest.raises(TypeError, match='only a function or a method'):
         decorate(3)
 
 

@@ -110,7 +110,7 @@ def test_a_client_whose_annotations_name_something_unknown_is_taken(clients: dic
 @pytest.mark.parametrize(
     ('side', 'kind', 'why'),
     [
-        ('sync_client', 'NoExpiry', r'sync_client\.set must take .*ex=1'),
+        ('sync_client', 'NoExpiry', r'sync_client\.set must accept .*ex=1'),
         ('sync_client', 'Awaited', 'sync_client must be a synchronous client'),
         ('async_client', 'Client', 'async_client must be an asynchronous client'),
     ],

@@ -140,7 +140,7 @@ def test_a_raise_on_full_that_is_no_boolean_is_refused(make_decorator: Callable[
 @pytest.mark.parametrize('function', [None, 3, 'report', property(lambda self: None)])
 def test_only_a_function_can_be_decorated(make_decorator: Callable[..., Any], function: Any) -> None:
     """The error shows what was given instead."""
-    with pytest.raises(TypeError, match=re.escape(f'a function was expected to be decorated, not {function!r}')):
+    with pytest.raises(TypeError, match=re.escape(f'only a function or a method can be decorated, not {function!r}')):
         make_decorator()(function)
 
 
@@ -280,7 +280,7 @@ def test_a_malformed_field_is_refused_at_once(field: str) -> None:
     def report(name: str) -> str:
         return name
 
-    with pytest.raises(ValueError, match=re.escape(f"key 'reports-{field}' is not a format string")):
+    with pytest.raises(ValueError, match=re.escape(f"key 'reports-{field}' is not a valid format string")):
         pooled(key=f'reports-{field}', max_size=1)(report)
 
 
@@ -291,5 +291,5 @@ def test_a_field_that_no_value_could_fill_is_refused_at_once(field: str) -> None
     def report(name: str) -> str:
         return name
 
-    with pytest.raises(ValueError, match='is not a format string'):
+    with pytest.raises(ValueError, match='is not a valid format string'):
         pooled(key=f'reports-{field}', max_size=1)(report)

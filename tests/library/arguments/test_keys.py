@@ -72,7 +72,7 @@ def test_a_field_that_the_signature_cannot_supply_is_refused_at_once(template: s
 @pytest.mark.parametrize('template', ['r-{user', 'r-user}', 'r-{user!x}'])
 def test_a_malformed_template_is_refused_at_once(template: str) -> None:
     """What is no format string is named when the function is decorated."""
-    with pytest.raises(ValueError, match='is not a format string'):
+    with pytest.raises(ValueError, match='is not a valid format string'):
         pooled(key=template, max_size=1)(_plain)
 
 

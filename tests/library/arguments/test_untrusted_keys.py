@@ -234,7 +234,7 @@ def test_a_value_in_a_format_specification_is_read_as_one() -> None:
     """So it decides how long the key is, or refuses the call: none from outside may stand there."""
     template = KeyTemplate('r-{a:{b}}', _two)
     assert len(template.key(('x', '>100000'), {})) == 100_002
-    with pytest.raises(ValueError, match=re.escape("the key 'r-{a:{b}}' cannot be made of a='x', b='no")):
+    with pytest.raises(ValueError, match=re.escape("the key 'r-{a:{b}}' cannot be made from a='x', b='no")):
         template.key(('x', 'no such thing'), {})
 
 
@@ -244,7 +244,7 @@ def test_a_value_in_a_format_specification_is_read_as_one() -> None:
 )
 def test_a_value_that_lacks_what_the_template_asks_for_refuses_the_call(template: str, value: Any) -> None:
     """By an error that names the template and the argument; attributes are those that the template has, no others."""
-    with pytest.raises(ValueError, match='cannot be made of a=') as refusal:
+    with pytest.raises(ValueError, match='cannot be made from a=') as refusal:
         KeyTemplate(f'r-{template}', _two).key((value,), {})
     assert template in str(refusal.value)
     assert refusal.value.__cause__ is not None

@@ -11,7 +11,7 @@ from tests.support.stores import GUIDE
 
 def documented_commands() -> list[str]:
     """The commands that the library's guide says a user needs."""
-    [sentence] = re.findall(r'A user of an access list needs the pool\'s keys and (.*?)\.\n', GUIDE.read_text(), re.S)
+    [sentence] = re.findall(r'The user needs access to the pool\'s keys and to (.*?)\.\n', GUIDE.read_text(), re.S)
     commands = re.findall(r'`([A-Z]+)`', sentence)
     assert 'EVALSHA' in commands
     return commands

@@ -229,7 +229,7 @@ def test_a_failing_release_does_not_hide_the_bodys_error(
     with_expiry, without = _warnings(caplog)
     assert "pool 'PYC-reports': a slot could not be given back" in with_expiry
     assert 'until it expires, within 60 s' in with_expiry
-    assert 'for ever' in without
+    assert 'forever' in without
 
 
 def test_a_failing_release_after_a_clean_body_is_a_warning(
@@ -352,7 +352,7 @@ def test_an_answer_that_is_merely_true_is_no_grant(server: 'redis.Redis') -> Non
     """A pipeline answers with itself: nobody gets in."""
     with server.pipeline() as pipeline:
         init_cachify(Wrapped(pipeline))  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match='is it the right client'), pool('reports', max_size=1):
+        with pytest.raises(TypeError, match='pass the client itself, not a pipeline'), pool('reports', max_size=1):
             raise AssertionError('the body ran')
 
 
@@ -364,5 +364,5 @@ def test_a_plain_client_that_has_to_be_awaited_grants_nothing_to_a_thread() -> N
             return asyncio.sleep(0, True)
 
     init_cachify(Disguised())
-    with pytest.raises(TypeError, match='pass that client as async_client'), pool('reports', max_size=1):
+    with pytest.raises(TypeError, match='pass this client as async_client'), pool('reports', max_size=1):
         raise AssertionError('the body ran')
