@@ -11,16 +11,16 @@ set-if-not-exists.  A crashed holder's slot is freed when it expires::
         make_report()
 
 Import everything that a program needs from here.  The modules below are public too, for anyone who
-writes a backend, a driver or a simulation.  Every other module begins with an underscore and may change
-at any time.
+writes a backend, a driver or a simulation.  Every other module begins with an underscore and may
+change at any time.
 
 ====================  ==============================================================================
 ``arguments``         the checks of arguments, which the workbench shares
 ``errors``            the library's exceptions
 ``clients``           what a client must be able to do
 ``commands``          the requests of a protocol to a store, each of them indivisible
-``protocols``         how a slot is taken, given back and counted: written once, for threads, asyncio
-                      and simulation
+``protocols``         how a slot is taken, given back and counted: written once, for threads,
+                      asyncio and simulation
 ``drivers``           run a protocol to its result, for threads and for asyncio
 ``backends``          carry out commands in memory, on Redis and Valkey, or with any client
 ``decorators``        the functions that ``@pooled`` returns
@@ -29,8 +29,8 @@ at any time.
 ====================  ==============================================================================
 
 The table lists the layers from the ground up: each module imports only those above it.  Between
-``backends`` and ``decorators`` are the private ``_slots``, which takes a slot for a body and gives it
-back, and ``_settings``, which holds the arguments of ``init_cachify()``.
+``backends`` and ``decorators`` are the private ``_slots``, which takes a slot for a body and gives
+it back, and ``_settings``, which holds the arguments of ``init_cachify()``.
 """
 
 from py_cachify.arguments import UNSET, UnsetType

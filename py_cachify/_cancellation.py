@@ -1,16 +1,16 @@
 """Complete a request that has begun, even if its task is cancelled in the meantime.
 
-A cancelled ``await`` may or may not have reached the server.  So a cancellation is held back until the
-outcome of the request is known.  The client's own timeout decides how long that can take.
+A cancelled ``await`` may or may not have reached the server.  So a cancellation is held back until
+the outcome of the request is known.  The client's own timeout decides how long that can take.
 
-The usual shield is a separate task for the request, which costs two more turns of the event loop each
-time.  Here the request runs inside the waiting task, as with a plain ``await``.  Only the two ways to
-cancel a task are distinguished:
+The usual shield is a separate task for the request, which costs two more turns of the event loop
+each time.  Here the request runs inside the waiting task, as with a plain ``await``.  Only the two
+ways to cancel a task are distinguished:
 
 * From outside, ``Task.cancel()`` cancels what the task waits for.  That is a :class:`_Wait`, which
   only records the cancellation.
-* From within, a client's own timeout cancels ``asyncio.current_task()``.  While the request runs, that
-  is the :class:`Request`, which does cancel what the request waits for.
+* From within, a client's own timeout cancels ``asyncio.current_task()``.  While the request runs,
+  that is the :class:`Request`, which does cancel what the request waits for.
 
 Both replace asyncio's own objects through documented protocols: "Future-like" objects, and
 ``_enter_task`` and ``_leave_task`` for other kinds of task (*Extending asyncio* in Python's

@@ -1,7 +1,7 @@
 """The types of the decorators that ``pooled`` returns.
 
-A refused call results in what ``on_full`` returns.  So the type of a decorated function depends on the
-function *and* on ``on_full``: on whether each of them is ``async``, and on what it results in.
+A refused call results in what ``on_full`` returns.  So the type of a decorated function depends on
+the function *and* on ``on_full``: on whether each of them is ``async``, and on what it results in.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
@@ -38,8 +38,8 @@ class NeverReturned:
 class Decorator(Protocol[F_co, D_co]):
     """Decorates a function.
 
-    ``F_co`` is what ``on_full`` returns.  ``D_co`` is ``AsyncFunction`` if that must be awaited, which a
-    plain function could not do.
+    ``F_co`` is what ``on_full`` returns.  ``D_co`` is ``AsyncFunction`` if that must be awaited,
+    which a plain function could not do.
     """
 
     @overload
@@ -48,8 +48,8 @@ class Decorator(Protocol[F_co, D_co]):
     ) -> WrappedFunctionPool[P, Coroutine[Any, Any, R | F], Coroutine[Any, Any, int]]: ...
 
     if not MYPY:
-        # Without this, pyright assumes that a function which returns Any may return a coroutine.  With it,
-        # mypy assumes that a type variable may be this class.
+        # Without this, pyright assumes that a function which returns Any may return a coroutine.
+        # With it, mypy assumes that a type variable may be this class.
         @overload
         def __call__(
             self: 'Decorator[F, AnyFunction]', function: Callable[P, NeverReturned], /

@@ -1,8 +1,8 @@
-"""A pool in a notebook cell: its key, its size, how many slots are taken, and how long each still lives.
+"""A pool in a notebook cell: its key, its size, and how long each taken slot still lives.
 
-It reads the store once, at that instant, and never raises: a line with the error replaces what could
-not be read.  It sends nothing to an asynchronous client, which could not be awaited here.  It does not
-send a plain client one request for each slot of a large pool.
+It reads the store once, at that instant, and never raises: a line with the error replaces what
+could not be read.  It sends nothing to an asynchronous client, which could not be awaited here.  It
+does not send a plain client one request for each slot of a large pool.
 """
 
 import html
@@ -18,7 +18,7 @@ from py_cachify.backends.atomic import AtomicBackend
 BOX_LIMIT = 24
 """The number of slots that are shown as boxes; these are the ones that expire first."""
 REQUEST_LIMIT = 200
-"""The size of the largest pool whose slots are counted with a plain client, one request for each."""
+"""The largest pool that is counted with a plain client, which needs a request for each slot."""
 
 _BOX = 'display:inline-block;min-width:4.5em;margin:1px;padding:2px 6px;text-align:center;border:1px '
 _TAKEN = _BOX + 'solid #0072B2;background:#0072B2;color:#fff'
@@ -42,7 +42,7 @@ def as_html(key: str, max_size: int, slot_exp: float | UnsetType | None, setting
 
 
 def _occupancy(settings: Settings, key: str, max_size: int) -> tuple[str, str]:
-    """Return how many slots are taken, in words, and a box for each slot if the store can list them."""
+    """Return how many slots are taken, in words, and boxes if the store can list the slots."""
     backend = settings.backends.sync
     if backend is None:
         return 'use <code>await ….asize()</code>, because init_cachify() received only an async_client', ''

@@ -2,16 +2,16 @@
 
 A pool object may be entered twice in one function, by a hundred threads or by a thousand tasks, and
 exited in another thread or task than it was entered in.  What stays the same from the entry to the
-exit of a ``with`` statement is the *frame* that executes it, even in a generator that a web framework
-runs first in one thread and then in another.  So the frame is checked first; the newest entry of a
-frame is its innermost ``with``.
+exit of a ``with`` statement is the *frame* that executes it, even in a generator that a web
+framework runs first in one thread and then in another.  So the frame is checked first; the newest
+entry of a frame is its innermost ``with``.
 
 ``ExitStack`` and similar objects enter in one frame and exit in another.  Then the exit takes the
-newest entry of the same task (or thread, outside a task) that does not belong to a ``with`` which is
-still running.  If there is none, it takes the oldest of all entries that no thread is executing.  In
-this case, and if one task closes several such stacks in another order than it filled them, two holders
-of one pool object can give back each other's slot.  Each exit still gives back one slot, but perhaps
-one that would have lived longer.  A separate pool object for each avoids even this.
+newest entry of the same task (or thread, outside a task) that does not belong to a ``with`` which
+is still running.  If there is none, it takes the oldest of all entries that no thread is executing.
+In this case, and if one task closes several such stacks in another order than it filled them, two
+holders of one pool object can give back each other's slot.  Each exit still gives back one slot,
+but perhaps one that would have lived longer.  A separate pool object for each avoids even this.
 """
 
 import asyncio
@@ -39,11 +39,11 @@ A bare tuple, because creating a named one takes five times as long.
 
 
 class Entries(Generic[T]):
-    """The open entries of one pool object: those that were not exited yet, newest first in each frame.
+    """The open entries of one pool object, newest first in each frame.
 
-    One thread at a time executes a frame.  So entering needs no lock, nor does exiting what the same
-    frame entered: each is one change of a dictionary.  A Python without the global interpreter lock
-    needs ``LockedEntries``.
+    One thread at a time executes a frame.  So entering needs no lock, nor does exiting what the
+    same frame entered: each is one change of a dictionary.  A Python without the global interpreter
+    lock needs ``LockedEntries``.
     """
 
     __slots__ = ('_newest', '_numbers')
@@ -87,7 +87,7 @@ class Entries(Generic[T]):
                     rest = _without(newest, held)
                     if rest is newest:
                         break
-                    # A frame of another thread may have continued in the meantime; keep what it has entered.
+                    # A frame of another thread may have continued; keep what it has entered.
                     if self._newest.get(frame) is not newest:
                         continue
                     if rest is None:
@@ -123,12 +123,12 @@ class Entries(Generic[T]):
 
 
 class LockedEntries(Entries[T]):
-    """``Entries`` for a Python without the global interpreter lock, where threads run at the same time.
+    """``Entries`` for a Python without the global interpreter lock.
 
     Every change takes the lock.  The frames of other threads are not examined, because following
-    ``f_back`` in a running thread crashes the interpreter.  So an ``ExitStack`` that is closed in another
-    thread may take the entry of a ``with`` that is still running, and that ``with`` then takes the
-    stack's entry.
+    ``f_back`` in a running thread crashes the interpreter.  So an ``ExitStack`` that is closed in
+    another thread may take the entry of a ``with`` that is still running, and that ``with`` then
+    takes the stack's entry.
     """
 
     __slots__ = ()

@@ -1,15 +1,15 @@
 """The key of a decorated function's pool, made from the arguments of each call.
 
 A template is a format string over the function's parameters, including their attributes and items:
-``'report-{user.id}'``, ``'shard-{self.name}-{ids[0]:03d}'``.  Values are inserted as they are and never
-parsed again, so braces in a value are harmless.
+``'report-{user.id}'``, ``'shard-{self.name}-{ids[0]:03d}'``.  Values are inserted as they are and
+never parsed again, so braces in a value are harmless.
 
-But a value that comes from outside can imitate other parts of a key: ``'{a}-{b}'`` makes the same key
-for ``('x-y', 'z')`` and ``('x', 'y-z')``, and ``'mail-{user}'`` can reach the pool ``'mail-all'``.
-With ``!a`` on each field and text between the fields, as in ``'{a!a}-{b!a}'``, two calls have the same
-key only if ``ascii()`` shows each value in the same way.  This distinguishes strings, bytes, numbers,
-``None``, and tuples, lists and dictionaries of these, because the end of each is unambiguous.  The
-package's ``README.md`` says what else to consider.
+But a value that comes from outside can imitate other parts of a key: ``'{a}-{b}'`` makes the same
+key for ``('x-y', 'z')`` and ``('x', 'y-z')``, and ``'mail-{user}'`` can reach the pool
+``'mail-all'``.  With ``!a`` on each field and text between the fields, as in ``'{a!a}-{b!a}'``, two
+calls have the same key only if ``ascii()`` shows each value in the same way.  This distinguishes
+strings, bytes, numbers, ``None``, and tuples, lists and dictionaries of these, because the end of
+each is unambiguous.  The package's ``README.md`` says what else to consider.
 """
 
 import inspect
@@ -50,14 +50,15 @@ class KeyTemplate:
         self._signature = _signature(template, function) if names else inspect.Signature()
         self._sources = {name: self._source(name) for name in names}
         try:
-            # What the parser accepts, such as an attribute without a name, may fail for every value.
+            # The parser accepts some fields that fail for every value: an attribute without a
+            # name, for example.
             formatted = template.format_map(dict.fromkeys(names, _Anything()))
         except Exception as error:
             raise ValueError(f'key {shown(template)} is not a valid format string: {error}') from None
         self._fixed = None if names else formatted
 
     def _source(self, name: str) -> 'tuple[int | None, bool, Any]':
-        """Return where to find a field's value: its position, whether it may be a keyword, its default."""
+        """Return a field's position, whether it may be a keyword, and its default."""
         parameters = list(self._signature.parameters.values())
         for position, parameter in enumerate(parameters):
             if parameter.name != name:
@@ -79,9 +80,9 @@ class KeyTemplate:
         )
 
     def key(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        """Return the key for a call with these arguments; only those that the template names are needed.
+        """Return the key for a call; only the arguments that the template names are needed.
 
-        Raises ``TypeError`` if one of them is missing, and ``ValueError`` if they cannot make a key.
+        Raises ``TypeError`` if one is missing, and ``ValueError`` if they cannot make a key.
         """
         if self._fixed is not None:
             return self._fixed

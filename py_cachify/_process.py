@@ -1,8 +1,8 @@
 """What belongs to one process: its name in tokens, and its locks.
 
-A forked child copies its parent's memory.  It must not create the same tokens as its parent.  It must
-not inherit a lock that another thread held, or data that this thread had half changed.  So all locks
-are taken before a fork, as the standard library's ``logging`` does.
+A forked child copies its parent's memory.  It must not create the same tokens as its parent.  It
+must not inherit a lock that another thread held, or data that this thread had half changed.  So all
+locks are taken before a fork, as the standard library's ``logging`` does.
 """
 
 import itertools
@@ -13,13 +13,13 @@ from weakref import WeakSet
 
 
 class Locked(Protocol):
-    """An object with its own lock; re-entrant, because a finalizer may use the object while it is in use."""
+    """An object with its own lock, re-entrant because a finalizer may use it while it is in use."""
 
     lock: 'threading.RLock'
 
 
 entries_lock: threading.RLock
-"""Guards the open entries of all pool objects: there may be many, and none holds the lock for long."""
+"""Guards the open entries of all pool objects; none of them holds the lock for long."""
 
 _owners: 'WeakSet[Locked]' = WeakSet()
 _registry: threading.RLock
@@ -37,8 +37,8 @@ def _start() -> None:
 
 
 def new_token(pid: int) -> str:
-    """Return a name for one slot, unique across all processes; ``pid`` is the number of this one."""
-    # The caller reads the number each time, because Python does not notice every fork.
+    """Return a name for one slot, unique across processes; ``pid`` is the id of this process."""
+    # The caller reads the id each time, because Python does not notice every fork.
     return f'{_prefix}-{pid}-{next(_numbers)}'
 
 

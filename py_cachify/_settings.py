@@ -18,19 +18,19 @@ class Settings(NamedTuple):
     default_slot_exp: float | None
 
     def slot_spec(self, key: str, max_size: int, slot_exp: float | UnsetType | None) -> SlotSpec:
-        """Return the arguments of an acquire of the pool ``key``, with its prefix and the default life."""
+        """Return the arguments of an acquire, with the prefix and the default life."""
         if isinstance(slot_exp, UnsetType):
             slot_exp = self.default_slot_exp
         return SlotSpec(self.prefix + key, max_size, slot_exp)
 
     def sync_backend(self) -> Backend:
-        """Return the backend for threads; raise ``CachifyInitError`` if there is no client for them."""
+        """Return the backend for threads; raise ``CachifyInitError`` without a client for them."""
         if self.backends.sync is None:
             raise CachifyInitError(_no_client('sync_client', 'synchronously'))
         return self.backends.sync
 
     def async_backend(self) -> AsyncBackend | MemoryBackend:
-        """Return the backend for asyncio; raise ``CachifyInitError`` if there is no client for it."""
+        """Return the backend for asyncio; raise ``CachifyInitError`` without a client for it."""
         if self.backends.asynchronous is None:
             raise CachifyInitError(_no_client('async_client', 'asynchronously'))
         return self.backends.asynchronous

@@ -1,8 +1,9 @@
 """A function's signature and result annotation, even if an annotation names something unknown.
 
-From Python 3.14 on, annotations are evaluated only when they are read.  They may name a class that is
-defined further down, or one that is imported for type checkers only; then reading their values raises
-``NameError``.  Pools need no such value, so here an unresolved name stays a forward reference.
+From Python 3.14 on, annotations are evaluated only when they are read.  They may name a class that
+is defined further down, or one that is imported for type checkers only; then reading their values
+raises ``NameError``.  Pools need no such value, so here an unresolved name stays a forward
+reference.
 """
 
 import inspect
@@ -15,21 +16,21 @@ if sys.version_info >= (3, 14):
     from annotationlib import Format, get_annotations
 
     def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-        """Return the signature of ``function``; raise what ``inspect.signature`` raises, but no ``NameError``."""
+        """Return a signature; raise what ``inspect.signature`` raises, but no ``NameError``."""
         return inspect.signature(function, annotation_format=Format.FORWARDREF)
 
     def annotated_result(function: Callable[..., Any]) -> str:
-        """Return the annotation of what ``function`` returns, as text; empty without an annotation."""
+        """Return the annotation of a function's result as text, empty if it has none."""
         return str(get_annotations(function, format=Format.FORWARDREF).get('return', ''))
 
 else:
 
     def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-        """Return the signature of ``function``; raise what ``inspect.signature`` raises, but no ``NameError``."""
+        """Return a signature; raise what ``inspect.signature`` raises, but no ``NameError``."""
         return inspect.signature(function)
 
     def annotated_result(function: Callable[..., Any]) -> str:
-        """Return the annotation of what ``function`` returns, as text; empty without an annotation."""
+        """Return the annotation of a function's result as text, empty if it has none."""
         return str(getattr(function, '__annotations__', {}).get('return', ''))
 
 
@@ -37,7 +38,8 @@ class FunctionAnnotations:
     """The ``__annotations__`` of an object that wraps a function: those of its ``__wrapped__``.
 
     Before Python 3.14, ``functools.update_wrapper`` copies them.  Since then it copies only
-    ``__annotate__``.  A function makes its ``__annotations__`` from that; any other object has none.
+    ``__annotate__``.  A function makes its ``__annotations__`` from that; any other object has
+    none.
     """
 
     def __get__(self, wrapper: Any, owner: type | None = None) -> Any:

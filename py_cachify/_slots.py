@@ -2,8 +2,8 @@
 
 A slot is given back on the backend and in the process that took it, whatever ``init_cachify()`` or
 ``fork()`` did in between.  An error while giving it back never hides the body's own error.  It is
-logged, because the slot is freed when it expires.  Only a slot without expiration would stay forever,
-so then the error is raised, unless the body failed.
+logged, because the slot is freed when it expires.  Only a slot without expiration would stay
+forever, so then the error is raised, unless the body failed.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ logger = logging.getLogger('py_cachify')
 
 
 class SlotSpec(NamedTuple):
-    """The arguments of an acquire: the key with its prefix, ``max_size``, and the life in seconds."""
+    """The arguments of an acquire: the key with its prefix, the size, and the life in seconds."""
 
     key: str
     max_size: int
@@ -40,7 +40,8 @@ class SlotSpec(NamedTuple):
 class Held(NamedTuple, Generic[B]):
     """A slot that this process holds, and where to give it back.
 
-    ``since`` is the instant of its grant in seconds, by ``time.monotonic()``; ``pid`` is this process.
+    ``since`` is the instant of the grant in seconds, by ``time.monotonic()``; ``pid`` is the id
+    of this process.
     """
 
     lease: Lease

@@ -1,8 +1,8 @@
 """Check arguments.  An error names the argument, its value and what is allowed.
 
 A check returns the argument as a plain ``str``, ``int`` or ``float``, because a subclass of these
-may do anything when it is compared, shown or formatted.  A refused value may do the same, so a check
-uses only its type and shows it with :func:`shown`.
+may do anything when it is compared, shown or formatted.  A refused value may do the same, so a
+check uses only its type and shows it with :func:`shown`.
 """
 
 from typing import Any, Final, final
@@ -87,7 +87,7 @@ def check_flag(name: str, flag: Any) -> bool:
 
 
 def check_encodable(name: str, text: str) -> None:
-    """Raise ``ValueError`` if UTF-8 cannot encode ``text``: half of a surrogate pair, for example."""
+    """Raise ``ValueError`` if UTF-8 cannot encode ``text``, such as half of a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -95,7 +95,7 @@ def check_encodable(name: str, text: str) -> None:
 
 
 def is_a(value: Any, kind: type) -> bool:
-    """Return whether the type of a value is ``kind`` or a subclass, whatever its ``__class__`` claims."""
+    """Return whether the type of ``value`` is a ``kind``, whatever its ``__class__`` claims."""
     return issubclass(type(value), kind)
 
 

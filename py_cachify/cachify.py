@@ -42,11 +42,11 @@ class Cachify:
     """
 
     def __init__(self, settings: Callable[[], Settings]) -> None:
-        """Store ``settings``, which is called on each use because the global settings may change."""
+        """Store ``settings``, which is called on each use because the settings may change."""
         self._settings = settings
 
     def pool(self, key: str, max_size: int, slot_exp: float | UnsetType | None = UNSET) -> pool:
-        """Return the pool ``key`` in this store; the arguments are those of :class:`py_cachify.pool`."""
+        """Return the pool ``key`` in this store; see :class:`py_cachify.pool`."""
         local = pool(key, max_size, slot_exp)
         local._settings = self._settings  # noqa: SLF001 - a new pool is global
         return local
@@ -127,7 +127,8 @@ class Cachify:
 
         Args:
             key: the name of the pool: a format string over the function's parameters, such as
-                ``'mail-{user.id}'``.  Each distinct key has its own pool (see :mod:`py_cachify._keys`).
+                ``'mail-{user.id}'``.  Each distinct key has its own pool (see
+                :mod:`py_cachify._keys`).
             max_size: the number of calls that may run at a time with the same key, at least 1.
             on_full: called with exactly the arguments of a refused call (including ``self``); its
                 result is the result of the call.  For an ``async`` function it may be async.
@@ -135,14 +136,14 @@ class Cachify:
             slot_exp: the life of a slot in seconds, as for :class:`py_cachify.pool`.
 
         Raises:
-            TypeError, ValueError: an argument is wrong, or the key names something that the function's
-                signature cannot supply.  They are raised when the function is decorated, not when it is
-                called.  A call raises them only if its arguments cannot make a key.
+            TypeError, ValueError: an argument is wrong, or the key names something that the
+                function's signature cannot supply.  They are raised when the function is decorated,
+                not when it is called.  A call raises them only if its arguments cannot make a key.
 
         A generator function is refused because its body runs after the call: use ``with pool(...)``
         inside it.  Methods, class methods and static methods are decorated like functions.  Write
-        ``@pooled`` above ``@classmethod``.  Below it, from Python 3.13 on, ``size`` would need the class
-        as its first argument.
+        ``@pooled`` above ``@classmethod``.  Below it, from Python 3.13 on, ``size`` would need the
+        class as its first argument.
 
         Example::
 
@@ -176,27 +177,27 @@ def init_cachify(
     """Set where pools are kept, and return the pools of that store.
 
     Args:
-        sync_client: the client for threads: ``redis.Redis``, ``valkey.Valkey``, ``fakeredis.FakeRedis``,
-            a cluster or sentinel client, a ``MemoryClient``, or any client that keeps the plain contract
-            (see :mod:`py_cachify.clients`).
-        async_client: the client for asyncio: the counterpart of one of these, from ``redis.asyncio`` and
-            so on.  Without any client, both sides share one new ``MemoryClient``.  A ``MemoryClient`` for
-            one side serves both.  With any other client for one side only, a pool that is used on the
-            other side raises ``CachifyInitError``.
+        sync_client: the client for threads: ``redis.Redis``, ``valkey.Valkey``,
+            ``fakeredis.FakeRedis``, a cluster or sentinel client, a ``MemoryClient``, or any client
+            that keeps the plain contract (see :mod:`py_cachify.clients`).
+        async_client: the client for asyncio: the counterpart of one of these, from
+            ``redis.asyncio`` and so on.  Without any client, both sides share one new
+            ``MemoryClient``.  A ``MemoryClient`` for one side serves both.  With any other client
+            for one side only, a pool that is used on the other side raises ``CachifyInitError``.
         prefix: text that is put before every key in the store.
-        default_pool_slot_expiration: the life of a slot in seconds for pools without ``slot_exp``; with
-            ``None`` it never expires.
-        is_global: make the global ``pool`` and ``@pooled`` use this store from now on.  Slots that are
-            already held are still given back where they were taken.
+        default_pool_slot_expiration: the life of a slot in seconds for pools without ``slot_exp``;
+            with ``None`` it never expires.
+        is_global: make the global ``pool`` and ``@pooled`` use this store from now on.  Slots that
+            are already held are still given back where they were taken.
 
     Returns:
         The store's own ``pool`` and ``pooled``.
 
     Raises:
-        TypeError: a client lacks a method or has a method that does not accept the arguments it would
-            get, a client was passed for the wrong side, or an argument has the wrong type.
-        ValueError: the two clients count in different ways (one Redis, one plain), or an argument is out
-            of range.
+        TypeError: a client lacks a method or has a method that does not accept the arguments it
+            would get, a client was passed for the wrong side, or an argument has the wrong type.
+        ValueError: the two clients count in different ways (one Redis, one plain), or an argument
+            is out of range.
 
     Example::
 

@@ -1,4 +1,4 @@
-"""What a client must be able to do: the plain contract, for any store with an atomic set-if-not-exists.
+"""The plain contract: what a client needs, for any store with an atomic set-if-not-exists.
 
 The library recognises a client of Redis or Valkey (``redis``, ``redis.asyncio``, ``valkey``,
 ``fakeredis``, cluster and sentinel clients) by its ``eval`` and ``evalsha``, and serves it with
@@ -7,15 +7,16 @@ scripts.  It uses a ``MemoryClient`` directly.  Every other client must keep thi
 * ``get(name)`` returns the value that was set (or its bytes), or ``None`` if there is none.
 * ``set(name, value, ex=None, nx=False)`` sets a name for ``ex`` whole seconds.  With ``nx=True`` it
   sets the name only if it does not exist, in one atomic step, and returns a true value if it did so
-  and a false value if it did not.  A client that repeats requests itself must return a true value if
-  its first attempt set the name; otherwise it must not repeat the request.
+  and a false value if it did not.  A client that repeats requests itself must return a true value
+  if its first attempt set the name; otherwise it must not repeat the request.
 * ``delete(*names)`` removes the names.  A missing name is not an error.
 
 The asynchronous contract is the same with ``await``.  The package's ``README.md`` has two complete
 clients to copy, one over a dictionary and one over SQLite.
 
-The cost: one call to take a slot of an empty pool, up to ``max_size`` calls in a full one, two calls
-to give a slot back, ``max_size`` calls for ``size()``.  :mod:`py_cachify.protocols` lists the limits.
+The cost: one call to take a slot of an empty pool, up to ``max_size`` calls in a full one, two
+calls to give a slot back, ``max_size`` calls for ``size()``.  :mod:`py_cachify.protocols` lists the
+limits.
 """
 
 from collections.abc import Awaitable

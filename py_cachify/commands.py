@@ -1,8 +1,8 @@
 """The requests that a protocol can make to a store, each of them indivisible.
 
-A protocol is a generator of *steps*: it yields commands and receives their replies.  It does no I/O,
-reads no clock, never sleeps and draws no random numbers.  So its driver decides when each command
-happens, what happens in between, and what fails::
+A protocol is a generator of *steps*: it yields commands and receives their replies.  It does no
+I/O, reads no clock, never sleeps and draws no random numbers.  So its driver decides when each
+command happens, what happens in between, and what fails::
 
     granted = yield from TakeSlot(key, token, max_size, slot_exp)     # granted: bool
 
@@ -31,16 +31,16 @@ Steps = Generator[Command[Any], Any, R]
 # `frozen` would double the time that it takes to create the command of an acquire or a release.
 
 
-# --- Commands that a store carries out in one step: memory directly, Redis and Valkey with a script.
+# --- Commands that a store carries out in one step: memory directly, a server with a script.
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class TakeSlot(Command[bool]):
     """Drop the expired slots, then give ``token`` a slot; the reply says whether it has one.
 
-    A token that already holds a slot gets it again and is not counted twice.  So a driver may repeat
-    the command if a reply was lost.  ``slot_exp`` is the slot's life in seconds, ``None`` for no
-    expiration.
+    A token that already holds a slot gets it again and is not counted twice.  So a driver may
+    repeat the command if a reply was lost.  ``slot_exp`` is the slot's life in seconds, ``None``
+    for no expiration.
     """
 
     key: str
@@ -51,7 +51,7 @@ class TakeSlot(Command[bool]):
 
 @dataclass(slots=True, unsafe_hash=True)
 class DropSlot(Command[bool]):
-    """Drop the expired slots, then the slot of ``token``; the reply is false if it was already gone."""
+    """Drop the expired slots, then that of ``token``; the reply is false if it was already gone."""
 
     key: str
     token: str

@@ -50,9 +50,10 @@ class _Annotated:
 class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
     """A function or method whose calls each take a slot.
 
-    Call it like the function that it wraps.  It returns the same, or what ``on_full`` returned.  In a
-    class it binds as that function would.  ``P`` are its parameters, ``R`` is what a call returns, and
-    ``S`` is what ``size()`` returns: an ``int``, or a coroutine of one for an ``async`` function.
+    Call it like the function that it wraps.  It returns the same, or what ``on_full`` returned.  In
+    a class it binds as that function would.  ``P`` are its parameters, ``R`` is what a call
+    returns, and ``S`` is what ``size()`` returns: an ``int``, or a coroutine of one for an
+    ``async`` function.
     """
 
     __wrapped__: Callable[..., Any]
@@ -64,7 +65,7 @@ class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
         functools.update_wrapper(self, function)
         # An attribute copied from the function must not hide the method.
         self.__dict__.pop('size', None)
-        # A class method or static method has this property, but not in the `__dict__` that is copied.
+        # A class method or static method has this property, but not in its `__dict__`.
         self.__isabstractmethod__ = getattr(function, '__isabstractmethod__', False) is True
         self._function: Any = function
         self._call: Callable[..., Any] = _callable(function)
@@ -78,7 +79,7 @@ class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
     def size(self, /, *args: P.args, **kwargs: P.kwargs) -> S:
         """Return how many slots are taken in the pool of a call with these arguments.
 
-        Only the arguments that the key names are needed.  For an ``async`` function, await the result.
+        Only the arguments that the key names are needed.  Await it if the function is ``async``.
         """
         raise NotImplementedError
 
@@ -138,7 +139,7 @@ class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
 if TYPE_CHECKING:
 
     class _OnClass(WrappedFunctionPool[P, R, S], Generic[P, Q, R, S]):
-        """A method or class method, looked up on its class; no type checker knows what it binds there."""
+        """A method or class method of a class; no type checker knows what it binds there."""
 
         @overload
         def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
@@ -281,7 +282,7 @@ def _late_body_error(call: Any, result: Any) -> str:
 
 
 def _callable(function: Any) -> Any:
-    """Return what to call: the function itself, also inside a ``classmethod`` or ``staticmethod``."""
+    """Return what to call: the function, also from a ``classmethod`` or ``staticmethod``."""
     return function.__func__ if is_a(function, classmethod) or is_a(function, staticmethod) else function
 
 

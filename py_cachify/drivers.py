@@ -15,9 +15,10 @@ R = TypeVar('R')
 
 
 def run(steps: Steps[R], perform: Callable[[Command[Any]], Any]) -> R:
-    """Drive ``steps`` to their result and return it; ``perform(command)`` returns a reply or raises.
+    """Return the result of ``steps``; ``perform(command)`` returns a reply or raises.
 
-    An interrupt between two commands is passed to the protocol too, which may have something to undo.
+    The protocol also receives an interrupt that arrives between two commands, because it may
+    have something to undo.
     """
     resume: Callable[[Any], Command[Any]] = steps.send
     value: Any = None
@@ -40,7 +41,7 @@ def run(steps: Steps[R], perform: Callable[[Command[Any]], Any]) -> R:
 
 
 async def arun(steps: Steps[R], perform: Callable[[Command[Any]], Awaitable[Any]]) -> R:
-    """Drive ``steps`` to their result and return it; ``await perform(command)`` returns a reply or raises."""
+    """Return the result of ``steps``; ``await perform(command)`` returns a reply or raises."""
     try:
         command = next(steps)
         while True:

@@ -1,7 +1,7 @@
 """The library's exceptions.
 
-A wrong argument raises a plain ``TypeError`` or ``ValueError``.  Errors of the server and the network
-are neither: whatever the client raised passes through.
+A wrong argument raises a plain ``TypeError`` or ``ValueError``.  Errors of the server and the
+network are neither: whatever the client raised passes through.
 """
 
 from typing import Any
@@ -14,7 +14,8 @@ class CachifyError(Exception):
 class CachifyInitError(CachifyError):
     """A pool was used without a client.
 
-    Either ``init_cachify()`` was not called, or it received no client for this side: threads or asyncio.
+    Either ``init_cachify()`` was not called, or it received no client for this side: threads or
+    asyncio.
     """
 
 

@@ -24,22 +24,22 @@ class pool:  # noqa: N801 - the name in the API reference
     """A pool of execution slots, for ``with`` and ``async with``.
 
     Entering takes one of ``max_size`` slots.  If all are taken, it raises ``CachifyPoolFullError``
-    immediately; it never waits.  Exiting gives the slot back.  If a holder crashes, its slot is freed
-    ``slot_exp`` seconds after it was taken.
+    immediately; it never waits.  Exiting gives the slot back.  If a holder crashes, its slot is
+    freed ``slot_exp`` seconds after it was taken.
 
-    Expiry does not stop the body that holds the slot.  The slot becomes free for others while the body
-    continues, so more than ``max_size`` bodies can run at once.  Such an overrun is logged as a warning
-    when the body ends.  Choose ``slot_exp`` longer than the longest body takes.
+    Expiry does not stop the body that holds the slot.  The slot becomes free for others while the
+    body continues, so more than ``max_size`` bodies can run at once.  Such an overrun is logged as
+    a warning when the body ends.  Choose ``slot_exp`` longer than the longest body takes.
 
     The object holds no connection and looks nothing up until you enter it.  So you can make it at
-    module level, before ``init_cachify()``.  Any threads and tasks may enter it many times at once; each
-    entry has its own slot.
+    module level, before ``init_cachify()``.  Any threads and tasks may enter it many times at once;
+    each entry has its own slot.
 
     Args:
-        key: the name of the pool in the store.  Everyone who uses the same key (and prefix) shares its
-            slots.
-        max_size: the number of slots, at least 1.  Each acquire counts against its own ``max_size``, so
-            use one number for one key.
+        key: the name of the pool in the store.  Everyone who uses the same key (and prefix) shares
+            its slots.
+        max_size: the number of slots, at least 1.  Each acquire counts against its own
+            ``max_size``, so use one number for one key.
         slot_exp: the life of a slot in seconds, more than 0.  With ``None`` it never expires, so a
             crashed holder's slot is never freed.  By default it is the value of
             ``init_cachify(default_pool_slot_expiration=...)``, which is 600 seconds by default.
@@ -47,8 +47,8 @@ class pool:  # noqa: N801 - the name in the API reference
     Raises:
         TypeError, ValueError: an argument is wrong; raised here, not on entry.
         CachifyPoolFullError: on entry, if every slot is taken.
-        CachifyInitError: on entry or ``size()``, if ``init_cachify()`` was not called or received no
-            client for this side.
+        CachifyInitError: on entry or ``size()``, if ``init_cachify()`` was not called or received
+            no client for this side.
 
     Example::
 
@@ -75,7 +75,7 @@ class pool:  # noqa: N801 - the name in the API reference
         return as_html(self._key, self._max_size, self._slot_exp, self._settings)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A copy, even in another process, is the same pool of slots, but has none of the open entries.
+        # A copy, even in another process, is the same pool, but has none of the open entries.
         if self._settings is not global_settings:
             raise TypeError(
                 f'{self!r} belongs to a Cachify object, which cannot be copied or pickled: make the pool there instead'
@@ -121,7 +121,7 @@ class pool:  # noqa: N801 - the name in the API reference
             raise
 
     def __aenter__(self) -> 'Coroutine[Any, Any, pool]':
-        # Not a coroutine function, because only here is the caller the frame that executes the `async with`.
+        # Not a coroutine function: only here is the caller the frame that runs the `async with`.
         return self._enter(sys._getframe().f_back)  # noqa: SLF001
 
     async def _enter(self, frame: FrameType | None) -> 'pool':

@@ -2,28 +2,28 @@
 
 There are two protocols, because there are two kinds of store.
 
-``ATOMIC`` is for a store that can carry out a whole decision itself (memory; Redis and Valkey with a
-script).  It needs one command and one round trip, and the answer is exact.
+``ATOMIC`` is for a store that can carry out a whole decision itself (memory; Redis and Valkey with
+a script).  It needs one command and one round trip, and the answer is exact.
 
 ``INDEXED`` is for any client with an atomic set-if-not-exists.  A pool of ``max_size`` has exactly
-that many names, ``key:0`` to ``key:max_size-1``, and a slot is a name that was set.  The count cannot
-exceed ``max_size``, whatever fails, and the protocol needs no clock.  It has limits, each shown by a
-test of that name:
+that many names, ``key:0`` to ``key:max_size-1``, and a slot is a name that was set.  The count
+cannot exceed ``max_size``, whatever fails, and the protocol needs no clock.  It has limits, each
+shown by a test of that name:
 
-* *A refusal can be spurious.*  A scan checks one name after the other.  A name that it has passed may
-  become free while a later one is taken, so that every name was taken when it was checked.
-* *A release paused past its expiry can free another's slot.*  Between checking whose the name is and
-  deleting it, the name may have expired and been taken again.
-* *A client that repeats a lost set by itself can take two slots.*  What the first attempt set refuses
-  the second.  So the scan continues, and the first name stays until it expires.
+* *A refusal can be spurious.*  A scan checks one name after the other.  A name that it has passed
+  may become free while a later one is taken, so that every name was taken when it was checked.
+* *A release paused past its expiry can free another's slot.*  Between checking whose the name is
+  and deleting it, the name may have expired and been taken again.
+* *A client that repeats a lost set by itself can take two slots.*  What the first attempt set
+  refuses the second.  So the scan continues, and the first name stays until it expires.
 * *Two sizes see different slots.*  With ``max_size`` 2 and 5 for one key, the first never checks
   ``key:4``.
 * A life is in whole seconds: a fraction is rounded up.
 
 In both protocols an acquire that fails (a lost connection, an interrupt) may or may not have
-happened.  So it is undone before the error is raised.  Whoever stops driving a protocol closes it, as
-a crash would.  Then it must send nothing more to the store, hence ``except GeneratorExit: raise``
-before any wider clause.
+happened.  So it is undone before the error is raised.  Whoever stops driving a protocol closes it,
+as a crash would.  Then it must send nothing more to the store, hence
+``except GeneratorExit: raise`` before any wider clause.
 """
 
 import math
@@ -35,7 +35,7 @@ from py_cachify.commands import CountSlots, DeleteName, DropSlot, GetValue, SetI
 
 
 INTERRUPT_LIMIT = 8
-"""The number of interrupts in a row after which a release gives up."""
+"""How often a release is repeated if one interrupt after another breaks it off."""
 
 NOT_UNDONE = 'The acquire could not be undone either'
 """The beginning of the note on an error whose acquire could not be undone."""
@@ -141,7 +141,7 @@ def slot_name(key: str, index: int) -> str:
 
 
 def _despite_interrupts(make_steps: Callable[[], Steps[bool]]) -> Steps[None]:
-    """Repeat a request that an interrupt or a cancellation broke off, also after those that follow."""
+    """Repeat a request that an interrupt or a cancellation broke off, up to a limit."""
     for _ in range(INTERRUPT_LIMIT):
         try:
             yield from make_steps()
@@ -153,7 +153,7 @@ def _despite_interrupts(make_steps: Callable[[], Steps[bool]]) -> Steps[None]:
 
 
 def _undo(release: Steps[bool], error: BaseException) -> Steps[None]:
-    """Give back the slot that a failed acquire may have taken; if this fails, add a note to ``error``."""
+    """Give back the slot that a failed acquire may have taken; note on ``error`` if this fails."""
     try:
         yield from release
     except Exception as second:

@@ -1,7 +1,7 @@
 """Choose the backend for a client, by the kind of client alone.
 
-The choice is the same in every process and never changes while a program runs, because two processes
-that count in different ways would break the pool's promise.
+The choice is the same in every process and never changes while a program runs, because two
+processes that count in different ways would break the pool's promise.
 """
 
 import inspect
@@ -111,7 +111,7 @@ def _kind(name: str, client: Any) -> str:
 
 
 def _accepts(method: Any, arguments: tuple[str, ...], named: dict[str, Any]) -> bool:
-    """Return whether a method accepts these arguments; if its signature is unknown, assume that it does."""
+    """Return whether a method accepts these arguments; true if its signature is unknown."""
     try:
         signature = signature_of(method)
     except Exception:
@@ -141,8 +141,8 @@ def _check_side(name: str, client: Any, *, wants_async: bool) -> None:
 def _is_async(client: Any) -> bool | None:
     """Return whether a client must be awaited; ``None`` if only a call can show it."""
     try:
-        # In redis-py and its relatives the commands are plain functions on both sides; these are what
-        # the asynchronous side awaits in the end.
+        # In redis-py and its relatives the commands are plain functions on both sides; these are
+        # what the asynchronous side awaits in the end.
         names = ('execute_command', 'evalsha', 'get')
         method = next(found for name in names if callable(found := getattr(client, name, None)))
         if inspect.iscoroutinefunction(method) or _promises_an_awaitable(method):

@@ -25,7 +25,7 @@ class Expiries:
         return self._heap[0][0] if self._heap else math.inf
 
     def add(self, group: str, item: str, instant: float) -> None:
-        """Add ``item``, which must be new, to expire at ``instant``; with ``inf`` it never expires."""
+        """Add ``item``, which must be new, to expire at ``instant``, or never with ``inf``."""
         self._count += 1
         # In one statement, because a finalizer or a signal handler may empty the group in between.
         self.live.setdefault(group, {})[item] = instant

@@ -1,8 +1,9 @@
 """The common part of the stores that carry out a whole decision themselves.
 
-These are memory, and Redis and Valkey with scripts.  The protocol sends such a store one command, and
-creating the protocol's steps would take longer than everything else that a pool does.  So the backend
-sends the command directly, and creates the steps only if it fails and they have something to decide.
+These are memory, and Redis and Valkey with scripts.  The protocol sends such a store one command,
+and creating the protocol's steps would take longer than everything else that a pool does.  So the
+backend sends the command directly, and creates the steps only if it fails and they have something
+to decide.
 """
 
 from collections.abc import Awaitable, Callable
@@ -84,7 +85,7 @@ class AsyncAtomicBackend(AsyncBackend):
 
 
 def _after(error: BaseException, perform: Callable[[Command[Any]], R]) -> Callable[[Command[Any]], R]:
-    """Return ``perform`` as if its first command had already been carried out and had raised ``error``."""
+    """Return ``perform``, but let the first command raise ``error``: it was already sent."""
     errors = [error]
 
     def perform_after(command: Command[Any]) -> R:

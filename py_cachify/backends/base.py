@@ -32,7 +32,7 @@ class Backend:
         return run(self.protocol.release(lease), self.perform)
 
     def remaining(self, key: str) -> list[float] | None:  # noqa: ARG002
-        """Return how long each live slot of a pool still lives, in seconds; ``None`` if the store cannot say."""
+        """Return how long each slot still lives, in seconds; ``None`` if the store cannot say."""
         return None
 
 

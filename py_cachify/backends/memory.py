@@ -38,12 +38,12 @@ class MemoryClient:
     It serves both sides of ``init_cachify()``.  It also keeps the plain contract (``get``, ``set``,
     ``delete``).  Other processes do not share it: a forked child continues with its own copy.
 
-    If a finalizer or a signal handler uses it while the same thread is using it, it may, rarely, grant
-    one slot too many or lose one until it expires.
+    If a finalizer or a signal handler uses it while the same thread is using it, it may, rarely,
+    grant one slot too many or lose one until it expires.
 
     Args:
-        clock: returns the current instant in seconds; it must not run backwards.  Tests pass their own
-            clock to decide when slots expire.
+        clock: returns the current instant in seconds; it must not run backwards.  Tests pass their
+            own clock to decide when slots expire.
 
     Example::
 
@@ -73,12 +73,12 @@ class MemoryClient:
     def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
         """Give ``token`` a slot of the pool ``key``; return whether it has one now.
 
-        The slot lives ``slot_exp`` seconds; with ``None`` it never expires.  A token that already has a
-        slot keeps it.
+        The slot lives ``slot_exp`` seconds; with ``None`` it never expires.  A token that already
+        has a slot keeps it.
         """
         with self.lock:
             slots, now = self._slots, self._clock()
-            # Drop the expired slots of all pools: a pool must not stay because nobody asks for it again.
+            # Drop the expired slots of all pools: none must stay because nobody asks for it again.
             if slots.earliest() <= now:
                 slots.drop_ended(now)
             tokens = slots.live.get(key)
@@ -105,7 +105,10 @@ class MemoryClient:
             return len(self._slots.live.get(key, ()))
 
     def remaining(self, key: str) -> list[float]:
-        """Return how long each live slot of ``key`` still lives, in seconds; infinite if it never expires."""
+        """Return how long each live slot of the pool ``key`` still lives, in seconds.
+
+        The time is infinite if a slot never expires.
+        """
         with self.lock:
             now = self._clock()
             self._slots.drop_ended(now)
@@ -165,7 +168,10 @@ class MemoryClient:
             )
 
     def restore(self, held: Held, keys: Collection[str] | None = None) -> None:
-        """Replace the contents, or those under ``keys``, with ``held``; for simulations and tests."""
+        """Replace the contents, or those under ``keys``, with ``held``.
+
+        For simulations and tests.
+        """
         with self.lock:
             if keys is None:
                 self._slots, self._names, self._values = Expiries(), Expiries(), {}
@@ -183,7 +189,7 @@ class MemoryClient:
 
 
 class MemoryBackend(AtomicBackend):
-    """Performs commands on a ``MemoryClient``; it never waits, so asyncio needs no separate driver."""
+    """Performs commands on a ``MemoryClient``; never waits, so asyncio uses it as well."""
 
     def __init__(self, client: MemoryClient) -> None:
         self.take_slot = client.take_slot

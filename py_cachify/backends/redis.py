@@ -3,12 +3,12 @@
 The backends work with every client whose ``evalsha`` and ``eval`` are like those of ``redis``.  The
 server must replicate the effects of a script instead of its text: Redis 5.0 or later, any Valkey.
 A user of an access list needs ``EVAL`` and ``EVALSHA`` and the commands that the scripts call:
-``TIME``, ``ZREMRANGEBYSCORE``, ``ZSCORE``, ``ZCARD``, ``ZADD``, ``ZREM``, ``ZREVRANK``, ``ZREVRANGE``,
-``PEXPIREAT``, ``PERSIST``.
+``TIME``, ``ZREMRANGEBYSCORE``, ``ZSCORE``, ``ZCARD``, ``ZADD``, ``ZREM``, ``ZREVRANK``,
+``ZREVRANGE``, ``PEXPIREAT``, ``PERSIST``.
 
-The clock is the server's, so the clients' clocks do not matter.  A failover to a replica that missed
-the last writes forgets those slots, and their places are granted again.  This is a limit of the
-server's replication.
+The clock is the server's, so the clients' clocks do not matter.  A failover to a replica that
+missed the last writes forgets those slots, and their places are granted again.  This is a limit of
+the server's replication.
 """
 
 import functools
@@ -50,7 +50,8 @@ class _Scripts:
     def __init__(self, client: Any, clock: Callable[[], float] | None = None) -> None:
         """Load the scripts.
 
-        ``clock`` is for simulations only: it returns virtual time in seconds, used instead of the server's.
+        ``clock`` is for simulations only: it returns virtual time in seconds, used instead of the
+        server's.
         """
         self._client = client
         self._clock = clock
@@ -138,6 +139,9 @@ def _refuse_answer(answer: Any) -> Never:
 
 
 def _script_is_unknown(error: Exception) -> bool:
-    """Return whether the server does not know the script, after a restart or a flush, and ran nothing."""
+    """Return whether the server ran nothing because it does not know the script.
+
+    It forgets scripts when it restarts or flushes them.
+    """
     # By name, because each client package has its own class, and none is imported here.
     return any(kind.__name__ == 'NoScriptError' for kind in type(error).__mro__)

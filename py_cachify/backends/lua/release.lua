@@ -12,8 +12,8 @@ if expiry ~= 'inf' then
   return tonumber(expiry) > now and 1 or 0
 end
 
--- A slot that never expires has made the key persistent.  Let the key expire with the last of the other
--- slots again, unless that slot never expires either.
+-- A slot that never expires has made the key persistent.  Let the key expire with the last of the
+-- other slots again, unless that slot never expires either.
 local next_latest = redis.call('ZREVRANGE', KEYS[1], 0, 1, 'WITHSCORES')[4]
 if next_latest and next_latest ~= 'inf' and not in_virtual_time then
   redis.call('PEXPIREAT', KEYS[1], math.ceil(tonumber(next_latest) * 1000))

@@ -1,7 +1,7 @@
 -- Precedes each of the other scripts in production: the clock is the server's.
 --
--- A pool is one sorted set.  Each member is the token of a slot; its score is the instant at which that
--- slot expires, in seconds (inf: never).  At exactly that instant the slot is gone.
+-- A pool is one sorted set.  Each member is the token of a slot; its score is the instant at which
+-- that slot expires, in seconds (inf: never).  At exactly that instant the slot is gone.
 --
 --   KEYS[1]  the pool
 --
