@@ -106,7 +106,7 @@ class Entries(Generic[T]):
     def _entry_to_exit(self, frame: FrameType | None) -> _Entry[T]:
         """Return the entry that ``frame`` exits, a frame that has entered nothing itself."""
         if not self._newest:
-            raise RuntimeError('a pool was exited more often than it was entered')
+            raise RuntimeError('a pool was exited more often than it was entered: exit it once for each entry')
         executing = set(_frames_up_from(frame))
         owner = _current_owner()
         entries = list(self._all())

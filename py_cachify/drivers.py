@@ -15,7 +15,7 @@ R = TypeVar('R')
 
 
 def run(steps: Steps[R], perform: Callable[[Command[Any]], Any]) -> R:
-    """Return the result of ``steps``; ``perform(command)`` returns a reply or raises.
+    """Drive ``steps`` and return their result; ``perform(command)`` returns a reply or raises.
 
     The protocol also receives an interrupt that arrives between two commands, because it may
     have something to undo.
@@ -41,7 +41,7 @@ def run(steps: Steps[R], perform: Callable[[Command[Any]], Any]) -> R:
 
 
 async def arun(steps: Steps[R], perform: Callable[[Command[Any]], Awaitable[Any]]) -> R:
-    """Return the result of ``steps``; ``await perform(command)`` returns a reply or raises."""
+    """Drive ``steps`` and return their result; ``perform(command)`` is awaited for each reply."""
     try:
         command = next(steps)
         while True:
