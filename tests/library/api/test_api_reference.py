@@ -1,8 +1,8 @@
-"""Each example of the API reference, as the page has it, on every store.
+"""Each example of the API reference, copied from the page, on every store.
 
-The page calls ``init_cachify()`` without clients.  It runs here as it stands (``page``: in memory), and again
-on every store, with an ``init_cachify`` that differs in having clients by default.  What the page leaves open
-(``do_work``, ``handle_full``) is supplied.
+The page calls ``init_cachify()`` without clients.  Each example runs here as it is (``page``: in
+memory), and again on every store, with an ``init_cachify`` that has clients by default.  The tests
+supply what the page leaves open (``do_work``, ``handle_full``).
 """
 
 import ast
@@ -22,7 +22,7 @@ from tests.support.stores import STORES, AsyncDriver, Clients, make_clients
 
 @pytest.fixture(params=['page', *STORES])
 def clients(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
-    """The clients of every store, by default those of ``init_cachify()``; none where the page is as it stands."""
+    """The default clients of ``init_cachify()`` on each store; none for the page as it is."""
     if request.param == 'page':
         yield Clients(None, None, None)
         return
@@ -44,7 +44,7 @@ def asynchronously(clients: Clients) -> AsyncDriver:
 
 
 class Names:
-    """What an example has defined."""
+    """The names that an example has defined."""
 
     def __init__(self, names: dict[str, Any]) -> None:
         self.__dict__ = names
@@ -110,7 +110,7 @@ async def process_task(data: str) -> str:
 
 
 def test_the_instance_method_pooled(asynchronously: AsyncDriver) -> None:
-    """The function runs in the very pool of the instance; on a full one ``handle_full`` gets its arguments."""
+    """It runs in the instance's pool; if that is full, ``handle_full`` receives its arguments."""
 
     def handle_full(*args: Any, **kwargs: Any) -> Any:
         return 'full', args, kwargs
@@ -148,7 +148,7 @@ async def main():
 
 
 def test_the_attached_size(asynchronously: AsyncDriver, capsys: pytest.CaptureFixture[str]) -> None:
-    """It looks into the pool that a call with those arguments would use, and into no other."""
+    """It counts the pool that a call with those arguments would use, and no other."""
 
     async def main() -> None:
         page = await _execute(ATTACHED_SIZE)
@@ -191,7 +191,7 @@ async def local_task():
 
 
 def test_the_instances(asynchronously: AsyncDriver) -> None:
-    """The local pools are independent of the global ones, on one client by their prefix."""
+    """The local pools are independent of the global ones, on one client, by their prefix."""
 
     async def main() -> None:
         page = await _execute(INSTANCES)
@@ -276,7 +276,7 @@ async def process_task(task_id: str) -> dict:
 
 
 def test_the_decorator_with_callback(asynchronously: AsyncDriver, capsys: pytest.CaptureFixture[str]) -> None:
-    """The callback gets the arguments of the refused call, and what it returns is that call's result."""
+    """The callback receives the refused call's arguments; its result is the call's result."""
 
     async def main() -> None:
         page = await _execute(CALLBACK)
@@ -326,7 +326,7 @@ def test_the_dynamic_keys(asynchronously: AsyncDriver) -> None:
 
 
 def test_the_signatures_of_the_page() -> None:
-    """Every parameter can be given by the name, and in the order, that the page has."""
+    """Every parameter has the name and the position that the page gives it."""
     for function, names in (
         (py_cachify.pool, ['key', 'max_size', 'slot_exp']),
         (py_cachify.pooled, ['key', 'max_size', 'on_full', 'raise_on_full', 'slot_exp']),
@@ -347,7 +347,7 @@ def test_the_signatures_of_the_page() -> None:
 
 
 def test_the_signature_of_init_cachify() -> None:
-    """Two clients by position or by name, everything else by name only, with the defaults of the page."""
+    """Two clients by position or by name, the rest by name only, with the page's defaults."""
     parameters = inspect.signature(init_cachify).parameters
     assert {name: each.default for name, each in parameters.items()} == {
         'sync_client': None,
@@ -368,7 +368,7 @@ def test_a_local_instance_does_not_initialize_the_global_functions() -> None:
 
 
 def test_the_example_of_the_memory_client() -> None:
-    """Its text lets half a minute pass without waiting for it."""
+    """The text of the example, but half a minute passes without waiting."""
     text = inspect.cleandoc(MemoryClient.__doc__ or '')
     source = textwrap.dedent(text[text.index('    now = 0.0') :])
     exec(source, {'init_cachify': init_cachify, 'MemoryClient': MemoryClient, 'pool': py_cachify.pool})

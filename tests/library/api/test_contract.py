@@ -26,7 +26,7 @@ async def _is_full(driver: Driver, of: pool) -> bool:
 
 
 def test_a_full_pool_refuses_at_once(driver: Driver) -> None:
-    """The third entry into a pool of two raises, says which pool and its size, and takes nothing."""
+    """The third entry into a pool of two raises, names the pool and its size, and takes no slot."""
 
     async def body() -> None:
         two = pool('reports', max_size=2)
@@ -43,7 +43,7 @@ def test_a_full_pool_refuses_at_once(driver: Driver) -> None:
 
 @pytest.mark.parametrize('max_size', [1, 2, 7])
 def test_a_pool_has_exactly_max_size_slots(driver: Driver, max_size: int) -> None:
-    """So many entries are granted and not one more; ``size()`` counts them up and down again."""
+    """Exactly ``max_size`` entries are granted; ``size()`` counts them up and down again."""
 
     async def body() -> None:
         of = pool('reports', max_size=max_size)
@@ -93,7 +93,7 @@ def test_the_slot_comes_back_when_the_body_fails(driver: Driver) -> None:
 
 
 def test_one_object_may_be_entered_twice_in_one_function(driver: Driver) -> None:
-    """Each entry has a slot of its own, and each exit gives back one."""
+    """Each entry has its own slot, and each exit gives one back."""
 
     async def body() -> None:
         two = pool('reports', max_size=2)
@@ -107,7 +107,7 @@ def test_one_object_may_be_entered_twice_in_one_function(driver: Driver) -> None
 
 
 def test_two_objects_of_one_key_share_their_slots(driver: Driver) -> None:
-    """The key names the pool, not the object; another key is another pool."""
+    """The key identifies the pool, not the object; another key is another pool."""
 
     async def body() -> None:
         async with driver.hold(pool('reports', max_size=1)):
@@ -118,7 +118,7 @@ def test_two_objects_of_one_key_share_their_slots(driver: Driver) -> None:
 
 
 def test_the_global_pool_and_the_instance_share_their_slots(driver: Driver, cachify: Cachify) -> None:
-    """With ``is_global=True`` the returned object and the global functions count together."""
+    """With ``is_global=True``, the returned object and the global functions share their pools."""
 
     async def body() -> None:
         async with driver.hold(pool('reports', max_size=2)):
@@ -142,7 +142,7 @@ def test_another_prefix_is_another_pool(driver: Driver, clients: Clients) -> Non
 def test_a_slot_expires_while_its_body_goes_on(
     driver: Driver, clients: Clients, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Another may enter then; the late release frees nothing of his, and says so in a warning."""
+    """Another holder may enter then; the late release frees none of its slots, and warns."""
 
     async def body() -> None:
         short, long = pool('reports', max_size=1, slot_exp=SHORT), pool('reports', max_size=1, slot_exp=600)
@@ -165,7 +165,7 @@ def test_a_slot_expires_while_its_body_goes_on(
 
 
 def test_a_slot_expires_beside_one_that_stays(driver: Driver, clients: Clients) -> None:
-    """Each slot has a life of its own: the short one goes, the long one counts on, in whichever order they came."""
+    """Each slot has its own life: the short one expires, the long one stays, in either order."""
 
     async def body() -> None:
         short, long = pool('reports', max_size=2, slot_exp=SHORT), pool('reports', max_size=2, slot_exp=600)
@@ -182,7 +182,7 @@ def test_a_slot_expires_beside_one_that_stays(driver: Driver, clients: Clients) 
 
 
 def test_a_crashed_holder_gets_its_slot_back_to_the_pool(driver: Driver, clients: Clients) -> None:
-    """Nobody releases it, and the next acquire after its life finds it free."""
+    """Nobody releases it, and the next acquire after its expiry finds it free."""
 
     async def body() -> None:
         short = pool('reports', max_size=1, slot_exp=SHORT)
@@ -197,7 +197,7 @@ def test_a_crashed_holder_gets_its_slot_back_to_the_pool(driver: Driver, clients
 
 
 def test_a_release_in_time_says_nothing(driver: Driver, caplog: pytest.LogCaptureFixture) -> None:
-    """No warning without an overrun."""
+    """There is no warning without an overrun."""
 
     async def body() -> None:
         async with driver.hold(pool('reports', max_size=1)):
@@ -209,7 +209,7 @@ def test_a_release_in_time_says_nothing(driver: Driver, caplog: pytest.LogCaptur
 
 @pytest.mark.parametrize('default', [600, 30.5])
 def test_slot_exp_is_by_default_that_of_init(driver: Driver, clients: Clients, default: float) -> None:
-    """600 seconds if ``init_cachify()`` says nothing, else what it says."""
+    """600 seconds by default, or the value passed to ``init_cachify()``."""
     if default != 600:
         init_cachify(clients.sync, clients.asynchronous, default_pool_slot_expiration=default)
 
@@ -232,7 +232,7 @@ def test_slot_exp_is_by_default_that_of_init(driver: Driver, clients: Clients, d
 
 @pytest.mark.parametrize('by_default', [False, True])
 def test_a_slot_without_expiry_stays(driver: Driver, clients: Clients, by_default: bool) -> None:
-    """``slot_exp=None``, also as the default of ``init_cachify()``, is for ever."""
+    """``slot_exp=None``, also as the default of ``init_cachify()``, means no expiration."""
     if by_default:
         init_cachify(clients.sync, clients.asynchronous, default_pool_slot_expiration=None)
 
@@ -254,7 +254,7 @@ def test_a_slot_without_expiry_stays(driver: Driver, clients: Clients, by_defaul
 
 @pytest.mark.parametrize('max_size', [1, 4])
 def test_threads_that_ask_together_get_exactly_max_size_slots(clients: Clients, max_size: int) -> None:
-    """Sixteen threads at one pool object, none leaves before all have asked: so many grants, the rest refusals."""
+    """Sixteen threads use one pool object, and none leaves before all have tried to enter."""
     of, asked = pool('reports', max_size=max_size), threading.Barrier(16)
     granted: list[None] = []
 
@@ -280,7 +280,7 @@ def test_threads_that_ask_together_get_exactly_max_size_slots(clients: Clients, 
 
 @pytest.mark.parametrize('max_size', [1, 4])
 def test_tasks_that_ask_together_get_exactly_max_size_slots(clients: Clients, max_size: int) -> None:
-    """The same for forty tasks."""
+    """Forty tasks do the same."""
     of = pool('reports', max_size=max_size)
     results: list[str] = []
 
@@ -309,7 +309,7 @@ def test_tasks_that_ask_together_get_exactly_max_size_slots(clients: Clients, ma
 
 
 def test_a_generator_left_in_another_thread_gives_back_its_own_slot(clients: Clients) -> None:
-    """That thread holds slots of the same object by then, before and after: each exit gives back just its own."""
+    """That thread holds other slots of the same object; each exit gives back just its own."""
     of = pool('reports', max_size=4)
 
     @contextmanager
@@ -337,7 +337,7 @@ def test_a_generator_left_in_another_thread_gives_back_its_own_slot(clients: Cli
 
 
 def test_a_generator_left_in_another_task_gives_back_its_own_slot(clients: Clients) -> None:
-    """The same for an asynchronous generator, and a task that has entries of its own."""
+    """Likewise an asynchronous generator, and a task that has its own entries."""
     of = pool('reports', max_size=3)
 
     @asynccontextmanager
@@ -364,7 +364,7 @@ def test_a_generator_left_in_another_task_gives_back_its_own_slot(clients: Clien
 
 
 def test_a_generator_that_is_thrown_away_gives_its_slot_back(clients: Clients) -> None:
-    """Nobody finishes it: its slot comes back with its memory, and the pool object forgets it."""
+    """Nobody finishes it: its slot is freed with its memory, and the pool object forgets it."""
     one = pool('reports', max_size=1)
 
     def holding() -> Iterator[None]:
@@ -397,7 +397,7 @@ def test_leaving_more_often_than_entering_raises(clients: Clients) -> None:
 
 
 def _taken_by(clients: Clients, enter: Callable[[], object]) -> set[str]:
-    """The token of the slot that ``enter()`` takes."""
+    """Return the token of the slot that ``enter()`` takes."""
     before = slots_in(clients, 'PYC-reports')
     enter()
     return slots_in(clients, 'PYC-reports') - before

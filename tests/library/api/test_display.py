@@ -1,4 +1,4 @@
-"""A pool in a cell of a notebook shows key, size, occupancy and slots, and never fails."""
+"""A pool in a notebook cell shows its key, size, occupancy and slots, and never fails."""
 
 import re
 from contextlib import ExitStack
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.quick
 
 
 def words(shown: Any) -> str:
-    """What is to be read of it."""
+    """Return the visible text."""
     return ' '.join(re.sub(r'<[^>]*>', ' ', shown._repr_html_()).split())
 
 
@@ -27,7 +27,7 @@ def in_memory(clock: VirtualClock | None = None) -> Cachify:
 
 
 def test_it_shows_each_slot_with_its_remaining_time() -> None:
-    """The one that expires first comes first, and free slots last; units are those in which one would say it."""
+    """Slots are sorted by expiry, then the free ones; each time has a convenient unit."""
     clock = VirtualClock(now=1000.0)
     mine = in_memory(clock)
     lives = {'a': 7200.0, 'b': 30.0, 'c': None, 'd': 300.0, 'e': 200_000.0}
@@ -43,14 +43,14 @@ def test_it_shows_each_slot_with_its_remaining_time() -> None:
 
 
 def test_a_slot_that_was_just_taken_has_all_of_its_life() -> None:
-    """In the same unit as the life above it: both are 120 seconds."""
+    """It has the same unit as its life: 120 seconds."""
     mine = in_memory()
     with mine.pool('reports', 2, 120):
         assert words(mine.pool('reports', 2, 120)).endswith('slot_exp 120 s occupancy 1 of 2 120 s free')
 
 
 def test_what_has_expired_is_not_shown() -> None:
-    """At the very instant of its expiry a slot is gone."""
+    """At the exact instant of its expiry a slot is gone."""
     clock = VirtualClock()
     mine = in_memory(clock)
     with mine.pool('reports', 2, 30), mine.pool('reports', 2, 31):
@@ -59,7 +59,7 @@ def test_what_has_expired_is_not_shown() -> None:
 
 
 def test_a_server_tells_the_same_by_its_own_clock(socket: str) -> None:
-    """Redis, Valkey and fakeredis, whether or not the client decodes; looking changes nothing."""
+    """Redis, Valkey and fakeredis, whether or not the client decodes; showing changes nothing."""
     clients: list[Any] = [
         fakeredis.FakeRedis(),
         redis.Redis(unix_socket_path=socket),
@@ -77,14 +77,14 @@ def test_a_server_tells_the_same_by_its_own_clock(socket: str) -> None:
 
 
 def test_a_plain_client_tells_how_many() -> None:
-    """It knows names, not when they end."""
+    """It knows the names, but not when they expire."""
     mine = init_cachify(DictClient(), is_global=False)
     with mine.pool('reports', max_size=3):
         assert words(mine.pool('reports', 3)) == 'pool key reports max_size 3 slot_exp 600 s occupancy 1 of 3'
 
 
 def test_a_plain_client_is_not_asked_a_thousand_times() -> None:
-    """Each of its slots is a call."""
+    """Each of its slots costs one call."""
 
     class Counting(DictClient):
         asked = 0
@@ -110,7 +110,7 @@ def test_an_asynchronous_client_is_not_asked() -> None:
 
 
 def test_an_error_is_a_line() -> None:
-    """A server that is away, a user who may count but not list, and an error that cannot be told."""
+    """A server that is down, a user who may count but not list, and an error without a text."""
     gone = fakeredis.FakeServer()
     gone.connected = False
     away = init_cachify(fakeredis.FakeRedis(server=gone), is_global=False)
@@ -138,14 +138,14 @@ def test_an_error_is_a_line() -> None:
 
 
 def test_before_init_cachify_it_says_what_to_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pool may be made, and looked at, at module level."""
+    """A pool may be created and shown at module level."""
     monkeypatch.setattr('py_cachify._settings._global_settings', None)
 
     assert 'call init_cachify() before you use a pool' in words(pool('reports', max_size=3))
 
 
 def test_names_and_errors_are_text_and_not_html() -> None:
-    """A key comes from users, and an error may repeat it."""
+    """A key may come from users, and an error may contain it."""
     key = '<img src=x onerror="alert(1)">&'
 
     class Repeating(DictClient):
@@ -159,7 +159,7 @@ def test_names_and_errors_are_text_and_not_html() -> None:
 
 
 def test_a_large_pool_shows_the_slots_that_expire_first() -> None:
-    """And how many more there are."""
+    """It also says how many more there are."""
     clock = VirtualClock()
     mine = in_memory(clock)
     with ExitStack() as stack:

@@ -1,7 +1,7 @@
-"""Which slot an exit gives back, where one pool object was entered many times.
+"""Which slot an exit gives back, if one pool object was entered many times.
 
-Slots look alike, so the tests tell them apart by when they expire: the first is taken at 0 s, the second at
-5 s, each for 10 s, and what is left at 12 s says whose slot went.
+Slots look alike, so the tests distinguish them by their expiry.  The first is taken at 0 s, the
+second at 5 s, each for 10 s.  What is left at 12 s shows whose slot was given back.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ def _unread() -> dict[int, FrameType]:
 
 @pytest.fixture(params=[True, False], ids=['with the GIL', 'without the GIL'])
 def clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
-    """The clock of the store that the global functions use; pools made from now on have or lack the GIL."""
+    """The clock of the global store; pools created from now on have the GIL or lack it."""
     monkeypatch.setattr(entries, '_MAY_LACK_GIL', not request.param)
     if not request.param:
         monkeypatch.setattr(sys, '_current_frames', _unread)
@@ -53,7 +53,7 @@ def _in_another_thread(work: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize('leaves', [0, 1])
 def test_a_generator_that_ends_in_another_thread_gives_back_its_own_slot(clock: VirtualClock, leaves: int) -> None:
-    """A web framework runs a dependency up to its ``yield`` in one thread, and the rest in another."""
+    """A web framework runs a dependency up to ``yield`` in one thread, and the rest in another."""
     two = pool('reports', max_size=2, slot_exp=10)
     holders = [_holding(two), _holding(two)]
     for holder in holders:
@@ -69,7 +69,7 @@ def test_a_generator_that_ends_in_another_thread_gives_back_its_own_slot(clock: 
 
 @pytest.mark.parametrize('leaves', [0, 1])
 def test_a_task_gives_back_its_own_slot(clock: VirtualClock, leaves: int) -> None:
-    """Two tasks hold slots of one pool object; whichever ends first, it is its own that goes."""
+    """Two tasks hold slots of one pool object; whichever ends first gives back its own."""
     two = pool('reports', max_size=2, slot_exp=10)
 
     async def hold(until: asyncio.Event) -> None:
@@ -99,7 +99,7 @@ def test_a_task_gives_back_its_own_slot(clock: VirtualClock, leaves: int) -> Non
 
 @pytest.mark.parametrize('leaves', [0, 1])
 def test_a_thread_with_an_exit_stack_gives_back_its_own_slot(clock: VirtualClock, leaves: int) -> None:
-    """An ``ExitStack`` enters in one frame and leaves in another; the thread tells whose slot it is."""
+    """An ``ExitStack`` enters in one frame and exits in another; the thread identifies its slot."""
     two = pool('reports', max_size=2, slot_exp=10)
     entered, ends = threading.Semaphore(0), [threading.Event(), threading.Event()]
 
@@ -107,7 +107,7 @@ def test_a_thread_with_an_exit_stack_gives_back_its_own_slot(clock: VirtualClock
         with ExitStack() as stack:
             stack.enter_context(two)
             entered.release()
-            until.wait(10)  # an end also where the test has failed
+            until.wait(10)  # an end even if the test has failed
 
     threads = [threading.Thread(target=hold, args=(end,)) for end in ends]
     for thread in threads:
@@ -126,7 +126,7 @@ def test_a_thread_with_an_exit_stack_gives_back_its_own_slot(clock: VirtualClock
 
 
 def test_a_task_with_an_exit_stack_gives_back_its_own_slot(clock: VirtualClock) -> None:
-    """The same for ``AsyncExitStack`` and tasks: the first task leaves while the second stays."""
+    """Likewise for ``AsyncExitStack`` and tasks: the first task leaves while the second stays."""
     two = pool('reports', max_size=2, slot_exp=10)
 
     async def hold(until: asyncio.Event) -> None:
@@ -153,7 +153,7 @@ def test_a_task_with_an_exit_stack_gives_back_its_own_slot(clock: VirtualClock) 
 
 
 def test_a_stack_that_is_closed_in_another_thread_gives_back_one_slot_for_each_entry(clock: VirtualClock) -> None:
-    """Neither frame nor thread is the same there: the oldest slots go, and as many as were entered."""
+    """Neither frame nor thread is the same: the oldest slots are given back, one for each exit."""
     three = pool('reports', max_size=3, slot_exp=10)
     with ExitStack() as stack:
         stack.enter_context(three)
@@ -166,7 +166,7 @@ def test_a_stack_that_is_closed_in_another_thread_gives_back_one_slot_for_each_e
 
 
 def test_of_several_that_cannot_be_told_apart_the_oldest_goes(clock: VirtualClock) -> None:
-    """Whoever stays is then left with no less time than was promised."""
+    """Whoever stays then keeps at least the time that it was promised."""
     two = pool('reports', max_size=2, slot_exp=10)
 
     def enter() -> None:
@@ -184,7 +184,7 @@ def test_of_several_that_cannot_be_told_apart_the_oldest_goes(clock: VirtualCloc
 
 
 def test_a_pool_that_was_not_entered_cannot_be_left(clock: VirtualClock) -> None:
-    """It raises rather than give back somebody's slot."""
+    """It raises an error instead of giving back another holder's slot."""
     one = pool('reports', max_size=1)
     with one:
         pass
@@ -194,7 +194,7 @@ def test_a_pool_that_was_not_entered_cannot_be_left(clock: VirtualClock) -> None
 
 @pytest.mark.usefixtures('cachify')
 def test_a_stack_that_is_closed_inside_a_with_gives_back_its_own(clients: Clients) -> None:
-    """The ``with`` that is still being executed keeps its slot, though it is the newest of the thread."""
+    """The ``with`` that is still running keeps its slot, although it is the thread's newest."""
     three = pool('reports', max_size=3, slot_exp=None)
     with ExitStack() as stack:
         stack.enter_context(three)
@@ -207,7 +207,7 @@ def test_a_stack_that_is_closed_inside_a_with_gives_back_its_own(clients: Client
 
 
 def test_a_pool_may_be_left_where_no_frame_is() -> None:
-    """As by ``atexit``, which calls from outside of all Python code."""
+    """For example by ``atexit``, which calls from outside all Python code."""
     program = (
         'import atexit\n'
         'from py_cachify import init_cachify, pool\n'
@@ -233,7 +233,7 @@ def test_a_pool_may_be_left_where_no_frame_is() -> None:
 def test_a_stack_that_is_closed_undoes_nothing_that_another_thread_does(
     discarded: str, meanwhile: str, left: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the entries of all frames are gone through, the frame of a thread may leave, or enter once more."""
+    """While all entries are scanned, a frame of another thread may exit, or enter again."""
     opened: Entries[str] = Entries()
     frames = [sys._getframe(), next(_frames())]
     opened.add(frames[1], 'of the other thread')
@@ -261,7 +261,7 @@ def _frames() -> Iterator[FrameType]:
 
 
 class _Guarded(dict[Any, Any]):
-    """A dictionary that is changed and looked into under the lock of the entries only."""
+    """A dictionary that is read and changed only under the lock of the entries."""
 
     def get(self, key: Any, default: Any = None) -> Any:
         self._check()
@@ -281,10 +281,10 @@ class _Guarded(dict[Any, Any]):
 
 
 def test_without_the_gil_every_change_takes_the_lock() -> None:
-    """A frame that enters or leaves would otherwise undo what another thread does to its entries."""
+    """Otherwise a frame that enters or exits would undo what another thread changed."""
     opened: LockedEntries[str] = LockedEntries()
     opened._newest = _Guarded()
-    # The generator is kept: on Python 3.12 the frame of one that is gone names its last caller as its own.
+    # The generator is kept: on Python 3.12 the frame of a dead one names its last caller.
     frames = _frames()
     here, there = sys._getframe(), next(frames)
     for held in ('first', 'second', 'third'):

@@ -1,4 +1,4 @@
-"""A decorated function still looks like the function that it was, and binds as that did in a class."""
+"""A decorated function still looks like the original, and binds in the same way in a class."""
 
 import abc
 import asyncio
@@ -63,10 +63,10 @@ class Printer:
 
 
 class Sub(Printer):
-    """Inherits them."""
+    """Inherits the methods."""
 
 
-# A type checker does not follow a decorator above @classmethod, nor a size() with fewer arguments than the call.
+# Type checkers cannot follow a decorator above @classmethod, or size() with fewer arguments.
 PRINTER: Any = Printer
 SUB: Any = Sub
 
@@ -87,7 +87,7 @@ async def _aplain(name: 'str', /, pages: 'int' = 1, *more: 'int', colour: 'bool'
 
 
 class Plain:
-    """The same as ``Decorated`` without a pool."""
+    """``Decorated`` without a pool."""
 
     def method(self, name: 'str', pages: 'int' = 1) -> 'str':
         """Make a report."""
@@ -135,7 +135,7 @@ PAIRS: list[tuple[str, Any, Any]] = [
 
 
 def _is_async_for_asyncio(function: Any) -> bool:
-    """Frameworks still ask ``asyncio`` this, although that is deprecated from Python 3.14 on."""
+    """Frameworks still call the ``asyncio`` function, which is deprecated from Python 3.14 on."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', DeprecationWarning)
         return asyncio.iscoroutinefunction(function)
@@ -168,13 +168,13 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize('question', QUESTIONS)
 @pytest.mark.parametrize(('plain', 'decorated'), [pair[1:] for pair in PAIRS], ids=[pair[0] for pair in PAIRS])
 def test_a_framework_gets_the_same_answers_as_of_the_function(question: str, plain: Any, decorated: Any) -> None:
-    """Whatever it asks in order to decide how to call it, and with what."""
+    """Every check by which a framework decides how to call a function, and with which arguments."""
     ask = QUESTIONS[question]
     assert ask(decorated) == ask(plain)
 
 
 def test_it_keeps_name_documentation_and_signature() -> None:
-    """What help() and frameworks show is the function's own."""
+    """``help()`` and frameworks show the function's own documentation."""
     assert report.__name__ == 'report'
     assert report.__qualname__ == 'report'
     assert report.__module__ == __name__
@@ -185,7 +185,7 @@ def test_it_keeps_name_documentation_and_signature() -> None:
 
 
 def test_frameworks_can_tell_async_from_sync() -> None:
-    """``inspect.iscoroutinefunction`` is true of decorated ``async`` functions and methods, and of no others."""
+    """``inspect.iscoroutinefunction`` is true only for ``async`` functions and methods."""
     printer = PRINTER('a')
     assert inspect.iscoroutinefunction(areport)
     assert inspect.iscoroutinefunction(printer.amethod)
@@ -196,7 +196,7 @@ def test_frameworks_can_tell_async_from_sync() -> None:
 
 
 def test_it_is_pickled_by_name() -> None:
-    """As functions are, so that a process pool can call it; a method goes with its object."""
+    """Like functions, so that a process pool can call it; a method is pickled with its object."""
     assert pickle.loads(pickle.dumps(report)) is report
     assert pickle.loads(pickle.dumps(areport)) is areport
     assert copy.deepcopy(report) is report
@@ -209,7 +209,7 @@ def test_it_is_pickled_by_name() -> None:
 
 
 def test_a_method_gets_its_object() -> None:
-    """Called on an object, or through the class with the object as argument."""
+    """Called on an object, or on the class with the object as argument."""
     printer = PRINTER('a')
     assert printer.method('text') == (printer, 'text')
     assert PRINTER.method(printer, 'text') == (printer, 'text')
@@ -217,7 +217,7 @@ def test_a_method_gets_its_object() -> None:
 
 
 def test_a_class_method_gets_its_class() -> None:
-    """``@pooled`` stands above ``@classmethod``; a subclass is passed as itself, and is in the key so."""
+    """``@pooled`` is above ``@classmethod``; a subclass is passed as itself, also to the key."""
     assert PRINTER.of_class('text') == (Printer, 'text')
     assert SUB.of_class('text') == (Sub, 'text')
     assert SUB('a').of_class('text') == (Sub, 'text')
@@ -229,7 +229,7 @@ def test_a_class_method_gets_its_class() -> None:
 
 
 def test_a_static_method_gets_nothing() -> None:
-    """``@pooled`` above ``@staticmethod``."""
+    """``@pooled`` is above ``@staticmethod``."""
     assert PRINTER.static('text') == 'text'
     assert PRINTER('a').static('text') == 'text'
     with pool('static-text', max_size=1):
@@ -238,7 +238,7 @@ def test_a_static_method_gets_nothing() -> None:
 
 
 def test_size_of_a_method_takes_no_self() -> None:
-    """It is asked of the bound method, sync and async alike."""
+    """It is called on the bound method, sync and async."""
     printer = PRINTER('a')
     with pool('method-a', max_size=1), pool('async-a', max_size=1):
         assert printer.method.size() == 1
@@ -247,7 +247,7 @@ def test_size_of_a_method_takes_no_self() -> None:
 
 
 def test_on_full_of_a_method_gets_the_object_as_well() -> None:
-    """The exact arguments that the wrapped function would have got."""
+    """The exact arguments that the wrapped function would have received."""
     seen: list[tuple[Any, ...]] = []
 
     class Refused:
@@ -278,7 +278,7 @@ def test_any_callable_can_be_decorated() -> None:
 
 
 def test_a_method_equals_itself_and_no_other() -> None:
-    """As methods do, of which there is a new object each time: what was registered can be found again."""
+    """Like methods, which are new objects each time: a registered one can be found again."""
     printer = PRINTER('a')
     assert printer.method == printer.method
     assert printer.method != PRINTER('a').method
@@ -291,7 +291,7 @@ def test_a_method_equals_itself_and_no_other() -> None:
 
 
 def test_what_is_abstract_stays_abstract() -> None:
-    """A method of each kind, so that its class cannot be made before it is there."""
+    """Methods of each kind whose class cannot be created before they exist."""
 
     class Report(abc.ABC):
         @pooled(key='reports', max_size=1)
@@ -313,7 +313,7 @@ def test_what_is_abstract_stays_abstract() -> None:
 
 
 def test_a_subclass_calls_the_method_that_it_overrides() -> None:
-    """By ``super()``, in a pool of its own or in the same."""
+    """With ``super()``, in its own pool or in the same pool."""
 
     class Loud(Printer):
         @pooled(key='loud-{self.name}', max_size=1)
@@ -328,7 +328,7 @@ def test_a_subclass_calls_the_method_that_it_overrides() -> None:
 
 
 def test_calls_of_one_function_nest() -> None:
-    """A function that calls itself takes a slot for each call, and the pool is empty again after."""
+    """A function that calls itself takes a slot for each call, and the pool is empty afterwards."""
     init_cachify(MemoryClient())
 
     @pooled(key='nested', max_size=3)
@@ -341,7 +341,7 @@ def test_calls_of_one_function_nest() -> None:
 
 @pytest.mark.parametrize('name', ['self', 'key', 'function'])
 def test_an_argument_may_have_any_name(name: str) -> None:
-    """Also one that the decorator might use inside."""
+    """Also names that the decorator might use itself."""
 
     @pooled(key='reports', max_size=1)
     def keywords(**fields: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The package needs nothing but the standard library until a client is given."""
+"""The package needs only the standard library until it receives a client."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ PACKAGE = Path(py_cachify.__file__).parent
 
 
 def _run(code: str, *options: str) -> str:
-    """Run ``code`` in a new interpreter that finds the package first; gives what it printed."""
+    """Run ``code`` in a new interpreter that finds the package first, and return its output."""
     found = f'import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n'
     done = subprocess.run([sys.executable, *options, '-c', found + code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -19,7 +19,7 @@ def _run(code: str, *options: str) -> str:
 
 
 def test_import_loads_only_the_standard_library() -> None:
-    """What ``import py_cachify`` adds to ``sys.modules`` is its own or the standard library's."""
+    """``import py_cachify`` imports only its own modules and the standard library's."""
     printed = _run(
         'before = set(sys.modules)\n'
         'import py_cachify\n'
@@ -30,7 +30,7 @@ def test_import_loads_only_the_standard_library() -> None:
 
 
 def test_an_interpreter_without_any_installed_package_can_use_pools() -> None:
-    """Without site-packages and environment (``-S -E``) import, memory pool, decorator and asyncio all work."""
+    """Import, memory, decorator and asyncio work without site-packages (``-S -E``)."""
     printed = _run(
         'import asyncio\n'
         'from py_cachify import init_cachify, pool, pooled\n'
@@ -47,7 +47,7 @@ def test_an_interpreter_without_any_installed_package_can_use_pools() -> None:
 
 
 def test_a_client_of_ones_own_needs_no_other_package_either() -> None:
-    """The plain contract and the scripts for Redis are served without any client package installed."""
+    """The plain contract and the scripts for Redis work without any client package installed."""
     printed = _run(
         'from py_cachify import init_cachify, pool\n'
         'class Plain(dict):\n'
@@ -67,12 +67,12 @@ def test_a_client_of_ones_own_needs_no_other_package_either() -> None:
 
 
 def test_the_package_is_typed() -> None:
-    """It carries ``py.typed``, so type checkers read its annotations."""
+    """It contains ``py.typed``, so type checkers read its annotations."""
     assert (PACKAGE / 'py.typed').is_file()
 
 
 def test_the_public_names_are_listed() -> None:
-    """Every public name of the reference is exported, and ``__all__`` names nothing that is not there."""
+    """Every public name of the reference is exported, and ``__all__`` names only what exists."""
     assert set(py_cachify.__all__) >= {
         'UNSET',
         'AsyncClient',

@@ -1,4 +1,4 @@
-"""``init_cachify()``: which clients go together, what is refused and when, and where a slot goes back."""
+"""``init_cachify()``: which clients fit together, what it refuses, where slots are given back."""
 
 import asyncio
 import math
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.quick
 
 
 def test_without_clients_both_sides_share_one_memory() -> None:
-    """A slot that a task took is counted by a thread."""
+    """A thread counts the slot that a task took."""
     init_cachify()
     one = pool('reports', max_size=1)
 
@@ -45,7 +45,7 @@ def test_without_clients_both_sides_share_one_memory() -> None:
 
 @pytest.mark.parametrize('side', ['sync_client', 'async_client'])
 def test_a_memory_client_for_one_side_serves_both(side: str) -> None:
-    """Whichever side it was given for; and two instances over one such client share it."""
+    """Whichever side it was passed for; and two instances over one such client share it."""
     client = MemoryClient()
     local = init_cachify(**{side: client}, is_global=False)  # type: ignore[arg-type]
     init_cachify(client, client)
@@ -68,7 +68,7 @@ def test_a_memory_client_for_one_side_serves_both(side: str) -> None:
     ],
 )
 def test_a_side_without_client_refuses_at_use(given: str, missing: str, client: Any) -> None:
-    """It names the missing argument, and never opens a second store in silence."""
+    """The error names the missing argument, and no second store is opened silently."""
     init_cachify(**{given: client})
     one = pool('reports', max_size=1)
 
@@ -126,7 +126,7 @@ def test_clients_that_would_count_apart_are_refused(sync_client: Any, async_clie
     ],
 )
 def test_a_client_for_the_wrong_side_is_refused(arguments: dict[str, Any], message: str) -> None:
-    """At once, naming the argument."""
+    """Immediately, and the error names the argument."""
     with pytest.raises(TypeError, match=message):
         init_cachify(**arguments)
 
@@ -145,14 +145,14 @@ def test_a_client_for_the_wrong_side_is_refused(arguments: dict[str, Any], messa
     ids=['a class', 'the memory class', 'an object', 'a dictionary', 'a URL', 'zero'],
 )
 def test_what_is_no_client_is_refused(argument: str, client: Any, message: str) -> None:
-    """A class in place of its instance, and an object that lacks methods, which are named."""
+    """A class instead of an instance, and an object that lacks methods, which the error names."""
     with pytest.raises(TypeError, match=message) as refusal:
         init_cachify(**{argument: client})
     assert str(refusal.value).startswith(argument)
 
 
 class OtherContract:
-    """A client of another kind of cache: it has the methods, and they take something else."""
+    """A client of another kind of cache: its methods have the same names and other parameters."""
 
     def get(self, name: str) -> Any: ...
 
@@ -162,14 +162,14 @@ class OtherContract:
 
 
 class Unbound:
-    """A proxy of a client that is not there yet."""
+    """A proxy of a client that does not exist yet."""
 
     def __getattr__(self, name: str) -> Any:
         raise RuntimeError('working outside of an application')
 
 
 def test_a_client_whose_methods_take_something_else_is_refused() -> None:
-    """At once, and not when the first slot is taken; it says how the method will be called."""
+    """Immediately, not at the first slot; the error shows how the method would be called."""
     client: Any = OtherContract()
     with pytest.raises(
         TypeError, match=r"sync_client\.set must accept \('name', 'value', ex=1, nx=True\), but that of a"
@@ -178,7 +178,7 @@ def test_a_client_whose_methods_take_something_else_is_refused() -> None:
 
 
 def test_what_merely_says_that_it_is_a_memory_client_is_refused() -> None:
-    """A proxy of one is taken: it has the methods."""
+    """A proxy of one is accepted, because it has the methods."""
 
     class Claim:
         __class__ = MemoryClient  # type: ignore[assignment]  # that is the lie
@@ -195,7 +195,7 @@ def test_what_merely_says_that_it_is_a_memory_client_is_refused() -> None:
 
 
 def test_a_client_that_cannot_be_looked_at_is_refused() -> None:
-    """With what it raised."""
+    """The error contains what it raised."""
     client: Any = Unbound()
     with pytest.raises(
         TypeError, match=r'async_client must be a client; looking up the methods of a .*Unbound raised RuntimeError'
@@ -207,7 +207,7 @@ def test_a_client_that_cannot_be_looked_at_is_refused() -> None:
 
 
 def test_a_local_instance_is_not_global() -> None:
-    """``is_global=False`` leaves the global functions as they were, here without a client."""
+    """``is_global=False`` leaves the global functions unchanged, here without a client."""
     local = init_cachify(is_global=False)
     with local.pool('reports', max_size=1) as entered:
         assert entered.size() == 1
@@ -216,7 +216,7 @@ def test_a_local_instance_is_not_global() -> None:
 
 
 def test_local_instances_do_not_share_with_the_global_one() -> None:
-    """Each has the client that it was given; here each a memory of its own."""
+    """Each has its own client, here its own memory."""
     init_cachify()
     local = init_cachify(is_global=False)
     with local.pool('reports', max_size=1):
@@ -224,7 +224,7 @@ def test_local_instances_do_not_share_with_the_global_one() -> None:
 
 
 def test_the_returned_instance_and_the_global_functions_share_one_client() -> None:
-    """With ``is_global=True``; also the decorated functions of both."""
+    """With ``is_global=True``, also for the decorated functions of both."""
     cachify = init_cachify()
 
     @pooled('reports', max_size=1)
@@ -241,7 +241,7 @@ def test_the_returned_instance_and_the_global_functions_share_one_client() -> No
 
 
 def test_pools_and_functions_can_be_made_before_init() -> None:
-    """Nothing is looked up before the first use: that raises without ``init_cachify()``, and works after."""
+    """Nothing is looked up before the first use, which works only after ``init_cachify()``."""
     one = pool('reports', max_size=1)
 
     @pooled('reports', max_size=1)
@@ -265,7 +265,7 @@ def test_pools_and_functions_can_be_made_before_init() -> None:
 
 
 def test_a_slot_goes_back_where_it_was_taken() -> None:
-    """Also if ``init_cachify()`` was called again while it was held; new entries use the new store."""
+    """Even if ``init_cachify()`` was called again in between; new entries use the new store."""
     old, new = MemoryClient(), MemoryClient()
     init_cachify(old)
     two = pool('reports', max_size=2)
@@ -278,7 +278,7 @@ def test_a_slot_goes_back_where_it_was_taken() -> None:
 
 
 def test_an_instance_keeps_its_client_when_the_global_one_changes() -> None:
-    """A ``Cachify`` is what its own ``init_cachify()`` made it."""
+    """A ``Cachify`` always uses the store of its own ``init_cachify()``."""
     first = init_cachify()
     with first.pool('reports', max_size=1) as entered:
         init_cachify()
@@ -290,7 +290,7 @@ def test_an_instance_keeps_its_client_when_the_global_one_changes() -> None:
 
 
 class AwaitableClient:
-    """A plain client whose methods are no coroutine functions but return awaitables, as ``AsyncClient`` allows."""
+    """A plain client with plain methods that return awaitables, as ``AsyncClient`` allows."""
 
     def __init__(self) -> None:
         self.client = AsyncDictClient(DictClient())
@@ -306,7 +306,7 @@ class AwaitableClient:
 
 
 def test_a_plain_client_may_return_awaitables_from_plain_functions() -> None:
-    """``AsyncClient`` asks for something to await, not for coroutine functions."""
+    """``AsyncClient`` requires awaitables, not coroutine functions."""
     init_cachify(async_client=AwaitableClient())
 
     async def main() -> None:
@@ -317,7 +317,7 @@ def test_a_plain_client_may_return_awaitables_from_plain_functions() -> None:
 
 
 class ScriptsOnly:
-    """A client that has ``evalsha`` and ``eval`` and nothing else; it grants everything."""
+    """A client that has only ``evalsha`` and ``eval``, and grants everything."""
 
     def evalsha(self, digest: str, count: int, *arguments: str) -> int:
         return 1
@@ -327,7 +327,7 @@ class ScriptsOnly:
 
 
 def test_a_client_with_scripts_needs_no_other_method() -> None:
-    """``evalsha`` and ``eval`` are all that is called."""
+    """Only ``evalsha`` and ``eval`` are called."""
     client: Any = ScriptsOnly()
     init_cachify(client)
     with pool('reports', max_size=1) as reports:
@@ -335,7 +335,7 @@ def test_a_client_with_scripts_needs_no_other_method() -> None:
 
 
 class Bytes(DictClient):
-    """A plain client that gives back the bytes of what was set, as many do, and answers ``set`` by 1 or ``None``."""
+    """A plain client that returns bytes, as many do, and answers ``set`` with 1 or ``None``."""
 
     def get(self, name: str) -> Any:
         value = super().get(name)
@@ -346,7 +346,7 @@ class Bytes(DictClient):
 
 
 def test_a_plain_client_may_give_back_bytes(caplog: pytest.LogCaptureFixture) -> None:
-    """And any true or false value for ``set``: slots are counted, refused and given back all the same."""
+    """And any true or false value for ``set``: slots are still counted, refused and given back."""
     client = Bytes()
     init_cachify(client)
     one = pool('reports', max_size=1)
@@ -360,7 +360,7 @@ def test_a_plain_client_may_give_back_bytes(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_an_entry_keeps_to_its_settings_while_another_thread_enters_with_others() -> None:
-    """Without the GIL the other may come in between any two looks at what the pool keeps."""
+    """Without the GIL, the other thread may come between any two reads of the pool's attributes."""
     init_cachify(prefix='here-')
     here = global_settings()
     init_cachify(prefix='there-')
@@ -371,7 +371,7 @@ def test_an_entry_keeps_to_its_settings_while_another_thread_enters_with_others(
 
         @property
         def _spec(self) -> tuple[Settings | None, SlotSpec]:
-            """Whenever it was looked at, the other thread changes it."""
+            """Each time it is read, the other thread changes it."""
             kept, self._kept = self._kept, (there, there.slot_spec('reports', 1, None))
             return kept
 
@@ -386,7 +386,7 @@ def test_an_entry_keeps_to_its_settings_while_another_thread_enters_with_others(
 
 
 def test_the_global_store_is_the_programs_not_the_threads() -> None:
-    """``init_cachify()`` in one thread is seen by all."""
+    """All threads see the ``init_cachify()`` of one."""
     client = MemoryClient()
     thread = threading.Thread(target=init_cachify, args=(client,))
     thread.start()
@@ -398,7 +398,7 @@ def test_the_global_store_is_the_programs_not_the_threads() -> None:
 @pytest.mark.parametrize('made', ['pooled', 'pool.pooled', 'Cachify.pooled', 'Cachify.pool.pooled'])
 @pytest.mark.parametrize(('own', 'life'), [(UNSET, 45), (90, 90), (None, CENTURY)])
 def test_the_slot_of_a_call_lives_as_long_as_that_of_a_pool(made: str, own: Any, life: float) -> None:
-    """The expiration of a decorated function is its own, else the default of the ``init_cachify()`` it goes by."""
+    """A decorated function uses its own expiration, or the default of its ``init_cachify()``."""
     clock = VirtualClock()
     other_default = 7
     local = init_cachify(MemoryClient(clock), default_pool_slot_expiration=45, is_global=not made.startswith('Cachify'))
@@ -423,7 +423,7 @@ def test_the_slot_of_a_call_lives_as_long_as_that_of_a_pool(made: str, own: Any,
 
 @pytest.mark.parametrize(('slot_exp', 'life'), [(30, 30), (30.0, 30), (29.001, 30), (0.001, 1), (None, math.inf)])
 def test_a_plain_client_is_given_whole_seconds(slot_exp: float | None, life: float) -> None:
-    """A fraction of a second is rounded up: a slot never lives shorter than was asked for."""
+    """A fraction of a second is rounded up: a slot never lives shorter than requested."""
     client = DictClient(VirtualClock())
     init_cachify(client, prefix='')
     with pool('reports', max_size=1, slot_exp=slot_exp):

@@ -1,4 +1,4 @@
-"""What goes wrong with a slot is logged as libraries do: with the pool's key, and with what it takes to act on it."""
+"""Problems with a slot are logged with the pool's key and with all that is needed to act."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ TOKEN = re.compile(r'\[(?:slot_exp=[^,]+, )?token ([0-9a-f]+-\d+-\d+)\]$')
 
 
 class Failing(DictClient):
-    """A plain client whose replies to chosen methods are lost; what was asked is done, or not even that."""
+    """A plain client that loses replies, or requests, of chosen methods."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ def failing() -> Failing:
 
 @pytest.fixture(params=['sync', 'async'])
 def either(request: pytest.FixtureRequest, failing: Failing) -> Driver:
-    """Threads and asyncio in turn."""
+    """Threads, then asyncio."""
     return SyncDriver() if request.param == 'sync' else AsyncDriver(Clients(failing, AsyncDictClient(failing), None))
 
 
@@ -74,7 +74,7 @@ def _everything_is_recorded(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def the_record(caplog: pytest.LogCaptureFixture, level: int) -> str:
-    """The text of the only record that there is, by the package's logger and at this level."""
+    """Return the text of the only record, which must have this level and the package's logger."""
     (record,) = (record for record in caplog.records if record.name != 'asyncio')
     assert (record.name, record.levelno) == ('py_cachify', level)
     return record.getMessage()
@@ -87,7 +87,7 @@ def token_in(message: str) -> str:
 
 
 def test_a_use_that_goes_well_logs_nothing(either: Driver, caplog: pytest.LogCaptureFixture) -> None:
-    """Not even for debugging; nor does a refusal, which the caller learns of."""
+    """Not even at the level of debugging; nor is a refusal logged, which the caller sees."""
 
     @pooled('reports', max_size=1)
     def report() -> None: ...
@@ -103,7 +103,7 @@ def test_a_use_that_goes_well_logs_nothing(either: Driver, caplog: pytest.LogCap
 
 
 def test_an_expiry_under_a_running_body(caplog: pytest.LogCaptureFixture) -> None:
-    """Its warning says which pool, how long the body took, how long its slot lived, and what to change."""
+    """The warning names the pool, how long the body ran and its slot lived, and what to change."""
     clock = VirtualClock()
     init_cachify(MemoryClient(clock))
     with pool('reports', max_size=3, slot_exp=SHORT):
@@ -121,7 +121,7 @@ def test_an_expiry_under_a_running_body(caplog: pytest.LogCaptureFixture) -> Non
 def test_a_release_that_fails(
     failing: Failing, either: Driver, slot_exp: float | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its warning says which slot of which pool stays, why, and until when."""
+    """The warning says which slot of which pool stays, why, and until when."""
 
     async def fail_while_cut_off() -> None:
         async with either.hold(pool('reports', max_size=1, slot_exp=slot_exp)):
@@ -142,7 +142,7 @@ def test_a_release_that_fails(
 def test_a_release_whose_reply_was_lost_is_no_overrun(
     failing: Failing, either: Driver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is asked for again, and that finds no slot, as the first request had given it back: all is well."""
+    """The second request finds no slot, because the first gave it back: all is well."""
 
     async def body() -> None:
         async with either.hold(pool('reports', max_size=1)):
@@ -156,7 +156,7 @@ def test_a_release_whose_reply_was_lost_is_no_overrun(
 def test_an_acquire_that_failed_and_was_undone(
     failing: Failing, either: Driver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The caller has the error and the pool its slot, so that is for information: nobody has to act."""
+    """The caller has the error and the pool its slot, so the level is info: nobody has to act."""
     failing.lost_replies = {'set'}
 
     async def body() -> None:
@@ -177,7 +177,7 @@ def test_an_acquire_that_failed_and_was_undone(
 def test_an_acquire_that_failed_and_could_not_be_undone(
     failing: Failing, either: Driver, slot_exp: float | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its warning says which slot of which pool may stay, and until when; the token is that in the store."""
+    """The warning says which slot may stay, and until when, with its token in the store."""
     failing.lost_replies = {'set'}
     failing.lost_requests = {'delete'}
 
@@ -195,7 +195,7 @@ def test_an_acquire_that_failed_and_could_not_be_undone(
 
 
 def test_an_acquire_that_failed_in_a_cancelled_task(failing: Failing, caplog: pytest.LogCaptureFixture) -> None:
-    """The caller learns of the cancellation alone, so the log is where its slot can be found."""
+    """The caller sees only the cancellation, so its slot can be found in the log."""
     failing.lost_replies = {'set'}
     failing.lost_requests = {'delete'}
 
@@ -216,7 +216,7 @@ def test_an_acquire_that_failed_in_a_cancelled_task(failing: Failing, caplog: py
 
 
 def test_the_token_is_what_removes_a_slot_of_a_server(caplog: pytest.LogCaptureFixture) -> None:
-    """As the guide says: ``ZREM KEY TOKEN``, with the key that the record has."""
+    """As the guide says: ``ZREM KEY TOKEN``, with the key of the record."""
     server = fakeredis.FakeServer()
     client = fakeredis.FakeRedis(server=server)
     init_cachify(client)
@@ -230,7 +230,7 @@ def test_the_token_is_what_removes_a_slot_of_a_server(caplog: pytest.LogCaptureF
 
 
 def test_a_key_from_outside_cannot_forge_a_line(failing: Failing, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever is in it, one record is one line, in which the key is quoted."""
+    """Whatever the key contains, one record is one line, in which the key is quoted."""
     with pool("x': all is well\nCRITICAL\r\x1b[2J\x00\u2028", max_size=1):
         failing.lost_requests = {'get'}
     message = the_record(caplog, logging.WARNING)
@@ -260,7 +260,7 @@ with pool('reports', max_size=1, slot_exp=1):
     ids=['not configured', 'configured', 'by its level', 'by a handler'],
 )
 def test_the_program_decides_where_it_goes(setup: str, printed: str) -> None:
-    """The package configures nothing: its warnings reach standard error unless the program says otherwise."""
+    """The package configures nothing: warnings reach standard error by default."""
     command = [sys.executable, '-c', OVERRUN.format(setup=setup)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     assert re.fullmatch(printed, done.stderr)

@@ -1,4 +1,4 @@
-"""Many at once, and many one after the other: everyone gives back his own slot, and nothing stays."""
+"""Many holders at once, and in turn: each gives back its own slot, and nothing stays."""
 
 import asyncio
 import contextvars
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.quick
 @pytest.mark.usefixtures('cachify')
 @pytest.mark.parametrize('store', ['memory', 'fakeredis', 'valkey'], indirect=True)
 def test_a_hundred_threads_enter_one_pool_object_at_once(clients: Clients) -> None:
-    """All are inside together; each exit takes one slot off, whichever thread it is in."""
+    """All are inside together; each exit frees one slot, in whichever thread it happens."""
     big = pool('reports', max_size=100, slot_exp=None)
     inside, leave = threading.Barrier(101), threading.Barrier(101)
 
@@ -43,7 +43,7 @@ def test_a_hundred_threads_enter_one_pool_object_at_once(clients: Clients) -> No
 
 @pytest.mark.parametrize('store', ['memory', 'valkey'])
 def test_a_thousand_tasks_enter_one_pool_object(store: str, request: pytest.FixtureRequest) -> None:
-    """Those who find it full leave; of the others never more than forty are inside, and all slots come back."""
+    """Some find it full; never more than forty are inside, and all slots are given back."""
     forty = pool('reports', max_size=40, slot_exp=None)
     running, peak, granted = 0, 0, 0
 
@@ -74,7 +74,7 @@ def test_a_thousand_tasks_enter_one_pool_object(store: str, request: pytest.Fixt
 
 
 def waiting_client(socket: str) -> 'redis.asyncio.Redis':
-    """A client with fifty connections, for one of which a task waits if all are in use."""
+    """A client with fifty connections; if all are in use, a task waits for one."""
     connections = redis.asyncio.BlockingConnectionPool(
         connection_class=redis.asyncio.UnixDomainSocketConnection, path=socket, max_connections=50, timeout=60
     )
@@ -82,7 +82,7 @@ def waiting_client(socket: str) -> 'redis.asyncio.Redis':
 
 
 def test_a_client_without_a_free_connection_is_an_error_and_not_a_full_pool(socket: str) -> None:
-    """A connection pool that does not wait raises its own error, at once, and no slot is left."""
+    """A connection pool that does not wait raises its own error at once; no slot is left."""
 
     async def main() -> None:
         async with redis.asyncio.Redis(unix_socket_path=socket, max_connections=1) as client:
@@ -102,14 +102,14 @@ def test_a_client_without_a_free_connection_is_an_error_and_not_a_full_pool(sock
 
 @pytest.mark.usefixtures('cachify')
 def test_a_task_that_copies_a_context_in_which_a_slot_is_held_has_none_itself(driver: Driver) -> None:
-    """A child's entry is its own, and leaving it does not touch the parent's."""
+    """A child has its own entry, and exiting it does not touch the parent's."""
     few = pool('reports', max_size=3)
 
     async def child(all_are_in: asyncio.Barrier) -> int:
         async with few:
             async with all_are_in:
                 size = await few.asize()
-            # Nobody leaves before both have counted.
+            # Neither leaves before both have counted.
             await all_are_in.wait()
             return size
 
@@ -127,7 +127,7 @@ def test_a_task_that_copies_a_context_in_which_a_slot_is_held_has_none_itself(dr
 
 
 def test_ten_thousand_keys_leave_nothing_on_the_server(server: 'redis.Redis') -> None:
-    """Each was used once, by eight threads together; no key is left when the last slot was given back."""
+    """Eight threads used each key once; no key is left after the last slot was given back."""
     init_cachify(server)
 
     @pooled('mail-{number}', max_size=2, raise_on_full=True)
@@ -140,7 +140,7 @@ def test_ten_thousand_keys_leave_nothing_on_the_server(server: 'redis.Redis') ->
 
 
 def test_ten_thousand_keys_leave_nothing_in_memory() -> None:
-    """Neither pools nor deadlines."""
+    """Neither pools nor deadlines remain."""
     client = MemoryClient()
     init_cachify(client)
     for number in range(10_000):
@@ -151,9 +151,9 @@ def test_ten_thousand_keys_leave_nothing_in_memory() -> None:
 
 
 def test_two_sizes_for_one_key_judge_each_by_its_own(driver: Driver, cachify: Cachify) -> None:
-    """Two deployments: the larger still gets in where the smaller is refused, and both see all slots.
+    """Two deployments: the larger admits holders where the smaller refuses; both see all slots.
 
-    Not so for plain clients, where the smaller does not look at the larger's further names.
+    Plain clients differ: the smaller one does not check the further names of the larger one.
     """
     small, large = pool('reports', max_size=1), cachify.pool('reports', max_size=3)
 

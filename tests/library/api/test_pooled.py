@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.quick, pytest.mark.usefixtures('cachify')]
 
 
 class Calls:
-    """A function that remembers its calls and results in ``answer``."""
+    """Return a function that records its calls and returns ``answer``."""
 
     def __init__(self, answer: object = None) -> None:
         self.answer = answer
@@ -33,7 +33,7 @@ def _report(name: str, pages: int = 1, *, colour: bool = False) -> str:
 
 
 def test_a_call_with_room_runs_the_function(driver: Driver) -> None:
-    """It results in what the function returned, and ``on_full`` is not called."""
+    """It returns what the function returned, and ``on_full`` is not called."""
     on_full = Calls()
 
     async def body() -> None:
@@ -46,7 +46,7 @@ def test_a_call_with_room_runs_the_function(driver: Driver) -> None:
 
 
 def test_a_running_call_holds_one_slot(driver: Driver) -> None:
-    """The pool counts it while the body runs, and not after."""
+    """The pool counts it while the body runs, and not afterwards."""
     seen = []
 
     async def body() -> None:
@@ -83,7 +83,7 @@ def test_a_refused_call_does_not_run_and_results_in_none(driver: Driver) -> None
 
 
 def test_on_full_gets_the_exact_arguments_of_the_call(driver: Driver) -> None:
-    """Positional stay positional, keywords keywords, no default is added; what it returns is the result."""
+    """Positional arguments stay positional, keywords stay keywords, and no default is added."""
     answer = object()
     on_full = Calls(answer)
 
@@ -114,7 +114,7 @@ def test_raise_on_full_raises_instead_of_calling_on_full(driver: Driver) -> None
 
 @pytest.mark.parametrize('decorated_by', ['function', 'pool'])
 def test_an_error_of_the_body_passes_through_and_the_slot_comes_back(driver: Driver, decorated_by: str) -> None:
-    """The very exception, and ``on_full`` is not called."""
+    """Exactly this exception, and ``on_full`` is not called."""
     on_full, error = Calls(), ZeroDivisionError('of the body')
 
     def fails() -> None:
@@ -136,7 +136,7 @@ def test_an_error_of_the_body_passes_through_and_the_slot_comes_back(driver: Dri
 
 
 def test_a_full_pool_deeper_down_is_the_bodys_own_error(driver: Driver) -> None:
-    """``CachifyPoolFullError`` of another pool passes through the decorator; ``on_full`` is not for that."""
+    """``CachifyPoolFullError`` of another pool passes through; ``on_full`` is not called for it."""
     on_full = Calls()
     deeper = CachifyPoolFullError('deeper', 9)
 
@@ -157,7 +157,7 @@ def test_a_full_pool_deeper_down_is_the_bodys_own_error(driver: Driver) -> None:
 
 
 def test_an_error_of_on_full_passes_through(driver: Driver) -> None:
-    """It is the call's own then."""
+    """Then it is the call's own error."""
 
     def on_full() -> None:
         raise ZeroDivisionError
@@ -191,7 +191,7 @@ def test_an_async_on_full_is_awaited(clients: Clients) -> None:
 
 
 def test_each_formatted_key_is_a_pool_of_its_own(driver: Driver, cachify: Cachify) -> None:
-    """A call is refused by the pool of its own arguments only; ``size()`` looks into that one."""
+    """A call is refused by the pool of its own arguments only; ``size()`` counts that pool."""
 
     async def body() -> None:
         report = cachify.pooled(key='reports-{name}', max_size=1)(driver.function(_report))
@@ -205,7 +205,7 @@ def test_each_formatted_key_is_a_pool_of_its_own(driver: Driver, cachify: Cachif
 
 
 def test_the_decorator_of_a_pool_object_reuses_that_pool_whatever_the_arguments(driver: Driver) -> None:
-    """Its key is taken as it stands, braces included, by every function that it decorates."""
+    """Every function that it decorates uses its key as it is, including braces."""
 
     async def body() -> None:
         of = pool('reports-{name}', max_size=1)
@@ -239,7 +239,7 @@ def test_the_decorator_of_a_pool_object_has_the_same_parameters(driver: Driver) 
 
 @pytest.mark.parametrize('decorated_by', ['function', 'pool'])
 def test_an_async_on_full_is_refused_for_a_sync_function(decorated_by: str) -> None:
-    """Nobody could await it: when the function is decorated, not when the pool is full."""
+    """Nothing could await it; decorating raises, before the pool can be full."""
 
     async def on_full() -> None: ...
 
@@ -271,7 +271,7 @@ def test_a_generator_function_is_refused() -> None:
 
 
 def test_an_object_whose_call_is_a_generator_is_refused() -> None:
-    """As a generator function is, also within a partial function."""
+    """Like a generator function, also inside a partial function."""
 
     class Generator:
         def __call__(self) -> Any:
@@ -288,7 +288,7 @@ def test_an_object_whose_call_is_a_generator_is_refused() -> None:
 
 @pytest.mark.parametrize('store', ['memory'], indirect=True)
 def test_a_class_is_called_and_not_what_its_objects_do() -> None:
-    """Making an object is not ``async``, even if calling the object is."""
+    """Creating an object is not ``async``, even if calling the object is."""
 
     class Report:
         async def __call__(self) -> None: ...
@@ -302,7 +302,7 @@ def test_a_class_is_called_and_not_what_its_objects_do() -> None:
 
 @pytest.mark.parametrize('store', ['memory'], indirect=True)
 def test_a_function_that_does_not_tell_its_parameters_needs_a_key_without_fields() -> None:
-    """As some that are written in C: nothing could be put into the fields."""
+    """Like some functions written in C: nothing could supply the fields."""
     smallest: Any = min
     assert pooled('reports', max_size=1)(smallest)(3, 2) == 2
     with pytest.raises(ValueError, match=r"key 'reports-\{name\}' has fields, but the parameters of .* cannot be read"):
@@ -317,7 +317,7 @@ def test_what_is_not_a_function_is_refused() -> None:
 
 
 def test_two_pools_can_guard_one_function(driver: Driver) -> None:
-    """One decorator above the other: a call takes a slot of both, and a refusal by the inner one frees the outer."""
+    """Stacked decorators take a slot of both pools; an inner refusal frees the outer slot."""
     outer, inner = pool('all', max_size=2), pool('reports-a', max_size=1)
 
     async def body() -> None:
@@ -338,7 +338,7 @@ def test_two_pools_can_guard_one_function(driver: Driver) -> None:
 
 
 def test_two_pools_can_guard_one_method(driver: Driver) -> None:
-    """The same in a class."""
+    """Likewise in a class."""
 
     class Printer:
         name = 'red'
@@ -358,7 +358,7 @@ def test_two_pools_can_guard_one_method(driver: Driver) -> None:
 
 
 def test_on_full_may_be_a_function_with_a_pool_of_its_own(driver: Driver) -> None:
-    """What overflows goes to a second pool, and what overflows there to nobody."""
+    """What overflows goes to a second pool, and what overflows there is refused."""
 
     async def body() -> None:
         later = pooled(key='later', max_size=1)(driver.function(lambda name: f'later: {name}'))
@@ -372,7 +372,7 @@ def test_on_full_may_be_a_function_with_a_pool_of_its_own(driver: Driver) -> Non
 
 
 def test_what_a_sync_on_full_returns_is_awaited_if_it_can_be(clients: Clients) -> None:
-    """A plain function around an async one will do for an ``async`` function."""
+    """An ``async`` function accepts a plain function around an async one."""
 
     async def later(name: str) -> str:
         return f'later: {name}'
@@ -392,7 +392,7 @@ def test_what_a_sync_on_full_returns_is_awaited_if_it_can_be(clients: Clients) -
 
 
 def test_partial_functions_of_a_decorated_one_take_slots_too(driver: Driver) -> None:
-    """``functools.partial`` and ``partialmethod``; a partial async function is still known as one."""
+    """``functools.partial`` and ``partialmethod``; a partial async function is still async."""
 
     class Printer:
         name = 'red'
@@ -418,10 +418,10 @@ def test_partial_functions_of_a_decorated_one_take_slots_too(driver: Driver) -> 
 
 @pytest.mark.parametrize('kind', [classmethod, staticmethod])
 def test_class_and_static_methods_may_also_stand_above(driver: Driver, kind: Any) -> None:
-    """``@pooled`` below ``@classmethod`` or ``@staticmethod``: called on the class and on an object.
+    """``@pooled`` below ``@classmethod`` or ``@staticmethod``, called on class and object.
 
-    From Python 3.13 on a class method no longer binds what it is made of, so there ``size`` needs the class: a
-    limit of this order, and of this order only.
+    From Python 3.13 on, a class method no longer binds what it wraps, so ``size`` needs the class
+    there: a limit of this order only.
     """
     function: Any = (lambda cls, text: text) if kind is classmethod else (lambda text: text)
 
@@ -460,7 +460,7 @@ def test_the_function_itself_stays_at_hand(driver: Driver) -> None:
 
 
 def test_a_decorated_partial_async_function_is_known_as_one() -> None:
-    """As the partial function itself is."""
+    """Like the partial function itself."""
 
     async def report(name: str) -> str:
         return name
@@ -488,7 +488,7 @@ def test_a_function_whose_body_runs_later_is_found_out_at_its_call() -> None:
 
 @pytest.mark.parametrize('store', ['memory'], indirect=True)
 def test_an_attribute_of_the_function_does_not_hide_the_size() -> None:
-    """What ``functools.wraps`` copies comes after what is promised."""
+    """What ``functools.wraps`` copies does not replace what is promised."""
 
     def report() -> Any:
         return decorated.size()

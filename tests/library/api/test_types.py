@@ -1,6 +1,6 @@
-"""What a type checker knows of the public names, under two of them; ``tests/typing`` states it line by line.
+"""The types of the public names, under two checkers; ``tests/typing`` states them line by line.
 
-The rest of this file is checked as well, and runs: there the values are what their types say.
+The rest of this file is checked as well, and also runs: the values have the stated types.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from tests.support.paths import ROOT
 
 FOR_MYPY_ALONE = 'limits_of_mypy.py'
 
-# Each of the lines that say so must be found: else a checker that looked at nothing would find nothing wrong.
+# Each line with an error must be found, or a checker that reads nothing would pass.
 CANARY = """
 from typing import assert_type
 from py_cachify import pooled
@@ -34,7 +34,7 @@ f(1)  # type: ignore[call-arg]  # wrong
 
 
 def _run(*command: str) -> str:
-    # pyright looks for the package where the first Python on the path would.
+    # pyright looks for the package where the first Python on the path would look.
     path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
     return subprocess.run(
         [sys.executable, '-m', *command],
@@ -68,7 +68,7 @@ def _basedpyright(files: list[str]) -> set[tuple[str, int]]:
 def test_users_see_the_types_that_are_stated(
     errors_in: Callable[[list[str]], set[tuple[str, int]]], tmp_path: Path
 ) -> None:
-    """Every ``assert_type`` holds, every line that is said to be wrong is, and no other line is."""
+    """Every ``assert_type`` holds, every line marked as wrong is an error, and no other line is."""
     canary = tmp_path / 'canary.py'
     canary.write_text(CANARY)
     files = [str(file) for file in sorted((ROOT / 'tests' / 'typing').glob('*.py'))]
@@ -78,7 +78,7 @@ def test_users_see_the_types_that_are_stated(
 
 
 def test_every_public_name_has_a_type() -> None:
-    """None is unknown to a checker that reads the package as users install it."""
+    """No public name is unknown to a checker that reads the package as users install it."""
     report: dict[str, Any] = json.loads(
         _run('basedpyright', '--verifytypes', 'py_cachify', '--ignoreexternal', '--outputjson')
     )
@@ -100,7 +100,7 @@ async def _later(name: str) -> bytes:
 
 
 def test_the_type_of_a_call_is_what_it_can_result_in() -> None:
-    """``None`` or what ``on_full`` returns in addition; nothing in addition where a refusal is raised."""
+    """Also ``None`` or what ``on_full`` returns; nothing else if a refusal raises."""
     init_cachify()
     one = pool('reports', max_size=1)
     plain, raising = pooled('reports', max_size=1)(_pages), pooled('reports', max_size=1, raise_on_full=True)(_pages)
@@ -116,7 +116,7 @@ def test_the_type_of_a_call_is_what_it_can_result_in() -> None:
 
 
 def test_the_type_of_an_awaited_call_is_the_same() -> None:
-    """For ``async`` functions, with a sync or an async ``on_full``; ``size()`` is awaited there as well."""
+    """For ``async`` functions, with a sync or an async ``on_full``; ``size()`` is awaited too."""
     init_cachify()
     one = pool('reports', max_size=1)
     plain = pooled('reports', max_size=1)(_apages)
@@ -136,7 +136,7 @@ def test_the_type_of_an_awaited_call_is_the_same() -> None:
 
 
 def test_a_method_is_bound() -> None:
-    """``self`` is no argument of a bound method, and of the unbound one it is."""
+    """``self`` is no argument of a bound method, but is one of the unbound method."""
     init_cachify()
 
     class Printer:

@@ -1,7 +1,7 @@
 """Annotations may name what is defined further down, or imported for type checkers only.
 
-Python 3.14 evaluates annotations when they are asked for, so that such names need no quotes; before, ``from __future__
-import annotations`` makes text of them.  Everything below holds on both.
+Python 3.14 evaluates annotations when they are read, so such names need no quotes.  Before,
+``from __future__ import annotations`` turns them into text.  Everything below holds on both.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ LAZY = '' if sys.version_info >= (3, 14) else 'from __future__ import annotation
 
 
 def run_module(source: str) -> dict[str, Any]:
-    """The names that a module with this text defines, while ``Unknown`` does not exist."""
+    """Return the names that a module with this text defines, while ``Unknown`` does not exist."""
     namespace: dict[str, Any] = {'pooled': pooled, '__name__': __name__}
     exec(LAZY + textwrap.dedent(source), namespace)
     return namespace
@@ -44,7 +44,7 @@ FUNCTIONS = """
 
 
 def test_a_function_whose_annotations_name_something_unknown_can_be_decorated() -> None:
-    """Its key is made of its parameters as ever."""
+    """Its key is made from its parameters as usual."""
     init_cachify()
     module = run_module(FUNCTIONS)
 
@@ -54,7 +54,7 @@ def test_a_function_whose_annotations_name_something_unknown_can_be_decorated() 
 
 
 def test_a_key_with_a_field_that_no_parameter_supplies_is_still_refused() -> None:
-    """By an error that shows the parameters."""
+    """With an error that shows the parameters."""
     report = run_module(FUNCTIONS)['report']
 
     with pytest.raises(ValueError, match=r'field \{colour\}, which no parameter of \(name: .*Unknown.*, pages: .*int'):
@@ -63,7 +63,7 @@ def test_a_key_with_a_field_that_no_parameter_supplies_is_still_refused() -> Non
 
 @pytest.mark.parametrize('name', ['report', 'areport'])
 def test_a_decorated_function_has_the_annotations_of_the_function(name: str) -> None:
-    """As soon as they can be evaluated, and on the class as on an object."""
+    """As soon as they can be evaluated, on the class and on an object."""
     module = run_module(FUNCTIONS)
     module['Unknown'] = bytes
 
@@ -75,7 +75,7 @@ def test_a_decorated_function_has_the_annotations_of_the_function(name: str) -> 
 
 
 def test_the_class_of_decorated_functions_has_annotations_of_its_own() -> None:
-    """Tools for documentation ask for them."""
+    """Documentation tools read them."""
     assert typing.get_type_hints(WrappedFunctionPool)['__name__'] is str
 
 
@@ -116,6 +116,6 @@ def test_a_client_whose_annotations_name_something_unknown_is_taken(clients: dic
     ],
 )
 def test_a_client_is_still_checked(side: str, kind: str, why: str, clients: dict[str, Any]) -> None:
-    """For a method that cannot be called as it will be, and for the wrong side."""
+    """For a method that does not accept its arguments, and for the wrong side."""
     with pytest.raises(TypeError, match=why):
         init_cachify(**{side: clients[kind]()}, is_global=False)

@@ -1,4 +1,4 @@
-"""A wrong argument is refused at once: the error names the argument, its value, and what is allowed."""
+"""A wrong argument is refused immediately; the error names it, its value and what is allowed."""
 
 import copy
 import decimal
@@ -63,7 +63,7 @@ WRONG_KEYS = [
 
 @pytest.fixture(params=['pool', 'pooled', 'Cachify.pool', 'Cachify.pooled'])
 def make(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """Everything that takes a key, a size and a life, in turn; the global ones before ``init_cachify()``."""
+    """Each callable that takes a key, a size and a life; global ones before ``init_cachify()``."""
     local = init_cachify(is_global=False)
     makers: dict[str, Callable[..., Any]] = {
         'pool': pool,
@@ -76,7 +76,7 @@ def make(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
 @pytest.fixture(params=['pooled', 'Cachify.pooled', 'pool.pooled'])
 def make_decorator(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """Everything that makes a decorator, in turn; all it still needs are the terms of a refusal."""
+    """Each callable that makes a decorator; it only lacks ``on_full`` and ``raise_on_full``."""
     local = init_cachify(is_global=False)
     makers: dict[str, Callable[..., Any]] = {
         'pooled': lambda **terms: pooled(key='reports', max_size=1, **terms),
@@ -106,7 +106,7 @@ def test_a_wrong_slot_exp_is_refused(
 
 @pytest.mark.parametrize(('key', 'kind', 'message'), WRONG_KEYS)
 def test_a_wrong_key_is_refused(make: Callable[..., Any], key: Any, kind: type[Exception], message: str) -> None:
-    """A key is a string with something in it."""
+    """A key is a non-empty string."""
     with pytest.raises(kind, match=re.escape(message)):
         make(key=key, max_size=1)
 
@@ -118,7 +118,7 @@ def test_every_life_from_above_0_to_a_century_is_taken(make: Callable[..., Any],
 
 
 def test_a_life_of_more_than_a_century_is_refused(make: Callable[..., Any]) -> None:
-    """Just one second more than the longest one."""
+    """Just one second more than the longest allowed life."""
     with pytest.raises(ValueError, match=re.escape(f'slot_exp must be more than 0 and {LONGEST} 3153600001')):
         make(key='reports', max_size=1, slot_exp=100 * 365 * 24 * 3600 + 1)
 
@@ -132,7 +132,7 @@ def test_an_on_full_that_cannot_be_called_is_refused(make_decorator: Callable[..
 
 @pytest.mark.parametrize('raise_on_full', [1, 0, None, 'yes'])
 def test_a_raise_on_full_that_is_no_boolean_is_refused(make_decorator: Callable[..., Any], raise_on_full: Any) -> None:
-    """``True`` or ``False``, and nothing that is merely true or false."""
+    """``True`` or ``False``, not just a true or false value."""
     with pytest.raises(TypeError, match=re.escape(f'raise_on_full must be True or False, not {raise_on_full!r}')):
         make_decorator(raise_on_full=raise_on_full)
 
@@ -152,13 +152,13 @@ def test_a_wrong_prefix_is_refused(prefix: Any) -> None:
 
 
 def test_a_prefix_that_no_server_could_be_sent_is_refused() -> None:
-    """As such a key is."""
+    """Like such a key."""
     with pytest.raises(ValueError, match='prefix must be text that UTF-8 can encode'):
         init_cachify(prefix='\ud800')
 
 
 def test_a_prefix_may_be_empty() -> None:
-    """Then keys stand in the store as they are."""
+    """Then the store contains the keys without a prefix."""
     client = MemoryClient()
     with init_cachify(client, prefix='').pool('reports', max_size=1):
         assert client.count_slots('reports') == 1
@@ -166,13 +166,13 @@ def test_a_prefix_may_be_empty() -> None:
 
 @pytest.mark.parametrize(('seconds', 'kind', 'message'), WRONG_SECONDS)
 def test_a_wrong_default_expiration_is_refused(seconds: Any, kind: type[Exception], message: str) -> None:
-    """It is held to the rules of ``slot_exp``, under its own name."""
+    """It has the rules of ``slot_exp``, under its own name."""
     with pytest.raises(kind, match=rf'default_pool_slot_expiration .*{re.escape(message)}'):
         init_cachify(default_pool_slot_expiration=seconds)
 
 
 def test_a_default_expiration_cannot_be_left_unset() -> None:
-    """``UNSET`` stands for this very default, so it means nothing here."""
+    """``UNSET`` means this default, so it has no meaning here."""
     unset: Any = UNSET
     with pytest.raises(TypeError, match=r'default_pool_slot_expiration must be a number of seconds.* not UNSET'):
         init_cachify(default_pool_slot_expiration=unset)
@@ -192,7 +192,7 @@ class Size(enum.IntEnum):
 
 
 class Key(str):
-    """A key that would rather be another."""
+    """A key that pretends to be another."""
 
     def __str__(self) -> str:
         return 'another'
@@ -205,7 +205,7 @@ class Key(str):
 
 
 def test_what_is_taken_is_taken_as_the_plain_value_that_it_is(make: Callable[..., Any]) -> None:
-    """Members of enumerations, numpy's floats, and strings with a will of their own."""
+    """Members of enumerations, numpy's floats, and strings that override everything."""
     client = MemoryClient()
     init_cachify(client)
     made = pool(Key('reports'), max_size=Size.SMALL, slot_exp=numpy.float64(5))
@@ -218,14 +218,14 @@ def test_what_is_taken_is_taken_as_the_plain_value_that_it_is(make: Callable[...
 
 
 def test_a_refusal_does_not_show_all_of_an_endless_value() -> None:
-    """Its beginning, and how much there is."""
+    """The error shows its beginning, and its length."""
     with pytest.raises(TypeError, match=r'^max_size must be a whole number \(an int\), not .{500}\.\.\. ') as refusal:
         pool('reports', max_size='x' * 1_000_000)  # type: ignore[arg-type]
     assert str(refusal.value).endswith('xxx... (1000002 characters)')
 
 
 def test_a_refused_init_changes_nothing() -> None:
-    """The settings of the ``init_cachify()`` before it go on."""
+    """The settings of the previous ``init_cachify()`` stay."""
     init_cachify()
     with pool('reports', max_size=1):
         with pytest.raises(ValueError, match='default_pool_slot_expiration'):
@@ -241,7 +241,7 @@ def test_a_clock_that_cannot_be_called_is_refused(clock: Any) -> None:
 
 
 def test_all_errors_share_one_base() -> None:
-    """``except CachifyError`` catches both, and neither is the other."""
+    """``except CachifyError`` catches both, and neither is a subclass of the other."""
     assert issubclass(CachifyError, Exception)
     assert CachifyInitError.__bases__ == (CachifyError,)
     assert CachifyPoolFullError.__bases__ == (CachifyError,)
@@ -249,7 +249,7 @@ def test_all_errors_share_one_base() -> None:
 
 @pytest.mark.parametrize('protocol', range(pickle.HIGHEST_PROTOCOL + 1))
 def test_a_refusal_survives_pickling(protocol: int) -> None:
-    """As when it comes from another process: the pool, its size and the text stay."""
+    """As if it came from another process: the pool, its size and the text stay the same."""
     error = CachifyPoolFullError('reports', 3)
     for other in (pickle.loads(pickle.dumps(error, protocol)), copy.copy(error)):
         assert type(other) is CachifyPoolFullError
@@ -258,13 +258,13 @@ def test_a_refusal_survives_pickling(protocol: int) -> None:
 
 
 def test_unset_is_the_only_one_of_its_type_that_is_public() -> None:
-    """It shows itself by its name, as it stands in signatures."""
+    """It is shown by its name, so that signatures are readable."""
     assert type(UNSET) is UnsetType
     assert repr(UNSET) == 'UNSET'
 
 
 def test_a_partial_generator_function_is_refused() -> None:
-    """As the generator function itself is."""
+    """Like the generator function itself."""
 
     def generator(name: str) -> Any:
         yield name

@@ -1,7 +1,7 @@
-"""Whatever is given as an argument, it is taken, or refused by a ``TypeError`` or ``ValueError`` that names it.
+"""Any argument is accepted, or refused with a ``TypeError`` or ``ValueError`` that names it.
 
-Nothing is half done then: settings, pools and functions are as they were.  A longer search than the suite's:
-``FUZZ_EXAMPLES=100000 pytest tests/library/arguments/test_fuzz_arguments.py``.
+Nothing is half done then: settings, pools and functions are unchanged.  For a longer search than
+the suite's: ``FUZZ_EXAMPLES=100000 pytest tests/library/arguments/test_fuzz_arguments.py``.
 """
 
 import asyncio
@@ -35,22 +35,22 @@ SMALL = st.integers(1, 9).map(Given)
 
 
 def some(*likely: st.SearchStrategy[Given]) -> st.SearchStrategy[Given]:
-    """Anything, and more often something likely."""
+    """Anything, with likely values more often."""
     return st.one_of(hostile.anything, *likely)
 
 
 def some_or_none(*likely: st.SearchStrategy[Given]) -> st.SearchStrategy[Given]:
-    """The same, or the argument is left out."""
+    """Likewise, or the argument is left out."""
     return st.one_of(st.just(Given(NOT_GIVEN)), some(*likely))
 
 
 def arguments_of(**arguments: Given) -> dict[str, Any]:
-    """Those that are given."""
+    """Return the arguments that are passed."""
     return {name: each.value for name, each in arguments.items() if each.value is not NOT_GIVEN}
 
 
 def refusal_of(call: Callable[[], Any], *names: str) -> str | None:
-    """The text of a call's refusal, which names one of its arguments; ``None`` if it took them all."""
+    """Return the text of a call's refusal, which names an argument; ``None`` if it accepted all."""
     before = of_the_library._global_settings
     try:
         call()
@@ -58,7 +58,7 @@ def refusal_of(call: Callable[[], Any], *names: str) -> str | None:
     except (TypeError, ValueError) as refusal:
         text = str(refusal)
     except Exception as error:
-        # What pytest would show of it are the values, which it could not bear.
+        # pytest would show the values, which it could not bear.
         text = f'a {type(error).__name__}'
     assert any(name in text for name in names), text
     assert len(text) < LONGEST_MESSAGE
@@ -66,7 +66,7 @@ def refusal_of(call: Callable[[], Any], *names: str) -> str | None:
     return text
 
 
-# --- what is allowed, said a second time
+# --- what is allowed, stated a second time
 
 
 def is_text(value: Any) -> bool:
@@ -98,11 +98,11 @@ def is_slot_exp(value: Any) -> bool:
 
 
 def is_shown_whole(value: Any) -> bool:
-    """Whether a refusal has all of a value."""
+    """Return whether a refusal shows the full value."""
     return type(value) in (str, bytes, float, bool, type(None)) and len(repr(value)) <= 500
 
 
-# --- what is given
+# --- the arguments
 
 
 @given(key=some(hostile.texts), max_size=some(hostile.numbers), slot_exp=some_or_none(hostile.numbers))
@@ -124,18 +124,18 @@ def test_a_pool_is_made_of_what_is_allowed_and_of_nothing_else(key: Given, max_s
         if not wrong:
             with pool(**arguments) as made:
                 assert repr(made).startswith('pool(key=')
-            # Under the plain contract a size is as many questions as there are slots.
+            # Under the plain contract, ``size()`` sends one request for each slot.
             if made._max_size < 100 or not isinstance(client, DictClient):
                 assert made.size() == 0
 
 
 def report(a: Any, b: Any = 1, *items: Any, c: Any = 2, **fields: Any) -> str:
-    """What is decorated where other things are looked at."""
+    """A function to decorate when other arguments are tested."""
     return 'done'
 
 
 async def areport(a: Any, b: Any = 1, *items: Any, c: Any = 2, **fields: Any) -> str:
-    """The same, awaited."""
+    """An ``async`` function to decorate when other arguments are tested."""
     return 'done'
 
 
@@ -151,7 +151,7 @@ async def areport(a: Any, b: Any = 1, *items: Any, c: Any = 2, **fields: Any) ->
 )
 @settings(max_examples=EXAMPLES)
 def test_a_function_is_decorated_or_left_as_it_was(terms: dict[str, Given]) -> None:
-    """By every form of ``pooled``; a decorated one can be asked for its size."""
+    """By every form of ``pooled``; a decorated function has a size."""
     cachify = init_cachify()
     arguments = arguments_of(**terms)
     of_a_pool: dict[str, Any] = {name: arguments[name] for name in ('on_full', 'raise_on_full') if name in arguments}
@@ -181,7 +181,7 @@ def test_a_function_is_decorated_or_left_as_it_was(terms: dict[str, Given]) -> N
 @given(function=some(hostile.functions, hostile.functions), key=st.sampled_from(['r', 'r-{a}', 'r-{self.name}']))
 @settings(max_examples=EXAMPLES)
 def test_whatever_is_decorated_is_taken_or_refused(function: Given, key: str) -> None:
-    """A function of any kind, and what is none."""
+    """A function of any kind, or an object that is not a function."""
     init_cachify()
     decorated: list[Any] = []
     for make in (functools.partial(pooled, key, max_size=1), pool('reports', max_size=1).pooled):
@@ -204,7 +204,7 @@ TEMPLATES = [
 def test_a_key_is_made_of_the_arguments_of_a_call_or_the_call_is_refused(
     template: str, positional: list[Given], named: dict[str, Given]
 ) -> None:
-    """Before the function runs, by an error that names the key; no slot stays taken."""
+    """Before the function runs, with an error that names the key; no slot stays taken."""
     args = [each.value for each in positional]
     for client in (MemoryClient(), DictClient()):
         init_cachify(client)
@@ -232,7 +232,7 @@ def test_a_key_is_made_of_the_arguments_of_a_call_or_the_call_is_refused(
 )
 @settings(max_examples=EXAMPLES)
 def test_init_cachify_settles_all_or_nothing(arguments: dict[str, Given]) -> None:
-    """A refused one leaves the global store as the one before it set it."""
+    """A refused call leaves the global store unchanged."""
     client = MemoryClient()
     init_cachify(client)
     values = arguments_of(**arguments)
@@ -255,5 +255,5 @@ def test_init_cachify_settles_all_or_nothing(arguments: dict[str, Given]) -> Non
 @given(clock=some(hostile.functions))
 @settings(max_examples=EXAMPLES)
 def test_a_clock_is_taken_or_refused(clock: Given) -> None:
-    """All that is asked of it is that it can be called."""
+    """It only has to be callable."""
     assert (refusal_of(lambda: MemoryClient(clock.value), 'clock') is None) == callable(clock.value)

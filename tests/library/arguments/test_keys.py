@@ -58,7 +58,7 @@ def test_a_key_is_formatted_with_the_calls_arguments(
 
 @pytest.mark.parametrize('template', ['r-{nobody}', 'r-{user}-{nobody.id}', 'r-{user:{nobody}}', 'r-{}', 'r-{0}'])
 def test_a_field_that_the_signature_cannot_supply_is_refused_at_once(template: str) -> None:
-    """When the function is decorated, naming the field and the signature."""
+    """When the function is decorated; the error names the field and the signature."""
     field = {'r-{}': '{}', 'r-{0}': '{0}'}.get(template, '{nobody}')
 
     def report(user: str, page: int = 1) -> None: ...
@@ -71,20 +71,20 @@ def test_a_field_that_the_signature_cannot_supply_is_refused_at_once(template: s
 
 @pytest.mark.parametrize('template', ['r-{user', 'r-user}', 'r-{user!x}'])
 def test_a_malformed_template_is_refused_at_once(template: str) -> None:
-    """What is no format string is named when the function is decorated."""
+    """A malformed format string is refused when the function is decorated."""
     with pytest.raises(ValueError, match='is not a valid format string'):
         pooled(key=template, max_size=1)(_plain)
 
 
 @pytest.mark.parametrize('template', ['r-{}', 'r-{0}'])
 def test_a_field_without_a_name_is_refused_also_beside_any_keyword(template: str) -> None:
-    """``**fields`` supplies names; an empty one or a number is none."""
+    """``**fields`` supplies any name, but not an empty one or a number."""
     with pytest.raises(ValueError, match='which no parameter of'):
         KeyTemplate(template, _any_keyword)
 
 
 def test_a_call_without_an_argument_that_the_key_needs_is_a_type_error() -> None:
-    """As the call itself would be; the pool is not touched."""
+    """Like the call itself; the pool is not touched."""
     init_cachify()
 
     @pooled(key='r-{user}', max_size=1)
@@ -110,7 +110,7 @@ def test_size_needs_only_the_arguments_of_the_key() -> None:
 
 
 def test_the_instance_is_an_argument_of_its_methods() -> None:
-    """``{self.name}`` gives each object, or each group of them, a pool of its own."""
+    """``{self.name}`` gives each object, or each group of objects, its own pool."""
     init_cachify()
 
     class Printer:
@@ -132,7 +132,7 @@ def test_the_instance_is_an_argument_of_its_methods() -> None:
 
 
 def test_the_prefix_stands_before_every_key(server: Any, socket: str) -> None:
-    """In the store; the errors and the pool's own key are without it."""
+    """In the store; errors and the pool's own key do not contain it."""
     client = type(server)(unix_socket_path=socket)
     local: Cachify = init_cachify(client, prefix='LOCAL-', is_global=False)
 

@@ -1,6 +1,7 @@
-"""Values from outside in a key: they reach a pool of another key only where the developer's own templates let them.
+"""Values from outside in a key: they reach another pool's key only if the templates let them.
 
-How a safe template is written stands in the guide, and is proved here; so is what an unsafe one allows.
+The guide says how to write a safe template.  The tests prove it, and show what an unsafe one
+allows.
 """
 
 import ast
@@ -60,14 +61,14 @@ def _two(a: Any, b: Any) -> None: ...
 def test_a_safe_template_keeps_apart_whatever_looks_different(
     conversion: str, between: str, one: tuple[Any, Any], other: tuple[Any, Any]
 ) -> None:
-    """``{a!a}`` for each field and text between them: one key for two calls means that each value looks the same."""
+    """With ``{a!a}`` for each field and text between them, only equal values share a key."""
     template = KeyTemplate(f'r-{{a!{conversion}}}{between}{{b!{conversion}}}', _two)
     assert (template.key(one, {}) == template.key(other, {})) == ([*map(repr, one)] == [*map(repr, other)])
 
 
 @st.composite
 def nearly_equal_pairs(draw: st.DrawFn) -> tuple[tuple[str, str], tuple[str, str]]:
-    """Two pairs of texts that are one text when they are put together, cut at two places."""
+    """Two pairs of texts that are equal when joined, cut at two places."""
     whole = draw(st.text(alphabet='\'"\\-a', max_size=12))
     cuts = [draw(st.integers(0, len(whole))) for _ in range(2)]
     return (whole[: cuts[0]], whole[cuts[0] :]), (whole[: cuts[1]], whole[cuts[1] :])
@@ -76,14 +77,14 @@ def nearly_equal_pairs(draw: st.DrawFn) -> tuple[tuple[str, str], tuple[str, str
 @given(pairs=nearly_equal_pairs(), between=st.sampled_from(['', '-', '--', 'a', 'a-a']))
 @settings(max_examples=EXAMPLES)
 def test_texts_in_a_safe_template_are_kept_apart(pairs: Any, between: str) -> None:
-    """One key for two calls means equal texts, even without anything between the fields."""
+    """One key for two calls means equal texts, even with nothing between the fields."""
     template = KeyTemplate(f'r-{{a!a}}{between}{{b!a}}', _two)
     one, other = pairs
     assert (template.key(one, {}) == template.key(other, {})) == (one == other)
 
 
 def readings(key: str) -> list[list[str]]:
-    """All ways to take a key apart into text without quotes and what ``{field!a}`` makes of texts."""
+    """All ways to split a key into text without quotes and results of ``{field!a}`` for texts."""
     if not key:
         return [[]]
     if key[0] not in QUOTES:
@@ -107,14 +108,14 @@ def _is_shown_text(part: str) -> bool:
 )
 @settings(max_examples=EXAMPLES)
 def test_a_key_of_a_safe_template_can_be_read_in_one_way_only(parts: list[str]) -> None:
-    """So two templates, in which all fields are such and no other text has quotes, share a key only if they are one."""
+    """So two templates with only such fields, and no other quotes, share no key unless equal."""
     assert readings(''.join(parts)) == [parts]
 
 
 @given(value=texts)
 @settings(max_examples=EXAMPLES)
 def test_a_safe_template_takes_every_text(value: str) -> None:
-    """Also what cannot be encoded; the key is ASCII, so it is the same in every version of Python."""
+    """Even text that cannot be encoded; the key is ASCII, so all Python versions agree."""
     key = KeyTemplate('r-{a!a}', _two).key((value,), {})
     assert key.isascii()
     assert key.isprintable()
@@ -147,7 +148,7 @@ NASTY = [
 
 
 def test_each_value_has_a_pool_of_its_own(driver: Driver, cachify: object) -> None:
-    """On every store: a slot in one is counted in no other, and taken back from there."""
+    """On every store: no other pool counts its slot, and it is given back to its own."""
 
     def size(a: str) -> Any:
         return mail.size(a)
@@ -167,7 +168,7 @@ def test_each_value_has_a_pool_of_its_own(driver: Driver, cachify: object) -> No
 
 
 def test_what_no_server_could_be_sent_is_refused_before_it_is_sent() -> None:
-    """Half a surrogate pair, as JSON can have it: alike on every store, and nothing is taken."""
+    """Half a surrogate pair, as JSON can contain: the same on every store, and no slot is taken."""
     for client in (MemoryClient(), fakeredis.FakeRedis(), DictClient()):
         init_cachify(client)
         ran: list[str] = []
@@ -192,13 +193,13 @@ def test_what_no_server_could_be_sent_is_refused_before_it_is_sent() -> None:
     ids=['plain fields', 'nothing between', 'cut off', 'numbers with nothing between'],
 )
 def test_an_unsafe_template_confuses_two_calls(template: str, one: tuple[Any, Any], other: tuple[Any, Any]) -> None:
-    """What the guide warns of, so that it can be seen."""
+    """What the guide warns of, made visible."""
     made = KeyTemplate(template, _two)
     assert made.key(one, {}) == made.key(other, {})
 
 
 def test_a_plain_field_reaches_the_pool_of_another_template() -> None:
-    """Of which the key begins in the same way; with ``!a`` it does not."""
+    """Their key begins in the same way; with ``!a`` it does not."""
     init_cachify()
 
     @pooled('mail-{user}', max_size=1)
@@ -231,7 +232,7 @@ def test_an_object_that_shows_what_it_was_told_is_not_safe() -> None:
 
 
 def test_a_value_in_a_format_specification_is_read_as_one() -> None:
-    """So it decides how long the key is, or refuses the call: none from outside may stand there."""
+    """So the value decides how long the key is, or refuses the call: never accept one there."""
     template = KeyTemplate('r-{a:{b}}', _two)
     assert len(template.key(('x', '>100000'), {})) == 100_002
     with pytest.raises(ValueError, match=re.escape("the key 'r-{a:{b}}' cannot be made from a='x', b='no")):
@@ -243,7 +244,7 @@ def test_a_value_in_a_format_specification_is_read_as_one() -> None:
     [('{a.id}', 'text'), ('{a[id]}', {}), ('{a[0]}', []), ('{a:d}', 'text'), ('{a.id.name}', {'id': 1})],
 )
 def test_a_value_that_lacks_what_the_template_asks_for_refuses_the_call(template: str, value: Any) -> None:
-    """By an error that names the template and the argument; attributes are those that the template has, no others."""
+    """The error names the template and the argument; only the template's attributes are read."""
     with pytest.raises(ValueError, match='cannot be made from a=') as refusal:
         KeyTemplate(f'r-{template}', _two).key((value,), {})
     assert template in str(refusal.value)
@@ -259,14 +260,14 @@ indexes = st.integers(0, 120)
 @given(one=st.tuples(keys, indexes), other=st.tuples(keys, indexes))
 @settings(max_examples=EXAMPLES)
 def test_no_two_pools_share_a_name_under_the_plain_contract(one: tuple[str, int], other: tuple[str, int]) -> None:
-    """The name of a slot tells its key and its number, whatever the key ends in."""
+    """The name of a slot determines its key and its number, whatever the key ends in."""
     assert (slot_name(*one) == slot_name(*other)) == (one == other)
 
 
 @given(pools=st.dictionaries(keys, st.integers(1, 3), min_size=2, max_size=4))
 @settings(max_examples=EXAMPLES // 5)
 def test_pools_with_similar_keys_do_not_count_each_other(pools: dict[str, int]) -> None:
-    """``a`` and ``a:0`` and ``a:0:1``: each is filled on its own, on every kind of store."""
+    """``a``, ``a:0`` and ``a:0:1``: each fills up separately, on every kind of store."""
     for client in (MemoryClient(), fakeredis.FakeRedis(), DictClient()):
         init_cachify(client)
         made = [pool(key, max_size=size) for key, size in pools.items()]
@@ -283,7 +284,7 @@ def test_pools_with_similar_keys_do_not_count_each_other(pools: dict[str, int]) 
 
 
 def test_a_prefix_is_the_beginning_of_a_key_and_nothing_more() -> None:
-    """Two stores on one client share what they spell alike: no prefix should begin another."""
+    """Two stores on one client share keys that they spell alike: no prefix should begin another."""
     client = MemoryClient()
     short = init_cachify(client, prefix='PYC-', is_global=False)
     long = init_cachify(client, prefix='PYC-LOCAL-', is_global=False)
@@ -292,7 +293,7 @@ def test_a_prefix_is_the_beginning_of_a_key_and_nothing_more() -> None:
 
 
 class PlainOverRedis(DictClient):
-    """A plain client that keeps its names where a pool of scripts keeps its sorted sets."""
+    """A plain client that keeps its names where scripts keep the sorted sets of a pool."""
 
     def __init__(self, client: 'redis.Redis') -> None:
         self.client = client
@@ -308,7 +309,7 @@ class PlainOverRedis(DictClient):
 
 
 def test_two_ways_of_counting_in_one_store_never_grant_too_much(socket: str) -> None:
-    """A sorted set and a name that are spelt alike: one of them is refused or an error, never a slot."""
+    """A sorted set and a name with the same spelling: one is refused or an error, never a slot."""
     with redis.Redis(unix_socket_path=socket) as client:
         scripted = init_cachify(client, is_global=False)
         plain = init_cachify(PlainOverRedis(client), is_global=False)
