@@ -1,4 +1,4 @@
-"""The library's modules stand in layers: each imports only those below it, and public ones can be told at a glance."""
+"""The library's modules have layers: each imports only those below it; public names are obvious."""
 
 import ast
 import re
@@ -32,13 +32,13 @@ LAYERS = (
     'pools',
     'cachify',
 )
-"""From the ground up.  The facade, ``py_cachify/__init__.py``, offers what users need and is imported by none."""
+"""From the ground up.  No module imports the facade ``py_cachify/__init__.py``."""
 
 PUBLIC = [name for name in LAYERS if not name.startswith('_')]
 
 
 def test_every_module_has_its_place() -> None:
-    """A new one is given a layer here."""
+    """A new module needs a layer here."""
     there = {module.split('.')[1] for module in modules(ROOT, 'py_cachify') if module != 'py_cachify'}
     assert there == set(LAYERS)
 
@@ -48,7 +48,7 @@ def test_every_import_points_downwards() -> None:
 
 
 def test_no_module_is_imported_in_a_circle() -> None:
-    """Also within a package, where the layers do not look."""
+    """Also within a package, where the layers do not apply."""
     assert circle(ROOT, 'py_cachify') == []
 
 
@@ -57,7 +57,7 @@ def test_the_docstring_describes_the_public_modules_from_the_ground_up() -> None
 
 
 def test_a_public_name_comes_from_a_public_module() -> None:
-    """So ``help()``, ``repr()`` and what is pickled by name show a path that stays."""
+    """So ``help()``, ``repr()`` and pickles show a path that stays."""
     exported = {name: getattr(getattr(py_cachify, name), '__module__', '') for name in py_cachify.__all__}
     assert {name: module for name, module in exported.items() if '._' in module} == {}
 

@@ -1,5 +1,6 @@
-"""A task that is cancelled, at whatever moment, ends cancelled and leaves no slot behind: a request that was
-begun is ended first, and what came of it is dealt with.
+"""A task that is cancelled, at any moment, ends cancelled and leaves no slot behind.
+
+A request that has begun is completed first, and its outcome is handled.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ R = TypeVar('R')
 
 
 class Gate:
-    """Holds requests up until it is opened, before or after they have reached the store."""
+    """Holds up requests until it is opened, before or after they have reached the store."""
 
     def __init__(self, *, after: bool = False) -> None:
         self.after = after
@@ -35,17 +36,17 @@ class Gate:
         self._opened = asyncio.Event()
 
     def shut(self) -> None:
-        """From here on requests wait."""
+        """Make all requests wait from now on."""
         self.is_shut = True
         self._opened = asyncio.Event()
 
     def open(self) -> None:
-        """Let all pass."""
+        """Let all requests pass."""
         self.is_shut = False
         self._opened.set()
 
     async def let_through(self, request: Coroutine[Any, Any, R]) -> R:
-        """The reply of ``request``, once the gate is open."""
+        """Return the reply of ``request``, once the gate is open."""
         if self.after:
             reply = await request
             await self._wait()
@@ -113,7 +114,7 @@ class GatedPlain(AsyncDictClient):
 
 
 class World:
-    """A pool of one on a gated store, and what a test does with it."""
+    """A pool of one on a gated store, with the actions of a test."""
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
@@ -127,20 +128,20 @@ class World:
             self.bodies += 1
 
     async def enter_and_shut(self) -> None:
-        """Enter the pool, and find the gate shut when leaving."""
+        """Enter the pool, and find the gate closed when leaving."""
         async with self.pool:
             self.bodies += 1
             self.gate.shut()
 
     async def until_waiting(self, requests: int = 1) -> None:
-        """Until so many requests have been held up at the gate."""
+        """Wait until this many requests are held up at the gate."""
         async with asyncio.timeout(10):
             while self.gate.waiting < requests:  # noqa: ASYNC110 - a few turns of the loop
                 await asyncio.sleep(0)
 
     @staticmethod
     async def a_while() -> None:
-        """Turns enough for whatever is not held up."""
+        """Give all that is not held up enough turns."""
         for _ in range(20):
             await asyncio.sleep(0.001)
 
@@ -153,7 +154,7 @@ def store(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=[False, True], ids=['held up before', 'held up after'])
 def after(request: pytest.FixtureRequest) -> bool:
-    """Whether the store has carried a request out when it is held up."""
+    """Whether the store has carried out a request when it is held up."""
     return bool(request.param)
 
 
@@ -177,7 +178,7 @@ def _run(store: str, socket: str, after: bool, test: Any) -> None:
 
 
 def test_cancelled_while_it_acquires(store: str, socket: str, after: bool) -> None:
-    """The request is not aborted: once its outcome is known the slot is given back, and the task ends cancelled."""
+    """The request is not aborted: with its outcome, the slot is given back and the task ends."""
 
     async def test(world: World) -> None:
         world.gate.shut()
@@ -196,7 +197,7 @@ def test_cancelled_while_it_acquires(store: str, socket: str, after: bool) -> No
 
 
 def test_cancelled_again_and_again_while_it_acquires(store: str, socket: str, after: bool) -> None:
-    """Impatience changes nothing: neither the request nor its undoing is aborted."""
+    """More cancellations change nothing: neither the request nor its undo is aborted."""
 
     async def test(world: World) -> None:
         world.gate.shut()
@@ -207,7 +208,7 @@ def test_cancelled_again_and_again_while_it_acquires(store: str, socket: str, af
             await world.a_while()
         world.gate.open()
         world.gate.shut()
-        await world.until_waiting(2)  # what is undone is held up now
+        await world.until_waiting(2)  # the undo is held up now
         for _ in range(5):
             task.cancel()
             await world.a_while()
@@ -222,7 +223,7 @@ def test_cancelled_again_and_again_while_it_acquires(store: str, socket: str, af
 
 
 def test_cancelled_while_a_full_pool_refuses(store: str, socket: str, after: bool) -> None:
-    """The cancellation comes out, not the refusal, and the slot of the other holder stays."""
+    """The cancellation is raised, not the refusal, and the other holder's slot stays."""
 
     async def test(world: World) -> None:
         async with world.pool:
@@ -241,7 +242,7 @@ def test_cancelled_while_a_full_pool_refuses(store: str, socket: str, after: boo
 
 
 def test_cancelled_while_an_acquire_fails(store: str, socket: str, after: bool) -> None:
-    """The cancellation comes out, not the client's error, and what the request may have done is undone."""
+    """The cancellation is raised, not the client's error, and the request is undone."""
 
     async def test(world: World) -> None:
         world.gate.shut()
@@ -260,7 +261,7 @@ def test_cancelled_while_an_acquire_fails(store: str, socket: str, after: bool) 
 
 @pytest.mark.parametrize('times', [1, 5])
 def test_cancelled_while_it_releases(store: str, socket: str, after: bool, times: int) -> None:
-    """The slot is given back all the same, by the request that was begun, and the task ends cancelled."""
+    """The request that has begun still gives the slot back, and the task ends cancelled."""
 
     async def test(world: World) -> None:
         task = asyncio.create_task(world.enter_and_shut())
@@ -279,7 +280,7 @@ def test_cancelled_while_it_releases(store: str, socket: str, after: bool, times
 
 
 def test_cancelled_while_a_release_fails(store: str, socket: str, caplog: pytest.LogCaptureFixture) -> None:
-    """The cancellation comes out and the error is logged, also where nothing heals it."""
+    """The cancellation is raised and the error is logged, even if the slot would stay forever."""
 
     async def test(world: World) -> None:
         world.gate.fails = True
@@ -297,7 +298,7 @@ def test_cancelled_while_a_release_fails(store: str, socket: str, caplog: pytest
 
 
 def test_a_timeout_while_it_acquires_is_a_timeout(store: str, socket: str, after: bool) -> None:
-    """``asyncio.timeout`` counts its cancellation as its own, and raises ``TimeoutError``."""
+    """``asyncio.timeout`` counts its own cancellation, and raises ``TimeoutError``."""
 
     async def test(world: World) -> None:
         async def with_timeout() -> None:
@@ -351,7 +352,7 @@ def test_a_decorated_function_is_no_different(store: str, socket: str, after: bo
 
 
 def test_a_loop_that_ends_gives_back_what_its_tasks_hold(socket: str, server: 'redis.Redis') -> None:
-    """When ``asyncio.run`` ends it cancels every task, requests included, and no slot is left."""
+    """At its end, ``asyncio.run`` cancels every task, including requests, and no slot is left."""
     client: Any = redis.asyncio.Redis(unix_socket_path=socket)
 
     async def hold(of: pool) -> None:
@@ -365,7 +366,7 @@ def test_a_loop_that_ends_gives_back_what_its_tasks_hold(socket: str, server: 'r
         async with asyncio.timeout(10):
             while await many.asize() < 20:  # noqa: ASYNC110 - a few turns of the loop
                 await asyncio.sleep(0)
-        # Some of these have asked and not been answered, some have not even begun.
+        # Some of these have sent a request without a reply; some have not even begun.
         tasks += [asyncio.create_task(hold(many)) for _ in range(20)]
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -390,10 +391,10 @@ def test_a_loop_that_ends_gives_back_what_its_tasks_hold(socket: str, server: 'r
 
 @pytest.mark.parametrize('seed', range(3))
 def test_hundreds_cancelled_at_random_moments(socket: str, server: 'redis.Redis', seed: int) -> None:
-    """Tasks that come and go on the real server, cancelled in an acquire, a body or a release, or timed out.
+    """Tasks on the real server, cancelled in an acquire, a body or a release, or timed out.
 
-    Never do more than ``max_size`` hold a slot, every task that was cancelled ends cancelled, and in the
-    end no slot is left.
+    At most ``max_size`` hold a slot at a time, every cancelled task ends cancelled, and in the end
+    no slot is left.
     """
     print('seed', seed)  # shown when the test fails
     chance = random.Random(seed)
@@ -470,5 +471,5 @@ def test_hundreds_cancelled_at_random_moments(socket: str, server: 'redis.Redis'
     assert most == max_size
     assert server.zcard('PYC-reports') == 0
     print(cancelled_in)
-    # It was worth it only if each of these was hit.
+    # The test is useful only if each of these happened.
     assert min(cancelled_in[phase] for phase in ('acquire', 'body', 'release')) >= 5, cancelled_in

@@ -1,6 +1,7 @@
-"""Ten thousand cancellations, by every means that asyncio and anyio have, on a real server.
+"""Ten thousand cancellations, by every means of asyncio and anyio, on a real server.
 
-By hand: ``CANCELLATIONS=10000 pytest tests/library/concurrency/test_cancelled_scopes.py``; a sample otherwise.
+By hand: ``CANCELLATIONS=10000 pytest tests/library/concurrency/test_cancelled_scopes.py``; a sample
+otherwise.
 """
 
 import asyncio
@@ -79,7 +80,7 @@ async def by_anyio_group(hold: Hold, seconds: float) -> None:
 def test_whatever_cancels_leaves_no_slot(
     cancel: Callable[[Hold, float], Awaitable[None]], socket: str, server: 'redis.Redis'
 ) -> None:
-    """At random moments of acquire, body and release; never more than three run, and nothing stays."""
+    """At random moments of acquire, body and release; at most three run, and nothing stays."""
     chance = random.Random(cancel.__name__)
     running = peak = granted = 0
 
@@ -112,7 +113,7 @@ def test_whatever_cancels_leaves_no_slot(
     asyncio.run(main())
     assert (running, server.dbsize()) == (0, 0)
     assert 0 < peak <= 3
-    # How many depends on how busy the machine is; that some were is what makes this a test.
+    # How many depends on the load of the machine; the test needs at least some.
     assert granted >= CANCELLATIONS // 200
 
 

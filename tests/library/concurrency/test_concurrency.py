@@ -1,4 +1,4 @@
-"""Many threads, many tasks: never more than ``max_size`` at a time, and every slot comes back."""
+"""Many threads and tasks: never more than ``max_size`` at a time; every slot is given back."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.quick, pytest.mark.usefixtures('cachify')]
 
 
 class Bodies:
-    """Counts the bodies that run at this moment, and the most there were."""
+    """Counts the bodies that run at this moment, and their maximum."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -32,7 +32,7 @@ class Bodies:
 
 
 def test_many_threads_never_exceed_the_pool() -> None:
-    """Twelve threads at one pool object of three: three bodies at most, and the pool is empty at rest."""
+    """Twelve threads use one pool of three: at most three bodies, and an empty pool in the end."""
     three = pool('reports', max_size=3)
     bodies = Bodies()
     start = threading.Barrier(12)
@@ -59,7 +59,7 @@ def test_many_threads_never_exceed_the_pool() -> None:
 
 
 def test_many_tasks_never_exceed_the_pool(clients: Clients) -> None:
-    """Forty tasks at one pool object of three: three bodies at most, and the pool is empty at rest."""
+    """Forty tasks use one pool of three: at most three bodies, and an empty pool in the end."""
     three = pool('reports', max_size=3)
     bodies = Bodies()
 
@@ -85,7 +85,7 @@ def test_many_tasks_never_exceed_the_pool(clients: Clients) -> None:
 
 
 def test_threads_and_tasks_share_one_pool(clients: Clients) -> None:
-    """The synchronous and the asynchronous client of one store count together."""
+    """The synchronous and the asynchronous client of one store share the count."""
     one = pool('reports', max_size=1)
 
     async def main() -> None:

@@ -1,7 +1,7 @@
-"""A fork copies what a process holds, not the right to give it back: the slots that a parent took stay its
-own, and a child makes tokens of its own.
+"""A fork copies what a process holds, but not the right to give it back.
 
-Each test forks in a fresh process, where no other thread runs and every warning is an error.
+The slots that a parent took stay its own, and a child makes its own tokens.  Each test forks in a
+new process, where no other thread runs and every warning is an error.
 """
 
 import json
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='this system can
 
 
 def _in_a_fresh_process(function: Callable[..., dict[str, Any]], *args: str, warnings: str = 'error') -> dict[str, Any]:
-    """What ``function(*args)`` of this module returns in a process of its own, with all that it logs."""
+    """Return the result of this module's ``function(*args)`` in a new process, with its log."""
     call = f'test_fork.{function.__name__}(*{args!r})'
     program = f'import json; from tests.library.concurrency import test_fork; print(json.dumps({call}))'
     done = subprocess.run(
@@ -45,7 +45,7 @@ def _in_a_fresh_process(function: Callable[..., dict[str, Any]], *args: str, war
 
 
 def _in_a_child(body: Callable[[], Any], patience: float = 30) -> Any:
-    """What ``body()`` returns in a forked child; ``'stuck'`` if that does not end."""
+    """Return the result of ``body()`` in a forked child; ``'stuck'`` if that does not end."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -154,7 +154,7 @@ def make_tokens() -> dict[str, Any]:
 
 
 def fork_while_another_thread_has_the_entries() -> dict[str, Any]:
-    """Fork at a moment when a thread that the child will not have is entering a pool: the fork waits for it."""
+    """Fork while a thread that the child will lack is entering a pool: the fork waits for it."""
     init_cachify(MemoryClient())
     few = pool('reports', max_size=3)
     locked, done = threading.Event(), threading.Event()
@@ -178,7 +178,7 @@ def fork_while_another_thread_has_the_entries() -> dict[str, Any]:
 
 
 def fork_while_another_thread_asks_the_memory() -> dict[str, Any]:
-    """Fork at a moment when a thread that the child will not have is in a request to the store in memory."""
+    """Fork while a thread that the child will not have is in a request to the memory store."""
     asked, done, through = threading.Event(), threading.Event(), threading.Event()
 
     def clock() -> float:
@@ -200,7 +200,7 @@ def fork_while_another_thread_asks_the_memory() -> dict[str, Any]:
 
 
 def fork_in_many_threads_at_once() -> dict[str, Any]:
-    """Three threads fork while two others make pools and stores, and use them."""
+    """Three threads fork while two others create pools and stores, and use them."""
     over = threading.Event()
     children: list[Any] = []
 
@@ -228,13 +228,13 @@ def fork_in_many_threads_at_once() -> dict[str, Any]:
 
 
 def test_threads_may_fork_at_the_same_time() -> None:
-    """Neither a parent nor a child is stuck, whatever other threads are making meanwhile."""
+    """Neither a parent nor a child is stuck, whatever other threads create meanwhile."""
     children = _in_a_fresh_process(fork_in_many_threads_at_once, warnings='ignore')['children']
     assert children == [True] * 60
 
 
 def test_a_child_that_leaves_does_not_release_the_parents_slot_in_memory() -> None:
-    """The child goes on with a copy of the store, in which the parent's slot stays taken."""
+    """The child continues with a copy of the store, in which the parent's slot stays taken."""
     assert _in_a_fresh_process(leave_in_the_child, 'memory', '') == {
         'child after leaving, and in a slot of its own': [1, 2],
         'parent after the child has gone': 1,
@@ -244,7 +244,7 @@ def test_a_child_that_leaves_does_not_release_the_parents_slot_in_memory() -> No
 
 
 def test_a_child_that_leaves_does_not_release_the_parents_slot_on_a_server(socket: str) -> None:
-    """Parent and child share the store: the slot goes when the parent leaves, and only then."""
+    """Parent and child share the store: the slot is freed when the parent leaves, and only then."""
     assert _in_a_fresh_process(leave_in_the_child, 'valkey', socket) == {
         'child after leaving, and in a slot of its own': [1, 2],
         'parent after the child has gone': 1,
@@ -266,7 +266,7 @@ def test_both_may_run_to_the_end_of_the_statement(store: str, socket: str) -> No
 
 @pytest.mark.parametrize('store', ['memory', 'valkey'])
 def test_a_child_that_leaves_asynchronously_asks_for_nothing(store: str, socket: str) -> None:
-    """The same for ``async with``: the child has no loop to ask with, and need not."""
+    """Likewise for ``async with``: the child has no loop to send a request, and needs none."""
     assert _in_a_fresh_process(leave_asynchronously_in_the_child, store, socket) == {
         'child': 'left at once',
         'parent after the child has gone': 1,
@@ -276,17 +276,17 @@ def test_a_child_that_leaves_asynchronously_asks_for_nothing(store: str, socket:
 
 
 def test_a_child_makes_tokens_of_its_own() -> None:
-    """Not one is the same in a parent, its child and the child of that."""
+    """A parent, its child and its grandchild share no token."""
     made = _in_a_fresh_process(make_tokens)['made by parent, child, grandchild']
     assert [len(tokens) for tokens in made] == [200, 100, 100]
     assert len({token for tokens in made for token in tokens}) == 400
 
 
 def test_a_lock_that_another_thread_held_does_not_stay_locked_in_a_child() -> None:
-    """The child enters and leaves pools, though the parent's other thread was just doing so."""
+    """The child enters and leaves pools, although the parent's other thread was doing so."""
     assert _in_a_fresh_process(fork_while_another_thread_has_the_entries, warnings='ignore')['child'] == 1
 
 
 def test_the_memorys_lock_does_not_stay_locked_in_a_child() -> None:
-    """The child asks its copy of the store, and that is whole: the fork waited until the other thread had done."""
+    """The child's copy of the store is consistent: the fork waited for the other thread."""
     assert _in_a_fresh_process(fork_while_another_thread_asks_the_memory, warnings='ignore')['child'] == [0, True]

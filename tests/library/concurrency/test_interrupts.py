@@ -1,8 +1,9 @@
-"""Ctrl-C at any moment: as far as Python allows, no slot stays.
+"""Ctrl-C at any moment: no slot stays, as far as Python allows.
 
-The limit: Python may raise the interrupt as ``__exit__`` begins or as a decorated call begins to give back, where
-nothing can catch it.  Then the slot comes back by its expiry.  A program that does nothing but enter and leave a
-pool is hit there by about one interrupt in twelve in memory, and in a thousand on a server.
+The limit: Python may raise the interrupt as ``__exit__`` begins, or as a decorated call begins to
+give its slot back, where nothing can catch it.  Then the slot is freed when it expires.  A program
+that only enters and leaves a pool is hit there by about one interrupt in twelve in memory, and in a
+thousand on a server.
 """
 
 import itertools
@@ -71,11 +72,11 @@ def test_an_interrupt_leaves_no_slot_but_for_the_named_limit(
 
 
 def _leaks(use: Callable[[], None], client: Any) -> tuple[int, set[str]]:
-    """Interrupt ``use`` at each line of the library in turn: how many there are, and after which a slot stays."""
+    """Interrupt ``use`` at each line of the library; return their number and where a slot stays."""
     leaks: set[str] = set()
     for number in itertools.count(1):
         found = _interrupted_at(number, use)
-        # A tracer can stop a thread at the end of a `with lock`, before it unlocks, where a signal cannot.
+        # A tracer can stop a thread at the end of a `with lock`, before it unlocks; no signal can.
         process.entries_lock = threading.RLock()
         if found is None:
             return number - 1, leaks
@@ -87,7 +88,7 @@ def _leaks(use: Callable[[], None], client: Any) -> tuple[int, set[str]]:
 
 
 def _interrupted_at(number: int, use: Callable[[], None]) -> str | None:
-    """Raise ``KeyboardInterrupt`` at that line of the library; where it was, or ``None`` if there are fewer."""
+    """Raise ``KeyboardInterrupt`` at that line of the library; return its place, or ``None``."""
     count, where = 0, None
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -131,12 +132,12 @@ def _report() -> None:
 def test_an_interrupt_at_each_line_in_turn_leaves_a_slot_only_where_it_is_named(
     use: Callable[[], None], client: Any
 ) -> None:
-    """More than fifty lines; what is left are those that no ``try`` can reach: where it ends or begins."""
+    """More than fifty lines; slots stay only at those that no ``try`` can reach."""
     init_cachify(client)
     lines, leaks = _leaks(use, client)
     assert lines > 50
     named = (
-        # As the result is handed to the caller.
+        # As the result is passed to the caller.
         'drivers.py: run: except StopIteration',
         'drivers.py: run: return done.value',
         # Before the first statement, and just before and after the body.

@@ -1,4 +1,4 @@
-"""A request within a cancelled task: it is ended first, and what the client itself cancels is cancelled."""
+"""A request in a cancelled task is completed first; what the client itself cancels is cancelled."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -11,7 +11,7 @@ from py_cachify._cancellation import Request
 
 
 async def _in_a_task(work: Coroutine[Any, Any, Any], *cancel_after: int) -> tuple[Request[Any], bool]:
-    """Await a request in a task that is cancelled after so many turns of the loop each; was it interrupted?"""
+    """Await a request in a task that is cancelled after these turns; was it interrupted?"""
     request = Request(work)
 
     async def caller() -> None:
@@ -41,7 +41,7 @@ async def _reply(replies: 'asyncio.Queue[str]') -> str:
 
 @pytest.mark.parametrize('cancel_after', [(), (0,), (1,), (2,), (1, 0, 0), (1, 3, 1)])
 def test_a_request_is_ended_whenever_its_task_is_cancelled(cancel_after: tuple[int, ...]) -> None:
-    """Before it began, while it waits, and again and again: it has its result, and the cancellation is known."""
+    """Before it begins, while it waits, and repeatedly: it records the cancellation and ends."""
 
     async def work() -> None:
         replies: asyncio.Queue[str] = asyncio.Queue()
@@ -49,7 +49,7 @@ def test_a_request_is_ended_whenever_its_task_is_cancelled(cancel_after: tuple[i
         loop.call_later(0.02, replies.put_nowait, 'a')
         loop.call_later(0.04, replies.put_nowait, 'b')
         if cancel_after == (0,):
-            # A task that is cancelled before its first step never gets to the request.
+            # A task that is cancelled before its first step never reaches the request.
             with pytest.raises(asyncio.CancelledError):
                 await _in_a_task(coroutine := _reply(replies), 0)
             coroutine.close()
@@ -64,7 +64,7 @@ def test_a_request_is_ended_whenever_its_task_is_cancelled(cancel_after: tuple[i
 
 
 def test_a_cancellation_during_a_bare_turn_of_the_loop_is_kept_back_as_well() -> None:
-    """``asyncio.sleep(0)`` waits for no future; the request goes on all the same."""
+    """``asyncio.sleep(0)`` waits for no future; the request still continues."""
 
     async def turns() -> str:
         for _ in range(5):
@@ -97,7 +97,7 @@ async def _timeout_that_is_over() -> None:
 def test_the_clients_own_time_out_ends_a_request(
     client: Callable[[], Coroutine[Any, Any, None]], cancel_after: tuple[int, ...]
 ) -> None:
-    """It cancels the current task, and that is the request: also while the outer task is cancelled."""
+    """It cancels the current task, which is the request, even while the outer task is cancelled."""
 
     async def work() -> None:
         request, interrupted = await _in_a_task(client(), *cancel_after)
@@ -109,7 +109,7 @@ def test_the_clients_own_time_out_ends_a_request(
 
 
 def test_a_time_out_around_a_request_waits_for_it_and_is_a_time_out_then() -> None:
-    """The outer ``asyncio.timeout`` takes its cancellation back once the request has let it go on."""
+    """The outer ``asyncio.timeout`` withdraws its cancellation once the request allows it."""
 
     async def in_time(request: Request[str]) -> None:
         async with asyncio.timeout(0.01):
@@ -130,7 +130,7 @@ def test_a_time_out_around_a_request_waits_for_it_and_is_a_time_out_then() -> No
 
 
 def test_a_client_may_use_a_task_group() -> None:
-    """A task that fails cancels the others and the request, which tells of the failure."""
+    """A failing task cancels the others and the request, which reports the failure."""
 
     async def fails() -> None:
         raise ZeroDivisionError
@@ -168,7 +168,7 @@ async def _move_on_after_within_a_shield() -> None:
 
 @pytest.mark.parametrize('client', [_fail_after, _move_on_after_within_a_shield])
 def test_the_scopes_of_anyio_end_a_request(client: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """They ask a task for more than asyncio does."""
+    """They need more from a task than asyncio does."""
 
     async def work() -> None:
         request, interrupted = await _in_a_task(client())
@@ -191,7 +191,7 @@ def test_a_request_that_is_cancelled_while_it_runs_is_so_at_its_next_wait() -> N
 
 
 def test_a_time_out_in_the_turn_in_which_its_wait_fails_is_a_time_out_and_no_more() -> None:
-    """The client's next wait is not cancelled once more."""
+    """The client's next wait is not cancelled again."""
 
     async def work() -> None:
         loop = asyncio.get_running_loop()
@@ -244,7 +244,7 @@ def test_a_request_may_make_requests() -> None:
 
 
 def test_what_a_request_waits_for_may_be_cancelled() -> None:
-    """A connection that is closed cancels its readers: then the request is cancelled, and its task is not."""
+    """Closing a connection cancels its readers: then the request is cancelled, but not its task."""
 
     async def work() -> None:
         loop = asyncio.get_running_loop()
@@ -285,7 +285,7 @@ def test_the_current_task_is_the_request_within_and_the_task_outside() -> None:
 
 
 def test_a_request_that_is_thrown_away_is_closed() -> None:
-    """As any coroutine: its ``finally`` runs at once, whoever still knows the request."""
+    """Like any coroutine: its ``finally`` runs at once, even while others refer to the request."""
     ends: list[str] = []
     requests: list[Request[None]] = []
 

@@ -1,4 +1,4 @@
-"""A loop that ends cancels every task, also those in which the library awaits the server's answer."""
+"""A loop that ends cancels every task, including those that await the server's answer."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from tests.support.stores import Clients
 @pytest.mark.parametrize('turns', range(4))
 @pytest.mark.parametrize('decorated', [False, True])
 def test_a_body_that_ends_as_its_loop_ends_gives_its_slot_back(clients: Clients, turns: int, decorated: bool) -> None:
-    """Whether its release was not begun, begun or on its way when ``asyncio.run`` cancelled all there was."""
+    """Whether its release was not begun, begun or sent when ``asyncio.run`` cancelled all tasks."""
     init_cachify(clients.sync, clients.asynchronous)
     one = pool('reports', max_size=1, slot_exp=None)
 
@@ -34,7 +34,7 @@ def test_a_body_that_ends_as_its_loop_ends_gives_its_slot_back(clients: Clients,
         end.set()
         for _ in range(head_start):
             await asyncio.sleep(0)
-        assert isinstance(task, asyncio.Task)  # a loop keeps no strong reference of its tasks
+        assert isinstance(task, asyncio.Task)  # a loop keeps no strong reference to its tasks
 
     for head_start in range(8):
         asyncio.run(main(head_start))
@@ -43,7 +43,7 @@ def test_a_body_that_ends_as_its_loop_ends_gives_its_slot_back(clients: Clients,
 
 @pytest.mark.parametrize('store', ['fakeredis', 'plain'], indirect=True)
 def test_a_task_that_is_cancelled_as_its_loop_ends_does_not_go_on(clients: Clients) -> None:
-    """The cancellation is not lost to the release: a worker that takes one slot after the other would never end."""
+    """A release keeps the cancellation, or a worker with one slot after another never ends."""
     init_cachify(clients.sync, clients.asynchronous)
     one = pool('reports', max_size=1, slot_exp=None)
 
@@ -72,7 +72,7 @@ def test_a_task_that_is_cancelled_as_its_loop_ends_does_not_go_on(clients: Clien
 
 @pytest.mark.parametrize('store', ['fakeredis', 'plain'], indirect=True)
 def test_an_acquire_that_is_under_way_as_its_loop_ends_leaves_no_slot(clients: Clients) -> None:
-    """Wherever it was: granted and not yet told, or not yet asked for."""
+    """At any point: granted but not yet known, or not yet requested."""
     init_cachify(clients.sync, clients.asynchronous)
 
     @pooled('reports', max_size=1, slot_exp=None, raise_on_full=True)
@@ -97,7 +97,7 @@ def test_an_acquire_that_is_under_way_as_its_loop_ends_leaves_no_slot(clients: C
 def test_a_coroutine_that_is_closed_without_a_loop_says_that_its_slot_stays(
     clients: Clients, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nobody can carry out a request then: no error hides the close, and the log names the slot."""
+    """Nothing can carry out a request then; no error hides the close; the log names the slot."""
     init_cachify(clients.sync, clients.asynchronous)
     one = pool('reports', max_size=1, slot_exp=60)
 

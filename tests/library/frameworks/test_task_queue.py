@@ -1,4 +1,4 @@
-"""A task queue runs decorated functions in its workers: a task that is refused is put back, and runs later."""
+"""A task queue runs decorated functions in its workers, and requeues a refused task."""
 
 import asyncio
 import inspect
@@ -16,17 +16,17 @@ from py_cachify import init_cachify, pool, pooled
 
 
 ENOUGH = 30
-"""In seconds: what is waited for comes long before."""
+"""In seconds: longer than any wait of a test."""
 
 SOON = 20
-"""In milliseconds: when a refused task is tried again."""
+"""In milliseconds: the delay before a refused task is tried again."""
 
 NAMES = ['a', 'b', 'c', 'd', 'e', 'f']
 
 
 @pytest.fixture
 def broker(socket: str) -> Iterator[dramatiq.Broker]:
-    """A queue on the real server, where the pools are as well."""
+    """A queue on the real server, which also holds the pools."""
     with redis.Redis(unix_socket_path=socket) as queue, redis.Redis(unix_socket_path=socket) as pools:
         broker = RedisBroker(client=queue)  # type: ignore[no-untyped-call]
         broker.add_middleware(AsyncIO())
@@ -36,7 +36,7 @@ def broker(socket: str) -> Iterator[dramatiq.Broker]:
 
 
 class Desk:
-    """Where the tasks of a test report what happens to them, in whatever thread."""
+    """Where the tasks of a test report what happens to them, from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -59,20 +59,20 @@ class Desk:
                 self.all_are_done.set()
 
     def hold(self, name: str) -> None:
-        """A body that ends only once another task was refused."""
+        """A body that ends only after another task was refused."""
         self.begin()
         assert self.one_was_refused.wait(ENOUGH)
         self.end(name)
 
     async def ahold(self, name: str) -> None:
-        """The same, which lets the other tasks of the loop go on."""
+        """An ``async`` body that does so, and lets the other tasks of the loop run."""
         self.begin()
         assert await asyncio.to_thread(self.one_was_refused.wait, ENOUGH)
         self.end(name)
 
 
 def send_all_and_work(broker: dramatiq.Broker, desk: Desk, task: 'dramatiq.Actor[Any, Any]') -> None:
-    """Enqueue the tasks and let a worker of four threads take them until all have run."""
+    """Enqueue the tasks and let a worker of four threads run them all."""
     for name in NAMES:
         task.send(name, copies=2)
     worker = dramatiq.Worker(broker, worker_threads=4, worker_timeout=10)
@@ -86,7 +86,7 @@ def send_all_and_work(broker: dramatiq.Broker, desk: Desk, task: 'dramatiq.Actor
 
 
 def test_a_refused_task_is_put_back_and_runs_later(broker: dramatiq.Broker) -> None:
-    """``on_full`` has the task's own arguments to do it with, and no more run at once than the pool allows."""
+    """``on_full`` receives the task's arguments; no more run at once than the pool allows."""
     desk = Desk()
 
     def put_back(*args: Any, **kwargs: Any) -> None:
@@ -104,7 +104,7 @@ def test_a_refused_task_is_put_back_and_runs_later(broker: dramatiq.Broker) -> N
 
 
 def test_a_refused_async_task_is_put_back_and_runs_later(broker: dramatiq.Broker) -> None:
-    """The queue sees that the task is ``async``, and runs it and its ``async`` ``on_full`` on its event loop."""
+    """The queue runs an ``async`` task and its ``async`` ``on_full`` on its loop."""
     init_cachify()
     desk = Desk()
 
@@ -123,7 +123,7 @@ def test_a_refused_async_task_is_put_back_and_runs_later(broker: dramatiq.Broker
 
 
 def test_a_task_that_raises_on_full_is_tried_again_by_the_queue(broker: dramatiq.Broker) -> None:
-    """To the queue a refusal is an error like any other, for its own way of trying again."""
+    """To the queue a refusal is an error like any other, which it retries in its own way."""
     desk = Desk()
 
     @dramatiq.actor(broker=broker, max_retries=1000, min_backoff=SOON, max_backoff=SOON)
@@ -142,7 +142,7 @@ def test_a_task_that_raises_on_full_is_tried_again_by_the_queue(broker: dramatiq
 
 
 def test_a_queue_that_checks_arguments_lets_those_of_the_function_pass() -> None:
-    """Celery does so before it sends a task, by the parameters of ``__call__``, and takes ``self`` for one of them."""
+    """Celery does so before it sends a task, by ``__call__`` and its ``self``."""
 
     @pooled('reports', max_size=1)
     def report(name: str, copies: int = 1) -> None: ...

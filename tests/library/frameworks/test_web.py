@@ -1,4 +1,4 @@
-"""A web framework runs a generator dependency in one thread first and then in another: each request has its slot."""
+"""A web framework runs a generator dependency in two threads: each request still has its slot."""
 
 import asyncio
 import threading
@@ -19,7 +19,7 @@ SIZE = 8
 
 
 def application(slots: pool) -> FastAPI:
-    """An app with a limit on two of its ways, by a sync and an async dependency, and on a third by a decorator."""
+    """An app with limits on three routes: a sync dependency, an async one, and a decorator."""
     app = FastAPI()
 
     def in_threads() -> Iterator[None]:
@@ -56,7 +56,7 @@ def application(slots: pool) -> FastAPI:
 
 
 async def gets(app: FastAPI, path: str) -> list[int]:
-    """The status of many requests at once, of different lengths."""
+    """Return the status of many requests at once, of different lengths."""
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url='http://pools') as client:
         answers = await asyncio.gather(
@@ -70,7 +70,7 @@ async def gets(app: FastAPI, path: str) -> list[int]:
 def test_a_generator_dependency_gives_each_request_a_slot_of_its_own(
     store: str, path: str, request: pytest.FixtureRequest
 ) -> None:
-    """Some are served, the others get 429, and when all are done the pool is empty."""
+    """Some are served, the others get 429, and in the end the pool is empty."""
 
     async def main() -> None:
         if store == 'memory':
@@ -134,7 +134,7 @@ class Counter:
 
 @pooled('tokens', max_size=1)
 def token(authorization: Annotated[str, Header()]) -> str:
-    """A dependency, in a thread of the framework's."""
+    """A dependency, in a thread of the framework."""
     return f'{authorization} {threading.get_ident() != threading.main_thread().ident}'
 
 
@@ -151,7 +151,7 @@ def shop(number: int) -> str:
 
 
 def in_the_background(done: list[str]) -> Any:
-    """What a handler leaves to be done, sync and async."""
+    """Background tasks of a handler, sync and async."""
 
     @pooled('background', max_size=1)
     def later(name: str) -> None:
@@ -169,7 +169,7 @@ def in_the_background(done: list[str]) -> Any:
 
 
 def test_decorated_handlers_dependencies_and_tasks_are_called_as_they_would_be() -> None:
-    """A sync one in a thread and an async one on the loop, each with what its parameters ask for."""
+    """A sync one in a thread, an async one on the loop, each with its own parameters."""
     init_cachify()
     done: list[str] = []
     app = FastAPI()
@@ -205,7 +205,7 @@ def test_decorated_handlers_dependencies_and_tasks_are_called_as_they_would_be()
 
 
 def test_the_schema_of_a_decorated_handler_is_that_of_the_function() -> None:
-    """What the framework documents: the same parameters, body and description as without a pool."""
+    """The framework documents the same parameters, body and description as without a pool."""
 
     def described(decorate: Any) -> Any:
         def order(number: int, order: Order, urgent: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""What a user of an access list needs, and what one without scripts is told."""
+"""What a user of an access list needs, and what happens to a user without scripts."""
 
 import re
 
@@ -10,7 +10,7 @@ from tests.support.stores import GUIDE
 
 
 def documented_commands() -> list[str]:
-    """The commands that the library's guide says a user needs."""
+    """Return the commands that the library's guide says a user needs."""
     [sentence] = re.findall(r'The user needs access to the pool\'s keys and to (.*?)\.\n', GUIDE.read_text(), re.S)
     commands = re.findall(r'`([A-Z]+)`', sentence)
     assert 'EVALSHA' in commands
@@ -18,7 +18,7 @@ def documented_commands() -> list[str]:
 
 
 def user(server: 'redis.Redis', commands: list[str]) -> 'redis.Redis':
-    """A client that may do just this, on the keys of pools."""
+    """Return a client that may use only these commands, on the keys of pools."""
     server.acl_setuser(
         'worker', enabled=True, reset=True, nopass=True, keys=['PYC-*'], commands=[f'+{name}' for name in commands]
     )
@@ -33,7 +33,7 @@ def _forget_the_user(server: 'redis.Redis') -> None:
 
 
 def use(client: 'redis.Redis') -> None:
-    """Everything that a pool does: expiring slots, permanent ones, a size, a refusal."""
+    """Use all that a pool does: expiring slots, permanent ones, a size, a refusal."""
     init_cachify(client)
     for slot_exp in (None, 60):
         mixed = pool('reports', max_size=3, slot_exp=slot_exp)
@@ -43,15 +43,15 @@ def use(client: 'redis.Redis') -> None:
 
 
 def test_the_documented_permissions_are_enough(server: 'redis.Redis') -> None:
-    """A user with those commands and keys, and no others."""
+    """A user with these commands and keys, and no others."""
     with user(server, documented_commands()) as client:
         use(client)
 
 
-# A simulation has keys in virtual time, so `PEXPIRE` is its alone.
+# Only a simulation, whose keys are in virtual time, uses `PEXPIRE`.
 @pytest.mark.parametrize('left_out', [name for name in documented_commands() if name != 'PEXPIRE'])
 def test_each_documented_permission_is_needed(server: 'redis.Redis', left_out: str) -> None:
-    """Without any one of them the server objects, and says which."""
+    """Without any one of them the server refuses, and says which is missing."""
     with user(server, [name for name in documented_commands() if name != left_out]) as client:
         with pytest.raises(redis.RedisError) as refused:
             use(client)
@@ -59,7 +59,7 @@ def test_each_documented_permission_is_needed(server: 'redis.Redis', left_out: s
 
 
 def test_a_user_without_scripts_gets_one_clear_error(server: 'redis.Redis') -> None:
-    """What the server says, which names the command, at the first entry; never "full", and no slot is left."""
+    """The server's error names the command, at the first entry; it is never "full"."""
     with user(server, ['GET', 'SET', 'DEL', 'TIME']) as client:
         init_cachify(client)
         with pytest.raises(redis.exceptions.NoPermissionError, match='evalsha'), pool('reports', max_size=1):

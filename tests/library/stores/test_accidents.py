@@ -1,4 +1,4 @@
-"""Accidents of the server and of its users' processes, with real ones: restarts, stops, kills, wrong clocks."""
+"""Real accidents of the server and of processes: restarts, stops, kills, wrong clocks."""
 
 import multiprocessing
 import signal
@@ -20,18 +20,18 @@ from tests.support.servers import Server, accident_prone_server, or_skip
 
 @pytest.fixture
 def prone() -> Iterator[Server]:
-    """A server of the test's own."""
+    """The test's own server."""
     with or_skip(FileNotFoundError), accident_prone_server() as server:
         yield server
 
 
 def client_of(server: Server, timeout: float = 5.0) -> 'redis.Redis':
-    """A client that gives up at the first failure, after ``timeout`` seconds."""
+    """Return a client that gives up at the first failure, after ``timeout`` seconds."""
     return redis.Redis(unix_socket_path=server.socket, retry=Retry(NoBackoff(), 0), socket_timeout=timeout)
 
 
 def test_a_restart_with_its_data_keeps_the_slots(prone: Server, caplog: pytest.LogCaptureFixture) -> None:
-    """What was held before is held after, and is given back on a new connection, in silence."""
+    """A slot that was held before is held after, and is given back silently on a new connection."""
     with client_of(prone) as client:
         init_cachify(client)
         two = pool('reports', max_size=2)
@@ -47,7 +47,7 @@ def test_a_restart_with_its_data_keeps_the_slots(prone: Server, caplog: pytest.L
 def test_a_restart_without_its_data_forgets_the_slots_and_says_so(
     prone: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Others may enter at once; the holder's end is logged as a slot that the store lost, and takes nothing off."""
+    """Others may enter at once; the log says that the store lost the holder's slot."""
     with client_of(prone) as client:
         init_cachify(client)
         one = pool('reports', max_size=1)
@@ -64,12 +64,12 @@ def test_a_restart_without_its_data_forgets_the_slots_and_says_so(
 def test_a_server_that_is_down_blocks_no_longer_than_its_client_twice(
     prone: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An acquire waits for its answer and for its undo, a release once: each as long as the client does."""
+    """An acquire waits for its answer and its undo, a release once, for the client's timeout."""
     timeout, margin = 1.0, 4.0
     with client_of(prone, timeout) as client, redis.Redis(unix_socket_path=prone.socket) as patient:
         init_cachify(client)
         one = pool('reports', max_size=5, slot_exp=60)
-        with one:  # the scripts are made known
+        with one:  # load the scripts
             pass
         prone.signal(signal.SIGSTOP)
         began = time.monotonic()
@@ -96,7 +96,7 @@ def _hold(socket: str, ready: Any) -> None:
 
 
 def test_the_slots_of_killed_holders_come_back(socket: str, server: 'redis.Redis') -> None:
-    """Four processes fill the pool and are killed: full until their slots expire, then free, and no key is left."""
+    """Four processes fill the pool and are killed; it stays full until their slots expire."""
     context = multiprocessing.get_context('spawn')
     ready = context.Semaphore(0)
     holders = [context.Process(target=_hold, args=(socket, ready)) for _ in range(4)]
@@ -117,7 +117,7 @@ def test_the_slots_of_killed_holders_come_back(socket: str, server: 'redis.Redis
 
 
 def _enter_there(entered: pool, socket: str, answers: Any) -> None:
-    """In a child: leave what the parent entered, if that came along, and use a slot of one's own."""
+    """In a child, leave what the parent entered, if it was copied, and use another slot."""
     init_cachify(redis.Redis(unix_socket_path=socket))
     inherited = len(entered._entries)
     if inherited:
@@ -129,7 +129,7 @@ def _enter_there(entered: pool, socket: str, answers: Any) -> None:
 @pytest.mark.filterwarnings('ignore:.*multi-threaded.*fork:DeprecationWarning')
 @pytest.mark.parametrize(('method', 'inherited'), [('fork', 1), ('spawn', 0)])
 def test_only_the_process_that_acquired_releases(socket: str, method: str, inherited: int) -> None:
-    """A worker process gets the pool object, with an open entry if it was forked; the parent's slot stays."""
+    """A worker process has the pool object, with an open entry if forked; the slot stays."""
     context: BaseContext = multiprocessing.get_context(method)
     with redis.Redis(unix_socket_path=socket) as client:
         init_cachify(client)
@@ -163,7 +163,7 @@ print(one.size(), flush=True)
 
 @pytest.mark.parametrize('ahead', [-3600, 3600])
 def test_clocks_an_hour_apart_share_a_pool(socket: str, ahead: int, caplog: pytest.LogCaptureFixture) -> None:
-    """The server's clock alone decides: neither sees the other's slot as expired, or its own as living longer."""
+    """Only the server's clock decides: neither process sees the other's slot as expired."""
     other = subprocess.Popen(
         [sys.executable, '-c', CLOCK_PROGRAM, str(ahead), socket],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""A pool on a cluster of three nodes: each pool is one key, on whichever node that belongs."""
+"""A pool on a cluster of three nodes: each pool is one key, on the node that owns the key."""
 
 import asyncio
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ KEYS = [f'reports-{number}' for number in range(30)]
 
 
 def test_pools_live_on_all_nodes_and_are_shared(port: int) -> None:
-    """Thirty pools, on three nodes, each with its own slots; two clients count together."""
+    """Thirty pools, on three nodes, each with its own slots; two clients share the count."""
     with RedisCluster(host='127.0.0.1', port=port) as mine, RedisCluster(host='127.0.0.1', port=port) as others:
         init_cachify(mine)
         theirs = init_cachify(others, is_global=False)
@@ -54,7 +54,7 @@ def test_an_asynchronous_client_of_the_cluster_counts_with_a_synchronous_one(por
 
 
 def test_a_node_that_has_forgotten_its_scripts_is_told_again(port: int) -> None:
-    """Scripts are kept by each node for itself."""
+    """Each node keeps its own scripts."""
     with RedisCluster(host='127.0.0.1', port=port) as client:
         init_cachify(client)
         for key in KEYS[:9]:

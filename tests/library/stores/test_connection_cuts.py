@@ -1,6 +1,7 @@
-"""The connection is cut at every possible point, with the client's own repeats on and off, sync and async.
+"""The connection is cut at every point, with and without the client's retries, sync and async.
 
-Whatever was cut: never a second slot, never a slot that stays, never one's own slot counted against oneself.
+Whatever was cut, nobody gets a second slot, no slot stays, and no holder is refused by its own
+slot.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from py_cachify import init_cachify, pool
 from tests.support.proxy import CUTS, CuttingProxy, cutting_proxy
 
 
-# Each operation is one request, and repeated at most twice here.
+# Each operation is one request, repeated at most twice here.
 POINTS = 5
 ONE_CUT = [{number: cut} for number in range(1, POINTS) for cut in CUTS]
 TWO_CUTS = [
@@ -37,7 +38,7 @@ def proxy(socket: str) -> Iterator[CuttingProxy]:
 
 
 def clients(proxy: CuttingProxy, repeats: int) -> tuple[Any, Any]:
-    """Clients that greet the server with nothing, so that each request is one of ours."""
+    """Clients that send the server no greeting, so that each request is the library's."""
     plain: Any = {'unix_socket_path': proxy.path, 'protocol': 2, 'driver_info': None}
     return (
         redis.Redis(retry=Retry(NoBackoff(), repeats), **plain),
@@ -46,7 +47,7 @@ def clients(proxy: CuttingProxy, repeats: int) -> tuple[Any, Any]:
 
 
 def run_once(side: str, proxy: CuttingProxy, repeats: int, body: list[str]) -> None:
-    """Enter and leave a pool of one; ``body`` learns whether the body ran, and the size then."""
+    """Enter and leave a pool of one; ``body`` receives whether the body ran, and the size then."""
     sync, asynchronous = clients(proxy, repeats)
     init_cachify(sync, asynchronous)
     single = pool('reports', max_size=1, slot_exp=60)
@@ -78,7 +79,7 @@ def _scripts_are_known(server: 'redis.Redis', socket: str) -> None:
 
 @pytest.mark.parametrize('side', ['sync', 'async'])
 def test_without_a_cut_it_is_one_request_each(proxy: CuttingProxy, side: str) -> None:
-    """What the numbers of the other tests count."""
+    """The numbers of the other tests count these."""
     proxy.start_counting({})
     body: list[str] = []
     run_once(side, proxy, 0, body)
@@ -91,7 +92,7 @@ def test_without_a_cut_it_is_one_request_each(proxy: CuttingProxy, side: str) ->
 def test_a_client_that_repeats_notices_no_cut(
     proxy: CuttingProxy, server: 'redis.Redis', side: str, cuts: dict[int, str]
 ) -> None:
-    """With two repeats for each request, one or two cuts anywhere change nothing: granted, ran, given back."""
+    """With two retries for each request, one or two cuts anywhere change nothing."""
     proxy.start_counting(cuts)
     body: list[str] = []
     run_once(side, proxy, 2, body)
@@ -105,7 +106,7 @@ def test_a_client_that_repeats_notices_no_cut(
 def test_one_cut_leaves_no_slot_also_without_repeats(
     proxy: CuttingProxy, server: 'redis.Redis', side: str, cuts: dict[int, str]
 ) -> None:
-    """A cut acquire raises what the client raised and is undone; a cut release is asked for again."""
+    """A cut acquire raises the client's error and is undone; a cut release is requested again."""
     proxy.start_counting(cuts)
     body: list[str] = []
     if 1 in cuts:
@@ -128,7 +129,7 @@ def test_where_two_cuts_leave_a_slot_it_is_said_and_expires(
     cuts: dict[int, str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Both requests for the same thing cut before the server saw the second: all that is left is the expiry."""
+    """Both requests cut before the server saw the second one: only the expiry can free the slot."""
     proxy.start_counting(cuts)
     body: list[str] = []
     caplog.set_level(logging.WARNING, logger='py_cachify')

@@ -1,4 +1,4 @@
-"""What a simulation may read from the store in memory and put back: all that decides what happens next, and no more."""
+"""A simulation can read from the memory store, and restore, all that decides what happens next."""
 
 import random
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def test_contents_are_the_tokens_with_the_instants_at_which_they_expire(clock: C
 
 
 def test_an_expired_slot_is_part_of_the_contents_until_an_operation_drops_it(clock: Clock) -> None:
-    """To look changes nothing: not even what the next operation would find."""
+    """Reading changes nothing, not even what the next operation would find."""
     backend = MemoryBackend(MemoryClient(clock))
     backend.acquire('reports', 'a', 1, 5.0)
     clock.now = 9.0
@@ -121,7 +121,7 @@ def test_what_is_restored_without_keys_is_all_that_there_is(clock: Clock) -> Non
 def test_a_store_that_is_given_the_contents_of_another_answers_as_that_one_does(
     clock: Clock, backend: Any, seed: int
 ) -> None:
-    """From then on, through any history, and what it held before makes no difference."""
+    """From then on, through any history; what it held before makes no difference."""
     stream = random.Random(seed)
     clients = [MemoryClient(clock), MemoryClient(clock)]
     one, other = (backend(client) for client in clients)
@@ -137,7 +137,7 @@ def test_a_store_that_is_given_the_contents_of_another_answers_as_that_one_does(
 
 
 def _history(stream: random.Random, clock: Clock, backends: list[Any]) -> Iterator[list[Any]]:
-    """Ask all the same things, and give what they answered to each."""
+    """Ask the same of each, and return the answers of each."""
     leases: list[Lease] = []
     for _ in range(60):
         clock.now += stream.choice((0.0, 0.5, 1.0))

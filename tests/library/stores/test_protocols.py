@@ -1,5 +1,6 @@
-"""The two protocols, step by step: what they ask after a crash, an error and an interrupt at any point,
-and the named limits of the one that serves plain clients.
+"""The two protocols, step by step, with a crash, an error and an interrupt at any point.
+
+Also the named limits of the protocol for plain clients.
 """
 
 import asyncio
@@ -30,16 +31,16 @@ Drive = Callable[[Steps[Any], Callable[[Command[Any]], Any]], Any]
 
 
 class Interrupted(BaseException):
-    """Stands for what is no ``Exception``: an interrupt, a cancellation."""
+    """Represents a ``BaseException`` that is no ``Exception``: an interrupt, a cancellation."""
 
 
 class Lost(Exception):  # noqa: N818 - it is an error of the network
-    """Stands for what a client raises when the network fails."""
+    """Represents what a client raises when the network fails."""
 
 
 @pytest.fixture(params=[ATOMIC, INDEXED], ids=lambda protocol: protocol.name)
 def protocol(request: pytest.FixtureRequest) -> SlotProtocol:
-    """Both protocols in turn."""
+    """Both protocols, one after the other."""
     return request.param  # type: ignore[no-any-return]
 
 
@@ -61,7 +62,7 @@ def _backend(protocol: SlotProtocol, clock: VirtualClock) -> Backend:
 
 @pytest.fixture(params=['run', 'arun'])
 def drive(request: pytest.FixtureRequest) -> Drive:
-    """Both drivers in turn, as one function."""
+    """Both drivers, one after the other, as one function."""
     if request.param == 'run':
         return run
 
@@ -76,7 +77,7 @@ def drive(request: pytest.FixtureRequest) -> Drive:
 
 
 class Faulty:
-    """Performs commands, and raises ``error`` instead of the reply to those that are numbered in ``at``."""
+    """Performs commands, but raises ``error`` instead of the replies numbered in ``at``."""
 
     def __init__(self, backend: Backend, error: BaseException, *at: int, reached: bool) -> None:
         self.asked: list[Command[Any]] = []
@@ -113,7 +114,7 @@ def _fill(backend: Backend, slots: int) -> None:
         assert _acquire(backend, f'another {number}') is not None
 
 
-# --- what is asked when nothing fails
+# --- the requests when nothing fails
 
 
 def test_an_atomic_pool_asks_one_command_each() -> None:
@@ -134,7 +135,7 @@ def test_an_atomic_pool_asks_one_command_each() -> None:
 
 
 def test_an_indexed_pool_asks_for_each_name_once() -> None:
-    """A scan tries every name below ``max_size``, from one that the token chooses, and is full after the last."""
+    """A scan tries every name below ``max_size``, from one that the token chooses, then is full."""
     firsts = set()
     for number in range(50):
         steps = INDEXED.acquire('k', f'token {number}', 4, 60)
@@ -156,7 +157,7 @@ def _result(steps: Steps[R], reply: Any) -> R:
 
 
 def test_a_slot_is_taken_counted_and_given_back(backend: Backend, drive: Drive) -> None:
-    """By either protocol and either driver; a release that comes again finds nothing."""
+    """By either protocol and either driver; a repeated release finds nothing."""
     lease = drive(backend.protocol.acquire('k', 'a', 2, 60), backend.perform)
     assert lease.token == 'a'
     assert drive(backend.protocol.acquire('k', 'b', 2, 60), backend.perform) is not None
@@ -171,7 +172,7 @@ def test_a_slot_is_taken_counted_and_given_back(backend: Backend, drive: Drive) 
 
 
 class Point(NamedTuple):
-    """Where a holder crashes: after so many commands of this operation, the last of which failed or not."""
+    """Where a holder crashes: after how many commands, and whether the last one failed."""
 
     operation: str
     commands: int
@@ -188,7 +189,7 @@ POINTS = [
 
 @pytest.mark.parametrize('point', POINTS, ids=repr)
 def test_after_a_crash_nothing_more_is_asked(backend: Backend, point: Point) -> None:
-    """Whoever stops driving closes the steps, at any point, within an undo or a second try too: all is silent."""
+    """Closing the steps at any point, even in an undo, sends nothing more to the store."""
     _fill(backend, 1)
     if point.operation == 'acquire':
         steps: Steps[Any] = backend.protocol.acquire('k', 'token', 3, 60)
@@ -203,7 +204,7 @@ def test_after_a_crash_nothing_more_is_asked(backend: Backend, point: Point) -> 
             failed = point.error is not None and number == point.commands - 1
             command = steps.throw(point.error) if failed and point.error else steps.send(reply)
     except (StopIteration, Lost, Interrupted):
-        pass  # it had come to its end before
+        pass  # it had already ended
     steps.close()  # raises RuntimeError if another command is yielded
     assert steps.gi_frame is None  # type: ignore[attr-defined]
 
@@ -211,7 +212,7 @@ def test_after_a_crash_nothing_more_is_asked(backend: Backend, point: Point) -> 
 def test_a_holder_that_crashed_in_its_acquire_keeps_its_slot_until_it_expires(
     backend: Backend, clock: VirtualClock
 ) -> None:
-    """Nobody gives back what a crashed holder took; time does."""
+    """Nothing gives back what a crashed holder took, except the expiry."""
     steps = backend.protocol.acquire('k', 'token', 3, 60)
     backend.perform(next(steps))
     steps.close()
@@ -231,7 +232,7 @@ def test_a_holder_that_crashed_in_its_acquire_keeps_its_slot_until_it_expires(
 def test_a_failed_acquire_leaves_no_slot(
     protocol: SlotProtocol, drive: Drive, others: int, error: BaseException, reached: bool
 ) -> None:
-    """Whatever fails at whatever point of an acquire, done or not: the error goes on, and no slot is left."""
+    """Whatever fails at any point of an acquire, the error is raised and no slot is left."""
     failures = 0
     for point in range(4):
         backend = _backend(protocol, VirtualClock())
@@ -249,7 +250,7 @@ def test_a_failed_acquire_leaves_no_slot(
 
 
 def test_an_error_in_an_atomic_acquire_is_undone_and_raised() -> None:
-    """The very error is raised, after one command that gives the slot back."""
+    """The same error is raised, after one command that gives the slot back."""
     steps = ATOMIC.acquire('k', 'token', 3, 60)
     next(steps)
     error = Lost('the connection')
@@ -261,7 +262,7 @@ def test_an_error_in_an_atomic_acquire_is_undone_and_raised() -> None:
 
 
 def test_an_error_in_an_indexed_acquire_is_undone_and_raised() -> None:
-    """The name is deleted if it is the token's own by then, and only then."""
+    """The name is deleted only if it has become the token's own."""
     for owner in ('token', 'another', None):
         steps = INDEXED.acquire('k', 'token', 3, 60)
         asked = next(steps)
@@ -279,7 +280,7 @@ def test_an_error_in_an_indexed_acquire_is_undone_and_raised() -> None:
 
 @pytest.mark.parametrize('second', [Lost('again'), ValueError('a bug')])
 def test_an_undo_that_fails_adds_a_note(backend: Backend, drive: Drive, second: Exception) -> None:
-    """The first error goes on, and says that the slot may stay and why."""
+    """The first error is raised, with a note that the slot may stay and why."""
 
     def perform(command: Command[Any]) -> Any:
         if isinstance(command, TakeSlot | SetIfAbsent):
@@ -294,7 +295,7 @@ def test_an_undo_that_fails_adds_a_note(backend: Backend, drive: Drive, second: 
 
 
 def test_an_error_in_a_release_is_not_asked_again(backend: Backend, drive: Drive) -> None:
-    """Clients retry by themselves: the library does not multiply that."""
+    """Clients retry themselves: the library does not multiply their retries."""
     lease = _acquire(backend, 'token')
     assert lease is not None
     perform = Faulty(backend, Lost('the connection'), 0, 1, 2, 3, reached=False)
@@ -308,7 +309,7 @@ def test_an_error_in_a_release_is_not_asked_again(backend: Backend, drive: Drive
 def test_an_interrupt_in_a_release_asks_again(
     protocol: SlotProtocol, drive: Drive, error: BaseException, reached: bool
 ) -> None:
-    """At whatever point it comes: the slot is given back, and then the interrupt goes on."""
+    """At any point, the slot is given back, and then the interrupt is raised."""
     points = 1 if protocol is ATOMIC else 2
     for point in range(points):
         backend = _backend(protocol, VirtualClock())
@@ -333,7 +334,7 @@ def test_an_interrupt_while_an_acquire_is_undone_asks_again(backend: Backend, dr
 
 
 def test_an_interrupt_while_a_failed_acquire_is_undone_goes_on(backend: Backend, drive: Drive) -> None:
-    """An interrupt is never lost to the error that was on its way, and no note says that the undo failed."""
+    """An interrupt is never lost to an earlier error, and no note reports a failed undo."""
     error = Lost('the connection')
     undoing = False
 
@@ -367,7 +368,7 @@ def test_a_failed_size_asks_nothing_more(backend: Backend, drive: Drive) -> None
 
 
 def _token_that_starts_at(index: int, max_size: int) -> str:
-    """A token whose scan looks at this slot first."""
+    """Return a token whose scan checks this slot first."""
     for number in range(1000):
         first = next(INDEXED.acquire('k', str(number), max_size, None))
         assert isinstance(first, SetIfAbsent)
@@ -383,7 +384,7 @@ def plain(clock: VirtualClock) -> Backend:
 
 
 def test_a_refusal_can_be_spurious(plain: Backend) -> None:
-    """A slot becomes free behind a scan and another is taken before it: refused, and yet never was all taken.
+    """A slot becomes free behind a scan and another is taken ahead of it: a spurious refusal.
 
     ::
 
@@ -402,7 +403,7 @@ def test_a_refusal_can_be_spurious(plain: Backend) -> None:
 
 
 def test_a_release_paused_past_its_expiry_can_free_anothers_slot(plain: Backend, clock: VirtualClock) -> None:
-    """Between looking whose the name is and deleting it, the name expired and was taken again.
+    """Between checking whose the name is and deleting it, the name expired and was taken again.
 
     ::
 
@@ -421,7 +422,7 @@ def test_a_release_paused_past_its_expiry_can_free_anothers_slot(plain: Backend,
 
 
 def test_a_client_that_repeats_a_lost_set_by_itself_can_take_two_slots(plain: Backend, clock: VirtualClock) -> None:
-    """The first reply is lost, the client asks again and is told that the name exists; one slot is nobody's then."""
+    """The first reply is lost, and the client's retry is refused: one slot belongs to nobody."""
     steps = plain.protocol.acquire('key', 'mine', 2, 30)
     first = next(steps)
     assert plain.perform(first) is True
@@ -438,7 +439,7 @@ def test_a_client_that_repeats_a_lost_set_by_itself_can_take_two_slots(plain: Ba
 
 
 def test_two_sizes_see_different_slots(plain: Backend) -> None:
-    """With ``max_size`` 2 and 5 for one key, the smaller pool never looks at the names above its own."""
+    """With ``max_size`` 2 and 5 for one key, the smaller pool never checks the higher names."""
     for index in (2, 3, 4):
         lease = _acquire(plain, _token_that_starts_at(index, 5), max_size=5)
         assert lease is not None
@@ -453,7 +454,7 @@ def test_two_sizes_see_different_slots(plain: Backend) -> None:
 def test_a_life_is_in_whole_seconds_and_a_fraction_is_rounded_up(
     plain: Backend, clock: VirtualClock, slot_exp: float, seconds: int
 ) -> None:
-    """A slot never ends before its time, and up to a second after it."""
+    """A slot never ends early, and ends at most a second late."""
     first = next(INDEXED.acquire('k', 'token', 1, slot_exp))
     assert isinstance(first, SetIfAbsent)
     assert (first.ex, type(first.ex)) == (seconds, int)
@@ -465,17 +466,17 @@ def test_a_life_is_in_whole_seconds_and_a_fraction_is_rounded_up(
 
 
 def test_a_slot_without_expiry_has_none(plain: Backend, clock: VirtualClock) -> None:
-    """``None`` is handed on as it is."""
+    """``None`` is passed on unchanged."""
     _acquire(plain, 'token', max_size=1, slot_exp=None)
     clock.now = 1e12
     assert _size(plain, 1) == 1
 
 
-# --- and what holds all the same
+# --- what holds in spite of these limits
 
 
 class Client:
-    """A client in a random schedule: it acquires, holds, releases, and starts anew, one command at a time."""
+    """A client in a random schedule: it acquires, holds and releases, command by command."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -487,7 +488,7 @@ class Client:
 
 
 class Schedule:
-    """Many clients of one pool, one command after the other, in an order that a seed decides."""
+    """Many clients of one pool, one command at a time, in an order that a seed decides."""
 
     def __init__(self, seed: int, *, time_passes: bool) -> None:
         self.random = random.Random(seed)
@@ -499,7 +500,7 @@ class Schedule:
         self.crashed = 0
 
     def turn(self, *, starting: bool = True) -> None:
-        """Let one client go one step further."""
+        """Let one client send its next command."""
         client = self.random.choice(self.clients)
         if client.steps is None or client.command is None:
             if client.lease is not None:
@@ -538,13 +539,13 @@ class Schedule:
             self.clock.now += self.random.random()
 
     def holders(self) -> int:
-        """Clients that were told that they have a slot and have not begun to give it back."""
+        """The clients that received a slot and have not begun to give it back."""
         return sum(client.lease is not None for client in self.clients)
 
 
 @given(seed=st.integers(0, 2**32))
 def test_never_more_than_max_size_hold_a_slot(seed: int) -> None:
-    """However the commands of many clients fall between each other, with errors, interrupts and crashes."""
+    """However the commands of many clients interleave, with errors, interrupts and crashes."""
     schedule = Schedule(seed, time_passes=False)
     for _ in range(200):
         schedule.turn()
@@ -565,7 +566,7 @@ def test_never_more_than_max_size_names_exist(seed: int) -> None:
 
 
 def test_a_random_schedule_meets_what_it_is_for() -> None:
-    """The schedules above do fill their pools, refuse, crash, and let several clients be in one scan at once."""
+    """The schedules fill their pools, refuse, crash, and have several clients scan at once."""
     full = crashed = overlapping = 0
     for seed in range(100):
         schedule = Schedule(seed, time_passes=False)

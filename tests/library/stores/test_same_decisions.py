@@ -1,5 +1,6 @@
-"""Memory restates the scripts: whatever is asked, in whatever order and at whatever instant, the store in
-memory, the scripts on a fake server and the scripts on the real one give the same replies.
+"""Memory does the same as the scripts: all give one reply to any request at any instant.
+
+The stores are memory, the scripts on a fake server and the scripts on a real one.
 """
 
 import math
@@ -27,17 +28,17 @@ DECIDING_STORES = ('memory', 'fakeredis', 'valkey')
 KEYS = ('one', 'another', 'a third')
 TOKENS = tuple('abcdefg')
 LONG_AGO = 1_700_000_000.0
-"""Virtual time begins at an instant with as many digits as real ones have."""
+"""Virtual time begins at an instant with as many digits as a real one."""
 
 
 class Wait(NamedTuple):
-    """Let so many seconds pass."""
+    """Let this many seconds pass."""
 
     seconds: float
 
 
 class WaitForNextExpiry(NamedTuple):
-    """Let time pass until exactly the next instant at which some slot ends."""
+    """Let time pass until exactly the next expiry of a slot."""
 
 
 Event = Command[Any] | Wait | WaitForNextExpiry
@@ -55,7 +56,7 @@ events: st.SearchStrategy[Event] = st.one_of(
 
 
 class Replay:
-    """One history, told to several stores at once."""
+    """One history, applied to several stores at once."""
 
     def __init__(self, backends: dict[str, Backend], clock: VirtualClock) -> None:
         self._backends = backends
@@ -63,7 +64,7 @@ class Replay:
         self._expiries: set[float] = set()
 
     def happen(self, event: Event) -> None:
-        """Let time pass, or ask every store and compare what it says."""
+        """Let time pass, or send a command to every store and compare the replies."""
         match event:
             case Wait(seconds):
                 self._clock.now += seconds
@@ -73,7 +74,7 @@ class Replay:
                 self.ask(event)
 
     def ask(self, command: Command[Any]) -> Any:
-        """The reply that all stores give."""
+        """Return the reply that all stores agree on."""
         if isinstance(command, TakeSlot) and command.slot_exp is not None:
             self._expiries.add(self._clock.now + command.slot_exp)
         replies = {name: backend.perform(command) for name, backend in self._backends.items()}
@@ -83,7 +84,7 @@ class Replay:
 
 @pytest.fixture(scope='module')
 def virtual_servers(running_server: Path) -> Iterator[tuple[dict[str, Backend], VirtualClock]]:
-    """Both servers in one virtual time; whoever uses them empties them first."""
+    """Both servers in one virtual time; every user empties them first."""
     clock = VirtualClock()
     with ExitStack() as stack:
         yield (
@@ -111,7 +112,7 @@ def _new_replay(virtual_servers: tuple[dict[str, Backend], VirtualClock]) -> tup
 def test_every_store_gives_the_same_replies(
     virtual_servers: tuple[dict[str, Backend], VirtualClock], history: list[Event]
 ) -> None:
-    """Over random histories of several pools, mixed lives, and waits that end at the very instant of an expiry."""
+    """Random histories of several pools, with mixed lives and waits that end at an expiry."""
     replay, _ = _new_replay(virtual_servers)
     for event in history:
         replay.happen(event)
@@ -125,7 +126,7 @@ def test_every_store_gives_the_same_replies(
 @pytest.mark.parametrize('store', DECIDING_STORES)
 @pytest.mark.parametrize('slot_exp', [0.1, 1, 2.5, 1 / 3])
 def test_at_the_instant_of_its_expiry_a_slot_is_gone(store: str, slot_exp: float, running_server: Path) -> None:
-    """Just before it the pool is full; at the very instant it counts none, grants anew, and releases in vain."""
+    """Just before, the pool is full; at that instant it is empty and grants again."""
     clock = VirtualClock(LONG_AGO)
     with backend_in_virtual_time(store, str(running_server), clock) as backend:
         assert backend.perform(TakeSlot('k', 'a', 1, slot_exp)) is True
@@ -141,7 +142,7 @@ def test_at_the_instant_of_its_expiry_a_slot_is_gone(store: str, slot_exp: float
 @pytest.mark.parametrize('store', DECIDING_STORES)
 @pytest.mark.parametrize('first', [TakeSlot('k', 'b', 1, 1), DropSlot('k', 'a')], ids=['acquire', 'release'])
 def test_each_operation_drops_what_has_expired(store: str, first: Command[bool], running_server: Path) -> None:
-    """At the very instant of an expiry no operation needs another one to have looked before."""
+    """At the exact instant of an expiry no operation depends on another having run before."""
     clock = VirtualClock(LONG_AGO)
     with backend_in_virtual_time(store, str(running_server), clock) as backend:
         backend.perform(TakeSlot('k', 'a', 1, 1))
@@ -151,7 +152,7 @@ def test_each_operation_drops_what_has_expired(store: str, first: Command[bool],
 
 @pytest.mark.parametrize('store', DECIDING_STORES)
 def test_a_pool_that_was_made_smaller_refuses_until_it_is_below(store: str, running_server: Path) -> None:
-    """Slots that were granted under a larger ``max_size`` stay, and each acquire judges by its own."""
+    """Slots granted under a larger ``max_size`` stay, and each acquire uses its own."""
     with backend_in_virtual_time(store, str(running_server), VirtualClock(LONG_AGO)) as backend:
         for token in 'abc':
             assert backend.perform(TakeSlot('k', token, 3, 60)) is True
@@ -178,7 +179,7 @@ def test_memory_keeps_nothing_of_slots_that_are_gone(history: list[Event]) -> No
     replay = Replay({'memory': MemoryBackend(memory)}, clock)
     for event in history:
         replay.happen(event)
-    # Those without expiry have to be released; the others go without anyone looking at their keys again.
+    # Slots without expiry must be released; the others are freed without anyone using their keys.
     slots = [(key, token, until) for key, held in memory._slots.live.items() for token, until in held.items()]
     for key, token, until in slots:
         if until == math.inf:
@@ -191,7 +192,7 @@ def test_memory_keeps_nothing_of_slots_that_are_gone(history: list[Event]) -> No
 
 @pytest.mark.parametrize('slot_exp', [600, None])
 def test_memory_does_not_grow_by_what_was_released(slot_exp: float | None) -> None:
-    """A hundred thousand slots taken and given back in time leave a bounded rest, and that goes as well."""
+    """A hundred thousand slots, taken and given back, leave a bounded rest, which is freed too."""
     clock = VirtualClock(LONG_AGO)
     memory = MemoryClient(clock)
     for number in range(100_000):
@@ -221,7 +222,7 @@ def test_memory_keeps_no_names_that_are_gone() -> None:
 
 
 def test_the_real_server_keeps_nothing_of_slots_that_are_gone(socket: str, server: 'redis.Redis') -> None:
-    """Once all is released or expired and was looked at, the server has no key."""
+    """Once all is released or expired and was checked, the server has no key."""
     clock = VirtualClock(LONG_AGO)
     with backend_in_virtual_time('valkey', socket, clock) as backend:
         backend.perform(TakeSlot('k', 'a', 3, 1))

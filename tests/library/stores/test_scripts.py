@@ -1,5 +1,7 @@
-"""What the scripts promise on Redis and Valkey: one command each, a key that goes with its last slot,
-replies that survive a repetition, a server that forgot the scripts, and every way a client can be set up.
+"""What the scripts promise on Redis and Valkey, on every kind of client.
+
+They use one command each, a key that is freed with its last slot, and replies that survive a
+repetition.  They also work on a server that forgot the scripts.
 """
 
 import asyncio
@@ -32,7 +34,7 @@ on_the_real_server = pytest.mark.parametrize('store', ['valkey'])
 
 @pytest.fixture(params=['sync', 'async'])
 def perform(request: pytest.FixtureRequest, clients: Clients) -> Iterator[Perform]:
-    """Performs one command by either backend."""
+    """Performs one command with either backend."""
     if request.param == 'sync':
         yield RedisBackend(clients.sync).perform
         return
@@ -47,14 +49,14 @@ async def _awaited(reply: Awaitable[R]) -> R:
 
 
 class Sent:
-    """What clients have sent to the real server since it was last asked."""
+    """Records what clients have sent to the real server since the last reading."""
 
     def __init__(self, server: 'redis.Redis', monitor: Any) -> None:
         self._server = server
         self._monitor = monitor
 
     def commands(self) -> list[str]:
-        """Their names, without what a script called and without this question itself."""
+        """Return their names, without the commands of scripts and of this call itself."""
         self._server.echo('that is all')
         names: list[str] = []
         while True:
@@ -67,10 +69,10 @@ class Sent:
 
 @contextmanager
 def watched(server: 'redis.Redis') -> Iterator[Sent]:
-    """Watch what clients send to the real server."""
+    """Record what clients send to the real server."""
     with server.monitor() as monitor:  # type: ignore[no-untyped-call]
         sent = Sent(server, monitor)
-        sent.commands()  # what the first connection of the one who looks costs
+        sent.commands()  # the commands of the recorder's own first connection
         yield sent
 
 
@@ -79,11 +81,11 @@ def watched(server: 'redis.Redis') -> Iterator[Sent]:
 
 @on_the_real_server
 def test_each_operation_sends_one_command(driver: Driver, cachify: Cachify, server: 'redis.Redis') -> None:
-    """An acquire, a refusal, a size and a release are one command each, and nothing else is sent."""
+    """An acquire, a refusal, a size and a release send one command each, and nothing else."""
 
     async def body() -> None:
         one = pool('reports', max_size=1)
-        async with driver.hold(one):  # the connection is made here, and the scripts are made known
+        async with driver.hold(one):  # connect, and load the scripts
             await driver.size(one)
         with watched(server) as sent:
             async with driver.hold(one):
@@ -103,7 +105,7 @@ def test_each_operation_sends_one_command(driver: Driver, cachify: Cachify, serv
 def test_a_server_without_the_script_costs_one_more_command(
     driver: Driver, cachify: Cachify, server: 'redis.Redis'
 ) -> None:
-    """The text of a script is sent only when the server answers that it does not know it."""
+    """The text of a script is sent only if the server answers that it does not know it."""
 
     async def body() -> None:
         one = pool('reports', max_size=1)
@@ -118,7 +120,7 @@ def test_a_server_without_the_script_costs_one_more_command(
 
 @on_both_servers
 def test_a_server_that_forgets_its_scripts_goes_on_counting(driver: Driver, cachify: Cachify, clients: Clients) -> None:
-    """After SCRIPT FLUSH every operation still does what it did: nothing is lost and nothing is counted twice."""
+    """After SCRIPT FLUSH every operation still works; nothing is lost or counted twice."""
 
     async def body() -> None:
         two = pool('reports', max_size=2)
@@ -145,7 +147,7 @@ def test_a_server_that_forgets_its_scripts_goes_on_counting(driver: Driver, cach
 
 @pytest.mark.parametrize('clock', [None, VirtualClock(5.0)], ids=['real time', 'virtual time'])
 def test_no_script_assigns_a_global_variable(clock: VirtualClock | None) -> None:
-    """After every branch of every script an unrelated script still runs, which one global would prevent."""
+    """After every branch of every script, another script still runs; one global would stop it."""
     poisoned = fakeredis.FakeRedis(server=fakeredis.FakeServer())
     with pytest.raises(redis.ResponseError):
         poisoned.eval('stray = 1 return 1', 0)
@@ -170,9 +172,9 @@ def test_no_script_assigns_a_global_variable(clock: VirtualClock | None) -> None
 
 @on_both_servers
 def test_the_key_lives_as_long_as_its_latest_slot(perform: Perform, clients: Clients) -> None:
-    """Whatever lives are mixed: the key ends with the latest slot, or never while one without expiry is in it.
+    """With any mix of lives, the key expires with the last slot, or never if a slot never expires.
 
-    A slot that is given back does not shorten it: that would take a command more for each release.
+    Giving a slot back does not shorten it: that would cost one more command for each release.
     """
     looking = clients.sync
 
@@ -214,7 +216,7 @@ def test_the_key_lives_as_long_as_its_latest_slot(perform: Perform, clients: Cli
 
 @on_both_servers
 def test_a_slot_lives_as_long_as_it_was_given(perform: Perform, clients: Clients) -> None:
-    """The expiry that is kept is the server's present and ``slot_exp``, with its fraction."""
+    """The stored expiry is the server's current instant plus ``slot_exp``, with its fraction."""
     before = time.time()
     perform(TakeSlot('k', 'a', 9, 100.25))
     after = time.time()
@@ -224,7 +226,7 @@ def test_a_slot_lives_as_long_as_it_was_given(perform: Perform, clients: Clients
 
 @on_both_servers
 def test_the_key_goes_with_its_last_release(driver: Driver, cachify: Cachify, clients: Clients) -> None:
-    """A pool that nobody uses any more leaves nothing in the store."""
+    """A pool that nobody uses any longer leaves nothing in the store."""
 
     async def body() -> None:
         for slot_exp in (60, None):
@@ -237,7 +239,7 @@ def test_the_key_goes_with_its_last_release(driver: Driver, cachify: Cachify, cl
 
 @on_the_real_server
 def test_the_key_of_crashed_holders_goes_by_itself(perform: Perform, server: 'redis.Redis') -> None:
-    """When all holders crashed the key is gone with the last expiry, though no pool looks at it again."""
+    """After all holders crashed, the key expires with the last slot, even if nobody uses it."""
     perform(TakeSlot('k', 'a', 9, 0.2))
     perform(TakeSlot('k', 'b', 9, 0.3))
     perform(TakeSlot('kept', 'c', 9, 600))
@@ -249,7 +251,7 @@ def test_the_key_of_crashed_holders_goes_by_itself(perform: Perform, server: 're
 
 @on_both_servers
 def test_in_virtual_time_the_key_has_a_real_day(store: str, clients: Clients) -> None:
-    """A simulation that stands still loses no slot, and one that is killed leaves nothing for ever."""
+    """A stopped simulation loses no slot, and a killed one leaves nothing forever."""
     backend = RedisBackend(clients.sync, VirtualClock(1000.0))
     for slot_exp in (0.001, 1e6, None):
         backend.perform(TakeSlot('k', f'for {slot_exp}', 9, slot_exp))
@@ -263,7 +265,7 @@ def test_in_virtual_time_the_key_has_a_real_day(store: str, clients: Clients) ->
 @on_both_servers
 @pytest.mark.parametrize('slot_exp', [60, None])
 def test_an_acquire_that_is_repeated_is_granted_and_counted_once(perform: Perform, slot_exp: float | None) -> None:
-    """A driver that lost the reply may ask again with the same token, also when its own slot filled the pool."""
+    """A driver that lost the reply may repeat it, even if its own slot filled the pool."""
     take = TakeSlot('k', 'a', 2, slot_exp)
     assert [perform(take), perform(take)] == [True, True]
     assert perform(CountSlots('k')) == 1
@@ -276,7 +278,7 @@ def test_an_acquire_that_is_repeated_is_granted_and_counted_once(perform: Perfor
 @on_both_servers
 @pytest.mark.parametrize('max_size', [1, 9])
 def test_a_repeated_acquire_does_not_prolong_the_slot(perform: Perform, clients: Clients, max_size: int) -> None:
-    """A slot that the token has already keeps the expiry that it was given first, full pool or not."""
+    """A slot that the token already has keeps its first expiry, whether the pool is full or not."""
     perform(TakeSlot('k', 'a', max_size, 100))
     before = clients.sync.zscore('k', 'a')
     perform(TakeSlot('k', 'a', max_size, 900))
@@ -285,7 +287,7 @@ def test_a_repeated_acquire_does_not_prolong_the_slot(perform: Perform, clients:
 
 @on_both_servers
 def test_a_release_of_an_unknown_token_removes_nothing(perform: Perform) -> None:
-    """It says false, and the slots of others stay; so does a release that is repeated."""
+    """It returns false, and the slots of others stay; so does a repeated release."""
     assert perform(DropSlot('k', 'nobody')) is False
     perform(TakeSlot('k', 'a', 9, 60))
     perform(TakeSlot('k', 'b', 9, 60))
@@ -298,7 +300,7 @@ def test_a_release_of_an_unknown_token_removes_nothing(perform: Perform) -> None
 
 @on_both_servers
 def test_a_release_of_an_expired_slot_says_so(perform: Perform) -> None:
-    """By the server's clock as well: a slot that ended before its release was not released in time."""
+    """By the server's clock: a slot that expired before its release was not released in time."""
     perform(TakeSlot('k', 'for long', 9, 600))
     perform(TakeSlot('k', 'a', 9, 0.05))
     time.sleep(0.2)
@@ -308,7 +310,7 @@ def test_a_release_of_an_expired_slot_says_so(perform: Perform) -> None:
 
 @on_both_servers
 def test_a_key_of_another_type_is_the_clients_error(perform: Perform, clients: Clients) -> None:
-    """What stands in the way is not overwritten, and what the server says of it passes through."""
+    """It is not overwritten, and the server's error passes through."""
     clients.sync.set('k', 'a text')
     for command in (TakeSlot('k', 'a', 9, 60), DropSlot('k', 'a'), CountSlots('k')):
         with pytest.raises(redis.ResponseError, match='WRONGTYPE'):
@@ -318,7 +320,7 @@ def test_a_key_of_another_type_is_the_clients_error(perform: Perform, clients: C
 
 @on_the_real_server
 def test_an_error_of_the_server_is_not_asked_again(perform: Perform, server: 'redis.Redis') -> None:
-    """Only a script that the server does not know is sent a second time: clients retry by themselves."""
+    """Only a script that the server does not know is sent again: clients retry themselves."""
     perform(CountSlots('k'))
     server.set('k', 'a text')
     with watched(server) as sent:
@@ -334,13 +336,13 @@ def test_a_command_of_the_plain_contract_is_refused(perform: Perform) -> None:
         perform(SetIfAbsent('k:0', 'a', 60))
 
 
-# --- every way a client can be set up
+# --- every way to set up a client
 
 
 @pytest.mark.parametrize('decode_responses', [False, True])
 @pytest.mark.parametrize('protocol', [2, 3])
 def test_any_protocol_and_any_decoding_serves(socket: str, protocol: int, decode_responses: bool) -> None:
-    """Both versions of the server's protocol, replies as bytes or as text, threads and asyncio."""
+    """Both versions of the server's protocol, replies as bytes or text, threads and asyncio."""
     options: dict[str, Any] = {
         'unix_socket_path': socket,
         'protocol': protocol,
@@ -352,7 +354,7 @@ def test_any_protocol_and_any_decoding_serves(socket: str, protocol: int, decode
 
 @pytest.mark.parametrize('decode_responses', [False, True])
 def test_any_decoding_serves_on_a_fake_server(decode_responses: bool) -> None:
-    """The same for the clients that tests use."""
+    """Likewise the clients that tests use."""
     server = fakeredis.FakeServer()
     sync = fakeredis.FakeRedis(server=server, decode_responses=decode_responses)
     asynchronous = fakeredis.FakeAsyncRedis(server=server, decode_responses=decode_responses)
@@ -383,7 +385,7 @@ def _both_sides_count_together(sync: Any, asynchronous: Any) -> None:
 
 
 def test_a_client_that_repeats_a_request_is_not_counted_twice(socket: str) -> None:
-    """With one reply lost and the request sent again below, a pool of one is granted, and not *full*."""
+    """One reply is lost and the client repeats the request: a pool of one is granted, not full."""
 
     class RepeatsOnce:
         def __init__(self, client: Any) -> None:
@@ -417,7 +419,7 @@ def test_a_client_that_repeats_a_request_is_not_counted_twice(socket: str) -> No
 
 @pytest.mark.parametrize('side', ['sync', 'async'])
 def test_only_an_unknown_script_is_sent_again(side: str) -> None:
-    """After any other error nobody knows whether it was carried out: our own retries do not multiply the client's."""
+    """After any other error it may have run: the library does not add its own retries."""
     asked: list[str] = []
 
     class Fails:

@@ -1,5 +1,6 @@
-"""An error of the server or the network is not "full": it passes through as what the client raised, it never
-calls ``on_full``, and while a slot is given back it never hides the body's own error.
+"""An error of the server or the network is not "full": it passes through unchanged.
+
+It never calls ``on_full``.  While a slot is given back, it never hides the body's own error.
 """
 
 import asyncio
@@ -58,7 +59,7 @@ class Refusing(DictClient):
 
 @pytest.fixture(params=['fakeredis', 'plain'])
 def unreliable(request: pytest.FixtureRequest) -> Unreliable:
-    """New clients of an empty store, which works until it is cut off; the global pools use it."""
+    """The global pools' clients on an empty store, which works until it is cut off."""
     if request.param == 'fakeredis':
         server = fakeredis.FakeServer()
         clients = Clients(fakeredis.FakeRedis(server=server), fakeredis.FakeAsyncRedis(server=server), None)
@@ -82,7 +83,7 @@ def unreliable(request: pytest.FixtureRequest) -> Unreliable:
 
 @pytest.fixture(params=['sync', 'async'])
 def on_either_side(request: pytest.FixtureRequest, unreliable: Unreliable) -> Driver:
-    """Threads and asyncio in turn."""
+    """Threads, then asyncio."""
     return SyncDriver() if request.param == 'sync' else AsyncDriver(unreliable.clients)
 
 
@@ -94,7 +95,7 @@ def _never(*_: Any, **__: Any) -> None:
 
 
 def test_a_server_that_is_down_is_not_a_full_pool(unreliable: Unreliable, on_either_side: Driver) -> None:
-    """What the client raises comes out of ``with`` and ``size()``, and the body does not run."""
+    """The client's error is raised by ``with`` and ``size()``, and the body does not run."""
 
     async def body() -> None:
         one = pool('reports', max_size=1)
@@ -138,7 +139,7 @@ def test_an_error_of_the_server_does_not_call_on_full(unreliable: Unreliable, ra
 
 
 def test_nobody_listens_on_the_socket(tmp_path: Path) -> None:
-    """The same with real clients of a server that is not there."""
+    """Likewise with real clients of a server that does not exist."""
     nowhere = str(tmp_path / 's')
     once: dict[str, Any] = {'unix_socket_path': nowhere}
     sync: Any = redis.Redis(**once, retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0))
@@ -170,21 +171,21 @@ def test_nobody_listens_on_the_socket(tmp_path: Path) -> None:
         one.size()
     with pytest.raises(redis.ConnectionError, match='connecting to') as raised, one:
         pass
-    # It may have reached the server for all that one knows, and it could not be undone either.
+    # It may have reached the server, and could not be undone either.
     assert 'may stay until it expires' in raised.value.__notes__[0]
     asyncio.run(asynchronously())
     sync.close()
 
 
 def test_a_server_that_does_not_answer_is_not_a_full_pool(socket: str, server: 'redis.Redis') -> None:
-    """A time-out says nothing about the pool."""
+    """A timeout says nothing about the pool."""
     hasty: Any = redis.Redis(
         unix_socket_path=socket, socket_timeout=0.1, retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0)
     )
     hasty.ping()
     init_cachify(hasty)
     one = pool('reports', max_size=1)
-    server.client_pause(60_000, all=False)  # all writes, but not the end of the pause
+    server.client_pause(60_000, all=False)  # all writes, except the end of the pause
     try:
         with pytest.raises(redis.TimeoutError):
             one.pooled(on_full=_never)(_never)()
@@ -194,7 +195,7 @@ def test_a_server_that_does_not_answer_is_not_a_full_pool(socket: str, server: '
 
 
 def test_a_full_pool_is_no_error_of_the_server(unreliable: Unreliable, on_either_side: Driver) -> None:
-    """And the other way round: a server that works and refuses is a full pool."""
+    """Conversely, a server that works and refuses is a full pool."""
 
     async def body() -> None:
         one = pool('reports', max_size=1)
@@ -212,7 +213,7 @@ def test_a_full_pool_is_no_error_of_the_server(unreliable: Unreliable, on_either
 def test_a_failing_release_does_not_hide_the_bodys_error(
     unreliable: Unreliable, on_either_side: Driver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The body's own error comes out, and the release that failed is a warning, with or without an expiry."""
+    """The body's error is raised and the failed release is logged, with or without an expiry."""
 
     async def fail_while_cut_off(of: pool) -> None:
         async with on_either_side.hold(of):
@@ -235,7 +236,7 @@ def test_a_failing_release_does_not_hide_the_bodys_error(
 def test_a_failing_release_after_a_clean_body_is_a_warning(
     unreliable: Unreliable, on_either_side: Driver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The slot's expiry heals it, so what the body did is not turned into a failure."""
+    """The slot's expiry frees it, so the body's result does not become a failure."""
 
     async def body() -> None:
         async with on_either_side.hold(pool('reports', max_size=1, slot_exp=60)):
@@ -251,7 +252,7 @@ def test_a_failing_release_after_a_clean_body_is_a_warning(
 def test_without_expiry_a_failing_release_after_a_clean_body_is_raised(
     unreliable: Unreliable, on_either_side: Driver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing would heal it: the slot stays for ever, so somebody has to learn of it."""
+    """Nothing would free it: the slot stays forever, so the caller must know."""
 
     async def body() -> None:
         with pytest.raises(unreliable.error):
@@ -263,7 +264,7 @@ def test_without_expiry_a_failing_release_after_a_clean_body_is_raised(
 
 
 def test_a_decorated_function_is_no_different(unreliable: Unreliable, caplog: pytest.LogCaptureFixture) -> None:
-    """Its result, or its error, comes out of the call although its slot could not be given back."""
+    """The call returns its result, or raises its error, although the release failed."""
 
     @pooled('reports', max_size=9, slot_exp=60)
     def report(*, fails: bool) -> str:
@@ -293,7 +294,7 @@ def test_a_decorated_function_is_no_different(unreliable: Unreliable, caplog: py
 
 @pytest.mark.parametrize('raises', [False, True])
 def test_without_expiry_a_decorated_function_raises_a_failing_release(unreliable: Unreliable, raises: bool) -> None:
-    """Unless it raised an error of its own."""
+    """Unless it raised its own error."""
 
     @pooled('reports', max_size=9, slot_exp=None)
     def report() -> None:
@@ -317,7 +318,7 @@ def test_without_expiry_a_decorated_function_raises_a_failing_release(unreliable
 
 
 def test_the_bodys_own_refusal_is_not_taken_for_this_pools(unreliable: Unreliable) -> None:
-    """A ``CachifyPoolFullError`` from another pool deeper down comes out of the body as it is."""
+    """A ``CachifyPoolFullError`` from another pool further down is raised by the body unchanged."""
 
     @pooled('outer', max_size=1, on_full=_never)
     def outer() -> None:
@@ -329,7 +330,7 @@ def test_the_bodys_own_refusal_is_not_taken_for_this_pools(unreliable: Unreliabl
 
 
 def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What the library has logged."""
+    """Return what the library has logged."""
     ours = [record for record in caplog.records if record.name == 'py_cachify']
     assert all(record.levelno == logging.WARNING for record in ours)
     return [record.getMessage() for record in ours]
@@ -349,7 +350,7 @@ class Wrapped:
 
 
 def test_an_answer_that_is_merely_true_is_no_grant(server: 'redis.Redis') -> None:
-    """A pipeline answers with itself: nobody gets in."""
+    """A pipeline answers with itself: nobody is admitted."""
     with server.pipeline() as pipeline:
         init_cachify(Wrapped(pipeline))  # type: ignore[arg-type]
         with pytest.raises(TypeError, match='pass the client itself, not a pipeline'), pool('reports', max_size=1):
