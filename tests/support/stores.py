@@ -1,4 +1,4 @@
-"""The stores that every promise is tested on, and the two ways to drive a pool, as one interface."""
+"""The stores that every promise is tested on, and the two ways to drive a pool."""
 
 import asyncio
 import functools
@@ -32,13 +32,13 @@ SERVERS = ('fakeredis', 'valkey', 'redis')
 GUIDE = ROOT / 'py_cachify' / 'README.md'
 
 SHORT = 0.05
-"""The life in seconds of a slot that is to expire; a plain client makes a whole second of it."""
+"""The life of a slot that is to expire, in seconds; a plain client rounds it up to one second."""
 
 CENTURY = 100 * 365 * 24 * 3600.0
 
 
 class Clock:
-    """Real time, which a test may put forward."""
+    """Real time, which a test can move forward."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -58,15 +58,15 @@ class VirtualClock:
 
 
 class Clients(NamedTuple):
-    """What to give ``init_cachify()`` for both sides of one store."""
+    """The clients of both sides of one store, for ``init_cachify()``."""
 
     sync: Any
     asynchronous: Any
     clock: Clock | None
-    """The store's clock, or ``None`` where the store is a server with one of its own."""
+    """The store's clock, or ``None`` if the store is a server, which has its own."""
 
     def outlive(self, seconds: float) -> None:
-        """Let so much time pass that a slot with this life is gone."""
+        """Let enough time pass that a slot with this life has expired."""
         if self.clock is None:
             time.sleep(seconds + 0.02)
         else:
@@ -74,18 +74,18 @@ class Clients(NamedTuple):
 
 
 def documented_client(name: str, clock: Callable[[], float]) -> Any:
-    """The class of a client that the library's guide gives as an example, on this clock."""
+    """Return the example client of the library's guide with this name, on this clock."""
     [code] = [
         block for block in re.findall(r'```python\n(.*?)```', GUIDE.read_text(), re.S) if f'class {name}:' in block
     ]
     names: dict[str, Any] = {}
-    exec(code, names)  # the guide's own text is what is tested
+    exec(code, names)  # the guide's own text is tested
     names['time'] = SimpleNamespace(time=clock, monotonic=clock)
     return names[name]
 
 
 def make_clients(store: str, place: str) -> Clients:
-    """New clients of an empty store; ``place`` is the unix socket of a server, or a folder."""
+    """Return new clients of an empty store; ``place`` is a server's unix socket, or a folder."""
     clock = Clock()
     match store:
         case 'memory':
@@ -107,7 +107,7 @@ def make_clients(store: str, place: str) -> Clients:
 
 
 class DictClient:
-    """A plain client over a dictionary, to build special ones from."""
+    """A plain client over a dictionary, as a base for special ones."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.values: dict[str, tuple[Any, float]] = {}
@@ -131,7 +131,7 @@ class DictClient:
 
 
 class AsyncDictClient:
-    """The same, awaited; it gives other tasks a turn before each call, as a network would."""
+    """An asynchronous plain client, which lets other tasks run before each call, like a network."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
@@ -150,7 +150,7 @@ class AsyncDictClient:
 
 
 class Driver(Protocol):
-    """Threads or asyncio: the body of a test is written once, as a coroutine, and runs on either."""
+    """Threads or asyncio: each test body is written once, as a coroutine, and runs on either."""
 
     name: str
 
@@ -159,24 +159,24 @@ class Driver(Protocol):
         ...
 
     def hold(self, of: pool) -> Any:
-        """``async with driver.hold(p)`` is ``with p`` or ``async with p``."""
+        """Return a context manager that is ``with of`` or ``async with of``."""
         ...
 
     async def size(self, of: pool) -> int:
-        """``p.size()`` or ``await p.asize()``."""
+        """Return ``p.size()`` or ``await p.asize()``."""
         ...
 
     def function(self, plain: Callable[..., Any]) -> Any:
-        """A function to decorate, with the signature of ``plain``: itself, or an ``async`` one."""
+        """Return a function to decorate, with the signature of ``plain``, or an ``async`` one."""
         ...
 
     async def result(self, of: Any) -> Any:
-        """The result of a call of such a function, or of its ``size``: itself, or awaited."""
+        """Return the result of a call of such a function, or of its ``size``, awaited if needed."""
         ...
 
 
 class SyncDriver:
-    """Drives a pool as a plain thread does: no event loop runs."""
+    """Drives a pool like a plain thread, without an event loop."""
 
     name = 'sync'
 
@@ -204,7 +204,7 @@ class SyncDriver:
 
 
 class AsyncDriver:
-    """Drives a pool as a task of an event loop does."""
+    """Drives a pool like a task of an event loop."""
 
     name = 'async'
 
@@ -233,7 +233,7 @@ class AsyncDriver:
     def function(self, plain: Callable[..., Any]) -> Any:
         @functools.wraps(plain)
         async def function(*args: Any, **kwargs: Any) -> Any:
-            # An async function that returns must have given others a turn, as real ones do.
+            # Like a real async function, it must let others run before it returns.
             await asyncio.sleep(0)
             result = plain(*args, **kwargs)
             return await result if inspect.isawaitable(result) else result
@@ -246,7 +246,7 @@ class AsyncDriver:
 
 @contextmanager
 def backend_in_virtual_time(store: str, socket: str, clock: VirtualClock) -> Iterator[Backend]:
-    """A new backend of an empty store that decides by itself (any but ``plain``), in the time of ``clock``."""
+    """A new backend of an empty store other than ``plain``, in the time of ``clock``."""
     if store == 'memory':
         yield MemoryBackend(MemoryClient(clock))
         return
@@ -259,7 +259,7 @@ def backend_in_virtual_time(store: str, socket: str, clock: VirtualClock) -> Ite
 
 
 def slots_in(clients: Clients, name: str) -> set[str]:
-    """The tokens of the slots of a pool whose slots do not expire, read from the store itself."""
+    """Return the tokens in a pool whose slots do not expire, read from the store itself."""
     client = clients.sync
     if isinstance(client, MemoryClient):
         return set(client._slots.live.get(name, ()))

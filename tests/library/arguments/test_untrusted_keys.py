@@ -69,9 +69,9 @@ def test_a_safe_template_keeps_apart_whatever_looks_different(
 @st.composite
 def nearly_equal_pairs(draw: st.DrawFn) -> tuple[tuple[str, str], tuple[str, str]]:
     """Two pairs of texts that are equal when joined, cut at two places."""
-    whole = draw(st.text(alphabet='\'"\\-a', max_size=12))
-    cuts = [draw(st.integers(0, len(whole))) for _ in range(2)]
-    return (whole[: cuts[0]], whole[cuts[0] :]), (whole[: cuts[1]], whole[cuts[1] :])
+    text = draw(st.text(alphabet='\'"\\-a', max_size=12))
+    cuts = [draw(st.integers(0, len(text))) for _ in range(2)]
+    return (text[: cuts[0]], text[cuts[0] :]), (text[: cuts[1]], text[cuts[1] :])
 
 
 @given(pairs=nearly_equal_pairs(), between=st.sampled_from(['', '-', '--', 'a', 'a-a']))

@@ -38,7 +38,7 @@ def test_a_body_that_ends_as_its_loop_ends_gives_its_slot_back(clients: Clients,
 
     for head_start in range(8):
         asyncio.run(main(head_start))
-        assert one.size() == 0, f'a slot stays for ever where the loop ended {head_start} turns later'
+        assert one.size() == 0, f'a slot stays forever if the loop ends {head_start} turns later'
 
 
 @pytest.mark.parametrize('store', ['fakeredis', 'plain'], indirect=True)

@@ -146,7 +146,7 @@ def test_where_two_cuts_leave_a_slot_it_is_said_and_expires(
     assert server.zcard('PYC-reports') == left
     if left:
         assert 0 < server.pttl('PYC-reports') <= 60_001
-        told = '\n'.join([caplog.text, *getattr(failed, '__notes__', [])])
-        assert 'until it expires' in told
+        report = '\n'.join([caplog.text, *getattr(failed, '__notes__', [])])
+        assert 'until it expires' in report
     assert (failed is not None) == (1 in cuts)
     assert body == ([] if 1 in cuts else ['ran'])
