@@ -1,4 +1,4 @@
-"""What notebooks/TEACHING.md gives as answers is what the library computes."""
+"""The answers in notebooks/TEACHING.md are what the library computes."""
 
 import math
 import re
@@ -16,33 +16,33 @@ from tests.support.paths import NOTEBOOKS
 PAGE = (NOTEBOOKS / 'TEACHING.md').read_text(encoding='utf-8')
 
 
-def asked(number: int, *said: str) -> None:
-    """The question says each of these, in this order."""
-    _says(number, rf'^### {number}\. (.*?)<details>', said)
+def check_question(number: int, *phrases: str) -> None:
+    """Check that a question contains these phrases, in this order."""
+    _check(number, rf'^### {number}\. (.*?)<details>', phrases)
 
 
-def told(number: int, *said: str) -> None:
-    """The answer to this question says each of these, in this order."""
-    _says(number, rf'^### {number}\. .*?<details><summary>Answer</summary>(.*?)</details>', said)
+def check_answer(number: int, *phrases: str) -> None:
+    """Check that the answer to a question contains these phrases, in this order."""
+    _check(number, rf'^### {number}\. .*?<details><summary>Answer</summary>(.*?)</details>', phrases)
 
 
-def _says(number: int, where: str, said: tuple[str, ...]) -> None:
-    (found,) = re.findall(where, PAGE, re.M | re.S)
-    rest = ' '.join(str(found).split())
-    for words in said:
-        _, there, rest = rest.partition(words)
-        assert there, f'question {number} does not say {words!r}, or not in its place'
+def _check(number: int, pattern: str, phrases: tuple[str, ...]) -> None:
+    (section,) = re.findall(pattern, PAGE, re.M | re.S)
+    rest = ' '.join(str(section).split())
+    for phrase in phrases:
+        _, match, rest = rest.partition(phrase)
+        assert match, f'question {number} does not contain {phrase!r} after the phrases before it'
 
 
 def expected(rate: float, max_size: int, slot_exp: float | None, holding: str = 'exp:1', p: float = 0) -> Expectation:
-    """What theory expects of a pool under Poisson arrivals."""
-    found = expect(Poisson(rate, holding, jobs=1), max_size, slot_exp, crash_probability=p)
-    assert isinstance(found, Expectation)
-    return found
+    """Return what theory predicts for a pool with Poisson arrivals."""
+    expectation = expect(Poisson(rate, holding, jobs=1), max_size, slot_exp, crash_probability=p)
+    assert isinstance(expectation, Expectation)
+    return expectation
 
 
 def test_every_notebook_is_on_the_page() -> None:
-    """None is forgotten, and each stands under its number."""
+    """The table lists each notebook under its number."""
     linked = re.findall(r'^\| (\d) \| \[[^]]*\]\((\d_\w+\.ipynb)\) \|', PAGE, re.M)
 
     assert {path.name for path in NOTEBOOKS.glob('[0-9]_*.ipynb')} <= {name for _, name in linked}
@@ -50,7 +50,7 @@ def test_every_notebook_is_on_the_page() -> None:
 
 
 def test_the_minutes_are_two_hours() -> None:
-    """As the page says below the table."""
+    """The page says so below the table."""
     minutes = re.findall(r'^\| \d \| \[[^]]*\]\([^)]*\) \| (\d+) \|', PAGE, re.M)
 
     assert 'That is two hours.' in PAGE
@@ -59,14 +59,14 @@ def test_the_minutes_are_two_hours() -> None:
 
 def test_expiry_by_hand() -> None:
     """Question 1."""
-    asked(1, 'two slots, and a slot lives 5 s', 'at 0, 1, 2, 5 and 6 s and need 8, 2, 3, 4 and 1 s')
+    check_question(1, 'two slots, and a slot lives 5 s', 'at 0, 1, 2, 5 and 6 s and need 8, 2, 3, 4 and 1 s')
     result = replay(Trace([(0, 8), (1, 2), (2, 3), (5, 4), (6, 1)]), max_size=2, slot_exp=5)
 
     seen = {('ABCDE'[event.job], event.what): event.time for event in result.history}
     crowded = [event.time for event in result.history if event.running == result.figures.running_peak]
     (refused,) = (job for job, what in seen if what == 'refused')
     expired, overran = seen['A', 'expired'], seen['A', 'overran']
-    told(
+    check_answer(
         1,
         f'{refused} is refused: at {seen[refused, "refused"]:g} s A and B hold both slots',
         f'B leaves at {seen["B", "released"]:g} s. At {expired:g} s the slot of A expires, and D takes one',
@@ -83,19 +83,21 @@ def test_expiry_by_hand() -> None:
 
 def test_how_many_slots() -> None:
     """Question 2."""
-    asked(2, 'Six jobs arrive in a second', 'one second on average, exponentially', 'by five slots', '`slot_exp` 0.5 s')
-    asked(2, 'at most one job in a hundred', 'exactly one second')
+    check_question(
+        2, 'Six jobs arrive in a second', 'one second on average, exponentially', 'by five slots', '`slot_exp` 0.5 s'
+    )
+    check_question(2, 'at most one job in a hundred', 'exactly one second')
     for_ever, short, alike = expected(6, 5, None), expected(6, 5, 0.5), expected(6, 5, 0.5, 'const:1')
     enough = max_size_for(6, 0.01)
 
     assert expected(6, 5, None, 'const:1').refusal_share == for_ever.refusal_share
-    told(
+    check_answer(
         2,
         f'The offered load is {for_ever.offered_load:g}, and B(5, 6) = {100 * for_ever.refusal_share:.1f} %',
         f'on average 1 - exp(-0.5) = {1 - math.exp(-0.5):.3f} s',
         f'{short.offered_load:.2f}, and B(5, 2.36) = {100 * short.refusal_share:.1f} %',
         f'{short.overrun_mean:.2f} bodies',
-        f'(c) {enough}, as B(12, 6) = {100 * erlang_b(12, 6):.2f} % and B(13, 6) = {100 * erlang_b(13, 6):.2f} %',
+        f'(c) {enough}, because B(12, 6) = {100 * erlang_b(12, 6):.2f} % and B(13, 6) = {100 * erlang_b(13, 6):.2f} %',
         'min(S, T) is 0.5 s for each',
         f'the offered load {alike.offered_load:g}, and {100 * alike.refusal_share:.1f} % are refused',
     )
@@ -103,7 +105,7 @@ def test_how_many_slots() -> None:
 
 def test_orders() -> None:
     """Question 3."""
-    asked(3, 'three commands: drop what has expired, count, add', 'an empty pool of one', 'the six commands')
+    check_question(3, 'three commands: drop what has expired, count, add', 'an empty pool of one', 'the six commands')
 
     def goes_wrong(order: str) -> bool:
         moves = tuple(Move('step', 'AB'.index(client)) for client in order)
@@ -116,14 +118,16 @@ def test_orders() -> None:
 
     assert shipped.complete
     assert shipped.violation is None
-    told(3, f'{len(orders)} orders', f'in {len(mixed)} ways', f'in {wrong // len(mixed)}', f'{wrong} of {len(orders)}')
-    told(3, f'there are {len(set(permutations("AB")))} orders')
+    check_answer(
+        3, f'{len(orders)} orders', f'in {len(mixed)} ways', f'in {wrong // len(mixed)}', f'{wrong} of {len(orders)}'
+    )
+    check_answer(3, f'there are {len(set(permutations("AB")))} orders')
 
 
 def test_the_price_of_a_crash() -> None:
     """Question 4."""
-    asked(4, '60 s, and with 10 s? Why not take 1 s?')
-    asked(
+    check_question(4, '60 s, and with 10 s? Why not take 1 s?')
+    check_question(
         4,
         'Two jobs arrive',
         'one second on average, exponentially',
@@ -135,7 +139,7 @@ def test_the_price_of_a_crash() -> None:
     assert long.offered_load is not None
     assert short.offered_load is not None
 
-    told(
+    check_answer(
         4,
         f'{1 - 0.05:g} x E[min(S, T)] + {0.05:g} T',
         'With 60 s',
@@ -151,8 +155,8 @@ def test_the_price_of_a_crash() -> None:
 
 def test_a_failover() -> None:
     """Question 5."""
-    asked(5, 'In those 8 s three slots were taken')
-    asked(
+    check_question(5, 'In those 8 s three slots were taken')
+    check_question(
         5, 'A pool of 8 is full', 'take 20 s', '`slot_exp` is 60 s', 'its last 8 s of writes', 'three slots were taken'
     )
     result = Scenario(
@@ -167,7 +171,7 @@ def test_a_failover() -> None:
         faults=[Failover(at=10.0, lasting=1.0, missing=8.0)],
     ).run()
 
-    # A fault's instants are counted from the first arrival.
+    # The times of a fault are counted from the first arrival.
     times = [event.time - result.figures.first for event in result.history if event.what == 'taken']
     taken = [time for time in times if time < 10]
     lost = sum(time > 10 - 8 for time in taken)
@@ -176,7 +180,7 @@ def test_a_failover() -> None:
     assert result.figures.expired_while_running == 0
     assert result.judgement is not None
     assert {limit.rule for limit in result.judgement.limits} == {'lost writes'}
-    told(
+    check_answer(
         5,
         'five of the eight',
         'grants three more',
