@@ -1,4 +1,4 @@
-"""What only a notebook uses: sliders, the laboratory, notebooks as HTML pages."""
+"""Sliders for notebooks, a laboratory to play with, and notebooks as HTML pages."""
 
 from simulations.jupyter.laboratory import laboratory, run
 from simulations.jupyter.sliders import follow

@@ -1,4 +1,6 @@
-"""A pool to play with, for a lecture: controls for load, holding times, size, expiry and faults, and what they do.
+"""A pool to play with in a lecture: controls for load, holding times, size, expiry and faults.
+
+The picture below the controls shows what they do.
 
 ::
 
@@ -28,7 +30,7 @@ HOLDING = {
     'lognormal': 'lognormal:-0.5:1',
     'heavy tail': 'pareto:1.5:0.3333333333333333',
 }
-"""Distributions of the holding time, each with a mean of one second."""
+"""The distributions of the holding time, by name; each has a mean of one second."""
 
 FAULTS: dict[str, tuple[Fault, ...]] = {
     'none': (),
@@ -37,11 +39,12 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     'replies are lost': (LoseReplies(at=15.0, lasting=6.0, share=0.3),),
     'the server forgets': (Restart(at=15.0, lasting=2.0, data='lost'),),
 }
-"""What goes wrong, 15 seconds after the first arrival; jobs come for half a minute."""
+"""The faults, by name.  Each begins 15 s after the first arrival; jobs arrive for 30 s."""
 
 _LIVES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 _SECONDS = 30.0
-# A layout that measures every word would take a third of the time from a slider to the picture.
+# Fixed places: an automatic layout measures every text, which would take a third of the time that a
+# moved slider needs to change the picture.
 _PLACES = {'left': 0.08, 'right': 0.985, 'top': 0.895, 'bottom': 0.17, 'hspace': 0.6, 'wspace': 0.27}
 
 
@@ -53,23 +56,27 @@ def run(
     crashes: float = 0.0,
     fault: str = 'none',
 ) -> Result:
-    """Half a minute of a pool.  The same jobs arrive whatever the other settings are.
+    """Run a pool for half a minute and return the result.
+
+    Only ``offered_load`` changes when jobs arrive: with the same load they arrive at the same
+    instants, whatever the other settings are.
 
     Args:
-        offered_load: how many jobs would hold at a time, on average, if none were refused; a job holds for one second
-            on average, so it is also the arrivals in a second.
-        holding: one of ``HOLDING``.
-        max_size: slots of the pool.
-        slot_exp: their life in seconds; ``None`` or infinite: for ever.
-        crashes: the share of holders that crash before they release.
-        fault: one of ``FAULTS``.
+        offered_load: how many jobs would hold a slot at the same time, on average, if none were
+            refused.  The mean holding time is one second, so this is also the number of arrivals
+            per second.
+        holding: the distribution of the holding times, a key of ``HOLDING``.
+        max_size: how many slots the pool has.
+        slot_exp: the life of a slot in seconds; with ``None`` or infinity slots never expire.
+        crashes: the share of holders that crash before they release their slot.
+        fault: what goes wrong, a key of ``FAULTS``.
 
     Raises:
-        ValueError: a value cannot be.
+        ValueError: ``holding`` or ``fault`` is unknown, or another value is out of range.
     """
-    for name, value, known in (('holding', holding, HOLDING), ('fault', fault, FAULTS)):
-        if value not in known:
-            raise ValueError(f'{name} must be one of {", ".join(map(repr, known))}, got {value!r}')
+    for name, value, choices in (('holding', holding, HOLDING), ('fault', fault, FAULTS)):
+        if value not in choices:
+            raise ValueError(f'{name} must be one of {", ".join(map(repr, choices))}, got {value!r}')
     faults = FAULTS[fault]
     return Scenario(
         arrivals=f'poisson:{offered_load}',
@@ -93,7 +100,11 @@ def picture(
     crashes: float = 0.0,
     fault: str = 'none',
 ) -> Figure:
-    """Draw such a run: occupancy and running bodies over time, who held a slot when, and the shares of the time."""
+    """Draw a run of :func:`run` with the same arguments.
+
+    The figure shows the occupancy and the running bodies over time, who held a slot when, and for
+    what share of the time a given number of slots was taken.
+    """
     result = run(offered_load, holding, max_size, slot_exp, crashes, fault)
     with rc_context({'font.size': 9, 'axes.titlesize': 10, 'legend.fontsize': 8}):
         figure = Figure(figsize=(9, 6.3))
@@ -111,7 +122,7 @@ def picture(
 
 
 def sentence(result: Result) -> str:
-    """What a run came to, in a line."""
+    """Return the outcome of a run in one line, the headline of the picture."""
     figures, theory = result.figures, result.theory
     by_theory = '' if theory is None or theory.refusal_share is None else f' (theory {theory.refusal_share:.1%})'
     return (
@@ -121,9 +132,9 @@ def sentence(result: Result) -> str:
 
 
 def laboratory() -> Followed:
-    """All controls and the pictures that follow them, to be the last line of a cell."""
+    """Return all controls and the picture that follows them; make this the last line of a cell."""
     wide = {'description_width': 'initial'}
-    # Not `None` for ever: to a choice of ipywidgets that is none.
+    # `math.inf` stands for "never": ipywidgets takes `None` for "nothing is selected".
     life = ipywidgets.SelectionSlider(
         options=[*((f'{seconds:g} s', seconds) for seconds in _LIVES), ('never', math.inf)],
         value=0.5,

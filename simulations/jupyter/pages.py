@@ -1,8 +1,13 @@
-"""Notebooks as pages to read: ``python -m simulations.jupyter.pages`` writes them into ``notebooks/html``.
+"""Run notebooks and write them as HTML pages, by default into ``notebooks/html``.
 
-Each page is one file that loads nothing from elsewhere: pictures and formulas are in it.  Sliders stand as the picture
-that they begin with, answers are folded away, and code that a notebook hides is left out.  ``index.html`` lists the
-pages.  It needs the extra ``lab``.
+::
+
+    python -m simulations.jupyter.pages
+
+Each page is a single file that contains its pictures and formulas and loads nothing from elsewhere.
+In place of sliders a page shows the picture of their first values.  Answers are folded away, and
+code that a notebook hides is left out.  ``index.html`` lists the pages.  The command needs the extra
+``lab``.
 """
 
 import argparse
@@ -29,7 +34,8 @@ try:
     from nbconvert.filters.markdown import markdown2html
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        f"pages need what the extra `lab` installs, {error.name}: pip install 'py-cachify-lab[lab]'", name=error.name
+        f"notebook pages need {error.name}, which the extra `lab` installs: pip install 'py-cachify-lab[lab]'",
+        name=error.name,
     ) from error
 
 
@@ -37,13 +43,13 @@ class Page(NamedTuple):
     """A notebook that was run.
 
     Attributes:
-        name: of its file, without a suffix.
-        title: its first heading.
-        question: what it asks, in Markdown.
-        minutes: how long a reader takes, as ``TEACHING.md`` says; empty if it does not.
-        thumbnail: its first telling picture, made small, a PNG; ``None`` if it has none.
-        notebook: with its outputs.
-        seconds: how long it ran.
+        name: the file name, without the suffix.
+        title: the first heading.
+        question: the question of the notebook, in Markdown.
+        minutes: the reading time from ``TEACHING.md``; empty if it lists no such notebook.
+        thumbnail: the first meaningful picture, reduced, as PNG; ``None`` if there is no picture.
+        notebook: the notebook with its outputs.
+        seconds: how long the run took, in seconds.
     """
 
     name: str
@@ -109,43 +115,46 @@ _TEMPLATE = """
 
 
 def build(notebooks: Sequence[Path], folder: Path, *, progress: bool = False) -> list[Page]:
-    """Run notebooks, and write a page for each and an ``index.html``.
+    """Run notebooks, and write a page for each of them and an ``index.html``.
 
     Args:
-        notebooks: their files, in the order in which they are listed.
-        folder: where to; it is made if need be.
-        progress: whether to show a bar on standard error.
+        notebooks: the files, in the order in which the index lists them.
+        folder: where to write the pages; it is created if it does not exist.
+        progress: show a progress bar on standard error.
+
+    Returns:
+        The notebooks that were run, in the same order.
 
     Raises:
-        nbclient.exceptions.CellExecutionError: a cell fails; nothing is written then.
-        FileNotFoundError: there is no such notebook.
-        ValueError: there is no notebook, or a formula that cannot be drawn.
+        nbclient.exceptions.CellExecutionError: a cell fails; then nothing is written.
+        FileNotFoundError: a file does not exist.
+        ValueError: ``notebooks`` is empty, or a formula cannot be drawn.
 
     Example::
 
         build([Path('notebooks/1_a_first_pool.ipynb')], Path('pages'))
     """
     if not notebooks:
-        raise ValueError('no notebook to make a page of')
+        raise ValueError('notebooks must name at least one file, got none')
     pages = []
     with tqdm(notebooks, unit=' notebooks', disable=not progress, dynamic_ncols=True) as bar:
         for path in bar:
             bar.set_postfix_str(path.stem)
             pages.append(run(path))
-    written = [page_html(page, *_neighbours(pages, number)) for number, page in enumerate(pages)]
+    texts = [page_html(page, *_neighbours(pages, number)) for number, page in enumerate(pages)]
     folder.mkdir(parents=True, exist_ok=True)
-    for page, text in zip(pages, written, strict=True):
+    for page, text in zip(pages, texts, strict=True):
         (folder / f'{page.name}.html').write_text(text, encoding='utf-8')
     (folder / 'index.html').write_text(index_html(pages), encoding='utf-8')
     return pages
 
 
 def run(path: Path) -> Page:
-    """Run a notebook from top to bottom, in a folder that is thrown away."""
+    """Run a notebook from top to bottom, in a temporary folder."""
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        # A kernel warns that it is reached by TCP, which is this machine's own.
+        # Only errors: a kernel warns that it listens on TCP, which only this machine can reach.
         client = NotebookClient(
             notebook,
             timeout=_TIMEOUT,
@@ -154,7 +163,7 @@ def run(path: Path) -> Page:
         )
         client.execute()
     seconds = time.monotonic() - began
-    _without_widgets(notebook)
+    _drop_widgets(notebook)
     first = notebook.cells[0].source
     heading = re.search(r'^# (.+)$', first, re.MULTILINE)
     question = re.search(r'\*\*The question:\*\* (.+?)(?:\n\n|\Z)', first, re.DOTALL)
@@ -162,7 +171,7 @@ def run(path: Path) -> Page:
         name=path.stem,
         title=heading[1] if heading else path.stem,
         question=_sentence(question[1]) if question else '',
-        minutes=_minutes(path),
+        minutes=_reading_time(path),
         thumbnail=_thumbnail(notebook),
         notebook=notebook,
         seconds=seconds,
@@ -170,7 +179,7 @@ def run(path: Path) -> Page:
 
 
 def page_html(page: Page, before: Page | None = None, after: Page | None = None) -> str:
-    """The page of a notebook that was run, with links to its neighbours."""
+    """Return the page of a notebook that was run, with links to the previous and the next one."""
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         template_name='basic',
         template_file='page.html.j2',
@@ -182,20 +191,20 @@ def page_html(page: Page, before: Page | None = None, after: Page | None = None)
     notebook = deepcopy(page.notebook)
     for cell in notebook.cells:
         if cell.cell_type == 'markdown':
-            cell.source = _links_to_pages(_DISPLAYED_FORMULA.sub(_drawn, cell.source))
+            cell.source = _links_to_pages(_DISPLAYED_FORMULA.sub(_draw_formula, cell.source))
     links = (
         (f'<a href="{before.name}.html">← {escape(before.title)}</a>' if before else '<span></span>')
         + '<a href="index.html">All notebooks</a>'
         + (f'<a href="{after.name}.html">{escape(after.title)} →</a>' if after else '<span></span>')
     )
     style = _STYLE + _code_style()
-    given = {'title': page.title, 'style': style, 'links': f'<nav>{links}</nav>'}
-    text, _ = exporter.from_notebook_node(notebook, resources=given)
+    resources = {'title': page.title, 'style': style, 'links': f'<nav>{links}</nav>'}
+    text, _ = exporter.from_notebook_node(notebook, resources=resources)
     return str(text)
 
 
 def index_html(pages: Sequence[Page]) -> str:
-    """A page that lists pages: what each asks, how long it takes, and its first picture."""
+    """Return the index: a list of all pages with their questions, times and first pictures."""
     rows = ''
     for page in pages:
         picture = '' if page.thumbnail is None else f'<img alt="" src="{_data(page.thumbnail, "image/png")}">'
@@ -209,8 +218,9 @@ def index_html(pages: Sequence[Page]) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Notebooks</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<style>{_STYLE}{_INDEX_STYLE}</style></head><body><h1>Notebooks</h1>'
-        '<p>Each argues one idea: a question, a few lines, a picture, what it means, an exercise. These are copies to'
-        f' read; in JupyterLab their controls can be moved.</p>\n<table>{rows}</table></body></html>\n'
+        '<p>Each notebook explains one idea with a question, a few lines of code, a picture, its meaning and an'
+        ' exercise. These pages are copies to read. To move the controls, open the notebooks in JupyterLab.</p>\n'
+        f'<table>{rows}</table></body></html>\n'
     )
 
 
@@ -218,31 +228,32 @@ def _neighbours(pages: Sequence[Page], number: int) -> tuple[Page | None, Page |
     return (pages[number - 1] if number else None), (pages[number + 1] if number + 1 < len(pages) else None)
 
 
-def _sentence(words: str) -> str:
-    text = ' '.join(words.split())
+def _sentence(text: str) -> str:
+    """Return the text in one line, beginning with a capital letter."""
+    text = ' '.join(text.split())
     return text[:1].upper() + text[1:]
 
 
-def _without_widgets(notebook: Any) -> None:
-    """Nothing moves them where no kernel runs: the picture beside them stays."""
+def _drop_widgets(notebook: Any) -> None:
+    """Drop the widgets, which do nothing without a kernel; their pictures stay."""
     notebook.metadata.pop('widgets', None)
     for cell in notebook.cells:
         for output in cell.get('outputs', ()):
             output.get('data', {}).pop(_WIDGET, None)
 
 
-def _minutes(path: Path) -> str:
-    """As the table in ``TEACHING.md`` beside the notebook says."""
+def _reading_time(path: Path) -> str:
+    """Return the minutes from the ``TEACHING.md`` of the same folder; empty if it has none."""
     try:
         text = (path.parent / 'TEACHING.md').read_text(encoding='utf-8')
     except FileNotFoundError:
         return ''
-    found = re.search(rf'\({re.escape(path.name)}\) \| (\d+) \|', text)
-    return found[1] if found else ''
+    row = re.search(rf'\({re.escape(path.name)}\) \| (\d+) \|', text)
+    return row[1] if row else ''
 
 
 def _thumbnail(notebook: Any) -> bytes | None:
-    """The first picture that is no mere strip, or else the first."""
+    """Return the first picture that is not just a narrow strip; if all are, the first."""
     from PIL import Image, ImageOps
 
     pictures = [
@@ -254,29 +265,32 @@ def _thumbnail(notebook: Any) -> bytes | None:
     if not pictures:
         return None
     picture = next((each for each in pictures if each.height > _STRIP * each.width), pictures[0])
-    drawn = ImageOps.invert(picture).getbbox()
-    picture = picture.crop(drawn) if drawn else picture
+    box = ImageOps.invert(picture).getbbox()
+    picture = picture.crop(box) if box else picture
     picture.thumbnail(_THUMBNAIL)
     small = io.BytesIO()
     picture.quantize(32).save(small, 'png', optimize=True)
     return small.getvalue()
 
 
-def _drawn(formula: re.Match[str]) -> str:
-    """A formula as a picture: what would draw it in a browser is as large as all pages together."""
+def _draw_formula(formula: re.Match[str]) -> str:
+    """Return a formula as a picture.
+
+    A script that draws it in the browser would be as large as all pages together.
+    """
     from matplotlib.font_manager import FontProperties
     from matplotlib.mathtext import math_to_image
 
     picture = io.BytesIO()
     tex = ' '.join(formula[1].split())
-    # A formula on a line of its own is drawn large.
+    # A formula on a separate line is drawn large.
     large = tex.replace(r'\frac', r'\dfrac')
     math_to_image(f'${large}$', picture, prop=FontProperties(size=18), format='svg')
     return f'<img class="formula" alt="{escape(tex)}" src="{_data(picture.getvalue(), "image/svg+xml")}">'
 
 
 def _links_to_pages(source: str) -> str:
-    """A link to another notebook leads to its page."""
+    """Replace links to other notebooks by links to their pages."""
     return re.sub(r'\]\((\w+)\.ipynb\)', r'](\1.html)', source)
 
 
@@ -291,21 +305,25 @@ def _code_style() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command.  Returns its exit status."""
+    """Run the command and return its exit status."""
     parser = argparse.ArgumentParser(
         prog='python -m simulations.jupyter.pages', description=(__doc__ or '').split('\n')[0]
     )
-    parser.add_argument('notebooks', nargs='*', type=Path, help='default: all in the folder notebooks')
-    parser.add_argument('--out', type=Path, default=Path('notebooks/html'), help='the folder (default: %(default)s)')
+    parser.add_argument(
+        'notebooks', nargs='*', type=Path, help='the notebooks to run (default: all in the folder notebooks)'
+    )
+    parser.add_argument(
+        '--out', type=Path, default=Path('notebooks/html'), help='write the pages to this folder (default: %(default)s)'
+    )
     options = parser.parse_args(arguments)
     notebooks = options.notebooks or sorted(Path('notebooks').glob('[0-9]*.ipynb'))
     if missing := [str(path) for path in notebooks if not path.is_file()]:
-        parser.error(f'there is no notebook {", ".join(missing)}')
+        parser.error(f'no such notebook: {", ".join(missing)}')
     if not notebooks:
-        parser.error('the folder notebooks has no notebook: run this in a checkout, or name the files')
+        parser.error('the folder notebooks contains no notebook: run this command in a checkout, or name the files')
     for page in build(notebooks, options.out, progress=True):
-        written = options.out / f'{page.name}.html'
-        print(f'{page.seconds:6.1f} s  {written.stat().st_size / 1000:6.0f} kB  {written}')
+        file = options.out / f'{page.name}.html'
+        print(f'{page.seconds:6.1f} s  {file.stat().st_size / 1000:6.0f} kB  {file}')
     print(f'open {options.out / "index.html"}')
     return 0
 

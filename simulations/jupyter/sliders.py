@@ -1,4 +1,4 @@
-"""A picture that follows sliders, in a notebook.
+"""A picture in a notebook that is redrawn when you move a slider.
 
 ::
 
@@ -7,8 +7,8 @@
 
     follow(picture, slot_exp=(0.25, 6.0, 0.25), max_size=(1, 20))
 
-The controls begin at the function's own defaults.  Where no kernel runs, in a file that was saved or exported, the
-picture of the defaults stands in their place.
+The controls begin at the defaults of the function.  A saved or exported file has no kernel to
+redraw the picture; there the picture of the defaults is shown in place of the controls.
 """
 
 import asyncio
@@ -28,152 +28,157 @@ try:
     import ipywidgets
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "sliders need what the extra `lab` installs, ipywidgets: pip install 'py-cachify-lab[lab]'", name='ipywidgets'
+        "sliders need ipywidgets, which the extra `lab` installs: pip install 'py-cachify-lab[lab]'", name='ipywidgets'
     ) from error
 
 
 PAUSE = 0.03
-"""In seconds: what is moved within so short a time is drawn once, as it stands at the end."""
+"""In seconds: all moves within this time are drawn once, with the last values."""
 _DPI = 110
 _LAYOUT = {'max_width': '100%', 'max_height': '72vh', 'object_fit': 'contain'}
-"""On a screen the picture fits below its controls: whoever moves one sees all of it."""
+"""The picture fits on the screen below its controls, so all of it is visible while one is moved."""
 
 
 class Followed(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Controls and the picture that follows them; what :func:`follow` gives.
+    """The controls and the picture that follows them, as :func:`follow` returns them.
 
     Attributes:
         controls: the widgets, by the names of the function's parameters.
         picture: the widget that shows the picture.
-        complaint: the widget that says in a line why there is no picture of these values; empty where there is one.
+        complaint: the widget that says why these values could not be drawn; empty if they could.
     """
 
     def __init__(self, draw: Callable[..., Axes | Figure], controls: Mapping[str, Any]) -> None:
         self._draw = draw
         self._waiting: asyncio.TimerHandle | None = None
         self.controls = dict(controls)
-        self._first = self._drawn()
+        self._first = self._render()
         self.picture = ipywidgets.Image(value=self._first, format='png', layout=_LAYOUT)
         self.complaint = ipywidgets.Label()
         row = ipywidgets.Box(list(self.controls.values()), layout={'flex_flow': 'row wrap'})
         super().__init__([row, self.picture, self.complaint])
         for control in self.controls.values():
-            control.observe(self._moved, names='value')
+            control.observe(self._on_move, names='value')
 
     @property
     def values(self) -> dict[str, Any]:
-        """Where the controls stand."""
+        """The present values of the controls, by the names of the function's parameters."""
         return {name: control.value for name, control in self.controls.items()}
 
     def update(self) -> None:
-        """Draw now, for where the controls stand.  An error of the function becomes the complaint."""
+        """Redraw now with the present values.  An error of the function becomes the complaint."""
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
         try:
-            self.picture.value = self._drawn()
+            self.picture.value = self._render()
         except Exception as error:
             self.complaint.value = f'{type(error).__name__}: {error}'
         else:
             self.complaint.value = ''
 
-    def _moved(self, _change: Any) -> None:
+    def _on_move(self, _change: Any) -> None:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             self.update()
             return
-        # The values are read when the pause is over: of many requests the last is drawn, and none is drawn late.
+        # Only one redraw is pending at a time.  It reads the values when the pause is over, so it
+        # draws the last of them.
         if self._waiting is None:
             self._waiting = loop.call_later(PAUSE, self.update)
 
-    def _drawn(self) -> bytes:
+    def _render(self) -> bytes:
         import matplotlib.pyplot as plt
 
         before = set(plt.get_fignums())
         try:
-            drawn = self._draw(**self.values)
-            figure = drawn.get_figure(root=True) if isinstance(drawn, Axes) else drawn
+            result = self._draw(**self.values)
+            figure = result.get_figure(root=True) if isinstance(result, Axes) else result
             if not isinstance(figure, Figure):
-                raise TypeError(f'{self._draw.__name__} must return axes or a figure of matplotlib, not {drawn!r}')
+                raise TypeError(f'{self._draw.__name__} must return Matplotlib axes or a figure, got {result!r}')
             return _png(figure)
         finally:
-            # Else a notebook would show each of them once more below its cell, and keep them all.
+            # Otherwise the notebook would show each figure again below the cell and keep it.
             for number in set(plt.get_fignums()) - before:
                 plt.close(number)
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        # A front end shows the richest that it can: the picture where there are no widgets.
+        # A front end shows the richest format that it supports: without widgets, the picture.
         return {**super()._repr_mimebundle_(**options), 'image/png': self._first}
 
 
 def _png(figure: Figure) -> bytes:
-    """The same pixels as ``savefig()`` makes, which would go through the figure once more for its layout."""
+    """Return the pixels that ``savefig()`` would make, without its second pass over the layout."""
     figure.set_dpi(_DPI)
     figure.set_facecolor('white')
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     png = io.BytesIO()
-    # Without transparency, and packed with less pains: a third of the time for a twentieth more bytes.
+    # No transparency and less compression: a third of the time for a twentieth more bytes.
     Image.fromarray(np.asarray(canvas.buffer_rgba())).convert('RGB').save(png, 'png', compress_level=3)
     return png.getvalue()
 
 
 def follow(draw: Callable[..., Axes | Figure], **controls: Any) -> Followed:
-    """Show controls, and the picture that ``draw`` makes of their values, anew whenever one is moved.
+    """Show controls and the picture of their values, which is redrawn when you move a control.
 
     Args:
-        draw: makes the picture from keyword arguments; returns axes or a figure, which is closed once it is shown.
-            Its defaults are where the controls begin.
-        controls: one for each parameter that is to be moved: ``(low, high)`` or ``(low, high, step)`` for a slider, a
-            list for a choice, ``bool`` for a box to tick, or any widget of ipywidgets, which begins where it
-            stands.
+        draw: a function that makes the picture from keyword arguments and returns axes or a figure.
+            The figure is closed after it is shown.  The controls begin at the parameters' defaults.
+        controls: one control for each parameter that can be moved: ``(low, high)`` or
+            ``(low, high, step)`` for a slider, a list for a choice, ``bool`` for a checkbox, or any
+            widget of ipywidgets, which begins at its own value.
 
     Returns:
-        A widget, to be the last line of a cell.
+        A widget; make it the last line of a cell.
 
     Raises:
-        TypeError: a control is none of these, or ``draw`` has no such parameter or returns no picture.
-        ValueError: there is no control, or a parameter has no default, or one that the control cannot take.
+        TypeError: a control is none of these, ``draw`` has no such parameter, or ``draw`` does not
+            return a picture.
+        ValueError: there are no controls, a parameter has no default, or its default does not suit
+            the control.
 
     Example::
 
         follow(picture, slot_exp=(0.25, 6.0, 0.25), holding=['exp:1', 'const:1'])
     """
     if not controls:
-        raise ValueError('nothing to move: name a control, such as max_size=(1, 20)')
+        raise ValueError('follow() needs at least one control, such as max_size=(1, 20), got none')
     parameters = inspect.signature(draw).parameters
-    made = {}
+    widgets = {}
     for name, control in controls.items():
         if name not in parameters:
-            raise TypeError(f'{draw.__name__} has no parameter {name!r}: it has {", ".join(parameters)}')
-        made[name] = _control(name, control, parameters[name].default)
-    return Followed(draw, made)
+            raise TypeError(
+                f'a control must be named after a parameter of {draw.__name__} ({", ".join(parameters)}), got {name!r}'
+            )
+        widgets[name] = _control(name, control, parameters[name].default)
+    return Followed(draw, widgets)
 
 
 def _control(name: str, control: Any, default: Any) -> Any:
-    """The widget for one parameter."""
+    """Return the widget for one parameter."""
     if isinstance(control, ipywidgets.Widget):
         return control
     if default is inspect.Parameter.empty:
-        raise ValueError(f'the parameter {name!r} needs a default, where its control begins')
-    about = {'description': name, 'style': {'description_width': 'initial'}}
+        raise ValueError(f'the parameter {name!r} must have a default, at which its control begins')
+    labels = {'description': name, 'style': {'description_width': 'initial'}}
     match control:
         case type() if control is bool:
-            return ipywidgets.Checkbox(bool(default), indent=False, **about)
+            return ipywidgets.Checkbox(bool(default), indent=False, **labels)
         case [*choices] if isinstance(control, list) and choices:
             if default not in choices:
-                raise ValueError(f'the default of {name!r}, {default!r}, is not one of {choices!r}')
+                raise ValueError(f'the default of {name!r} must be one of {choices!r}, got {default!r}')
             numbers = all(isinstance(choice, int | float) for choice in choices)
             kind = ipywidgets.SelectionSlider if numbers else ipywidgets.Dropdown
-            return kind(options=choices, value=default, **about)
+            return kind(options=choices, value=default, **labels)
         case (low, high, *rest) if isinstance(control, tuple) and len(rest) <= 1:
-            whole = all(isinstance(number, int) for number in (*control, default))
+            integers = all(isinstance(number, int) for number in (*control, default))
             if not low <= default <= high:
-                raise ValueError(f'the default of {name!r}, {default!r}, is not between {low!r} and {high!r}')
-            step = rest[0] if rest else (1 if whole else (high - low) / 20)
-            kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
-            return kind(default, min=low, max=high, step=step, **about)
+                raise ValueError(f'the default of {name!r} must be between {low!r} and {high!r}, got {default!r}')
+            step = rest[0] if rest else (1 if integers else (high - low) / 20)
+            kind = ipywidgets.IntSlider if integers else ipywidgets.FloatSlider
+            return kind(default, min=low, max=high, step=step, **labels)
     raise TypeError(
-        f'{name} must be (low, high), (low, high, step), a list of choices, bool or a widget, not {control!r}'
+        f'{name} must be (low, high), (low, high, step), a list of choices, bool or a widget, got {control!r}'
     )

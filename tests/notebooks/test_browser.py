@@ -1,7 +1,7 @@
-"""The notebooks in JupyterLab and a real browser: they run, their sliders move, and the pictures follow.
+"""The notebooks run in JupyterLab and a real browser, and the pictures follow their sliders.
 
-JupyterLab is started as Binder starts it, on a copy of the notebooks; the controls are moved by the keyboard and the
-mouse, and the picture is the one that the browser shows.
+The tests start JupyterLab as Binder does, on a copy of the notebooks.  They move the controls with
+the keyboard and the mouse, and compare the pictures that the browser shows.
 """
 
 import shutil
@@ -22,14 +22,14 @@ from tests.support.servers import or_skip
 
 
 READABLE = 4.5
-"""The least contrast of text by the Web Content Accessibility Guidelines 2.1, level AA."""
+"""The minimum contrast of text in the Web Content Accessibility Guidelines 2.1, level AA."""
 
 Open = Callable[[str], Notebook]
 
 
 @pytest.fixture(scope='module')
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
-    """Opens a notebook by its name and runs it; each once for all tests of this module."""
+    """A function that opens and runs a notebook, once for all tests of this module."""
     folder = tmp_path_factory.mktemp('checkout')
     copy = Path(shutil.copytree(NOTEBOOKS, folder / 'notebooks'))
     with or_skip(FileNotFoundError), browser() as chromium, lab(folder) as address:
@@ -44,15 +44,15 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
         yield open_and_run
 
 
-def amount(png: bytes, *colours: str) -> int:
-    """How many pixels of a picture have one of these colours."""
+def count_pixels(png: bytes, *colours: str) -> int:
+    """Return how many pixels of a picture have one of these colours."""
     pixels = imread(BytesIO(png))[..., :3]
     return sum(int((np.abs(pixels - to_rgb(colour)) < 0.01).all(axis=-1).sum()) for colour in colours)
 
 
 @pytest.mark.parametrize('name', ['1_a_first_pool', '2_slot_expiry', '3_how_big', '8_laboratory'])
 def test_a_notebook_runs_in_jupyterlab(opened: Open, name: str) -> None:
-    """Every cell, none with an error; saved from there, it shows pictures without a kernel."""
+    """Every cell runs without an error; the saved file shows pictures without a kernel."""
     cells = [cell for cell in opened(name).saved().cells if cell.cell_type == 'code']
     outputs = [output for cell in cells for output in cell.outputs]
 
@@ -70,7 +70,7 @@ def test_a_notebook_runs_in_jupyterlab(opened: Open, name: str) -> None:
     ],
 )
 def test_every_control_moves_its_picture(opened: Open, name: str, expected: list[list[str]]) -> None:
-    """One key at each, and there is another picture; a key back, and it is the one from before."""
+    """One key changes the picture, and the opposite key restores it."""
     followers = opened(name).followers()
     assert [follower.controls for follower in followers] == expected
 
@@ -84,12 +84,12 @@ def test_every_control_moves_its_picture(opened: Open, name: str, expected: list
             follower.press(control, there)
             assert follower.png() != begun, f'{control} changes nothing'
             follower.press(control, back)
-            assert follower.png() == begun, f'{control} does not lead back'
+            assert follower.png() == begun, f'the opposite key on {control} does not restore the picture'
 
 
 @pytest.mark.parametrize('size', [(1280, 800), (1920, 1080)], ids=str)
 def test_the_laboratory_fits_the_screen(opened: Open, size: tuple[int, int]) -> None:
-    """Controls and the whole picture, undistorted, on a laptop and on a projector."""
+    """The controls and the undistorted picture fit on a laptop and on a projector."""
     notebook = opened('8_laboratory')
     width, height = size
     notebook.page.set_viewport_size({'width': width, 'height': height})
@@ -109,24 +109,24 @@ def test_the_laboratory_fits_the_screen(opened: Open, size: tuple[int, int]) -> 
 
 
 def test_a_slot_that_outlives_the_job_ends_the_overrun(opened: Open) -> None:
-    """Notebook 2, three jobs: with the longest life nothing is hatched any more, and the number beside says 12 s."""
+    """Notebook 2, three jobs: with the longest life, 12 s, nothing is hatched."""
     three = opened('2_slot_expiry').followers()[0]
-    before = amount(three.png(), RUNNING)
+    before = count_pixels(three.png(), RUNNING)
 
     three.press('slot_exp', 'End')
 
     assert three.reads('slot_exp') == '12.00'
-    # The symbols of refusals have that colour, too.
-    assert amount(three.png(), RUNNING) < before / 4
+    # The symbols of refusals have the same colour.
+    assert count_pixels(three.png(), RUNNING) < before / 4
 
 
 def test_longer_jobs_overrun_more(opened: Open) -> None:
-    """Notebook 2, under load: more of the picture is what runs beyond its slot, with every key."""
+    """Notebook 2, under load: every key press enlarges the area of the overrun."""
     load = opened('2_slot_expiry').followers()[1]
-    before, areas = float(load.reads('holding')), [amount(load.png(), RUNNING_BAND)]
+    before, areas = float(load.reads('holding')), [count_pixels(load.png(), RUNNING_BAND)]
     for _ in range(3):
         load.press('holding', 'ArrowRight')
-        areas.append(amount(load.png(), RUNNING_BAND))
+        areas.append(count_pixels(load.png(), RUNNING_BAND))
 
     assert float(load.reads('holding')) == before + 0.75
     assert areas == sorted(areas)
@@ -134,18 +134,18 @@ def test_longer_jobs_overrun_more(opened: Open) -> None:
 
 
 def test_a_slider_that_is_dragged_ends_with_the_picture_of_where_it_stops(opened: Open) -> None:
-    """Notebook 3: the same as by the keyboard, however many values it passed."""
+    """Notebook 3: dragging ends with the same picture as the keyboard."""
     course = opened('3_how_big').followers()[0]
     begun = course.png()
     course.press('max_size', 'End')
-    wanted = course.png()
+    last = course.png()
     course.press('max_size', 'Home')
-    assert wanted != course.png() != begun
+    assert last != course.png() != begun
 
     course.drag_to_the_end('max_size')
 
     assert course.reads('max_size') == '20'
-    course.wait_for(wanted)
+    course.wait_for(last)
 
 
 def test_the_laboratory_shows_what_expiry_costs(opened: Open) -> None:
@@ -155,16 +155,16 @@ def test_the_laboratory_shows_what_expiry_costs(opened: Open) -> None:
     shown.press('slot_exp', 'End')
     never = shown.png()
     assert shown.reads('slot_exp') == 'never'
-    assert amount(short, RUNNING_BAND) > 10_000
-    assert amount(never, RUNNING_BAND) < 100
+    assert count_pixels(short, RUNNING_BAND) > 10_000
+    assert count_pixels(never, RUNNING_BAND) < 100
 
     shown.press('offered load', 'Home')
-    assert amount(shown.png(), OCCUPANCY_BAND) < amount(never, OCCUPANCY_BAND) / 2
+    assert count_pixels(shown.png(), OCCUPANCY_BAND) < count_pixels(never, OCCUPANCY_BAND) / 2
 
 
 @pytest.mark.parametrize('theme', ['JupyterLab Light', 'JupyterLab Dark', 'JupyterLab Dark High Contrast'])
 def test_pools_and_results_can_be_read_in_every_theme(opened: Open, theme: str) -> None:
-    """A pool and a run show themselves, and each of their words stands out from what is behind it."""
+    """A pool and a run show themselves, with enough contrast between text and background."""
     first, second = opened('1_a_first_pool'), opened('2_slot_expiry')
     for notebook, cell, words in (
         (first, 'store-make', {'pool', 'key', 'reports', 'free'}),
@@ -173,13 +173,13 @@ def test_pools_and_results_can_be_read_in_every_theme(opened: Open, theme: str) 
     ):
         notebook.choose('Settings', 'Theme', theme)
         notebook.page.locator(f'body[data-jp-theme-name="{theme}"]').wait_for(state='attached')
-        read = texts(notebook.output(cell))
-        assert words <= {text for text, _ in read}
-        assert {text: contrast for text, contrast in read if contrast < READABLE} == {}
+        shown = texts(notebook.output(cell))
+        assert words <= {text for text, _ in shown}
+        assert {text: contrast for text, contrast in shown if contrast < READABLE} == {}
 
 
-def test_without_a_chromium_one_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where neither the system nor Playwright has one; that of Playwright will do."""
+def test_without_chromium_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The system's Chromium or the one of Playwright will do."""
     monkeypatch.setenv('PATH', str(tmp_path))
     with pytest.raises(FileNotFoundError, match='apt-get install chromium; or python -m playwright install'):
         chromium_binary(str(tmp_path / 'chrome'))

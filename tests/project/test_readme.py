@@ -1,4 +1,4 @@
-"""What README.md says of the notebooks, of Binder and of other files is so."""
+"""The notebooks, the badge and the links of README.md and other pages are right."""
 
 import re
 from pathlib import Path
@@ -19,17 +19,17 @@ PAGES = [
     *(f'simulations/{package}/README.md' for package in ('traces', 'workloads')),
 ]
 BUILT = {'notebooks/html/index.html'}
-"""What a link leads to once the command beside it was run."""
+"""Targets that exist only after the command next to the link has run."""
 
 
 def listed(page: str, folder: str) -> list[tuple[str, str, str]]:
-    """The rows of the page's table of notebooks: title, file, minutes."""
+    """Return the rows of the table of notebooks on a page: title, file, minutes."""
     text = (ROOT / page).read_text(encoding='utf-8')
     return re.findall(rf'^\|(?: \d \|)? \[([^]]+)\]\({folder}(\d\w+\.ipynb)\) \|.*?\b(\d+) \|', text, re.MULTILINE)
 
 
 def test_every_notebook_is_listed() -> None:
-    """In their order, by their own titles, and with the minutes that teachers are told."""
+    """The table has their order, their titles and the minutes of TEACHING.md."""
     rows = listed('README.md', 'notebooks/')
 
     assert [name for _, name, _ in rows] == NOTEBOOKS
@@ -40,13 +40,13 @@ def test_every_notebook_is_listed() -> None:
 
 @pytest.mark.parametrize('page', PAGES)
 def test_links_lead_somewhere(page: str) -> None:
-    """Each link and picture within this repository is a file or a folder, and each heading that is named is there."""
+    """Each link within this repository leads to a file, a folder or a heading that exists."""
     path = ROOT / page
     links = re.findall(r'\]\(([^)\s]+)\)', path.read_text(encoding='utf-8'))
-    own = [link for link in links if not re.match(r'https?://', link)]
+    internal = [link for link in links if not re.match(r'https?://', link)]
 
-    assert own
-    for link in own:
+    assert internal
+    for link in internal:
         name, _, heading = link.partition('#')
         target = (path.parent / unquote(name)).resolve() if name else path
         assert target.exists() or name in BUILT, link
@@ -55,36 +55,36 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """The headings of a page as GitHub names them."""
+    """Return the anchors that GitHub gives to the headings of a page."""
     headings = re.findall(r'^#+ (.+)$', page.read_text(encoding='utf-8'), re.MULTILINE)
     return {re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-') for heading in headings}
 
 
 def test_the_badge_is_that_of_the_repository() -> None:
-    """``binder/repository.toml`` is the one place that says where that is, and the page that opens is there."""
-    given = repository(ROOT)
+    """The badge matches ``binder/repository.toml``, and the page that it opens exists."""
+    place = repository(ROOT)
 
-    assert with_badge(README, given) == README, 'write it anew: python -m tests.badge'
+    assert with_badge(README, place) == README, 'rewrite the badge with: python -m tests.badge'
     assert README.count('mybinder.org/v2') == 1
     assert (ROOT / FIRST_PAGE.removeprefix('lab/tree/')).is_file()
 
 
 def test_a_badge_of_another_place() -> None:
-    """All three are in its address, and a tag with a slash is one part of it."""
+    """The address contains owner, name and tag; a slash in the tag is escaped."""
     page = 'before\n<!-- badge -->\nold\n<!-- end of badge -->\nafter\n'
 
-    written = with_badge(page, {'owner': 'ann', 'name': 'pools', 'tag': 'v1/rc'})
+    rewritten = with_badge(page, {'owner': 'ann', 'name': 'pools', 'tag': 'v1/rc'})
 
-    assert f'(https://mybinder.org/v2/gh/ann/pools/v1%2Frc?urlpath={FIRST_PAGE})' in written
-    assert written.splitlines()[0] == 'before'
-    assert written.splitlines()[-1] == 'after'
-    assert badge('ann', 'pools', 'v1/rc') in written
+    assert f'(https://mybinder.org/v2/gh/ann/pools/v1%2Frc?urlpath={FIRST_PAGE})' in rewritten
+    assert rewritten.splitlines()[0] == 'before'
+    assert rewritten.splitlines()[-1] == 'after'
+    assert badge('ann', 'pools', 'v1/rc') in rewritten
     with pytest.raises(ValueError, match='must have <!-- badge -->'):
         with_badge('no place for it', {'owner': 'ann', 'name': 'pools', 'tag': 'v1'})
 
 
 @pytest.mark.parametrize(
-    ('text', 'said'),
+    ('text', 'message'),
     [
         ("owner = 'ann'\nname = 'pools'\n", 'must give owner, name and tag'),
         ("owner = 'ann bob'\nname = 'pools'\ntag = 'v1'\n", 'owner must be letters'),
@@ -92,10 +92,10 @@ def test_a_badge_of_another_place() -> None:
         ("owner = 'ann'\nname = 'pools'\ntag = 1\n", 'tag must be letters'),
     ],
 )
-def test_a_place_that_cannot_be(tmp_path: Path, text: str, said: str) -> None:
-    """Is refused, and not put into an address."""
+def test_an_invalid_place_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """The error names the setting, and no address is made."""
     (tmp_path / 'binder').mkdir()
     (tmp_path / 'binder' / 'repository.toml').write_text(text)
 
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         repository(tmp_path)

@@ -1,4 +1,4 @@
-"""Whatever a docstring refers to exists: a name that moved is found here, and not by a reader."""
+"""The names and commands in docstrings and pages exist, so no reader meets one that has moved."""
 
 import ast
 import importlib
@@ -23,28 +23,28 @@ def docstrings(path: Path) -> Iterator[str]:
             yield node.value
 
 
-def found(name: str) -> object:
-    """The module, or what is in one, under this dotted name."""
+def lookup(name: str) -> object:
+    """Return the module, or the object in a module, with this dotted name."""
     parts = name.split('.')
     for length in range(len(parts), 0, -1):
         try:
-            thing: object = importlib.import_module('.'.join(parts[:length]))
+            target: object = importlib.import_module('.'.join(parts[:length]))
         except ModuleNotFoundError:
             continue
         for part in parts[length:]:
-            thing = getattr(thing, part)
-        return thing
+            target = getattr(target, part)
+        return target
     raise ModuleNotFoundError(name)
 
 
-def test_every_role_in_a_docstring_names_what_exists() -> None:
+def test_every_reference_in_a_docstring_exists() -> None:
     names = {name for path in MODULES for text in docstrings(path) for name in ROLE.findall(text)}
     assert len(names) > 20
     for name in sorted(names):
-        found(name)
+        lookup(name)
 
 
-def test_every_command_that_is_written_down_exists() -> None:
+def test_every_documented_command_exists() -> None:
     texts = [path.read_text(encoding='utf-8') for path in PAGES]
     texts += [text for path in MODULES if path.parts[-2] != 'support' for text in docstrings(path)]
     names = {name.rstrip('.') for text in texts for name in COMMAND.findall(text)}
@@ -57,4 +57,4 @@ def test_every_command_that_is_written_down_exists() -> None:
 @pytest.mark.parametrize('name', ['simulations.nowhere.Name', 'simulations.Nobody', 'nothing'])
 def test_a_name_that_does_not_exist_is_not_found(name: str) -> None:
     with pytest.raises((ModuleNotFoundError, AttributeError)):
-        found(name)
+        lookup(name)

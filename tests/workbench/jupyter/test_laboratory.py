@@ -1,4 +1,4 @@
-"""The laboratory does what its controls say, on the same jobs."""
+"""The controls of the laboratory do what they say, on the same jobs."""
 
 import math
 
@@ -8,7 +8,7 @@ from simulations.jupyter.laboratory import FAULTS, HOLDING, laboratory, picture,
 
 
 def test_every_choice_can_be_drawn() -> None:
-    """Each distribution and each fault, with and without expiry, in every case within ``max_size``."""
+    """No distribution or fault exceeds ``max_size``, with or without expiry."""
     for holding in HOLDING:
         assert run(holding=holding).figures.occupancy_peak == 5
     for fault in FAULTS:
@@ -21,14 +21,14 @@ def test_every_choice_can_be_drawn() -> None:
 
 @pytest.mark.parametrize('name', HOLDING)
 def test_holding_times_have_a_mean_of_one_second(name: str) -> None:
-    """So that the offered load is the arrivals in a second."""
+    """So the offered load equals the arrivals per second."""
     from simulations import parse_holding
 
     assert parse_holding(HOLDING[name]).mean() == pytest.approx(1.0)
 
 
 def test_the_same_jobs_arrive_whatever_happens_to_them() -> None:
-    """Only the load changes who comes."""
+    """Only the load changes which jobs arrive."""
     jobs = {run(max_size=size, slot_exp=life).figures.jobs for size in (2, 9) for life in (0.5, None)}
 
     assert len(jobs) == 1
@@ -36,21 +36,21 @@ def test_the_same_jobs_arrive_whatever_happens_to_them() -> None:
 
 
 def test_a_long_life_ends_the_overrun() -> None:
-    """What the defaults are there to show."""
+    """This is what the defaults are meant to show."""
     short, long = run().figures, run(slot_exp=16.0).figures
 
     assert short.running_peak > 5 >= long.running_peak
     assert short.refusal_share < long.refusal_share
 
 
-def test_the_headline_tells_what_was_measured_and_what_theory_says() -> None:
-    """Numbers of that very run; no theory where none applies."""
+def test_the_headline_shows_the_measurement_and_the_theory() -> None:
+    """The numbers are those of the run; theory is left out if it does not apply."""
     assert sentence(run()) == '4.5% refused (theory 6.0%), at most 5 of 5 slots taken, at most 10 bodies running'
     assert 'theory' not in sentence(run(fault='a worker pauses'))
 
 
 def test_the_picture_shows_course_holders_and_shares() -> None:
-    """Three axes under one headline."""
+    """The figure has three axes under one headline."""
     figure = picture(max_size=4)
 
     assert [axes.get_title() for axes in figure.axes] == [
@@ -62,7 +62,7 @@ def test_the_picture_shows_course_holders_and_shares() -> None:
 
 
 def test_the_controls_change_the_picture() -> None:
-    """Each of them, from where the picture begins."""
+    """Each control changes the first picture."""
     shown = laboratory()
     begun = bytes(shown.picture.value)
     moves = {
@@ -88,6 +88,6 @@ def test_the_controls_change_the_picture() -> None:
 
 @pytest.mark.parametrize(('name', 'value'), [('holding', 'exp:1'), ('fault', 'fire')])
 def test_an_unknown_choice_is_refused(name: str, value: str) -> None:
-    """By name, with the choices there are."""
+    """The error names the control, its value and the choices."""
     with pytest.raises(ValueError, match=f"{name} must be one of '.*', got '{value}'"):
         run(**{name: value})  # type: ignore[arg-type]

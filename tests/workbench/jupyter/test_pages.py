@@ -1,4 +1,4 @@
-"""``python -m simulations.jupyter.pages``: a notebook as a page that needs nothing else."""
+"""``python -m simulations.jupyter.pages`` writes pages that load nothing from elsewhere."""
 
 import re
 from html.parser import HTMLParser
@@ -12,7 +12,7 @@ from tests.support.paths import NOTEBOOKS
 
 
 class Read(HTMLParser):
-    """What a browser would make of a page: its text outside of folds, in them, pictures, links and what it loads."""
+    """A page as a browser sees it: text outside and inside folds, pictures, links and loads."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -25,14 +25,14 @@ class Read(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or '' for name, value in attrs}
+        values = {name: value or '' for name, value in attrs}
         self.tags.add(tag)
         if tag == 'img':
-            self.pictures.append(given['src'])
+            self.pictures.append(values['src'])
         if tag == 'a':
-            self.links.append(given['href'])
+            self.links.append(values['href'])
         else:
-            self.loads += [given[name] for name in ('src', 'href', 'data', 'srcset') if name in given]
+            self.loads += [values[name] for name in ('src', 'href', 'data', 'srcset') if name in values]
         if tag in {'details', 'style', 'summary'}:
             self._inside.append(tag)
 
@@ -50,15 +50,15 @@ class Read(HTMLParser):
 
 
 def test_a_notebook_of_this_project(tmp_path: Path) -> None:
-    """Its pictures are in it, its answer is folded away, nothing failed, and nothing comes from elsewhere."""
+    """The page contains its pictures, folds its answers and loads nothing from elsewhere."""
     (page,) = pages.build([NOTEBOOKS / '2_slot_expiry.ipynb'], tmp_path / 'html')
 
     read = Read((tmp_path / 'html' / '2_slot_expiry.html').read_text(encoding='utf-8'))
-    drawn = [
+    pictures = [
         out for cell in page.notebook.cells for out in cell.get('outputs', ()) if 'image/png' in out.get('data', {})
     ]
-    assert len(drawn) >= 5
-    assert sum(picture.startswith('data:image/') for picture in read.pictures) >= len(drawn)
+    assert len(pictures) >= 5
+    assert sum(picture.startswith('data:image/') for picture in read.pictures) >= len(pictures)
     assert all(load.startswith('data:image/') for load in read.loads)
     assert 'script' not in read.tags
     assert not re.search(r'@import|url\(', read.style)
@@ -72,15 +72,15 @@ def test_a_notebook_of_this_project(tmp_path: Path) -> None:
     assert page.question.startswith('What happens to a holder that has *not* crashed')
 
 
-def test_sliders_stand_as_their_picture(tmp_path: Path) -> None:
-    """The one that they begin with, and no hole where the controls were."""
-    draws = (
+def test_sliders_become_their_first_picture(tmp_path: Path) -> None:
+    """The page shows one picture and no trace of the controls."""
+    source = (
         'import matplotlib.pyplot as plt\n'
         'from simulations.jupyter.sliders import follow\n'
         'def draw(slots=2):\n    return plt.figure(figsize=(3, 1.5))\n'
         'follow(draw, slots=(1, 5))'
     )
-    path = write_notebook(tmp_path / 'moving.ipynb', prose_cell('# Moving'), code_cell(draws))
+    path = write_notebook(tmp_path / 'moving.ipynb', prose_cell('# Moving'), code_cell(source))
 
     pages.build([path], tmp_path)
 
@@ -90,7 +90,7 @@ def test_sliders_stand_as_their_picture(tmp_path: Path) -> None:
 
 
 def test_what_a_notebook_hides_is_left_out(tmp_path: Path) -> None:
-    """What the hidden code shows stays."""
+    """The output of hidden code stays."""
     hidden = code_cell('secret = 6 * 7\nprint("shown", secret)', jupyter={'source_hidden': True})
     pages.build([write_notebook(tmp_path / 'one.ipynb', prose_cell('# One'), hidden)], tmp_path)
 
@@ -100,7 +100,7 @@ def test_what_a_notebook_hides_is_left_out(tmp_path: Path) -> None:
 
 
 def test_formulas_are_drawn(tmp_path: Path) -> None:
-    """A picture each, with the formula as its other text, and none is left as it was typed."""
+    """Each formula becomes a picture with the source as its alternative text."""
     path = write_notebook(tmp_path / 'one.ipynb', prose_cell('# One\n\n$$B = \\frac{a^c}{c!}$$\n\nand'))
     pages.build([path], tmp_path)
 
@@ -115,7 +115,7 @@ def test_formulas_are_drawn(tmp_path: Path) -> None:
 
 
 def test_the_index_lists_the_pages(tmp_path: Path) -> None:
-    """In the order given, with what each asks and how long it takes; neighbours lead to each other."""
+    """The index keeps the order and shows questions and minutes; neighbours are linked."""
     question = '# The first\n\n**The question:** who goes\n*first*?\n\nNot this.'
     first = write_notebook(
         tmp_path / '1_first.ipynb',
@@ -143,8 +143,8 @@ def test_the_index_lists_the_pages(tmp_path: Path) -> None:
     assert '1_first.html' in Read((tmp_path / 'html' / '2_second.html').read_text(encoding='utf-8')).links[2:3]
 
 
-def test_a_cell_that_fails_is_no_page(tmp_path: Path) -> None:
-    """Nothing is written, and what was there stays."""
+def test_after_a_failing_cell_nothing_is_written(tmp_path: Path) -> None:
+    """A failing cell raises before any page is written."""
     good = write_notebook(tmp_path / 'good.ipynb', prose_cell('# Good'))
     bad = write_notebook(tmp_path / 'bad.ipynb', prose_cell('# Bad'), code_cell('1 / 0'))
 
@@ -156,19 +156,19 @@ def test_a_cell_that_fails_is_no_page(tmp_path: Path) -> None:
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """It runs what lies in ``notebooks`` and says what it wrote; where there is nothing it says so."""
+    """The command runs the folder ``notebooks`` and lists its pages, or says that it is empty."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
         pages.main([])
-    assert 'the folder notebooks has no notebook' in capsys.readouterr().err
+    assert 'the folder notebooks contains no notebook' in capsys.readouterr().err
     with pytest.raises(SystemExit):
         pages.main(['lost.ipynb'])
-    assert 'there is no notebook lost.ipynb' in capsys.readouterr().err
+    assert 'no such notebook: lost.ipynb' in capsys.readouterr().err
 
     (tmp_path / 'notebooks').mkdir()
     write_notebook(tmp_path / 'notebooks' / '1_one.ipynb', prose_cell('# One'))
     assert pages.main([]) == 0
-    said = capsys.readouterr()
-    assert 'notebooks/html/1_one.html' in said.out
-    assert '1/1' in said.err
+    printed = capsys.readouterr()
+    assert 'notebooks/html/1_one.html' in printed.out
+    assert '1/1' in printed.err
     assert (tmp_path / 'notebooks' / 'html' / 'index.html').is_file()

@@ -1,4 +1,4 @@
-"""A picture follows its sliders: what is drawn, when, and what is left behind."""
+"""A picture follows its sliders: what is drawn, when, and which figures stay open."""
 
 import asyncio
 import struct
@@ -15,13 +15,13 @@ from simulations.jupyter.sliders import PAUSE, follow
 
 @pytest.fixture
 def drawn() -> list[dict[str, Any]]:
-    """What was asked to be drawn, in order."""
+    """The arguments of each drawing, in order."""
     return []
 
 
 @pytest.fixture
 def picture(drawn: list[dict[str, Any]]) -> Any:
-    """A picture as wide as a slider says."""
+    """A picture whose width is the value of a slider."""
 
     def picture(width: int = 3, height: float = 2.0, store: str = 'memory', faults: bool = False) -> Axes:
         drawn.append({'width': width, 'height': height, 'store': store, 'faults': faults})
@@ -34,14 +34,14 @@ def picture(drawn: list[dict[str, Any]]) -> Any:
 
 
 def width_of(value: bytes | memoryview) -> int:
-    """The width of a PNG image in pixels; its first bytes are checked."""
+    """Return the width of a PNG image in pixels, after a check of its first bytes."""
     png = bytes(value)
     assert png.startswith(b'\x89PNG')
     return int(struct.unpack('>I', png[16:20])[0])
 
 
 def test_the_controls_begin_at_the_defaults_of_the_function(picture: Any, drawn: list[dict[str, Any]]) -> None:
-    """A slider of whole numbers, one of fractions, a choice and a box, each where the function begins."""
+    """An integer slider, a float slider, a choice and a checkbox begin at the defaults."""
     shown = follow(picture, width=(1, 8), height=(1, 4, 0.5), store=['valkey', 'memory'], faults=bool)
 
     assert shown.values == {'width': 3, 'height': 2.0, 'store': 'memory', 'faults': False}
@@ -52,17 +52,17 @@ def test_the_controls_begin_at_the_defaults_of_the_function(picture: Any, drawn:
 
 
 def test_a_choice_of_numbers_is_a_slider_and_a_widget_is_taken_as_it_is(picture: Any) -> None:
-    """Numbers at unequal distances can be moved through; whoever wants another widget gives it."""
-    mine = ipywidgets.IntText(value=5)
-    shown = follow(picture, height=[1.0, 2.0, 8.0], width=mine)
+    """A list of numbers makes a slider over them, and a widget is used as it is."""
+    widget = ipywidgets.IntText(value=5)
+    shown = follow(picture, height=[1.0, 2.0, 8.0], width=widget)
 
     assert isinstance(shown.controls['height'], ipywidgets.SelectionSlider)
-    assert shown.controls['width'] is mine
+    assert shown.controls['width'] is widget
     assert shown.values == {'height': 2.0, 'width': 5}
 
 
 def test_the_picture_changes_when_a_slider_is_moved(picture: Any) -> None:
-    """Twice as wide a figure is an image of twice the width."""
+    """A figure twice as wide makes an image twice as wide."""
     shown = follow(picture, width=(1, 8))
     before = width_of(shown.picture.value)
 
@@ -72,7 +72,7 @@ def test_the_picture_changes_when_a_slider_is_moved(picture: Any) -> None:
 
 
 def test_of_many_moves_the_last_is_drawn(picture: Any, drawn: list[dict[str, Any]]) -> None:
-    """While an event loop runs, as in a notebook, a slider that is dragged makes one picture, of where it stops."""
+    """In an event loop, as in a notebook, dragging a slider draws only the last value."""
 
     async def drag() -> int:
         shown = follow(picture, width=(1, 8))
@@ -88,7 +88,7 @@ def test_of_many_moves_the_last_is_drawn(picture: Any, drawn: list[dict[str, Any
 
 
 def test_a_picture_that_is_wanted_now_is_not_drawn_again_later(picture: Any, drawn: list[dict[str, Any]]) -> None:
-    """``update()`` takes the place of the request that waits."""
+    """``update()`` replaces the pending redraw."""
 
     async def move_and_update() -> None:
         shown = follow(picture, width=(1, 8))
@@ -104,9 +104,9 @@ def test_a_picture_that_is_wanted_now_is_not_drawn_again_later(picture: Any, dra
 
 
 def test_no_figure_stays_open(picture: Any) -> None:
-    """Neither of pictures that were shown nor of one that failed half way; a figure of one's own does."""
-    mine = plt.figure()
-    # Other tests may have left some of theirs.
+    """Figures of pictures are closed, even if the function fails; other figures stay open."""
+    other = plt.figure()
+    # Other tests may have left figures open.
     before = plt.get_fignums()
     try:
         shown = follow(picture, width=(1, 9))
@@ -114,11 +114,11 @@ def test_no_figure_stays_open(picture: Any) -> None:
         shown.controls['width'].value = 9
         assert plt.get_fignums() == before
     finally:
-        plt.close(mine)
+        plt.close(other)
 
 
-def test_an_error_is_told_below_the_last_picture_until_the_next_one(picture: Any) -> None:
-    """A value that cannot be drawn leaves the picture as it was, and says why."""
+def test_an_error_is_shown_below_the_last_picture_until_the_next_one(picture: Any) -> None:
+    """A value that cannot be drawn leaves the picture as it was and shows the reason."""
     shown = follow(picture, width=(1, 9))
     before = shown.picture.value
 
@@ -131,7 +131,7 @@ def test_an_error_is_told_below_the_last_picture_until_the_next_one(picture: Any
 
 
 def test_a_saved_notebook_shows_the_picture_of_the_defaults(picture: Any) -> None:
-    """Beside the widget stands an image, for whoever cannot show widgets; it is the first one."""
+    """The widget carries its first picture, for front ends that cannot show widgets."""
     shown = follow(picture, width=(1, 8))
     shown.controls['width'].value = 6
 
@@ -142,7 +142,7 @@ def test_a_saved_notebook_shows_the_picture_of_the_defaults(picture: Any) -> Non
 
 
 def test_a_figure_is_a_picture_too() -> None:
-    """One that pyplot does not know of, for instance."""
+    """Even a figure that pyplot does not know."""
     shown = follow(lambda width=2: Figure(figsize=(width, 1)), width=(1, 8))
 
     assert width_of(shown.picture.value) == 220
@@ -159,20 +159,20 @@ def no_picture(width: int = 1) -> Figure:
 @pytest.mark.parametrize(
     ('draw', 'controls', 'error', 'words'),
     [
-        (no_picture, {}, ValueError, 'nothing to move'),
-        (no_picture, {'length': (1, 2)}, TypeError, "no parameter 'length': it has width"),
-        (no_default, {'width': (1, 2)}, ValueError, "'width' needs a default"),
-        (no_picture, {'width': (2, 3)}, ValueError, '1, is not between 2 and 3'),
-        (no_picture, {'width': [2, 3]}, ValueError, r'1, is not one of \[2, 3\]'),
-        (no_picture, {'width': []}, TypeError, r'width must be .* not \[\]'),
+        (no_picture, {}, ValueError, 'at least one control'),
+        (no_picture, {'length': (1, 2)}, TypeError, r"named after a parameter of no_picture \(width\), got 'length'"),
+        (no_default, {'width': (1, 2)}, ValueError, "'width' must have a default"),
+        (no_picture, {'width': (2, 3)}, ValueError, 'must be between 2 and 3, got 1'),
+        (no_picture, {'width': [2, 3]}, ValueError, r'must be one of \[2, 3\], got 1'),
+        (no_picture, {'width': []}, TypeError, r'width must be .* got \[\]'),
         (no_picture, {'width': (1, 2, 3, 4)}, TypeError, 'width must be'),
-        (no_picture, {'width': 7}, TypeError, 'width must be .* not 7'),
-        (no_picture, {'width': (1, 3)}, TypeError, 'no_picture must return axes or a figure'),
+        (no_picture, {'width': 7}, TypeError, 'width must be .* got 7'),
+        (no_picture, {'width': (1, 3)}, TypeError, 'no_picture must return Matplotlib axes or a figure, got 1'),
     ],
 )
-def test_what_cannot_be_is_refused_at_once(
+def test_an_invalid_control_is_refused_at_once(
     draw: Any, controls: dict[str, Any], error: type[Exception], words: str
 ) -> None:
-    """By name, and before anything is shown."""
+    """The error names the control, before anything is shown."""
     with pytest.raises(error, match=words):
         follow(draw, **controls)
