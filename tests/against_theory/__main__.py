@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument('--runs', type=int, default=40, help='independent runs of 20,000 jobs (default %(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='(default %(default)s)')
     options = parser.parse_args()
-    print('| case | workload | formula | figure | simulation, 99 % interval | theory | | distribution off by |')
+    print('| case | workload | formula | figure | simulation, 99 % interval | theory | | distance of distributions |')
     print('|---|---|---|---|---|---|---|---|')
     outside = total = 0
     for case in tqdm(CASES, unit=' cases', file=sys.stderr):
@@ -39,7 +39,8 @@ def main() -> None:
             )
             words = ['', '', '']
     print(
-        f'\n{outside} of {total} outside their 99 % interval; seed {options.seed},'
+        f'\n{outside} of {total} theoretical values {"lies" if outside == 1 else "lie"} outside'
+        f' {"its" if outside == 1 else "their"} 99 % interval; seed {options.seed},'
         f' {options.runs} runs of 20,000 jobs each.'
     )
 

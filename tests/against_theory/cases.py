@@ -1,4 +1,4 @@
-"""Workloads for which theory says what must come out, one for each thing that could be wrong."""
+"""Workloads with a known theoretical result, one for each mistake that could be made."""
 
 from simulations import Scenario
 from simulations.workloads.refusals import Retry
@@ -42,7 +42,7 @@ CASES = [
     _case('ten clients', 'clients:10:exp:2', 'exp:1', 5),
     _case('ten clients, nothing exponential', 'clients:10:uniform:1:3', 'const:1', 5),
     _case('retries, long pauses', 'poisson:3', 'exp:1', 5, on_refusal=Retry('exp:10')),
-    _case('retries, pauses as holding', 'poisson:3', 'exp:1', 5, on_refusal=Retry('exp:1')),
+    _case('retries, pauses as long as the holding times', 'poisson:3', 'exp:1', 5, on_refusal=Retry('exp:1')),
     _case('retries, short pauses', 'poisson:3', 'exp:1', 5, on_refusal=Retry('exp:0.1')),
     _case('evenly spaced', 'periodic:0.25', 'exp:1', 5),
 ]

@@ -13,10 +13,12 @@ from tests.support.paths import ROOT
 README = (ROOT / 'README.md').read_text(encoding='utf-8')
 NOTEBOOKS = sorted(path.name for path in (ROOT / 'notebooks').glob('*.ipynb'))
 PAGES = [
-    *('README.md', 'notebooks/TEACHING.md', 'simulations/README.md', 'simulations/ARCHITECTURE.md'),
-    *('py_cachify/README.md', 'tests/README.md', 'tests/benchmarks/README.md', 'simulations/scenarios/README.md'),
-    *(f'simulations/{package}/README.md' for package in ('distributions', 'faults', 'history', 'stores')),
-    *(f'simulations/{package}/README.md' for package in ('traces', 'workloads')),
+    'README.md',
+    *sorted(
+        str(path.relative_to(ROOT))
+        for folder in ('notebooks', 'py_cachify', 'simulations', 'tests')
+        for path in (ROOT / folder).rglob('*.md')
+    ),
 ]
 BUILT = {'notebooks/html/index.html'}
 """Targets that exist only after the command next to the link has run."""
@@ -45,7 +47,6 @@ def test_links_lead_somewhere(page: str) -> None:
     links = re.findall(r'\]\(([^)\s]+)\)', path.read_text(encoding='utf-8'))
     internal = [link for link in links if not re.match(r'https?://', link)]
 
-    assert internal
     for link in internal:
         name, _, heading = link.partition('#')
         target = (path.parent / unquote(name)).resolve() if name else path
