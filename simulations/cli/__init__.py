@@ -1,8 +1,8 @@
 """``pool-sim``: put a workload through a pool from the command line.
 
-Exit status: 0 if every promise was kept, 1 if one was broken, 2 if what was asked for cannot be done,
-130 if the run was interrupted, 143 if it was terminated, 129 if its terminal was closed, 141 if nobody
-read the report to its end (the files are written first).
+Exit status: 0 if every promise was kept, 1 if one was broken, 2 if the request cannot be carried
+out, 130 if the run was interrupted, 143 if it was terminated, 129 if its terminal was closed, 141
+if the reader of the report closed the pipe before its end (the files are written first).
 """
 
 import os
@@ -18,32 +18,35 @@ from simulations.extras import missing
 
 
 COMMANDS = {
-    'replay': 'a recorded trace (by default the bundled one, a real cluster)',
-    'run': 'a scenario by its name or file, or jobs at random',
-    'live': 'a scenario in wall-clock time, with real processes and a real server',
-    'scenarios': 'the scenarios that `run` knows by name',
-    'sweep': 'a scenario at many points: sizes, expiries, loads, crash rates',
-    'size': 'the smallest pool that refuses no more than you want',
-    'explore': 'every interleaving of a few clients, with faults: the shortest schedule that goes wrong',
-    'theory': "Erlang's formulas for one pool, without a run",
+    'replay': 'replay a recorded trace (by default the bundled one, from a real cluster)',
+    'run': 'run a scenario, by name or from a file, or random jobs',
+    'live': 'run a scenario in wall-clock time, with real processes and a real server',
+    'scenarios': 'list the scenarios that `run` knows by name',
+    'sweep': 'run a scenario at many points: sizes, expiries, loads, crash rates',
+    'size': 'find the smallest pool that refuses less than a target share of the jobs',
+    'explore': 'search every interleaving of a few clients, with faults, for the shortest schedule that goes wrong',
+    'theory': "evaluate Erlang's formulas for one pool, without a run",
 }
-"""What each is for.  The module of that name in this package has ``configure(parser)``, which sets ``do``, the function
-that runs it; it is loaded when the command is given."""
+"""The purpose of each command.
+
+The module of the same name in this package is loaded when the command is given. Its
+``configure(parser)`` sets ``do``, the function that runs the command.
+"""
 
 HANG_UP = (signal.SIGHUP,) if sys.platform != 'win32' else ()
 _BY_SIGNAL = 128
-"""A process that a signal ended has this and its number as exit status."""
+"""Added to the number of the signal that ended a process, this is its exit status."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``pool-sim`` with these arguments, by default those of the process; returns the exit status."""
+    """Run ``pool-sim`` and return its exit status; ``arguments`` default to ``sys.argv[1:]``."""
     with suppress(ValueError):  # not in the main thread
         for number in (signal.SIGTERM, *HANG_UP):
-            # Whoever lets it be ignored, as nohup does, wants the run to go on.
+            # If the caller ignores the signal, as nohup does, the run must continue.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, lambda number, _: sys.exit(_BY_SIGNAL + number))
     given = list(sys.argv[1:] if arguments is None else arguments)
-    # Without a command it shows what it is for.
+    # Without a command, replay the bundled trace.
     if not given or (given[0].startswith('-') and given[0] not in ('-h', '--help', '--version')):
         given.insert(0, 'replay')
     try:
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # Whoever read the report has seen enough of it; the interpreter must not try once more at its end.
+        # The reader closed the pipe; the interpreter must not flush to it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CUT_OFF
     except ModuleNotFoundError as error:
@@ -61,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f'pool-sim: {sentence}', file=sys.stderr)
         return IMPOSSIBLE
     except Exception as error:
-        # Only now: what can go wrong is defined where it does, in packages that not every command loads.
+        # Imported late: the errors are defined in packages that not every command loads.
         from simulations.cli.failures import explain
 
         return explain(error)
@@ -71,11 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser(chosen: str) -> Parser:
-    """Make the parser, with the options of the command that was chosen and no others."""
+    """Return the parser, with the options of the chosen command only."""
     parser = Parser(
         prog='pool-sim',
         description='Put a workload through a shared pool of slots in virtual time, and check every event.'
-        ' Without a command: `pool-sim replay`.',
+        ' Without a command, run `pool-sim replay`.',
     )
     parser.add_argument('--version', action='version', version=f'pool-sim {version("py-cachify-lab")}')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND', parser_class=Parser)

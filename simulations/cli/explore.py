@@ -1,4 +1,4 @@
-"""``pool-sim explore``: every interleaving of a few clients, with faults, and the shortest schedule that goes wrong."""
+"""``pool-sim explore``: search every interleaving of a few clients for one that goes wrong."""
 
 import argparse
 import json
@@ -20,25 +20,25 @@ from simulations.stores.store import URL_SCHEMES, StoreError, without_password
 
 
 SCRIPTED = ('redis', 'redis-forgets', 'redis-outlived-slot')
-"""What runs on the store that is asked for."""
+"""The protocols that run on the store given by ``--store``."""
 
 
 def _kinds(text: str) -> tuple[str, ...]:
     kinds = tuple(kind.strip() for kind in text.split(','))
     for kind in kinds:
         if kind not in (*FAULTS, *STORE_FAULTS):
-            raise ValueError(f'there is no fault {kind!r}: choose from {", ".join((*FAULTS, *STORE_FAULTS))}')
+            raise ValueError(f'unknown fault {kind!r}: choose from {", ".join((*FAULTS, *STORE_FAULTS))}')
     return kinds
 
 
 SCOPE = (
     *(
-        Option(flag, read=int, metavar='N', help=f'{content} (default: the protocol says)')
+        Option(flag, read=int, metavar='N', help=f'{content} (default: from the protocol)')
         for flag, content in (
-            ('--clients', 'how many clients'),
-            ('--max-size', 'slots of the pool'),
-            ('--rounds', 'how often each client acquires and releases'),
-            ('--faults', 'how many faults may happen in one schedule'),
+            ('--clients', 'use N clients'),
+            ('--max-size', 'give the pool N slots'),
+            ('--rounds', 'let each client acquire and release N times'),
+            ('--faults', 'allow up to N faults in one schedule'),
         )
     ),
     Option(
@@ -46,10 +46,10 @@ SCOPE = (
         read=reader(_kinds),
         write=','.join,
         metavar='A,B',
-        help=f'which faults may happen: {", ".join((*FAULTS, *STORE_FAULTS))} (default: the protocol says)',
+        help=f'allow these kinds of faults: {", ".join((*FAULTS, *STORE_FAULTS))} (default: from the protocol)',
     ),
 )
-EXHAUSTIVE = Option('--exhaustive', switch=True, alternative='search', help='every schedule (the default)')
+EXHAUSTIVE = Option('--exhaustive', switch=True, alternative='search', help='search every schedule (the default)')
 RANDOM = (
     Option(
         '--schedules',
@@ -57,17 +57,17 @@ RANDOM = (
         read=int,
         metavar='N',
         alternative='search',
-        help='so many random schedules instead',
+        help='search N random schedules instead',
     ),
-    Option('--seed', default=0, read=int, help='of random schedules (default %(default)s)'),
+    Option('--seed', default=0, read=int, help='seed the random schedules (default %(default)s)'),
 )
 STORE = Option(
     '--store',
     default=None,
     write=without_password,
-    help='for redis: fakeredis (default), valkey (an embedded server), or the URL of an empty database of a server',
+    help='run redis on fakeredis (default), valkey (an embedded server), or the empty database of a server at a URL',
 )
-REPLAY = Option('--replay', default=None, read=Path, metavar='FILE', help='make a schedule happen again that was saved')
+REPLAY = Option('--replay', default=None, read=Path, metavar='FILE', help='replay a saved schedule')
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -76,15 +76,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         'protocol',
         nargs='?',
         metavar='PROTOCOL',
-        help=f'{", ".join(SUBJECTS)}; or a limit, which is found as what goes wrong is: {", ".join(LIMITS)}',
+        help=f'{", ".join(SUBJECTS)}; or a known limit, which the search finds like a fault: {", ".join(LIMITS)}',
     )
-    folder = folder_option('schedule, test and picture of a violation')
-    add_options(parser, (*SCOPE, EXHAUSTIVE, *RANDOM, STORE, REPLAY, folder, json_option('what was found')))
+    folder = folder_option('the schedule, test and picture of a violation')
+    add_options(parser, (*SCOPE, EXHAUSTIVE, *RANDOM, STORE, REPLAY, folder, json_option('the findings')))
     parser.set_defaults(do=_do)
 
 
 def request(options: argparse.Namespace) -> list[str]:
-    """Return the words that ask for the same search again."""
+    """Return the command-line words that repeat the search."""
     search = RANDOM if options.schedules is not None else ()
     store = [STORE] if options.store is not None else []
     return ['explore', options.protocol, *option_words((*SCOPE, *search, *store), vars(options))]
@@ -96,7 +96,7 @@ def _do(options: argparse.Namespace) -> int:
     if options.replay is not None:
         return _replay(options)
     if options.protocol is None:
-        raise ValueError(f'say which protocol: {", ".join([*SUBJECTS, *LIMITS])}')
+        raise ValueError(f'name the protocol to explore: {", ".join([*SUBJECTS, *LIMITS])}')
     known = subject(options.protocol)
     given: dict[str, Any] = {each.name: getattr(options, each.name) for each in SCOPE if hasattr(options, each.name)}
     with _world(options, known.name) as world:
@@ -108,7 +108,7 @@ def _do(options: argparse.Namespace) -> int:
             world=world,
             progress=True,
         )
-    _tell(json.dumps(found.to_json(), indent=2), options)
+    _write_json(json.dumps(found.to_json(), indent=2), options)
     print(found, file=out)
     print(f'  repeat it with: {shlex.join(["pool-sim", *request(options)])}', file=out)
     if found.violation is None:
@@ -123,7 +123,7 @@ def _replay(options: argparse.Namespace) -> int:
     with _world(options, schedule.protocol) as world:
         failure = replay_schedule(schedule, world)
     found = {'schedule': schedule.to_json(), 'violation': None if failure is None else failure.reason}
-    _tell(json.dumps(found, indent=2), options)
+    _write_json(json.dumps(found, indent=2), options)
     out = sys.stderr if options.json == '-' else sys.stdout
     if failure is None:
         print(f'{schedule.protocol}: nothing goes wrong in this schedule', file=out)
@@ -137,7 +137,7 @@ def _world(options: argparse.Namespace, protocol: str) -> Iterator[World | None]
     if options.store is None:
         yield None
     elif protocol not in SCRIPTED:
-        raise ValueError(f'--store is for the protocol redis, and {protocol} has a store of its own')
+        raise ValueError(f'--store applies to the protocol redis, but {protocol} has its own store: omit --store')
     elif options.store == 'fakeredis':
         yield fakeredis_world()
     elif options.store == 'valkey':
@@ -155,7 +155,7 @@ def _world(options: argparse.Namespace, protocol: str) -> Iterator[World | None]
         )
 
 
-def _tell(text: str, options: argparse.Namespace) -> None:
+def _write_json(text: str, options: argparse.Namespace) -> None:
     if options.json == '-':
         print(text)
     elif options.json is not None:
@@ -163,7 +163,7 @@ def _tell(text: str, options: argparse.Namespace) -> None:
 
 
 def _save(failure: Failure, folder: Path) -> list[Path]:
-    """Write the schedule, a test of it, and its picture; returns the files."""
+    """Write the schedule, a test that replays it, and its picture; return the paths."""
     from matplotlib.figure import Figure
 
     name = failure.schedule.protocol.replace('-', '_')

@@ -1,4 +1,4 @@
-"""What a command says when it fails, and with which status it then ends."""
+"""The message and the exit status of a command that fails."""
 
 import sys
 from concurrent.futures import BrokenExecutor
@@ -10,10 +10,10 @@ from simulations.stores.store import StoreError
 
 
 def explain(error: Exception) -> int:
-    """Say on standard error what went wrong; returns the exit status.
+    """Print on standard error what went wrong, and return the exit status.
 
     Raises:
-        Exception: ``error`` itself, if it is neither a broken promise nor about what was asked for.
+        Exception: ``error`` itself, if it is neither a broken promise nor the fault of the request.
     """
     if isinstance(error, InvariantError):
         print(error, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""``pool-sim live``: a scenario in wall-clock time, with real processes and a real server."""
+"""``pool-sim live``: run a scenario in wall-clock time, with real processes and a real server."""
 
 import argparse
 import dataclasses
@@ -20,25 +20,43 @@ from simulations.scenarios.scenario import Scenario
 from simulations.stores.store import default_store
 
 
-MOST_TOLD = 10
-"""So many violations are told, and how many there are."""
+MOST_LISTED = 10
+"""How many violations the report lists; of the rest it reports the number."""
 
-_option = functools.partial(Option, group='how it is run')
+_option = functools.partial(Option, group='workers and pace')
 
 PACE = (
-    _option('--processes', read=int, metavar='N', help='workers (default: those of the scenario, or 4)'),
-    _option('--threads', read=int, metavar='N', alternative='at once', help='of each process (default 8)'),
     _option(
-        '--tasks', read=int, metavar='N', alternative='at once', help='of each process: asyncio in place of threads'
+        '--processes',
+        read=int,
+        metavar='N',
+        help='start N worker processes (default: as many as the scenario says, or 4)',
     ),
-    _option('--seconds', read=float, help='for so long on the wall jobs arrive (default: all of them do)'),
-    _option('--speed', read=float, metavar='FACTOR', help='so many times as fast as life (default 1)'),
+    _option(
+        '--threads', read=int, metavar='N', alternative='at once', help='run N threads in each process (default 8)'
+    ),
+    _option(
+        '--tasks',
+        read=int,
+        metavar='N',
+        alternative='at once',
+        help='run N asyncio tasks in each process instead of threads',
+    ),
+    _option(
+        '--seconds',
+        read=float,
+        help='stop the arrivals after SECONDS of wall-clock time (default: when all jobs have arrived)',
+    ),
+    _option('--speed', read=float, metavar='FACTOR', help='run FACTOR times as fast as real time (default 1)'),
 )
 SERVER = dataclasses.replace(
     STORE,
-    help='memory (of one process), valkey (a server of its own), or the URL of a server (default %(default)s)',
+    help='keep the pool in memory (one process only), valkey (a private server), or the server at a URL'
+    ' (default %(default)s)',
 )
-CALLS = Option('--calls', read=Path, default=None, metavar='FILE', help='write what the workers asked and were told')
+CALLS = Option(
+    '--calls', read=Path, default=None, metavar='FILE', help='write the calls of the workers and their outcomes to FILE'
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,15 +65,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         'scenario',
         nargs='?',
         metavar='SCENARIO',
-        help='one of `pool-sim scenarios`, or a TOML file; options change it. Its faults really happen, but for clocks'
-        ' and failover, which can only be simulated; restarts, pauses and flushes of the server want --store valkey',
+        help='one of `pool-sim scenarios`, or a TOML file; options override it. Its faults really happen, except'
+        ' for clock jumps and failover, which can only be simulated; restarts, pauses and flushes of the server need'
+        ' --store valkey',
     )
     add_options(parser, (*PACE, *JOBS, *POOL, *USERS, SEED, SERVER, CALLS, *OUTPUT))
     parser.set_defaults(do=_do, store=default_store())
 
 
 def request(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
-    """Return the scenario that the options ask for, and the words that ask for it again."""
+    """Return the scenario that the options describe, and the words that repeat the command."""
     scenario, words = made_up_scenario(options)
     return scenario, ['live', *words, *option_words(PACE, vars(options)), *run_words(options, scenario)]
 
@@ -65,16 +84,16 @@ def _do(options: argparse.Namespace) -> int:
     check_writable(options)
     pace = {option.name: getattr(options, option.name) for option in PACE if hasattr(options, option.name)}
     result = live(scenario, **pace, store=options.store, show=TerminalView())
-    # The first is in the verdict.
-    more = [str(violation) for violation in result.violations[1:MOST_TOLD]]
-    if untold := len(result.violations[MOST_TOLD:]):
-        more.append(f'and {untold:,} more')
+    # The verdict reports the first.
+    more = [str(violation) for violation in result.violations[1:MOST_LISTED]]
+    if rest := len(result.violations[MOST_LISTED:]):
+        more.append(f'and {rest:,} more')
     more.append(f'repeat it with: {shlex.join(["pool-sim", *words])}')
     return write_and_show(result, scenario, options, more, _pictures(result), _calls(result, options.calls))
 
 
 def _calls(result: LiveResult, path: Path | None) -> Iterator[Path]:
-    """Write the calls, if that was asked for; gives the file once it is written."""
+    """Write the calls if ``path`` is given; yield the path once the file is written."""
     if path is not None:
         with named(path):
             write_calls(result.calls, path)
@@ -82,7 +101,7 @@ def _calls(result: LiveResult, path: Path | None) -> Iterator[Path]:
 
 
 def _pictures(result: LiveResult) -> list[Picture]:
-    """Those that only a live run has."""
+    """Return the pictures that only a live run has."""
     pictures: list[Picture] = []
     if result.simulated is not None:
         pictures.append(('comparison.png', result.plot_comparison, (8, 4)))

@@ -1,4 +1,4 @@
-"""Run a scenario and write what came of it."""
+"""Run a scenario, show its report, and write its files."""
 
 import argparse
 import itertools
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 def run_and_report(scenario: Scenario, options: argparse.Namespace, words: list[str]) -> int:
-    """Run it, show the report, write pictures and files; ``words`` ask for the same again.  Returns the exit status."""
+    """Run a scenario, show its report and write its files; return the exit status.
+
+    ``words`` are the command-line words that repeat the run.
+    """
     check_writable(options)
     try:
         if options.twice:
@@ -40,7 +43,7 @@ def run_and_report(scenario: Scenario, options: argparse.Namespace, words: list[
         print(violated, file=sys.stderr)
     more = [f'repeat it with: {shlex.join(["pool-sim", *words])}']
     if options.twice and not result.violations:
-        more.append(f'done twice: all {len(result.history):,} events are the same')
+        more.append(f'ran twice: all {len(result.history):,} events are the same')
     return write_and_show(result, scenario, options, more)
 
 
@@ -52,14 +55,13 @@ def write_and_show(
     pictures: Sequence['Picture'] = (),
     files: Iterable[Path] = (),
 ) -> int:
-    """Write the files, ``pictures`` among them, and show the report with these lines below it.
+    """Write the files, show the report and the lines ``more``, and return the exit status.
 
-    ``files`` are others, which are written as they are gone through.
-
-    The report is shown also if a file cannot be written, which is told after it: a run may have taken long.  Returns
-    the exit status.
+    ``pictures`` are drawn before the usual ones. ``files`` is an iterator that writes each further
+    file when it is advanced. The run may have taken long, so the report is shown even if a file
+    cannot be written; that error is raised afterwards.
     """
-    # With figures on standard output, nothing else may stand there.
+    # The figures must be alone on standard output.
     out = sys.stderr if options.json == '-' else sys.stdout
     written: list[Path] = []
     failed = None
@@ -81,7 +83,7 @@ def write_and_show(
 
 
 Picture = tuple[str, Callable[['Axes'], 'Axes'], tuple[float, float]]
-"""The name of its file, what draws it, and its size in inches."""
+"""The name of the file, the function that draws it, and its size in inches."""
 
 PICTURES = (
     'occupancy.png',
@@ -95,14 +97,14 @@ PICTURES = (
 
 
 def figures(result: Result, scenario: Scenario) -> dict[str, Any]:
-    """The figures as plain values, and the seed that they are of."""
+    """Return the figures as plain values, together with their seed."""
     return {'seed': scenario.seed, **result.to_json()}
 
 
 def _files(result: Result, scenario: Scenario, options: argparse.Namespace, more: Sequence[Picture]) -> Iterator[Path]:
-    """Write the pictures, ``more`` among them, and the files that were asked for; yield each once it is written."""
+    """Write the pictures, ``more`` first, and the requested files; yield each path when written."""
     for name in PICTURES:
-        # One of another run in the same folder would be taken for this one's.
+        # A picture of an earlier run in this folder would be mistaken for one of this run.
         (options.out / name).unlink(missing_ok=True)
     if not options.no_pictures:
         yield from _pictures(result, options.out, more)
@@ -142,7 +144,7 @@ def _pictures(result: Result, folder: Path, more: Sequence[Picture]) -> Iterator
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """An error of writing names its file; the system does so only of one that cannot be opened."""
+    """Add the path to an error of writing; the system adds it only if opening fails."""
     try:
         yield
     except OSError as error:

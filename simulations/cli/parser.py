@@ -1,4 +1,4 @@
-"""The parser of ``pool-sim``, and its exit statuses."""
+"""The argument parser of ``pool-sim``, and its exit statuses."""
 
 import argparse
 from typing import NoReturn
@@ -8,7 +8,7 @@ KEPT, BROKEN, IMPOSSIBLE, INTERRUPTED, CUT_OFF = 0, 1, 2, 130, 141
 
 
 class Parser(argparse.ArgumentParser):
-    """Complains in one line, and exits with the status of what cannot be done."""
+    """A parser that reports an error in one line and exits with status 2."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(IMPOSSIBLE, f'pool-sim: {message}\n')

@@ -1,4 +1,4 @@
-"""``pool-sim replay``: a recorded trace."""
+"""``pool-sim replay``: replay a recorded trace."""
 
 import argparse
 from pathlib import Path
@@ -21,7 +21,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         'trace',
         nargs='?',
         type=Path,
-        help='a log in the Standard Workload Format, invocations of Azure Functions, or a CSV table; plain or gzip',
+        help='a log in the Standard Workload Format, invocations of Azure Functions, or a CSV table; plain or gzip'
+        ' (default: the bundled trace)',
         metavar='TRACE',
     )
     add_options(parser, (*TRACE, *POOL, *USERS, *FAULTS, *RUNS, STORE, *CHECKS, *OUTPUT))
@@ -34,6 +35,6 @@ def _do(options: argparse.Namespace) -> int:
 
 
 def request(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
-    """Return the scenario that the options ask for, and the words that ask for it again."""
+    """Return the scenario that the options describe, and the words that repeat the command."""
     scenario, words = trace_scenario(options, options.trace)
     return scenario, ['replay', *words, *run_words(options, scenario)]

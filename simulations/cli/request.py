@@ -1,6 +1,7 @@
-"""The scenario that the options ask for: by name, as a file, as a trace, or option by option.
+"""The scenario that the options describe: by name, from a file, from a trace, or option by option.
 
-A function of a scenario returns the words that ask for it again as well; :func:`run_words` has those for its runs.
+A function that returns a scenario also returns the command-line words that repeat it;
+:func:`run_words` adds the words for its runs.
 """
 
 import argparse
@@ -23,21 +24,21 @@ from simulations.workloads.refusals import Leave, Retry
 
 
 BY_DEFAULT = Scenario(arrivals='poisson:6', holding='exp:1', max_size=5, slot_exp=600.0, jobs=10_000)
-"""What the options change where no scenario is named."""
+"""The scenario that the options change if none is named."""
 
 USERS = (*REFUSAL, CRASH)
-"""Options of what the users of the pool do, apart from their jobs."""
+"""Options for what the users of the pool do, apart from their jobs."""
 
 _ANY_JOBS = (*POOL, *USERS, *FAULTS, *RUNS)
 _LESSON_KEPT = {'seed', 'replications', 'half_width', 'on_refusal'}
-# In the order of the words.
+# In the order of the command-line words.
 _DESCRIPTION = (ARRIVALS, HOLDING, NUMBER, HORIZON, KEYS, *POOL)
 
 
 def _changes(
     options: Iterable[Option], given: Mapping[str, Any], network: Network | None, refusal: Leave | Retry
 ) -> dict[str, Any]:
-    """Return the fields that the options set, where these are its network and its way with refused jobs so far."""
+    """Return the fields that the options set, given the network and refusal rule so far."""
     changes = scenario_changes(options, given)
     if 'network' in changes:
         changes['network'] = changed_network(network, changes['network'])
@@ -47,10 +48,10 @@ def _changes(
 
 
 def trace_scenario(options: argparse.Namespace, trace: Path | None) -> tuple[Scenario, list[str]]:
-    """Return the scenario of this trace, by default the bundled one.
+    """Return the scenario of a trace, by default the bundled one.
 
     Raises:
-        ValueError: the trace cannot be read, or an option cannot be.
+        ValueError: the trace cannot be read, or an option does not fit it.
     """
     given: dict[str, Any] = vars(options)
     fields: dict[str, Any] = {
@@ -62,17 +63,17 @@ def trace_scenario(options: argparse.Namespace, trace: Path | None) -> tuple[Sce
         scenario = Scenario(**fields | _changes((*TRACE, *_ANY_JOBS), given, None, Leave()))
         scenario.workload()
     except (TypeError, TraceError) as error:
-        # Such as a column of what is no table.
+        # Such as a column option for a trace that is not a table.
         raise ValueError(str(error).replace('kind=...', '--kind ...')) from None
     values = given | {'max_size': scenario.max_size, 'slot_exp': scenario.slot_exp}
     return scenario, ([] if trace is None else [str(trace)]) + option_words((*TRACE, *POOL), values)
 
 
 def made_up_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
-    """Return the scenario that is named, or one of jobs at random, as the options change it.
+    """Return the named scenario, or one of random jobs, changed by the options.
 
     Raises:
-        ValueError: there is no such scenario, or an option cannot be.
+        ValueError: there is no such scenario, or an option does not fit it.
     """
     given: dict[str, Any] = vars(options)
     base = BY_DEFAULT if options.scenario is None else Scenario.load(options.scenario)
@@ -80,39 +81,39 @@ def made_up_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
     if options.scenario is None:
         scenario = base.replace(**changes)
         values = {option.name: getattr(scenario, option.field) for option in _DESCRIPTION}
-        # Without an expiry is a choice as well; any other field that is None has no option.
+        # A slot_exp of None is a choice too; any other field that is None has no option.
         stated = [option for option in _DESCRIPTION if option is SLOT_EXP or values[option.name] is not None]
         return scenario, option_words(stated, values)
     if changes.keys() - _LESSON_KEPT:
-        # What a scenario teaches is told of its own numbers.
+        # The lesson of a scenario is about its own numbers.
         changes['lesson'] = ''
     return base.replace(**changes), [options.scenario, *option_words((*JOBS, *POOL), given)]
 
 
 def add_scenario(parser: argparse.ArgumentParser) -> None:
-    """Add a scenario or trace, and the options that change it, as :func:`any_scenario` reads them."""
+    """Add the arguments that :func:`any_scenario` reads: a scenario or trace, and the options."""
     parser.add_argument(
         'scenario',
         nargs='?',
         metavar='SCENARIO',
-        help='one of `pool-sim scenarios`, a TOML file, or a trace; without it Poisson arrivals by the options',
+        help='one of `pool-sim scenarios`, a TOML file, or a trace (default: Poisson arrivals); options override it',
     )
-    # Jobs and columns are both described by --holding.
+    # --holding describes jobs as well as columns.
     add_options(parser, (*JOBS, *TRACE_ONLY, *POOL, *USERS, SEED, REPLICATIONS))
 
 
 def any_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
-    """Return the scenario that is named, that of a trace, or one of jobs at random.
+    """Return the named scenario, the scenario of a trace, or one of random jobs.
 
     Raises:
-        ValueError: it cannot be, or an option is for another kind of it.
+        ValueError: there is no such scenario, or an option belongs to another kind of scenario.
     """
     name = options.scenario
     if name is not None and Path(name).suffix != '.toml' and Path(name).is_file():
-        made_up = [option for option in JOBS if option is not HOLDING]
-        _refuse(options, made_up, f'says how jobs are made up, and {name} is a trace')
+        generated = [option for option in JOBS if option is not HOLDING]
+        _refuse(options, generated, f'describes generated jobs, but {name} is a trace: omit the option')
         return trace_scenario(options, Path(name))
-    _refuse(options, TRACE_ONLY, 'is for a trace: name its file')
+    _refuse(options, TRACE_ONLY, 'applies to a trace: name the file of the trace')
     return made_up_scenario(options)
 
 
@@ -123,6 +124,6 @@ def _refuse(namespace: argparse.Namespace, options: Iterable[Option], reason: st
 
 
 def run_words(options: argparse.Namespace, scenario: Scenario) -> list[str]:
-    """Return the words for what all runs have: faults, refusals, crashes, seeds, store."""
+    """Return the words that set what all runs have: faults, refusals, crashes, seeds, store."""
     in_order = (*NETWORK, PROTOCOL, FAULT, *USERS, REPLICATIONS, HALF_WIDTH, STORE, SEED, *CHECKS)
     return option_words(in_order, vars(options) | {'seed': scenario.seed})

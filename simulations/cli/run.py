@@ -1,4 +1,4 @@
-"""``pool-sim run``: a scenario by its name or file, or jobs at random."""
+"""``pool-sim run``: run a scenario, by name or from a file, or random jobs."""
 
 import argparse
 from pathlib import Path
@@ -15,13 +15,18 @@ from simulations.scenarios.scenario import Scenario
 from simulations.stores.store import default_store
 
 
-SAVE = Option('--save', read=Path, default=None, metavar='FILE', help='write what was asked for as a scenario file')
+SAVE = Option(
+    '--save', read=Path, default=None, metavar='FILE', help='write the scenario, with all options applied, to FILE'
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command to its parser."""
     parser.add_argument(
-        'scenario', nargs='?', metavar='SCENARIO', help='one of `pool-sim scenarios`, or a TOML file; options change it'
+        'scenario',
+        nargs='?',
+        metavar='SCENARIO',
+        help='one of `pool-sim scenarios`, or a TOML file; options override it',
     )
     add_options(parser, (*JOBS, *POOL, *USERS, *FAULTS, *RUNS, STORE, *CHECKS, SAVE, *OUTPUT))
     parser.set_defaults(do=_do, store=default_store())
@@ -35,6 +40,6 @@ def _do(options: argparse.Namespace) -> int:
 
 
 def request(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
-    """Return the scenario that the options ask for, and the words that ask for it again."""
+    """Return the scenario that the options describe, and the words that repeat the command."""
     scenario, words = made_up_scenario(options)
     return scenario, ['run', *words, *run_words(options, scenario)]

@@ -1,4 +1,4 @@
-"""``pool-sim scenarios``: what there is to run by name."""
+"""``pool-sim scenarios``: list the scenarios that can be run by name."""
 
 import argparse
 
@@ -7,7 +7,7 @@ from simulations.scenarios.scenario import Scenario, scenario_names
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Set what this command does; it has no options."""
+    """Set the function that runs this command, which takes no options."""
     parser.set_defaults(do=_do)
 
 

@@ -1,4 +1,4 @@
-"""``pool-sim size``: how big the pool must be, and which expiry."""
+"""``pool-sim size``: find how big the pool must be, and which expiry it needs."""
 
 import argparse
 import json
@@ -20,7 +20,11 @@ from simulations.sweeps.processes import processes
 
 
 TARGET = Option(
-    '--target', default=0.01, read=float, metavar='SHARE', help='refuse less than this share (default %(default)s)'
+    '--target',
+    default=0.01,
+    read=float,
+    metavar='SHARE',
+    help='find the smallest pool that refuses less than SHARE (default %(default)s)',
 )
 EXPIRY = (
     Option(
@@ -28,14 +32,14 @@ EXPIRY = (
         default=None,
         read=float,
         metavar='SECONDS',
-        help='choose the expiry as well: the longest that frees the slot of a crashed holder within this',
+        help='also choose the expiry: the longest that frees the slot of a crashed holder within SECONDS',
     ),
     Option(
         '--overrun-share',
         default=0.001,
         read=float,
         metavar='SHARE',
-        help='with --recovery: of the granted jobs, so many may outlive their slot (default %(default)s)',
+        help='with --recovery, let at most SHARE of the granted jobs outlive their slot (default %(default)s)',
     ),
 )
 
@@ -49,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def request(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
-    """Return the scenario that the options ask for, and the words that ask for the same answer again."""
+    """Return the scenario that the options describe, and the words that repeat the command."""
     scenario, words = any_scenario(options)
     own = (TARGET,) if options.recovery is None else (TARGET, *EXPIRY)
     return scenario, ['size', *words, *option_words(own, vars(options)), *run_words(options, scenario)]

@@ -1,4 +1,4 @@
-"""``pool-sim sweep``: a scenario at many points."""
+"""``pool-sim sweep``: run a scenario at many points."""
 
 import argparse
 import json
@@ -28,21 +28,21 @@ VARY = Option(
     read=reader(parse_vary),
     write=_text,
     metavar='NAME=VALUES',
-    help='max_size, slot_exp, load or crash_probability, as FIRST:LAST:STEP or A,B,C; once for each',
+    help='vary max_size, slot_exp, load or crash_probability over FIRST:LAST:STEP or A,B,C; repeat to vary several',
 )
-FRESH = Option('--fresh', switch=True, help='begin anew where the same sweep was interrupted before')
+FRESH = Option('--fresh', switch=True, help='start over instead of continuing an interrupted sweep')
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command to its parser."""
     add_scenario(parser)
-    output = (folder_option('table, pictures and finished runs'), NO_PICTURES, json_option('the table'))
+    output = (folder_option('the table, the pictures and the finished runs'), NO_PICTURES, json_option('the table'))
     add_options(parser, (VARY, PROCESSES, FRESH, STORE, *output))
     parser.set_defaults(do=_do)
 
 
 def request(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
-    """Return the scenario that the options ask for, and the words that ask for the same sweep again."""
+    """Return the scenario that the options describe, and the words that repeat the command."""
     scenario, words = any_scenario(options)
     words = ['sweep', *words, *option_words([VARY], vars(options)), *run_words(options, scenario)]
     return scenario, [*words, FRESH.flag]
@@ -52,8 +52,8 @@ def _do(options: argparse.Namespace) -> int:
     out = sys.stderr if options.json == '-' else sys.stdout
     scenario, words = request(options)
     names = [name for name, _ in options.vary]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise ValueError(f'--vary {twice} is given twice: list all its values in one')
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f'--vary {repeated} is given twice: list all its values in one option')
     check_writable(options)
     check_folder(options.out)
     journal = options.out / 'sweep.jsonl'
@@ -81,6 +81,6 @@ def _do(options: argparse.Namespace) -> int:
     print(f'  repeat it with: {shlex.join(["pool-sim", *words])}', file=out)
     for path in written:
         print(f'  wrote {path}', file=out)
-    # Everything is in the table now; the next sweep into this folder may be another one.
+    # The table has everything now, and the next sweep into this folder may be a different one.
     journal.unlink(missing_ok=True)
     return KEPT

@@ -1,4 +1,4 @@
-"""``pool-sim theory``: Erlang's formulas, without a run."""
+"""``pool-sim theory``: evaluate Erlang's formulas, without a run."""
 
 import argparse
 import dataclasses
@@ -15,7 +15,7 @@ from simulations.theory.report import theory_figures, theory_text
 FORMULAS = (
     dataclasses.replace(MAX_SIZE, required=True),
     Option('--load', required=True, read=float, help='offered load in erlangs'),
-    Option('--target', default=None, read=float, help='also tell the smallest pool that refuses at most this share'),
+    Option('--target', default=None, read=float, help='also find the smallest pool that refuses at most this share'),
     json_option('the figures'),
 )
 

@@ -1,4 +1,5 @@
-"""The options of the commands, each written once: how it is read, what it sets in a scenario, how it is written again.
+"""The options of the commands, each defined once: how it is read, what it sets, how it is written.
 
-``option`` is the table's row and what is derived from it; each of the other modules is a part of the table.
+``option`` defines a row of the table and what follows from it; each other module is a part of the
+table.
 """

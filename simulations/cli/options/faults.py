@@ -1,4 +1,4 @@
-"""Options of the workers, their network, and what goes wrong."""
+"""Options for the workers, their network, and faults."""
 
 import dataclasses
 import functools
@@ -19,23 +19,35 @@ def _latency(text: str) -> Holding:
         return Constant(float(text))
     except ValueError:
         raise ValueError(
-            f'latency must be seconds such as 0.002, or a distribution such as exp:0.002, got {text!r}'
+            f'latency must be a number of seconds such as 0.002, or a distribution such as exp:0.002, got {text!r}'
         ) from None
 
 
-_option = functools.partial(Option, group='commands take time, and things go wrong')
+_option = functools.partial(Option, group='network and faults')
 
 NETWORK = (
-    _option('--workers', 'workers', read=int, metavar='N', help='processes that the jobs run in (default 1)'),
+    _option('--workers', 'workers', read=int, metavar='N', help='run the jobs in N processes (default 1)'),
     _option(
         '--latency',
         'network.latency',
         read=reader(_latency),
         metavar='SECONDS',
-        help='of a request, and of a reply, such as exp:0.002',
+        help='delay each request and each reply by SECONDS; a number, or a distribution such as exp:0.002',
     ),
-    _option('--timeout', 'network.timeout', read=float, metavar='SECONDS', help='after which a worker waits no longer'),
-    _option('--driver-retries', 'network.retries', read=int, metavar='N', help='how often its driver then asks again'),
+    _option(
+        '--timeout',
+        'network.timeout',
+        read=float,
+        metavar='SECONDS',
+        help='let a worker give up on a reply after SECONDS',
+    ),
+    _option(
+        '--driver-retries',
+        'network.retries',
+        read=int,
+        metavar='N',
+        help='let its driver repeat the request up to N times',
+    ),
 )
 FAULT = _option(
     '--fault',
@@ -43,22 +55,23 @@ FAULT = _option(
     repeatable=True,
     read=reader(parse_fault),
     metavar="'KIND name=value ...'",
-    help=f'such as "pause at=20 lasting=15" or "crash every=exp:60 workers=one"; kinds: {", ".join(KINDS)}',
+    help='inject a fault, such as "pause at=20 lasting=15" or "crash every=exp:60 workers=one"; repeatable;'
+    f' kinds: {", ".join(KINDS)}',
 )
 PROTOCOL = _option(
     '--protocol',
     'protocol',
     choices=PROTOCOLS,
     metavar='NAME',
-    help=f"how slots are taken, in memory, in place of the store's way: {', '.join(PROTOCOLS)}",
+    help=f"take slots in memory by this protocol instead of the store's own: {', '.join(PROTOCOLS)}",
 )
 FAULTS = (*NETWORK, FAULT, PROTOCOL)
 
 
 def changed_network(network: Network | None, changes: Mapping[str, Any]) -> Network:
-    """Return the network once the options have changed it.
+    """Return the network with the changes that the options make.
 
     Raises:
-        TypeError, ValueError: a value cannot be.
+        TypeError, ValueError: a value is out of range.
     """
     return dataclasses.replace(Network() if network is None else network, **changes)

@@ -1,4 +1,4 @@
-"""Options of jobs that are made up: when they arrive, how long they hold a slot, which pool is theirs, how many."""
+"""Options for generated jobs: arrivals, holding times, keys, and how many jobs there are."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def _poisson(rate: float) -> Arrivals | Clients:
     return parse_arrivals(f'poisson:{number(rate)}')
 
 
-# Jobs that are made up take the place of recorded ones.
+# Generated jobs replace recorded ones.
 _WITHOUT_TRACE: dict[str, Any] = {'trace': None, 'trace_options': {}}
 
 RATE = Option(
@@ -23,7 +23,7 @@ RATE = Option(
     convert=_poisson,
     resets=_WITHOUT_TRACE,
     alternative='arrivals',
-    help='Poisson arrivals, so many a second (default 6)',
+    help='make Poisson arrivals at RATE jobs a second (default 6)',
 )
 ARRIVALS = Option(
     '--arrivals',
@@ -31,20 +31,23 @@ ARRIVALS = Option(
     read=reader(parse_arrivals),
     resets=_WITHOUT_TRACE,
     alternative='arrivals',
-    help='poisson:RATE, periodic:INTERVAL, bursty:RATE:SECONDS:RATE:SECONDS, varying:PERIOD:RATE:RATE:...,'
-    ' clients:NUMBER:THINKING, trace:FILE',
+    help='let jobs arrive by poisson:RATE, periodic:INTERVAL, bursty:RATE:SECONDS:RATE:SECONDS,'
+    ' varying:PERIOD:RATE:RATE:..., clients:NUMBER:THINKING or trace:FILE',
 )
 HOLDING = Option(
     '--holding',
     'holding',
-    # Only now: the same option names a column where the jobs are a trace.
+    # Converted only here: with a trace, the same option names a column.
     convert=parse_holding,
-    help='holding time in seconds: exp:MEAN, const:X, uniform:A:B, lognormal:MU:SIGMA, pareto:SHAPE:MIN,'
-    ' values:A:B:..., file:FILE, trace:FILE, or a mixture such as mix:0.9*exp:1+0.1*const:30 (default exp:1)',
+    help='hold each slot for a time in seconds from exp:MEAN, const:X, uniform:A:B, lognormal:MU:SIGMA,'
+    ' pareto:SHAPE:MIN, values:A:B:..., file:FILE, trace:FILE, or a mixture such as mix:0.9*exp:1+0.1*const:30'
+    ' (default exp:1)',
 )
-KEYS = Option('--keys', 'keys', read=reader(parse_keys), help='many pools: zipf:POOLS or zipf:POOLS:EXPONENT')
+KEYS = Option(
+    '--keys', 'keys', read=reader(parse_keys), help='spread the jobs over many pools: zipf:POOLS or zipf:POOLS:EXPONENT'
+)
 NUMBER = Option(
-    '--jobs', 'jobs', read=int, resets={'horizon': None}, alternative='end', help='how many jobs (default 10000)'
+    '--jobs', 'jobs', read=int, resets={'horizon': None}, alternative='end', help='stop after JOBS jobs (default 10000)'
 )
 HORIZON = Option(
     '--horizon',
@@ -52,6 +55,6 @@ HORIZON = Option(
     read=float,
     resets={'jobs': None},
     alternative='end',
-    help='let jobs arrive for so many seconds instead',
+    help='stop the arrivals after HORIZON seconds instead',
 )
 JOBS = (RATE, ARRIVALS, HOLDING, KEYS, NUMBER, HORIZON)

@@ -1,6 +1,8 @@
-"""One option of a command, and what is derived from it: the parser, the changes to a scenario, the words to repeat it.
+"""One option of a command, and what follows from it.
 
-An option that is not given is absent from the namespace, because a scenario may have the value.
+From a table of options come the parser, the changes to a scenario, and the words that repeat a
+command. An option that was not given is absent from the namespace, because the scenario may provide
+the value.
 """
 
 import argparse
@@ -15,36 +17,38 @@ NOT_GIVEN: Any = argparse.SUPPRESS
 
 
 def text_of(value: Any) -> str:
-    """Return a value as one types it; ``none`` stands for ``None``."""
+    """Return a value as a user types it; ``none`` stands for ``None``."""
     if value is None:
         return 'none'
     return number(value) if isinstance(value, float) else str(value)
 
 
 def same(value: Any) -> Any:
-    """Return the value itself."""
+    """Return ``value`` unchanged."""
     return value
 
 
 @dataclasses.dataclass(frozen=True)
 class Option:
-    """An option.
+    """One option of a command.
 
     Args:
         flag: what the user types, such as ``--max-size``.
-        field: the field of a scenario that it sets; ``network.timeout`` is ``timeout`` of the part ``network``.  Empty
-            if it sets none.
-        help, metavar, choices, default: as :mod:`argparse` has them.
-        read: makes a value of the text, see :func:`reader` for the message of an error.
-        convert: makes what the field holds of that value.  Its errors concern the scenario, not the option.
-        write: makes the text of the value.
-        resets: other fields that it sets.
-        dest: its attribute of the namespace, by default made of the flag.
-        group: the title of the group that the help shows it in.
+        field: the field of a scenario that the option sets; ``network.timeout`` means ``timeout``
+            of ``network``. Empty if it sets none.
+        help, metavar, choices, default: passed to :mod:`argparse`.
+        read: converts the text to a value; wrap it in :func:`reader` to keep the message of its
+            error.
+        convert: converts that value to what the field holds. Its errors are about the scenario, not
+            the option.
+        write: converts the value back to text.
+        resets: other fields that the option sets.
+        dest: the attribute of the namespace; derived from the flag by default.
+        group: the title of the group in the help.
         alternative: options that share this name exclude each other.
-        repeatable: it may be given several times, and its value is a list.
-        switch: it takes no value.
-        required: it must be given.
+        repeatable: whether the option may be given several times; its value is then a list.
+        switch: whether the option takes no value.
+        required: whether the option must be given.
     """
 
     flag: str
@@ -66,23 +70,23 @@ class Option:
 
     @property
     def name(self) -> str:
-        """Its attribute of the namespace."""
+        """The attribute of the namespace that holds the value."""
         return self.dest or self.flag.removeprefix('--').replace('-', '_')
 
     def words(self, value: Any) -> list[str]:
-        """Return the words that give this value."""
+        """Return the command-line words that give the option this value."""
         if self.switch:
             return [self.flag] if value else []
         texts = [self.write(each) for each in (value if self.repeatable else [value])]
         return [word for text in texts for word in self._pair(text)]
 
     def _pair(self, text: str) -> list[str]:
-        # A text with a leading dash would be taken for another option.
+        # argparse would take a text with a leading dash for another option.
         return [f'{self.flag}={text}'] if text.startswith('-') else [self.flag, text]
 
 
 def reader(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return ``read``, whose complaint then becomes the message instead of "invalid value"."""
+    """Wrap ``read`` so that argparse shows its error message instead of "invalid value"."""
 
     def convert(text: str) -> Any:
         try:
@@ -94,7 +98,7 @@ def reader(read: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def add_options(parser: argparse.ArgumentParser, options: Iterable[Option]) -> None:
-    """Add options to a parser, in the order of its help."""
+    """Add options to a parser; the help lists them in this order."""
     groups: dict[str | None, Any] = {None: parser}
     alternatives: dict[str, Any] = {}
     for option in options:
@@ -124,7 +128,7 @@ def _settings(option: Option) -> dict[str, Any]:
 
 
 def scenario_changes(options: Iterable[Option], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a scenario that the given options set; each part is a dictionary of its own.
+    """Return the fields of a scenario that the given options set; each part is a nested dictionary.
 
     Raises:
         TypeError, ValueError: a value cannot be converted.
@@ -142,5 +146,5 @@ def scenario_changes(options: Iterable[Option], given: Mapping[str, Any]) -> dic
 
 
 def option_words(options: Iterable[Option], values: Mapping[str, Any]) -> list[str]:
-    """Return the words that give these values, by name of the option, in the order of the options."""
+    """Return the command-line words for ``values``, a mapping by option name, in option order."""
     return [word for option in options if option.name in values for word in option.words(values[option.name])]

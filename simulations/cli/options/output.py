@@ -1,4 +1,4 @@
-"""Options of where results go, and whether they can go there."""
+"""Options for where results are written, and checks that they can be."""
 
 import argparse
 import os
@@ -7,31 +7,37 @@ from pathlib import Path
 from simulations.cli.options.option import Option
 
 
-CSV = Option('--csv', read=Path, default=None, metavar='FILE', help='write the history, event by event')
-NO_PICTURES = Option('--no-pictures', switch=True, help='draw none, which saves half a second')
+CSV = Option('--csv', read=Path, default=None, metavar='FILE', help='write the history to FILE, event by event')
+NO_PICTURES = Option('--no-pictures', switch=True, help='draw no pictures, which saves half a second')
 
 
 def folder_option(content: str) -> Option:
-    """Return the option of the folder for what is written anyway."""
+    """Return the option for the folder that receives ``content``."""
     return Option(
         '--out',
         read=Path,
         default=Path('pool-sim-results'),
         metavar='FOLDER',
-        help=f'where {content} go (default %(default)s)',
+        help=f'write {content} into FOLDER (default %(default)s)',
     )
 
 
 def json_option(content: str) -> Option:
-    """Return the option of the file for the figures."""
-    return Option('--json', default=None, metavar='FILE', help=f'write {content}; - for standard output')
+    """Return the option for the JSON file that receives ``content``."""
+    return Option(
+        '--json', default=None, metavar='FILE', help=f'write {content} to FILE as JSON; - for standard output'
+    )
 
 
 OUTPUT = (folder_option('the pictures'), NO_PICTURES, CSV, json_option('the figures'))
 
 
 def check_folder(folder: Path) -> None:
-    """Make the folder, or refuse it."""
+    """Create the folder.
+
+    Raises:
+        ValueError: it cannot be created.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -39,7 +45,11 @@ def check_folder(folder: Path) -> None:
 
 
 def check_writable(options: argparse.Namespace) -> None:
-    """Refuse before the run what could not be written after it."""
+    """Check before the run that its results can be written after it.
+
+    Raises:
+        ValueError: a folder or file cannot be written.
+    """
     if not options.no_pictures:
         check_folder(options.out)
     given = {name: getattr(options, name, None) for name in ('csv', 'json', 'save', 'calls')}
@@ -48,8 +58,8 @@ def check_writable(options: argparse.Namespace) -> None:
         if path.is_dir() or not path.name:
             raise ValueError(f'cannot write the file {str(path)!r}: it is a folder')
         if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
-            raise ValueError(f'cannot write the file {path}: {path.parent} is not a folder that one can write to')
+            raise ValueError(f'cannot write the file {path}: {path.parent} is not a writable folder')
     if len({path.resolve() for path in files.values()}) < len(files):
-        raise ValueError(f'--{" and --".join(files)} name one file: the second would overwrite the first')
+        raise ValueError(f'--{" and --".join(files)} name the same file: give each its own')
     if given['csv'] == Path('-'):
-        raise ValueError('--csv - is not possible: name a file')
+        raise ValueError('--csv cannot write to standard output (-): name a file')

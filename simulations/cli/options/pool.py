@@ -1,11 +1,11 @@
-"""Options of the pool: its slots, their life, and holders that crash."""
+"""Options for the pool: its slots, how long they live, and holders that crash."""
 
 from py_cachify.arguments import check_expiration, check_max_size
 from simulations.cli.options.option import Option, reader
 
 
 def max_size(text: str) -> int:
-    """Read the slots of a pool, as the library takes them."""
+    """Return the size of a pool from its text, checked by the library's own rule."""
     try:
         size = int(text)
     except ValueError:
@@ -15,7 +15,7 @@ def max_size(text: str) -> int:
 
 
 def slot_exp(text: str) -> float | None:
-    """Read the life of a slot in seconds, as the library takes it; ``none`` for ever."""
+    """Return the life of a slot in seconds, or ``None``, checked by the library's own rule."""
     if text.lower() == 'none':
         return None
     try:
@@ -26,9 +26,13 @@ def slot_exp(text: str) -> float | None:
     return seconds
 
 
-MAX_SIZE = Option('--max-size', 'max_size', read=reader(max_size), help='slots of the pool')
+MAX_SIZE = Option('--max-size', 'max_size', read=reader(max_size), help='number of slots in the pool')
 SLOT_EXP = Option(
-    '--slot-exp', 'slot_exp', read=reader(slot_exp), metavar='SECONDS', help='life of a slot in seconds, or none'
+    '--slot-exp',
+    'slot_exp',
+    read=reader(slot_exp),
+    metavar='SECONDS',
+    help='free a slot SECONDS after it was acquired; none: never',
 )
 POOL = (MAX_SIZE, SLOT_EXP)
 
@@ -37,5 +41,5 @@ CRASH = Option(
     'crash_probability',
     read=float,
     metavar='SHARE',
-    help='the share of holders that never release',
+    help='let this share of the holders crash before they release',
 )

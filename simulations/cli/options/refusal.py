@@ -1,4 +1,4 @@
-"""Options of what a refused job does."""
+"""Options for what a refused job does."""
 
 import functools
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ def _pause(text: str) -> Holding | None:
     return None if text.lower() == 'none' else parse_holding(text)
 
 
-_option = functools.partial(Option, group='refused jobs leave, or try again')
+_option = functools.partial(Option, group='what refused jobs do')
 
 REFUSAL = (
     _option(
@@ -21,32 +21,35 @@ REFUSAL = (
         'on_refusal.pause',
         convert=_pause,
         metavar='PAUSE',
-        help='after a pause in seconds, such as exp:1; none: they leave',
+        help='let refused jobs try again after PAUSE seconds, such as exp:1; none: they leave',
     ),
     _option(
         '--back-off',
         'on_refusal.factor',
         read=float,
         metavar='FACTOR',
-        help='each pause is so many times the one before',
+        help='multiply each further pause by FACTOR',
     ),
-    _option('--longest-pause', 'on_refusal.longest', read=float, metavar='SECONDS', help='but no longer than this'),
+    _option('--longest-pause', 'on_refusal.longest', read=float, metavar='SECONDS', help='limit each pause to SECONDS'),
     _option(
         '--jitter',
         'on_refusal.jitter',
         read=float,
         metavar='SHARE',
-        help='shorten each by a random part of up to this',
+        help='shorten each pause at random by up to SHARE of it',
     ),
-    _option('--tries', 'on_refusal.tries', read=int, metavar='N', help='give up after so many attempts'),
+    _option('--tries', 'on_refusal.tries', read=int, metavar='N', help='let a job give up after N attempts'),
 )
 
 
 def changed_refusal(refusal: Leave | Retry, changes: Mapping[str, Any]) -> Leave | Retry:
-    """Return what a refused job does once the options have changed it; a pause of ``None`` makes it leave.
+    """Return what a refused job does once the options are applied.
+
+    A pause of ``None`` makes the job leave.
 
     Raises:
-        TypeError, ValueError: a value cannot be, or is for jobs that try again, and these leave.
+        TypeError, ValueError: a value is out of range, or an option needs jobs that try again and
+            these leave.
     """
     values = dict(changes)
     if 'pause' in values and values['pause'] is None:
@@ -59,5 +62,5 @@ def changed_refusal(refusal: Leave | Retry, changes: Mapping[str, Any]) -> Leave
         values = {'pause': refusal.pauses, **kept} | values
     if 'pause' not in values:
         option = next(option for option in REFUSAL if option.field.partition('.')[2] in values)
-        raise ValueError(f'{option.flag} is for jobs that try again: give --retry PAUSE as well, such as --retry exp:1')
+        raise ValueError(f'{option.flag} needs jobs that try again: add --retry PAUSE, such as --retry exp:1')
     return Retry(**values)

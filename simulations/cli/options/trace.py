@@ -1,34 +1,38 @@
-"""Options of how a recorded trace is read."""
+"""Options for reading a recorded trace."""
 
 from simulations.cli.options.option import Option
 from simulations.traces.read import KINDS
 
 
-COLUMN_OF_HOLDING = Option('--holding', 'trace_options.holding', help='column of the holding time (tables only)')
+COLUMN_OF_HOLDING = Option(
+    '--holding', 'trace_options.holding', help='read holding times from this column (tables only)'
+)
 
 TRACE = (
     Option(
         '--kind',
         'trace_options.kind',
         choices=list(KINDS),
-        help='what the trace is (default: what it looks like)',
+        help='read the trace in this format (default: recognise it)',
     ),
     Option(
         '--key',
         'trace_options.key',
-        help='a pool for each user, queue (swf), app, func (azure) or value of a column',
+        help='make one pool for each user or queue (swf), app or func (azure), or value of a column (csv)',
     ),
-    Option('--arrival', 'trace_options.arrival', help='column of the instant of arrival (tables only)'),
+    Option('--arrival', 'trace_options.arrival', help='read arrival times from this column (tables only)'),
     COLUMN_OF_HOLDING,
-    Option('--end', 'trace_options.end', help='column of the instant of the end (tables only)'),
+    Option('--end', 'trace_options.end', help='read end times from this column (tables only)'),
     Option(
         '--unit',
         'trace_options.unit',
-        help='of the times in a table: s, ms, us, min, h, ... (default s) (tables only)',
+        help='read times in this unit: s, ms, us, min, h, ... (default s) (tables only)',
     ),
     Option('--thin', 'trace_options.thin', read=float, help='keep each job with this probability'),
-    Option('--time-scale', 'trace_options.time_scale', read=float, help='stretch the time between arrivals by so much'),
+    Option(
+        '--time-scale', 'trace_options.time_scale', read=float, help='multiply the time between arrivals by TIME_SCALE'
+    ),
 )
 
 TRACE_ONLY = tuple(option for option in TRACE if option is not COLUMN_OF_HOLDING)
-"""Those that mean nothing where jobs are made up."""
+"""The options that mean nothing for generated jobs."""

@@ -112,12 +112,12 @@ def test_a_schedule_is_replayed_on_a_server_as_well(
 @pytest.mark.parametrize(
     ('words', 'complaint'),
     [
-        ([], 'say which protocol: redis, memory, nx, check-then-add'),
+        ([], 'name the protocol to explore: redis, memory, nx, check-then-add'),
         (['mine'], "there is no protocol 'mine': choose redis"),
         (['memory', '--clients', '0'], 'clients must be at least 1'),
         (['memory', '--schedules', '0'], 'schedules must be at least 1'),
-        (['memory', '--kinds', 'crash,flood'], "there is no fault 'flood': choose from crash, lose request"),
-        (['memory', '--store', 'fakeredis'], '--store is for the protocol redis'),
+        (['memory', '--kinds', 'crash,flood'], "unknown fault 'flood': choose from crash, lose request"),
+        (['memory', '--store', 'fakeredis'], '--store applies to the protocol redis'),
         (['redis', '--store', 'disk'], "the store 'disk' cannot be explored"),
         (['--replay', 'nowhere.json'], 'cannot read the schedule nowhere.json'),
         (['memory', '--exhaustive', '--schedules', '3'], 'not allowed with argument'),

@@ -80,7 +80,7 @@ def test_a_run_is_done_twice_where_that_is_asked_for(tmp_path: Path, capsys: pyt
     status, report, _ = ran(f'{FAULTY} --no-pictures --twice', tmp_path, capsys)
 
     assert status == 0
-    assert 'done twice: all' in report
+    assert 'ran twice: all' in report
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_run_is_done_twice_where_that_is_asked_for(tmp_path: Path, capsys: pyt
         ),
         (
             'run --latency soon',
-            "latency must be seconds such as 0.002, or a distribution such as exp:0.002, got 'soon'",
+            "latency must be a number of seconds such as 0.002, or a distribution such as exp:0.002, got 'soon'",
         ),
         ('run --protocol nx --store fakeredis', 'in memory only, and the store is fakeredis'),
         ('run --protocol check-then-add --slot-exp none', 'the protocol check-then-add needs slot_exp'),
