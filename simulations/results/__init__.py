@@ -1,1 +1,4 @@
-"""What a run gives: facts, then report, card and pictures made of the facts, then `Result`, which offers them all."""
+"""The result of a run: facts, the report, card and pictures made from them, and `Result`.
+
+The ``README.md`` of this package lists the pictures.
+"""

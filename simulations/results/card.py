@@ -1,4 +1,4 @@
-"""A run in JupyterLab: what it says in a few rows, and its pictures."""
+"""The card that shows a run in JupyterLab: a few rows of its report, and two pictures."""
 
 from html import escape
 
@@ -8,16 +8,25 @@ from simulations.results.report import rows
 
 _NAME = 'style="text-align:left;vertical-align:top;white-space:nowrap"'
 _VALUE = 'style="text-align:left;vertical-align:top;white-space:normal"'
-_LESS = ('store', 'time simulated', 'time lived', 'throughput', 'expired while running', 'long run', 'took', 'history')
-"""Rows that one has to open: they say how it was done."""
+_DETAILS = (
+    'store',
+    'time simulated',
+    'time lived',
+    'throughput',
+    'expired while running',
+    'long run',
+    'took',
+    'history',
+)
+"""Rows that are folded away: they describe how the run was made."""
 _WIDTH = 8.1
 """In inches: 890 pixels."""
 
 
 def card(facts: Facts) -> str:
-    """Occupancy over time beside its distribution, and the report as a table, as HTML.
+    """Return the card as HTML: occupancy over time, its distribution, and the report as a table.
 
-    Text has the colour of the notebook, light or dark; the pictures are on white.
+    The text takes the colour of the notebook, light or dark; the pictures have a white background.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -32,14 +41,14 @@ def card(facts: Facts) -> str:
         plot_occupancy_shares(facts, right)
         left.set_title('occupancy over time')
         right.set_title('share of the time')
-        image = html_image(figure, 'occupancy over time, and for what share of the time so many slots were live')
+        image = html_image(figure, 'occupancy over time, and the share of the time at each occupancy')
     table = rows(facts)
     lesson = f'<p style="margin:0">{escape(facts.lesson)}</p>' if facts.lesson else ''
     workload = f'<p style="margin:0">{escape(facts.workload)}</p>' if facts.title else ''
     return (
         f'<div style="max-width:900px"><strong>{escape(facts.title or facts.workload)}</strong>{lesson}{workload}'
-        f'{image}{_table([row for row in table if row[0] not in _LESS])}'
-        f'<details><summary>more</summary>{_table([row for row in table if row[0] in _LESS])}</details></div>'
+        f'{image}{_table([row for row in table if row[0] not in _DETAILS])}'
+        f'<details><summary>more</summary>{_table([row for row in table if row[0] in _DETAILS])}</details></div>'
     )
 
 

@@ -1,4 +1,4 @@
-"""What is known of a run once it is over: the facts that report, card and pictures are made of."""
+"""Everything known about a finished run: the source of its report, card and pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,14 +25,15 @@ from simulations.workloads.refusals import Leave, Retry
 
 
 class Findings(NamedTuple):
-    """What the judges found.
+    """The findings of the judges.
 
     Attributes:
-        violations: promises that were broken, in order of time.
+        violations: broken promises, in order of time.
         episodes: the faults that happened.
-        calls: what clients asked and were told, where commands took time or faults happened.
-        judgement: of these calls.
-        linearity: of these calls.
+        calls: the calls of the clients and their outcomes; recorded if commands took time or faults
+            happened.
+        judgement: the verdict on these calls.
+        linearity: whether these calls are linearizable.
     """
 
     violations: list[Violation]
@@ -44,26 +45,28 @@ class Findings(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """A run that is over.
+    """A finished run.
 
     Attributes:
-        workload: what arrived, in words.
-        skipped: records of the source that could not be used, by reason.
+        workload: the arriving jobs, in words.
+        skipped: the number of unusable records of the source, by reason.
         store: where the pool was kept.
-        conditions: what the workload met.
+        conditions: the pool, its users and its faults.
         observed: what was computed from the events.
         findings: what the judges found.
-        expectation: what queueing theory expects in the long run, or a sentence that says why it does not apply.
+        expectation: what queueing theory expects in the long run, or a sentence that says why it
+            does not apply.
         seconds: how long the run took, in seconds of real time.
-        replications: how many independent runs the figures are of; pictures and history are the first one's.
-        title: of the scenario, if it was one.
+        replications: the number of independent runs behind the figures; pictures and history show
+            the first.
+        title: the title of the scenario, if there was one.
         lesson: what the scenario teaches, in a sentence.
     """
 
     clock: ClassVar[str] = 'time simulated'
-    """What its time is called."""
-    looked_at: ClassVar[str] = 'looked at after every command'
-    """How often the store was asked, where calls were judged."""
+    """The name of the row that reports the length of the run."""
+    looked_at: ClassVar[str] = 'checked after every command'
+    """How often the store was checked, in a run whose calls were judged."""
 
     workload: str
     skipped: dict[str, int]
@@ -77,7 +80,7 @@ class Facts:
     title: str | None = None
     lesson: str = ''
 
-    # --- what the workload met
+    # --- conditions
 
     @property
     def max_size(self) -> int:
@@ -86,100 +89,104 @@ class Facts:
 
     @property
     def slot_exp(self) -> float | None:
-        """The life of a slot in seconds; ``None`` for ever."""
+        """The life of a slot in seconds; ``None`` if slots never expire."""
         return self.conditions.slot_exp
 
     @property
     def on_refusal(self) -> Leave | Retry:
-        """What a refused job did."""
+        """What refused jobs did."""
         return self.conditions.on_refusal
 
     @property
     def crash_probability(self) -> float:
-        """The share of holders that were to crash."""
+        """The probability with which a holder crashes before it releases."""
         return self.conditions.crash_probability
 
     @property
     def workers(self) -> int:
-        """How many processes the jobs ran in."""
+        """The number of processes that the jobs ran in."""
         return self.conditions.workers
 
     @property
     def network(self) -> Network | None:
-        """The network between workers and server; ``None`` where commands took no time."""
+        """The network between workers and server; ``None`` if commands took no time."""
         return self.conditions.network
 
     @property
     def faults(self) -> Sequence[Fault]:
-        """What was to go wrong."""
+        """The faults that were requested."""
         return self.conditions.faults
 
     @property
     def protocol(self) -> str | None:
-        """How slots were taken, where it was not the store's own way."""
+        """The protocol that took slots, if not the store's own."""
         return self.conditions.protocol
 
-    # --- what was observed
+    # --- observations
 
     @property
     def figures(self) -> Figures:
-        """The numbers."""
+        """The figures of the run."""
         return self.observed.figures
 
     @property
     def estimates(self) -> Estimates:
-        """What the numbers say of the long run, with intervals."""
+        """The figures in the long run, with intervals."""
         return self.observed.estimates
 
     @property
     def occupancy_shares(self) -> NDArray[np.float64]:
-        """For what share of the time 0, 1, 2, ... slots were live, of all pools together."""
+        """The share of the time at which 0, 1, 2, ... slots were live, in all pools together."""
         return self.observed.occupancy_shares
 
     @property
     def overrun_shares(self) -> NDArray[np.float64]:
-        """For what share of the time 0, 1, 2, ... bodies ran beyond their slot."""
+        """The share of the time at which 0, 1, 2, ... bodies ran beyond their slot."""
         return self.observed.overrun_shares
 
     @property
     def timeline(self) -> Timeline:
-        """How occupancy and running bodies went over time."""
+        """Occupancy and running bodies over time."""
         return self.observed.timeline
 
     @property
     def part(self) -> Part:
-        """Who held a slot when, in a telling part of the run."""
+        """Who held a slot and when, in the most interesting part of the run."""
         return self.observed.part
 
     @property
     def history_hash(self) -> str:
-        """Equal for two runs in which just the same happened; ``history.hash()``."""
+        """A hash that is equal for two runs with exactly the same events; ``history.hash()``."""
         return self.observed.history_hash
 
     @property
     def kept(self) -> History | None:
-        """The events, where they were kept."""
+        """The events, if they were kept."""
         return self.observed.kept
 
     @property
     def history(self) -> History:
-        """The events.  Raises ``ValueError`` if they were not kept."""
+        """The events of the run.
+
+        Raises:
+            ValueError: they were not kept.
+        """
         if self.kept is None:
             raise ValueError('the history of this run was not kept: replay(..., history=True) keeps it')
         return self.kept
 
     @cached_property
     def whole(self) -> Part:
-        """Who held a slot when, in the whole run where its history was kept, else in a part of it."""
+        """Who held a slot and when: in the entire run if it was kept, else in a part of it."""
         if self.kept is None:
             return self.part
         return Part(self.part.before.select(np.empty(0, np.int64)), self.kept.block())
 
-    # --- what the judges found
+    # --- findings
 
     @property
     def violations(self) -> list[Violation]:
-        """The promises that were broken; without network, faults and protocol the run ended at the first."""
+        """The broken promises; without network, faults and protocol the run ended at the first."""
         return self.findings.violations
 
     @property
@@ -189,31 +196,31 @@ class Facts:
 
     @property
     def calls(self) -> Sequence[Call]:
-        """What clients asked and were told, where commands took time or faults happened."""
+        """The calls of the clients and their outcomes, if commands took time or faults happened."""
         return self.findings.calls
 
     @property
     def judgement(self) -> Judged | None:
-        """What the judge said of these calls."""
+        """The verdict on these calls."""
         return self.findings.judgement
 
     @property
     def linearity(self) -> Linearity | None:
-        """Whether these calls have an order in which each was right."""
+        """Whether these calls are linearizable: whether some order of them makes each one right."""
         return self.findings.linearity
 
-    # --- what theory says
+    # --- theory
 
     @property
     def theory(self) -> Expectation | None:
-        """What queueing theory expects in the long run, where it applies."""
+        """What queueing theory expects in the long run; ``None`` if it does not apply."""
         return None if isinstance(self.expectation, str) else self.expectation
 
     @property
     def why_no_theory(self) -> str:
-        """Why theory does not apply, in a sentence, where it does not."""
+        """Why theory does not apply, in a sentence; empty if it does."""
         return self.expectation if isinstance(self.expectation, str) else ''
 
     def more_rows(self) -> list[tuple[str, str]]:
-        """Return what else the report says, as names and values: nothing of a simulation."""
+        """Return further rows of the report, as names and values; a simulation has none."""
         return []

@@ -1,4 +1,4 @@
-"""A run in words."""
+"""The report of a run."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def rows(facts: Facts) -> list[tuple[str, str]]:
-    """What there is to say of a run, as names and values; what did not occur is left out."""
+    """Return the report as names and values; it omits what did not occur."""
     figures = facts.figures
     table = [
         ('store', facts.store),
@@ -42,12 +42,12 @@ def rows(facts: Facts) -> list[tuple[str, str]]:
     if facts.crash_probability or figures.crashed:
         table.append(('crashed', _crashed(facts)))
     elif figures.recovered:
-        table.append(('recovered', f'{figures.recovered:,} slots that nobody used came back{_came_back(figures)}'))
+        table.append(('recovered', f'{count(figures.recovered, "unused slot", "unused slots")} freed{_freed(figures)}'))
     if facts.judgement is not None:
         table += _judged(facts, facts.judgement)
     table.append(('theory', facts.theory.formula if facts.theory else f'does not apply. {facts.why_no_theory}'))
     if facts.replications > 1:
-        table.append(('replications', f'{facts.replications} independent runs; pictures and history are of the first'))
+        table.append(('replications', f'{facts.replications} independent runs; pictures and history show the first'))
     if figures.jobs:
         table.append(('long run', long_run(facts.estimates)))
     if facts.skipped:
@@ -73,7 +73,7 @@ def _together(facts: Facts) -> str:
 def _pool(facts: Facts) -> str:
     slots = '1 slot' if facts.max_size == 1 else f'{facts.max_size:,} slots'
     pools = f' in each of {facts.figures.pools:,} pools' if facts.figures.pools > 1 else ''
-    return f'{slots}{pools}, each {_life(facts.slot_exp)}'
+    return f'{slots}{pools}, {_life(facts.slot_exp)}'
 
 
 def _refused(facts: Facts) -> str:
@@ -92,9 +92,8 @@ def _retries(facts: Facts) -> str:
     words += _long_run(facts.estimates.attempts_refusal_share, '.2%')
     if theory is not None and theory.attempts_refusal_share is not None:
         words += f'; theory {theory.attempts_refusal_share:.2%}'
-    words += (
-        f'; {figures.granted_later:,} jobs granted later; from arrival to grant {figures.wait_mean:.4g} s on average'
-    )
+    later = count(figures.granted_later, 'job', 'jobs')
+    words += f'; {later} granted at a later attempt; waiting time {figures.wait_mean:.4g} s on average'
     if theory is not None and theory.wait_mean is not None:
         words += f' (theory {theory.wait_mean:.4g} s)'
     return f'{words}, {figures.wait_longest:.4g} s at most'
@@ -106,7 +105,7 @@ def _occupancy(facts: Facts) -> str:
     words += _long_run(facts.estimates.occupancy_mean, '.4g')
     if theory is not None and theory.occupancy_mean is not None:
         words += f'; theory {theory.occupancy_mean:.4g}'
-    one = ' in one of them' if figures.pools > 1 else ''
+    one = ' in one pool' if figures.pools > 1 else ''
     return f'{words}; {figures.occupancy_peak:,} at most{one}; {figures.utilisation:.1%} of all slots in use'
 
 
@@ -118,38 +117,39 @@ def _overrun(facts: Facts) -> str:
     words += _long_run(facts.estimates.overrun_mean, '.4g')
     if theory is not None and theory.overrun_mean is not None:
         words += f'; theory {theory.overrun_mean:.4g}'
-    most = quantile(facts.overrun_shares, 0.95)
-    return f'{words}; no more than {most:,} for 95 % of the time, {figures.overrun_peak:,} at most'
+    usual = quantile(facts.overrun_shares, 0.95)
+    return f'{words}; at most {usual:,} for 95 % of the time, {figures.overrun_peak:,} at the peak'
 
 
 def _crashed(facts: Facts) -> str:
     figures = facts.figures
-    words = f'{count(figures.crashed, "holder", "holders")}; {count(figures.recovered, "slot", "slots")} came back'
-    words += _came_back(figures) if figures.recovered else ''
+    words = f'{count(figures.crashed, "holder", "holders")}; {count(figures.recovered, "slot", "slots")} freed'
+    words += _freed(figures) if figures.recovered else ''
     lost = figures.crashed - figures.recovered
-    return f'{words}, {lost:,} never will: slots do not expire' if lost and facts.slot_exp is None else words
+    return f'{words}, {lost:,} never will be: slots do not expire' if lost and facts.slot_exp is None else words
 
 
-def _came_back(figures: Figures) -> str:
-    return f' {figures.recovery_mean:.4g} s later on average, {figures.recovery_longest:.4g} s at most'
+def _freed(figures: Figures) -> str:
+    return f' after {figures.recovery_mean:.4g} s on average, {figures.recovery_longest:.4g} s at most'
 
 
 def _judged(facts: Facts, judgement: 'Judged') -> list[tuple[str, str]]:
-    """What is to be said of a run that was judged by what its clients were told."""
+    """Return the rows of a run that was judged by the calls of its clients."""
     figures, linearity = facts.figures, facts.linearity
     table = []
     if linearity is not None:
-        ways = 'commands take no time' if facts.network is None else str(facts.network)
-        table.append(('workers', f'{facts.workers}; {ways}'))
+        network = 'commands take no time' if facts.network is None else str(facts.network)
+        table.append(('workers', f'{facts.workers}; {network}'))
     if facts.protocol is not None:
         table.append(('protocol', facts.protocol))
     if facts.episodes and linearity is not None:
         counts = Counter(episode.kind for episode in facts.episodes)
         table.append(('faults', ', '.join(f'{count:,} x {kind}' for kind, count in sorted(counts.items()))))
     if figures.failed:
-        table.append(('failed', f'{figures.failed:,} jobs got an error and left: the store did not answer them'))
+        failed = count(figures.failed, 'job', 'jobs')
+        table.append(('failed', f'{failed} left with an error because the store did not answer'))
     if judgement.unknown:
-        table.append(('unknown', f'{judgement.unknown:,} calls that may have happened, or not'))
+        table.append(('unknown', f'{count(judgement.unknown, "call", "calls")} that may or may not have happened'))
     for rule, limits in _by_rule(judgement.limits).items():
         table.append((f'limit: {rule}', f'{len(limits):,} times, first at {limits[0].time:.6g} s: {limits[0].detail}'))
     if linearity is not None:
@@ -161,7 +161,7 @@ def _linearizable(found: 'Linearity') -> str:
     if found.violation is not None:
         return f'no: {found.violation}'
     if found.why_not_all:
-        return f'as far as judged: {found.judged:,} of {found.calls:,} calls; {found.why_not_all}'
+        return f'in the part that was judged, {found.judged:,} of {found.calls:,} calls; {found.why_not_all}'
     return f'all {found.calls:,} calls'
 
 
@@ -177,7 +177,7 @@ def _long_run(interval: Interval | None, form: str) -> str:
 
 
 def verdict(facts: Facts) -> str:
-    """Whether the promises were kept."""
+    """Return a sentence on whether the pool kept its promises."""
     if facts.violations:
         more = len(facts.violations) - 1
         return f'VIOLATED: {facts.violations[0]}' + (f', and {more:,} more' if more else '')
@@ -197,7 +197,7 @@ def verdict(facts: Facts) -> str:
 
 
 def text(facts: Facts) -> str:
-    """The report, a line for each row."""
+    """Return the report, one line a row."""
     table = rows(facts)
     width = max(len(name) for name, _ in table)
     lines = [f'  {name:<{width}}  {value}' for name, value in table]
@@ -206,4 +206,4 @@ def text(facts: Facts) -> str:
 
 
 def _life(slot_exp: float | None) -> str:
-    return 'for ever' if slot_exp is None else f'expiring after {duration(slot_exp)}'
+    return 'never expiring' if slot_exp is None else f'expiring after {duration(slot_exp)}'

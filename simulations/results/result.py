@@ -1,4 +1,4 @@
-"""What a run gives: its figures, its history, and its pictures."""
+"""The result of a run: its figures, its history, and its pictures."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,34 +14,39 @@ if TYPE_CHECKING:
 
 
 class Result(Facts):
-    """A workload that went through a pool.
+    """The result of putting a workload through a pool.
 
-    In JupyterLab it shows itself as a card; ``print(result)`` gives the report.
+    ``print(result)`` shows the report. JupyterLab displays a result as a card.
     """
 
     def __str__(self) -> str:
         return text(self)
 
     def plot_occupancy(self, ax: 'Axes | None' = None) -> 'Axes':
-        """Draw the occupancy over time, ``max_size``, and how many bodies were really running.
+        """Draw occupancy and running bodies over time, with ``max_size``, and return the axes.
 
-        Returns the axes; drawn on ``ax`` if given.
+        Args:
+            ax: where to draw; a new figure by default.
         """
         from simulations.results.plots import plot_occupancy
 
         return plot_occupancy(self, ax)
 
     def plot_slots(self, ax: 'Axes | None' = None, window: tuple[float, float] | None = None, most: int = 30) -> 'Axes':
-        """Draw who held a slot when, as a Gantt chart: held, expired but running, crashed, released.
+        """Draw who held a slot and when, as a Gantt chart, and return the axes.
+
+        It shows slots held, expired under a running body, left by a crash, and released.
 
         Args:
             ax: where to draw; a new figure by default.
-            window: first and last instant in seconds; by default three times ``slot_exp`` about an expiry
-                under a running body, else about a crash, else where the pool is fullest.
-            most: how many holders to show; where there are more, a sample of all lengths.
+            window: first and last instant in seconds; by default three times ``slot_exp`` around an
+                expiry under a running body, else around a crash, else where the pool is fullest.
+            most: the largest number of holders to show; if there are more, a sample of all lengths
+                is shown.
 
         Raises:
-            ValueError: ``most`` or ``window`` cannot be, or the window is not within what was kept of the run.
+            ValueError: ``most`` or ``window`` is invalid, or the window is not within the part of
+                the run that was kept.
 
         Example::
 
@@ -52,40 +57,45 @@ class Result(Facts):
         return plot_slots(self, ax, window, most)
 
     def plot_occupancy_shares(self, ax: 'Axes | None' = None) -> 'Axes':
-        """Draw for what share of the time each number of slots was live, with theory's distribution if it has one.
+        """Draw the share of the time at each occupancy, and return the axes.
 
-        Returns the axes; drawn on ``ax`` if given.
+        The theoretical distribution is drawn as well if theory has one for this run.
+
+        Args:
+            ax: where to draw; a new figure by default.
         """
         from simulations.results.plots import plot_occupancy_shares
 
         return plot_occupancy_shares(self, ax)
 
     def plot_overrun_shares(self, ax: 'Axes | None' = None) -> 'Axes':
-        """Draw for what share of the time so many bodies ran beyond their slot, and their mean beside theory's.
+        """Draw the share of the time at each overrun, its mean and theory's, and return the axes.
 
-        Returns the axes; drawn on ``ax`` if given.
+        Args:
+            ax: where to draw; a new figure by default.
         """
         from simulations.results.plots import plot_overrun_shares
 
         return plot_overrun_shares(self, ax)
 
     def plot_expiry(self, ax: 'Axes | None' = None, job: int | None = None) -> 'Axes':
-        """Draw one slot that expired under a running body in close-up.
+        """Draw one slot that expired under a running body in close-up, and return the axes.
 
         Args:
             ax: where to draw; a new figure by default.
-            job: which holder; by default one that tells most: whose slot made room in a full pool, and was taken by
-                another while the body still ran.
+            job: which holder; by default the most instructive one, whose slot made room in a full
+                pool and was taken by another holder while the body still ran.
 
         Raises:
-            ValueError: no slot expired so, or not that of this job, in what was kept of the run.
+            ValueError: in the part of the run that was kept, no slot expired under a running body,
+                or not the slot of this job.
         """
         from simulations.results.plots import plot_expiry
 
         return plot_expiry(self, ax, job)
 
     def to_json(self) -> dict[str, Any]:
-        """The figures as plain values; shares and means as numbers, times in seconds, intervals as [low, high]."""
+        """Return the figures as plain values: times in seconds, intervals as ``[low, high]``."""
         numbers: dict[str, Any] = {
             'store': self.store,
             'workload': self.workload,

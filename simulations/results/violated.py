@@ -9,14 +9,14 @@ class InvariantError(BrokenPromise):
     """A run broke a promise of the pool.
 
     Attributes:
-        violation: which promise, when, and how.
+        violation: which promise was broken, when, and how.
         events: the last events before it.
-        result: the run up to that point, or whole where it continued.
+        result: the run up to that point, or the entire run if it continued.
     """
 
     def __init__(self, violation: Violation, events: list[Event], result: Result) -> None:
         super().__init__(violation, events)
-        # An exception is pickled by its args, and this one crosses processes.
+        # Exceptions are pickled by their args, and this one is sent between processes.
         self.args = (violation, events, result)
         self.result = result
 

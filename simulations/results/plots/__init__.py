@@ -1,6 +1,7 @@
-"""The pictures of a run: labelled, readable in grey and by the colour-blind.
+"""The pictures of a run: labelled, readable in grey and by colour-blind readers.
 
-Each function draws on ``ax``, or on a new figure, and returns the axes; they work at a hundred events and at a million.
+Each function draws on ``ax``, or on a new figure, and returns the axes. All work for a hundred
+events and for a million.
 """
 
 from simulations.results.plots.expiry import plot_expiry

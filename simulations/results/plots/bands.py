@@ -12,10 +12,10 @@ from simulations.faults.episodes import Episode
 
 
 NAMED = 12
-"""As many have their name beside them; of more only the legend tells."""
+"""Up to this many bands are labelled; if there are more, only the legend names them."""
 _PALE = 0.3
 OVER_AREAS = 1.5
-"""Where bands lie over what is filled and under the lines."""
+"""A z-order above filled areas and below lines."""
 _PAPER = {'facecolor': 'white', 'edgecolor': 'none', 'pad': 0.3, 'alpha': 0.7}
 _HATCHES = ('', '\\\\', '..', 'xx', '||', '--')
 
@@ -29,28 +29,28 @@ def draw_bands(
     zorder: float = 0,
     across: float | None = None,
 ) -> list[Patch | Line2D]:
-    """Draw the faults of ``window``, and return what a legend is to name.
+    """Draw the faults of ``window``, and return the entries for a legend.
 
     Args:
-        ax: axes over time, their limits set.
+        ax: axes over time, with their limits set.
         episodes: the faults.
         window: the first and the last instant of the picture, in seconds.
         origin: the instant at 0 of the axis.
-        length: of the unit of the axis, in seconds.
-        zorder: what they lie over.
-        across: how far up their names are written, as a share of the height, along the axis of time; upright at the top
-            if not given.
+        length: the unit of the axis, in seconds.
+        zorder: the z-order of the bands.
+        across: write the labels horizontally at this share of the height; by default they are
+            vertical, at the top.
     """
     first, last = window
     seen = [each for each in episodes if each.first <= last and each.last >= first]
-    # One colour for a kind in all pictures of a run.
+    # A kind of fault has the same colour in all pictures of a run.
     kinds = sorted({each.kind for each in episodes})
     entries: dict[str, Patch | Line2D] = {}
     for each in seen:
         place = kinds.index(each.kind) % len(FAULTS)
         begin, end = (max(each.first, first) - origin) / length, (min(each.last, last) - origin) / length
         label = f'fault: {each.kind}'
-        # What is narrower than a line is drawn as one.
+        # A band narrower than a line is drawn as a line.
         if end - begin > 0.003 * (last - first) / length:
             style: dict[str, Any] = {'facecolor': FAULTS[place], 'alpha': _PALE, 'hatch': _HATCHES[place]}
             ax.axvspan(begin, end, edgecolor='#555555', linewidth=0, zorder=zorder, **style)

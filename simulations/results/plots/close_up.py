@@ -1,4 +1,4 @@
-"""Which expiry to show in close-up, and what the counts of its pool were meanwhile."""
+"""Which expiry to show in close-up, and the counts of its pool during that time."""
 
 from typing import NamedTuple
 
@@ -17,11 +17,11 @@ _SHORTEST = 1e-12
 
 
 class CloseUp(NamedTuple):
-    """A holder that outlived its slot, and the one that was granted a slot of its pool next, before its body ended.
+    """A holder that outlived its slot, and the next holder of the pool while that body still ran.
 
     Attributes:
-        late: its place among the holders.
-        following: that of the other, ``None`` if there was none.
+        late: the index of the holder that outlived its slot.
+        following: the index of the next holder; ``None`` if there was none.
         pool: the number of their pool.
     """
 
@@ -31,10 +31,11 @@ class CloseUp(NamedTuple):
 
 
 def choose(part: Part, holders: Holders, max_size: int, job: int | None) -> CloseUp | None:
-    """The expiry of one job, or the one that tells most; ``None`` if there is none.
+    """Return the expiry of one job, or the most instructive one; ``None`` if there is none.
 
-    Best is one that lies wholly in what was kept; that made room in a full pool; and whose slot was taken by another
-    while the body ran; then, where overrun and slot lasted about equally long and the slot was taken soon.
+    Preferred are, in this order, expiries that lie entirely in the part that was kept; whose slot
+    was taken by another holder while the body ran; that made room in a full pool; where the overrun
+    and the slots lasted about equally long and the slot was taken soon.
     """
     which = holders.overran & ~np.isnan(holders.body_until)
     if job is not None:
@@ -58,7 +59,7 @@ def choose(part: Part, holders: Holders, max_size: int, job: int | None) -> Clos
 
 
 def _pools(part: Part, holders: Holders) -> Counts:
-    """The pool of each holder, all of whom have an event in the part or nobody asks."""
+    """Return the pool of each holder; -1 for a holder without an event in this part."""
     block = part.block
     order = np.argsort(block.jobs, kind='stable')
     places = np.searchsorted(block.jobs, holders.jobs, sorter=order)
@@ -68,9 +69,9 @@ def _pools(part: Part, holders: Holders) -> Counts:
 
 
 def _next_granted(holders: Holders, pools: Counts, late: Counts) -> Counts:
-    """For each late holder the place of the one that was granted a slot of its pool first, once it had none."""
+    """Return, for each late holder, the index of the next holder of its pool after its expiry."""
     instants, ranks = np.unique(np.concatenate([holders.granted, holders.slot_until[late]]), return_inverse=True)
-    # One number in order of pool and time, so that one search finds all.
+    # One number ordered by pool and time, so that a single search finds all.
     keys = (np.concatenate([pools, pools[late]]) + 1) * len(instants) + ranks
     grants, expiries = keys[: len(pools)], keys[len(pools) :]
     order = np.argsort(grants, kind='stable')
@@ -82,14 +83,14 @@ def _next_granted(holders: Holders, pools: Counts, late: Counts) -> Counts:
 
 
 def _was_full(part: Part, jobs: Counts, max_size: int) -> NDArray[np.bool_]:
-    """Whether the expiry of the slot of each of these jobs made room in a full pool."""
+    """Return, for each of these jobs, whether the expiry of its slot made room in a full pool."""
     block = part.block
     made_room = (block.whats == EXPIRED) & (block.occupancy == max_size - 1)
     return np.isin(jobs, block.jobs[made_room])
 
 
 class PoolCounts(NamedTuple):
-    """The counts of one pool: from each instant to the next; the last stands once more at the end."""
+    """The counts of one pool, from each instant to the next; the last is repeated at the end."""
 
     times: Floats
     occupancy: Counts
@@ -97,7 +98,7 @@ class PoolCounts(NamedTuple):
 
 
 def counts(part: Part, pool: int, first: float, last: float) -> PoolCounts:
-    """What is known of them between two instants, which is nothing before the first event that was kept."""
+    """Return the counts of a pool between two instants, from the first event that was kept on."""
     block = part.block
     there = np.flatnonzero(block.pools == pool)
     times, whats = block.times[there], block.whats[there]
@@ -106,7 +107,7 @@ def counts(part: Part, pool: int, first: float, last: float) -> PoolCounts:
     instants = np.concatenate([[first], times[begin:end], [max(first, last)]])
 
     def level(after: Counts, steps: dict[int, int]) -> Counts:
-        # Before its first event, a count was what the event found.
+        # Before the first event, the count is what that event found.
         found = after[begin - 1] if begin else after[0] - changes(steps)[whats[0]]
         values = np.concatenate([[found], after[begin:end]])
         return np.append(values, values[-1])

@@ -1,4 +1,4 @@
-"""The moment of an expiry in close-up."""
+"""One expiry in close-up."""
 
 from typing import NamedTuple
 
@@ -17,20 +17,22 @@ from simulations.units import time_unit
 
 
 _WITHOUT_LABELS = 0.8
-"""The share of the width that labels of the rows leave."""
+"""The share of the width that the row labels leave free."""
 _NEAR = 16
-"""Words at marks that are fewer letters from each other would overlap."""
+"""Texts at marks closer than this many letters would overlap."""
 _HEIGHT = 1.6
 _FAR_ABOVE = 1.5
 _APART = 0.25
 _PAPER = {'facecolor': 'white', 'edgecolor': 'none', 'pad': 0.5}
-"""Behind words, so that no line goes through them."""
+"""The background of a text, which hides the lines behind it."""
 
 
 def plot_expiry(facts: Facts, ax: Axes | None = None, job: int | None = None) -> Axes:
-    """One slot that expired under a running body: acquired, expired, still running, taken by another, released late.
+    """Draw one slot that expired under a running body, and return the axes.
 
-    Under it, occupancy and running bodies of that pool in this time.
+    The upper part shows the slot acquired, expired, taken by another holder, and the body that
+    still runs and releases late. The lower part shows the occupancy and the running bodies of that
+    pool during this time.
     """
     part = facts.whole
     holders = part.holders()
@@ -50,7 +52,7 @@ def plot_expiry(facts: Facts, ax: Axes | None = None, job: int | None = None) ->
     )
     width = (last - granted) / length
     moments = counts(part, close.pool, granted, last)
-    # Beside the curves there is room for what they are called.
+    # Leave room for the names of the curves.
     beside = max(len(_name(name, level)) for name, level in moments._asdict().items() if name != 'times') + 2
     wide = max(beside, int(letters(ax, rcParams['font.size']) * _WITHOUT_LABELS) - beside)
     rows = _draw_holders(ax, scaled, close, _Width(width, wide, beside))
@@ -60,30 +62,30 @@ def plot_expiry(facts: Facts, ax: Axes | None = None, job: int | None = None) ->
     ax.vlines([at_expiry, at_end], -0.25, bottom, color=LIMIT, linestyle=':', linewidth=0.8, zorder=0)
     ax.set_ylim(bottom + 0.35, -1.25)
     ax.set_xlim(-0.03 * width, width * (1 + beside / wide))
-    # Between the holders and the counts, where nothing else is written.
+    # Between the holders and the counts, where there is no other text.
     lowest, highest = ax.get_ylim()
     between = (lowest - len(rows)) / (lowest - highest)
     draw_bands(ax, facts.episodes, (granted, last), granted, length, across=between)
     ax.set_yticks([*range(len(rows)), *ticks], [*rows, *ticks.values()])
     ax.set_ylabel('slots, bodies (below); holders (above)')
     ax.set_xlabel(f'{unit} since job {holders.jobs[close.late]} acquired its slot')
-    set_title(ax, facts, f'a slot of {facts.max_size:,} that expired under a running body')
+    set_title(ax, facts, f'a slot that expires under a running body, in a pool of {facts.max_size:,}')
     return ax
 
 
 class _Width(NamedTuple):
-    """How wide the close-up is: in the unit of time, and how many letters that are, and how many fit beside it."""
+    """The width of the close-up in the unit of time and in letters, and the letters next to it."""
 
     time: float
     letters: int
     beside: int
 
     def holds(self, begin: float, length: int) -> bool:
-        """Whether so many letters from here on fit."""
+        """Return whether a text of ``length`` letters that starts at ``begin`` fits."""
         return begin / self.time * self.letters + length <= self.letters + self.beside
 
     def near(self, one: float, other: float) -> bool:
-        """Whether words at two instants would overlap."""
+        """Return whether texts at two instants would overlap."""
         return abs(other - one) / self.time * self.letters < _NEAR
 
 
@@ -96,25 +98,25 @@ def _instants(holders: Holders, place: int) -> tuple[float, float, float]:
 
 
 def _why_none(facts: Facts, job: int | None) -> str:
-    all_kept = 'replay(..., history=True) keeps all'
+    remedy = 'replay(..., history=True) keeps the entire run'
     if job is not None:
-        missing = '' if facts.kept is not None else f', or that is not in what was kept of the run: {all_kept}'
+        missing = '' if facts.kept is not None else f', or not in the part of the run that was kept: {remedy}'
         return f'job {job} did not outlive its slot{missing}'
     if facts.figures.expired_while_running:
-        return f'no body that outlived its slot ended in what was kept of the run: {all_kept}'
-    life = 'never expire' if facts.slot_exp is None else f'live {facts.slot_exp:g} s, longer than all bodies'
+        return f'no body that outlived its slot ended in the part of the run that was kept: {remedy}'
+    life = 'never expire' if facts.slot_exp is None else f'live {facts.slot_exp:g} s, longer than every body'
     return f'no slot expired while its body ran: slots {life}'
 
 
 def _draw_holders(ax: Axes, holders: Holders, close: CloseUp, width: _Width) -> list[str]:
-    """A row for each of the two; returns their names."""
+    """Draw a row for each of the two holders, and return the names of the rows."""
 
     def bar(row: float, begin: float, end: float, **style: str) -> None:
         ax.barh(row, end - begin, left=begin, height=0.5, **style)  # type: ignore[arg-type]
 
     def mark(row: float, instant: float, words: str, align: str, points: int) -> None:
         ax.plot(instant, row, marker='o', color=LIMIT, markersize=4)
-        # Beside a dotted line, not on it.
+        # Next to a dotted line, not on it.
         aside = {'left': 3, 'right': -3}.get(align, 0) if points < 0 else 0
         vertical = 'bottom' if points > 0 else 'top'
         ax.annotate(
@@ -149,9 +151,9 @@ def _draw_holders(ax: Axes, holders: Holders, close: CloseUp, width: _Width) -> 
 
 
 def _draw_counts(ax: Axes, moments: PoolCounts, max_size: int, top: float) -> tuple[float, dict[float, str]]:
-    """Occupancy and running as two step curves on one scale; returns where their 0 is, and ticks."""
+    """Draw occupancy and running bodies on one scale; return the position of 0 and the ticks."""
     peak = max(1, int(moments.running.max()), int(moments.occupancy.max()))
-    # A limit that is far above would press the curves flat.
+    # A limit far above the curves would flatten them.
     limited = max_size <= _FAR_ABOVE * peak
     highest = max(peak, max_size) if limited else peak
     bottom = top + _HEIGHT

@@ -1,4 +1,4 @@
-"""Occupancy over time, and the bodies running beside it."""
+"""Occupancy and running bodies over time."""
 
 from typing import Any
 
@@ -20,25 +20,27 @@ from simulations.units import time_unit
 Floats = NDArray[np.float64]
 
 SPANS_DRAWN = 256
-"""As many at most: more would be narrower than a line is wide."""
+"""The largest number of spans drawn: more would be narrower than a line."""
 _MUCH, _LITTLE = 0.05, 0.01
 _DASHED = (0, (6, 1.5))
 
 
 def plot_occupancy(facts: Facts, ax: Axes | None = None) -> Axes:
-    """Occupancy over time, the bodies running beside it, and ``max_size``.
+    """Draw occupancy and running bodies over time, with ``max_size``, and return the axes.
 
-    A short run is drawn step by step; a long one as an envelope, from the least to the most in each of some hundred
-    spans of time, with the mean as a line.  Where more bodies run than slots are live, the area is hatched, and the
-    line of the bodies is dashed: so they differ without colour, too.
+    A short run is drawn step by step. A long run is drawn as an envelope: the range from minimum to
+    maximum in each of a few hundred spans of time, with the mean as a line. Where more bodies run
+    than slots are live, the area is hatched and the line of the bodies is dashed, so that they can
+    be distinguished without colour.
     """
     ax = new_axes((9, 4)) if ax is None else ax
     figures = facts.figures
     unit, length = time_unit(figures.last - figures.first)
-    # Where bodies run beyond their slot, or crash and leave it, running is a curve of its own, if one can see it.
+    # If bodies overrun, or crash and leave their slot, running gets a separate curve, provided it
+    # is visible.
     little = _LITTLE * figures.running_mean if facts.timeline.steps() is None else 0
     apart = figures.overrun_mean > little or figures.crashed > 0
-    # Where it is below the occupancy for the most part, a second area would cover the first.
+    # If running is mostly below the occupancy, a second area would cover the first.
     fill = RUNNING_BAND if figures.overrun_mean > _MUCH * figures.running_mean else None
     steps = facts.timeline.steps()
     areas: dict[object, Patch] = {}
@@ -71,7 +73,7 @@ def plot_occupancy(facts: Facts, ax: Axes | None = None) -> Axes:
 
 
 def _fewer(envelope: Envelope) -> Envelope:
-    """The same in at most ``SPANS_DRAWN`` spans, each of some neighbours; no extreme is lost."""
+    """Merge neighbouring spans down to ``SPANS_DRAWN`` at most; no extreme is lost."""
     edges = envelope.edges
     firsts = np.arange(0, len(edges) - 1, max(1, -(-(len(edges) - 1) // SPANS_DRAWN)))
     lengths = np.diff(edges)
@@ -87,7 +89,7 @@ def _fewer(envelope: Envelope) -> Envelope:
 
 def _area(ax: Axes, times: Floats, least: Floats | float, most: Floats, fill: str, line: str, label: str = '') -> None:
     hatch = '////' if line == RUNNING else None
-    # Thin, so that the lines in the area are seen.
+    # Thin, so that the lines in the area stay visible.
     with rc_context({'hatch.linewidth': 0.4}):
         ax.fill_between(
             times, least, most, step='post', facecolor=fill, edgecolor=line, hatch=hatch, linewidth=0, label=label
@@ -97,10 +99,13 @@ def _area(ax: Axes, times: Floats, least: Floats | float, most: Floats, fill: st
 def _draw_steps(
     ax: Axes, elapsed: Floats, level: NDArray[np.int64], fill: str | None, line: str, label: str
 ) -> dict[object, Patch]:
-    """The area, if any, and its edge; returns what a legend is to show of the area: two edges are alike in grey."""
+    """Draw the area, if any, and its edge; return the legend entry of the area.
+
+    The legend shows the area because edges look alike in grey.
+    """
     if fill is not None:
         _area(ax, elapsed, 0.0, level.astype(float), fill, line)
-    # Dashes are for where the two lines cross; around a hatched area they would only flicker.
+    # Dashes help where two lines cross; around a hatched area they would only flicker.
     style: Any = _DASHED if line == RUNNING and fill is None else '-'
     order = 2 if fill else 3
     ax.step(elapsed, level, where='post', color=line, linewidth=1.0, linestyle=style, label=label, zorder=order)
@@ -113,7 +118,7 @@ def _draw_band(ax: Axes, edges: Floats, band: Band, fill: str | None, line: str,
     least, mean, most = (np.append(values, values[-1:]) for values in band)
     style: Any = _DASHED if line == RUNNING else '-'
     if fill is not None:
-        _area(ax, edges, least, most, fill, line, f'{label}, least to most')
+        _area(ax, edges, least, most, fill, line, f'{label}, minimum to maximum')
         ax.step(edges, most, where='post', color=line, linewidth=0.4)
     order = 2 if fill else 3
     ax.step(

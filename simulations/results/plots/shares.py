@@ -1,4 +1,4 @@
-"""For what share of the time a count had each value, against theory."""
+"""The share of the time at each occupancy and overrun, alongside theory."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,15 +20,15 @@ _FAR = 2
 
 
 def plot_occupancy_shares(facts: Facts, ax: Axes | None = None) -> Axes:
-    """For what share of the time each number of slots was live; theory's distribution on top, where there is one.
+    """Draw the share of the time at each occupancy, and return the axes.
 
-    Where there is none, a note says why.  ``max_size`` is a dashed line, or told in words if it is far beyond all that
-    was measured.
+    If theory has a distribution, it is drawn on top; if not, a note says why. ``max_size`` is a
+    dashed line, or part of the axis label if it is far beyond everything that was measured.
     """
     ax = new_axes((8, 4)) if ax is None else ax
     shares = facts.occupancy_shares
     theory = None if facts.theory is None else facts.theory.occupancy_distribution
-    # A pool of a million slots is drawn as far as anything is to be seen in it.
+    # Even a pool of a million slots is drawn only as far as there is something to see.
     expected = None if theory is None else _seen(np.asarray(theory))
     handles = _bars(ax, shares, expected, facecolor=HELD, edgecolor=OCCUPANCY)
     what = 'live slots'
@@ -49,7 +49,7 @@ def plot_occupancy_shares(facts: Facts, ax: Axes | None = None) -> Axes:
 
 
 def plot_overrun_shares(facts: Facts, ax: Axes | None = None) -> Axes:
-    """For what share of the time so many bodies ran beyond their slot; the mean beside theory's, where there is one."""
+    """Draw the share of the time at each overrun, its mean and theory's, and return the axes."""
     ax = new_axes((8, 4)) if ax is None else ax
     shares = facts.overrun_shares
     handles = _bars(ax, shares, None, facecolor=RUNNING_BAND, edgecolor=RUNNING, hatch='////')
@@ -57,7 +57,7 @@ def plot_overrun_shares(facts: Facts, ax: Axes | None = None) -> Axes:
     handles.append(ax.axvline(measured, color=RUNNING, linewidth=2.4, label=f'mean {measured:.4g}'))
     if facts.theory is not None and facts.theory.overrun_mean is not None:
         expected = facts.theory.overrun_mean
-        words = f'mean by theory {expected:.4g}'
+        words = f'theoretical mean {expected:.4g}'
         handles.append(ax.axvline(expected, color=THEORY, linestyle='--', linewidth=1.2, label=words))
     ax.set_xlabel('overrun (bodies beyond their slot)')
     peak = facts.figures.overrun_peak
@@ -71,7 +71,7 @@ def _why_no_distribution(facts: Facts) -> str:
     if facts.why_no_theory:
         return f'no theory: {facts.why_no_theory}'
     if facts.theory is not None and facts.theory.occupancy_distribution is None:
-        return f'no distribution by theory, only means: {facts.theory.formula}'
+        return f'theory gives no distribution, only means: {facts.theory.formula}'
     return ''
 
 
@@ -81,7 +81,7 @@ def _seen(shares: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _bars(ax: Axes, shares: NDArray[np.float64], expected: NDArray[np.float64] | None, **style: Any) -> list[Any]:
-    """A bar for each value, or for some together where there are many, and theory's shares; what a legend names."""
+    """Draw bars for single values or groups of values, and theory's; return the legend entries."""
     longest = max(len(shares), 0 if expected is None else len(expected))
     together = -(-longest // MOST_BARS)
     heights = _binned(shares, together, longest)
@@ -89,12 +89,12 @@ def _bars(ax: Axes, shares: NDArray[np.float64], expected: NDArray[np.float64] |
     drawn: Any = ax.bar(places, heights, width=0.85 * together, linewidth=0.8, label='measured', **style)
     handles = [drawn]
     if expected is not None:
-        # Where bars are narrow, a curve: symbols would cover them.
+        # A curve if bars are narrow, because symbols would cover them.
         look: dict[str, Any] = {'drawstyle': 'steps-mid', 'linewidth': 1.4}
         if together == 1:
             look = {'linestyle': '', 'marker': 'D', 'markersize': 5, 'markerfacecolor': 'white', 'zorder': 3}
         handles += ax.plot(places, _binned(expected, together, longest), color=THEORY, label='theory', **look)
-    each = 'share of the time' if together == 1 else f'share of the time, {together:,} values to a bar'
+    each = 'share of the time' if together == 1 else f'share of the time, {together:,} values per bar'
     ax.set_ylabel(each)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
     whole_numbers(ax.xaxis)

@@ -1,4 +1,4 @@
-"""Who held a slot when, as a Gantt chart."""
+"""Who held a slot and when, as a Gantt chart."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,20 +21,23 @@ Floats = NDArray[np.float64]
 
 HOLDERS_SHOWN = 30
 _CLOSE = 12
-"""So many rows have room for names in larger letters."""
+"""Up to this many rows have room for names in larger letters."""
 _SEEN = 0.01
-"""Of the width of a picture: what is shorter is hardly seen."""
+"""Shorter bars, as a share of the width of the picture, are hardly visible."""
 _LATE = 10_000
-"""So many times its length from the first arrival, a window has a beginning of its own: digits would not fit."""
+"""A window further from the first arrival than this many times its length gets its own origin.
+
+Otherwise the labels would need too many digits.
+"""
 
 
 def plot_slots(
     facts: Facts, ax: Axes | None = None, window: tuple[float, float] | None = None, most: int = HOLDERS_SHOWN
 ) -> Axes:
-    """Who held a slot when: a bar for each holder.
+    """Draw who held a slot and when, one bar for each holder, and return the axes.
 
-    It is hatched from the expiry of the slot to the end of the body, and dotted while nobody runs in it, as after a
-    crash until it is back.
+    A bar is hatched from the expiry of the slot to the end of the body. It is dotted while no body
+    uses the slot, as between a crash and the expiry.
     """
     if most < 1:
         raise ValueError(f'most must be at least 1 holder, got {most!r}')
@@ -46,7 +49,7 @@ def plot_slots(
     first, last = _telling_window(facts, holders) if window is None else window
     there = (holders.granted < last) & ~(np.fmax(holders.body_until, holders.slot_until) < first)
     if not first < last:
-        # All happened in one instant, and there is still something to see.
+        # Everything happened at one instant; leave some width to show it.
         last = first + 1.0
         there |= holders.granted == first
     within = holders.select(there)
@@ -82,14 +85,14 @@ def plot_slots(
 def _draw_holders(
     ax: Axes, shown: Holders, window: tuple[float, float], scale: tuple[float, float], gone: str
 ) -> list[Patch | Line2D]:
-    """Bars and symbols; returns what a legend is to name."""
+    """Draw bars and symbols, and return the legend entries."""
     (first, last), (origin, length) = window, scale
     rows = np.arange(len(shown.jobs))
-    # What goes on when the events end, goes on beyond the window.
+    # What still runs when the events end continues beyond the window.
     beyond = max([last, *shown.granted])
     slot_end, body_end = (np.where(np.isnan(end), beyond, end) for end in (shown.slot_until, shown.body_until))
     overran, crashed = shown.overran, shown.crashed
-    # A release on its way is no slot that nobody uses, if one cannot see it.
+    # A slot whose release is under way counts as unused only if that time is long enough to see.
     abandoned = shown.abandoned & (crashed | (slot_end - body_end > _SEEN * (last - first)))
     ended = ~np.isnan(shown.body_until) & ~crashed
 
@@ -124,8 +127,9 @@ _SIZES = {'o': 4, 'X': 6, '*': 8, 'v': 5}
 def _mark(
     ax: Axes, places: Floats, rows: NDArray[np.int64], label: str, marker: str, face: str = LIMIT
 ) -> list[Line2D]:
-    """Symbols, which are whole also at the edge of the axes."""
-    # Without a place they would lie in the corner of the figure, unclipped, and a layout would leave room for them.
+    """Draw symbols, unclipped at the edge of the axes."""
+    # An empty set of symbols would lie in the corner of the figure, and the layout would leave room
+    # for it.
     if not len(places):
         return []
     edge = RUNNING if face == RUNNING else LIMIT
@@ -148,13 +152,13 @@ def _refusal(facts: Facts) -> tuple[str, str, str]:
 
 
 def _gone(facts: Facts) -> str:
-    """What befell a slot whose body still ran."""
+    """Return what happened to a slot whose body still ran."""
     lost = any(episode.kind in LOSING for episode in facts.episodes)
     return 'slot expired, or lost by the store' if lost else 'slot expired'
 
 
 def _kept(facts: Facts) -> tuple[float, float]:
-    """From when to when all events are known, in seconds."""
+    """Return the first and the last instant between which all events are known, in seconds."""
     times = facts.whole.block.times
     if facts.kept is not None or not len(times):
         return -np.inf, np.inf
@@ -167,15 +171,18 @@ def _check_kept(facts: Facts, window: tuple[float, float]) -> None:
     first, last = _kept(facts)
     if not first <= window[0] < window[1] <= last:
         times = facts.whole.block.times
-        # With all digits: one may want to ask for just this.
+        # With all digits, so that the user can request exactly this window.
         raise ValueError(
-            f'of this run {float(times[0])!r} to {float(times[-1])!r} s were kept, and the window is {window[0]!r} to'
-            f' {window[1]!r} s: replay(..., history=True) keeps all'
+            f'window must be within the part of the run that was kept, {float(times[0])!r} to {float(times[-1])!r} s,'
+            f' got {window[0]!r} to {window[1]!r} s: replay(..., history=True) keeps the entire run'
         )
 
 
 def _telling_window(facts: Facts, holders: Holders) -> tuple[float, float]:
-    """Where there is most to see: about an expiry under a running body or a crash, else where the pool is fullest."""
+    """Return the most instructive window, in seconds.
+
+    It lies around an expiry under a running body, else around a crash, else where the pool is fullest.
+    """
     if not len(holders.jobs):
         return 0.0, 1.0
     if len(holders.jobs) <= HOLDERS_SHOWN:
@@ -199,16 +206,19 @@ def _telling_window(facts: Facts, holders: Holders) -> tuple[float, float]:
     return max(earliest, float(around.granted[0])), min(latest, float(np.nanmax([fullest, *around.body_until])))
 
 
-def _sample(holders: Holders, centre: float, most: int, seen: float) -> Holders:
-    """At most so many: some that overran, or left their slot, near the middle, and of the others every length."""
-    if len(holders.jobs) <= most:
+def _sample(holders: Holders, centre: float, limit: int, seen: float) -> Holders:
+    """Return at most ``limit`` holders: some that overran or crashed, and others of all lengths.
+
+    Holders that overran, crashed or left their slot unused are chosen by their distance from ``centre``.
+    """
+    if len(holders.jobs) <= limit:
         return holders
     special = holders.overran | holders.crashed | (holders.slot_until - holders.body_until > seen)
     near = np.flatnonzero(special)
-    near = near[np.argsort(np.abs(holders.slot_until[near] - centre), kind='stable')][: most // 3]
+    near = near[np.argsort(np.abs(holders.slot_until[near] - centre), kind='stable')][: limit // 3]
     others = np.flatnonzero(~special)
     lengths = np.where(np.isnan(holders.body_until), centre, holders.body_until)[others] - holders.granted[others]
     others = others[np.argsort(lengths, kind='stable')]
-    wanted = min(most - len(near), len(others))
-    evenly: NDArray[np.int64] = others[np.arange(wanted) * max(len(others) - 1, 0) // max(1, wanted - 1)]
+    number = min(limit - len(near), len(others))
+    evenly: NDArray[np.int64] = others[np.arange(number) * max(len(others) - 1, 0) // max(1, number - 1)]
     return holders.select(np.sort(np.concatenate([near, evenly])))

@@ -19,11 +19,11 @@ _SIZE_WITH_NOTE = 10.0
 
 
 _LABELS = 13
-"""Letters that a title, which is centred over the axes, loses to the labels on one side of them."""
+"""The letters that a title, centred over the axes, loses to the labels on one side."""
 
 
 def set_title(ax: Axes, facts: Facts, line: str, note: str = '') -> None:
-    """The name of a run, a line of what is to be seen, and a note in smaller letters, cut to what fits the axes."""
+    """Set the title: name of the run, what is shown, and a smaller note, cut to fit the axes."""
     size = FontProperties(size=rcParams['axes.titlesize']).get_size_in_points()
     size = min(size, _SIZE_WITH_NOTE) if note else size
     width = max(_LABELS, min(TITLE_WIDTH, letters(ax, size) - _LABELS))
@@ -33,7 +33,7 @@ def set_title(ax: Axes, facts: Facts, line: str, note: str = '') -> None:
 
 
 def refused(facts: Facts) -> str:
-    """How much was refused, for a title."""
+    """Return the share of refusals, in words for a title."""
     figures = facts.figures
     if not figures.jobs:
         return 'no job arrived'

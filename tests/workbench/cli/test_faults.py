@@ -34,9 +34,9 @@ def test_a_run_with_faults_reports_them_and_is_repeated_by_its_own_words(
     assert status == 0
     assert 'workers                3; latency const:0.01 s each way, time-out 0.5 s, 1 retries of the driver' in report
     assert '1 x pause' in report
-    assert 'calls that may have happened, or not' in report
-    assert 'jobs got an error and left' in report
-    assert 'looked at after every command' in report
+    assert 'that may or may not have happened' in report
+    assert 'left with an error because the store did not answer' in report
+    assert 'checked after every command' in report
     assert figures['workers'] == 3
     assert figures['faults'][0]['kind'] in ('pause', 'lose replies')  # type: ignore[index]
     assert repeated['history_hash'] == figures['history_hash']

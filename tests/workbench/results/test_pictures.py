@@ -191,7 +191,7 @@ def test_a_histogram_of_many_values_has_few_bars() -> None:
     assert 20 < len(bars(ax)) <= 60
     assert sum(bar.get_height() for bar in bars(ax)) == pytest.approx(1)
     assert float(np.sum(theory.get_ydata())) == pytest.approx(1, abs=1e-4)
-    assert 'values to a bar' in ax.get_ylabel()
+    assert 'values per bar' in ax.get_ylabel()
 
 
 def test_where_theory_has_no_distribution_the_picture_says_why(expiring: Result) -> None:
@@ -209,7 +209,7 @@ def test_overrun_stands_beside_its_mean_by_theory() -> None:
 
     assert [bar.get_height() for bar in bars(ax)] == pytest.approx(run.overrun_shares.tolist())
     assert f'mean {run.figures.overrun_mean:.4g}' in legend(ax)
-    assert 'mean by theory 3.422' in legend(ax)
+    assert 'theoretical mean 3.422' in legend(ax)
 
 
 def words(ax: Axes) -> list[str]:
@@ -240,7 +240,7 @@ def test_the_close_up_is_of_the_holder_one_asks_for() -> None:
     assert 'since job 1 acquired its slot' in run.plot_expiry(axes(), job=1).get_xlabel()
     with pytest.raises(ValueError, match='job 2 did not outlive its slot'):
         run.plot_expiry(axes(), job=2)
-    with pytest.raises(ValueError, match='slots live 40 s, longer than all bodies'):
+    with pytest.raises(ValueError, match='slots live 40 s, longer than every body'):
         replay(Trace([(0, 6)]), max_size=5, slot_exp=40).plot_expiry(axes())
     with pytest.raises(ValueError, match='slots never expire'):
         replay(Trace([(0, 6)]), max_size=5).plot_expiry(axes())
@@ -266,7 +266,7 @@ def test_a_window_that_was_not_kept_is_refused_in_words() -> None:
     assert 'job' in run.plot_slots(axes(), window=(first + 1, first + 3)).get_yticklabels()[0].get_text()
     assert first > 100
     assert last < run.figures.last
-    with pytest.raises(ValueError, match=r'were kept, and the window is 0 to 10 s: replay\(\.\.\., history=True\)'):
+    with pytest.raises(ValueError, match=r'that was kept, .* s, got 0 to 10 s: replay\(\.\.\., history=True\)'):
         run.plot_slots(axes(), window=(0, 10))
 
 
@@ -346,7 +346,7 @@ def test_running_differs_from_occupancy_without_colour() -> None:
     areas = {str(area.get_label()): area.get_hatch() for area in ax.collections}
     lines = {str(line.get_label()): line.get_linestyle() for line in ax.get_lines()}
 
-    assert areas == {'running (bodies), least to most': '////', 'occupancy (live slots), least to most': None}
+    assert areas == {'running (bodies), minimum to maximum': '////', 'occupancy (live slots), minimum to maximum': None}
     assert lines['running (bodies), mean'] == '--'
     assert lines['occupancy (live slots), mean'] == '-'
     assert all(bar.get_hatch() for bar in bars(loss(slot_exp=0.5).plot_overrun_shares(axes())))
@@ -411,7 +411,7 @@ def test_a_window_partly_beyond_what_was_kept_is_refused_too() -> None:
     first, last = (float(run.part.block.times[place]) for place in (0, -1))
 
     assert first > run.figures.first
-    with pytest.raises(ValueError, match=re.escape(f'of this run {first!r} to {last!r} s were kept')):
+    with pytest.raises(ValueError, match=re.escape(f'the part of the run that was kept, {first!r} to {last!r} s, got')):
         run.plot_slots(axes(), window=(first - 1, first + 1))
     assert last - first < 3 * 700
     low, high = run.plot_slots(axes(), window=(first, last)).get_xlim()
@@ -447,7 +447,7 @@ def test_where_theory_knows_only_means_the_picture_says_so() -> None:
     title = run.plot_occupancy_shares(axes()).get_title().replace('\n', ' ')
 
     assert run.theory is not None
-    assert 'no distribution by theory, only means' in title
+    assert 'theory gives no distribution, only means' in title
     assert 'theory 3' in title
 
 
@@ -547,7 +547,8 @@ def test_a_body_that_ended_outside_of_what_was_kept_is_not_denied() -> None:
 
     assert run.figures.expired_while_running == 1
     with pytest.raises(
-        ValueError, match=r'ended in what was kept of the run: replay\(\.\.\., history=True\) keeps all'
+        ValueError,
+        match=r'ended in the part of the run that was kept: replay\(\.\.\., history=True\) keeps the entire run',
     ):
         run.plot_expiry(axes())
 
