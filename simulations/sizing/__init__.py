@@ -1,4 +1,4 @@
-"""How big must the pool be, and which expiry?
+"""How big the pool must be, and which expiry it needs.
 
 ::
 

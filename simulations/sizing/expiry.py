@@ -1,4 +1,4 @@
-"""Which expiry: short enough to free a crashed holder's slot soon, long enough for the bodies to end before it."""
+"""Choosing an expiry that frees a crashed holder's slot soon and that few bodies outlive."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -17,22 +17,26 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PRECISION = 0.01
-"""Of the shortest expiry, as a share of it."""
+"""The precision of the shortest expiry, as a share of it."""
 _HALVINGS = 30
-"""Down to a billionth of what is asked for: below that nothing outlives its slot at all."""
+"""Down to a billionth of the recovery: below that, nothing outlives its slot at all."""
 
 
 class Expiry(ExpiryFacts):
-    """Which expiries will do; ``print(...)`` gives the words."""
+    """Which expiries meet the conditions; ``print(...)`` shows the answer in words."""
 
     def plot(self, ax: 'Axes | None' = None) -> 'Axes':
-        """Draw who outlives its slot, and when a crashed holder's slot is back, against ``slot_exp``."""
+        """Draw overrun and recovery by ``slot_exp``, and return the axes.
+
+        Overrun is the share of the granted jobs that outlive their slot; recovery is the time until
+        the slot of a crashed holder is freed.
+        """
         from simulations.sizing.plots import plot_expiry_choice
 
         return plot_expiry_choice(self, ax)
 
     def to_json(self) -> dict[str, Any]:
-        """The answer as plain values, times in seconds."""
+        """Return the answer as plain values, times in seconds."""
         return {
             'recovery': self.recovery,
             'overrun_share_wanted': self.overrun_share,
@@ -46,16 +50,16 @@ class Expiry(ExpiryFacts):
         share, shortest = self.point.overrun_share, self.shortest
         if self.slot_exp is None:
             answer = (
-                f'  no slot_exp does both: at {self.recovery:g} s {share:.3%} of the granted jobs outlive their slot;'
-                f' from {shortest:.4g} s on no more than {self.overrun_share:.3%} do, and a slot is back at most'
-                f' {shortest:.4g} s after a crash'
+                f'  no slot_exp meets both conditions: with {self.recovery:g} s, {share:.3%} of the granted jobs'
+                f' outlive their slot; from {shortest:.4g} s on at most {self.overrun_share:.3%} do, but a slot'
+                f' may then stay taken for up to {shortest:.4g} s after a crash'
             )
         else:
             answer = (
                 f'  slot_exp {self.slot_exp:g} s is the longest that frees the slot of a crashed holder within'
                 f' {self.recovery:g} s\n'
-                f'  outlived their slot  {share:.3%} of the granted jobs, of at most {self.overrun_share:.3%}\n'
-                f'  any slot_exp         from {shortest:.4g} s on keeps to that'
+                f'  outlived their slot  {share:.3%} of the granted jobs; the limit is {self.overrun_share:.3%}\n'
+                f'  shortest slot_exp    {shortest:.4g} s stays within that limit'
             )
         return f'{self.scenario.title or self.scenario.workload().name}\n{answer}'
 
@@ -70,29 +74,31 @@ def choose_expiry(
     workers: int | None = 1,
     progress: bool = False,
 ) -> Expiry:
-    """The longest ``slot_exp`` that frees a crashed holder's slot in time, if few enough jobs outlive it.
+    """Find the longest ``slot_exp`` that frees a crashed holder's slot in time.
 
-    A holder may crash right after its grant, so a slot is surely back within ``recovery`` only if it expires within
-    it: the longest such expiry is ``recovery`` itself.  Whether it will do is measured, and so is the shortest that
-    would.
+    A holder may crash right after its grant, so its slot is certain to be freed within ``recovery``
+    only if it expires within that time: the longest such expiry is ``recovery`` itself. The
+    function measures whether few enough jobs outlive it, and finds the shortest expiry that few
+    enough jobs outlive.
 
     Args:
         scenario: the workload and the pool; its own ``slot_exp`` does not matter.
-        recovery: seconds after a crash within which the slot must be back, more than 0.
-        overrun_share: the share of granted jobs that may outlive their slot, more than 0 and less than 1.
-        points: expiries measured around the answer, for the picture.
+        recovery: seconds after a crash within which the slot must be freed, more than 0.
+        overrun_share: the share of granted jobs that may outlive their slot, more than 0 and less
+            than 1.
+        points: how many expiries around the answer to measure for the picture.
         store: where the pools are kept, see :func:`simulations.replay`.
-        workers: processes for these, see :func:`simulations.sweep`.
+        workers: processes for the picture's expiries, see :func:`simulations.sweep`.
         progress: show a progress bar on standard error, or in the notebook.
 
     Raises:
-        TypeError, ValueError: an argument is not so, or no job arrives.
+        TypeError, ValueError: an argument is invalid, or no job arrives.
 
     Example::
 
         choose_expiry(Scenario.load('api'), recovery=60, overrun_share=0.001).slot_exp
     """
-    recovery, wanted = positive('recovery', recovery), inner_probability('overrun_share', overrun_share)
+    recovery, limit = positive('recovery', recovery), inner_probability('overrun_share', overrun_share)
     whole_number('points', points)
     if recovery > LONGEST_EXPIRATION:
         raise ValueError(f'recovery must be at most {LONGEST_EXPIRATION} seconds, got {recovery!r}')
@@ -106,14 +112,14 @@ def choose_expiry(
         there = measured(recovery)
         if not there.jobs:
             raise ValueError('no job arrives in this scenario: there is nothing to choose an expiry for')
-        shortest = _shortest(measured, wanted, recovery, there)
+        shortest = _shortest(measured, limit, recovery, there)
     around = {recovery, shortest, *_spread(min(shortest, recovery) / 4, max(shortest, recovery) * 4, points)}
     found = sweep(scenario, {'slot_exp': sorted(around)}, store=store, workers=workers, progress=progress)
-    enough = there.overrun_share <= wanted
+    enough = there.overrun_share <= limit
     return Expiry(
         scenario=scenario.replace(slot_exp=recovery if enough else shortest),
         recovery=recovery,
-        overrun_share=wanted,
+        overrun_share=limit,
         slot_exp=recovery if enough else None,
         shortest=shortest,
         point=there,
@@ -121,25 +127,29 @@ def choose_expiry(
     )
 
 
-def _shortest(measured: Callable[[float], Point], wanted: float, start: float, there: Point) -> float:
-    """By doubling or halving, and then between the two, up to 1 %."""
-    few = there.overrun_share <= wanted
+def _shortest(measured: Callable[[float], Point], limit: float, start: float, there: Point) -> float:
+    """Return the shortest expiry within the limit, to 1 %.
+
+    It is bracketed by doubling or halving, then found by bisection.
+    """
+    few = there.overrun_share <= limit
     near = far = start
     for _ in range(_HALVINGS):
         near, far = far, far / 2 if few else min(far * 2, LONGEST_EXPIRATION)
         if far == near:
             raise ValueError(
-                f'{there.overrun_share:.3%} of the granted jobs outlive a slot of {start:g} s, and with the longest'
-                f' that there is, {LONGEST_EXPIRATION} s, it is still more than {wanted:.3%}: allow more'
+                f'overrun_share {limit:.3%} cannot be met: {there.overrun_share:.3%} of the granted jobs outlive a'
+                f' slot of {start:g} s, and too many outlive the longest possible, {LONGEST_EXPIRATION} s:'
+                ' raise overrun_share'
             )
-        if (measured(far).overrun_share <= wanted) != few:
+        if (measured(far).overrun_share <= limit) != few:
             break
     else:
         return far
     short, enough = (far, near) if few else (near, far)
     while enough > short * (1 + _PRECISION):
         middle = (short * enough) ** 0.5
-        if measured(middle).overrun_share <= wanted:
+        if measured(middle).overrun_share <= limit:
             enough = middle
         else:
             short = middle
@@ -147,6 +157,6 @@ def _shortest(measured: Callable[[float], Point], wanted: float, start: float, t
 
 
 def _spread(first: float, last: float, count: int) -> list[float]:
-    """So many values between two, at equal ratios, with three digits each."""
+    """Return ``count`` values from ``first`` to ``last`` at equal ratios, with three digits."""
     ratio = (last / first) ** (1 / max(1, count - 1))
     return [float(f'{first * ratio**step:.3g}') for step in range(count)]

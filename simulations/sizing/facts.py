@@ -1,4 +1,4 @@
-"""What was measured for an answer: the facts that the words and the pictures are made of."""
+"""The measurements behind an answer: the source of its words and pictures."""
 
 from dataclasses import dataclass, field
 
@@ -14,18 +14,18 @@ class SizingFacts:
     """How big the pool must be.
 
     Attributes:
-        scenario: what was sized, at the size that was found.
+        scenario: the scenario, at the size that was found.
         target: the share of refusals to stay below.
-        max_size: the smallest number of slots that does.
-        refusal_share: what was measured with so many, and its interval at 99 %.
-        decided_by: ``measurement`` if the intervals on both sides of the answer tell, ``theory`` if they needed it,
-            ``mean`` if the answer may be another one of ``range``.
-        range: the smallest and the largest answer that the measurement does not exclude; of a recorded trace, which
-            knows no chance, the answer alone.
-        peak: slots with which nobody would have been refused in the first run.
-        max_size_theory: what theory says, where it applies.
-        pools: how many keys were asked; each of their pools has so many slots.
-        curve: what was measured, by size.
+        max_size: the smallest number of slots that stays below the target.
+        refusal_share: the share measured at ``max_size``, with its interval at 99 %.
+        decided_by: ``measurement`` if the intervals on both sides of the answer decide, ``theory``
+            if theory had to decide, ``mean`` if the answer may be another one of ``range``.
+        range: the smallest and the largest answer that the measurement does not exclude; for a
+            recorded trace, which has no randomness, only the answer itself.
+        peak: the number of slots with which no job would have been refused in the first run.
+        max_size_theory: the answer of theory; ``None`` if it does not apply.
+        pools: the number of keys; each key has a pool of ``max_size`` slots.
+        curve: the measurements, by size.
     """
 
     scenario: Scenario
@@ -42,16 +42,17 @@ class SizingFacts:
 
 @dataclass(frozen=True, eq=False)
 class ExpiryFacts:
-    """Which expiries will do.
+    """Which expiries meet the conditions.
 
     Attributes:
-        scenario: what was measured, at the expiry that was chosen.
-        recovery: seconds within which a crashed holder's slot must be back.
+        scenario: the scenario, at the expiry that was chosen.
+        recovery: seconds within which a crashed holder's slot must be freed.
         overrun_share: the share of granted jobs that may outlive their slot.
-        slot_exp: the longest expiry that does both; ``None`` if none does.
-        shortest: the shortest expiry with which no more jobs outlive their slot than may, in seconds.
-        point: what was measured at the longest expiry that recovers in time.
-        curve: what was measured around it.
+        slot_exp: the longest expiry that meets both conditions, in seconds; ``None`` if none does.
+        shortest: the shortest expiry that at most ``overrun_share`` of the granted jobs outlive, in
+            seconds.
+        point: the measurement at the longest expiry that recovers in time.
+        curve: the measurements around the answer.
     """
 
     scenario: Scenario

@@ -1,4 +1,4 @@
-"""Measures a scenario at one size after another, no longer than it takes to tell whether it meets a target."""
+"""Measurements of a scenario by size, each only as long as a comparison with the target needs."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -14,18 +14,19 @@ from simulations.sweeps.table import make_point
 
 
 AT_LEAST = 10
-"""Runs before the scatter between them is trusted."""
+"""The number of runs below which their scatter is not trusted."""
 
 
 class Verdict(NamedTuple):
     """Whether a size meets the target.
 
     Attributes:
-        point: what was measured there.
-        share: what is held against the target; where there are too few jobs for an interval, between 0 and 1.
+        point: the measurement at this size.
+        share: the share that is compared with the target; with too few jobs for an interval it
+            spans 0 to 1.
         enough: whether the refusal share is below the target.
-        by: ``measurement`` if the whole interval is on one side of it, ``theory`` if only theory could tell,
-            ``mean`` if neither could.
+        by: ``measurement`` if the entire interval is on one side of the target, ``theory`` if only
+            theory could decide, ``mean`` if neither could.
     """
 
     point: Point
@@ -35,16 +36,16 @@ class Verdict(NamedTuple):
 
 
 class Measure:
-    """Runs a scenario at the sizes it is asked for, with common random numbers, and remembers.
+    """A cache of measurements by size; all sizes use common random numbers.
 
     Args:
-        scenario: what is run.
+        scenario: the scenario to run.
         target: the share of refusals to stay below.
-        tolerance: as a share of the target: where the interval is narrower than this there is nothing more to tell.
-        most_runs: independent runs at one size.
+        tolerance: the half-width, as a share of the target, below which more runs would not help.
+        most_runs: the largest number of independent runs at one size.
         store: where the pools are kept.
-        executor: runs are given to it, by default made one after the other.
-        told: is called after each run.
+        executor: carries out the runs; without one they are made one after the other.
+        report: called after each run, with the size and the number of runs at that size.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Measure:
         most_runs: int,
         store: str,
         executor: Executor | None,
-        told: Callable[[int, int], None],
+        report: Callable[[int, int], None],
     ) -> None:
         self._scenario = scenario
         self.target = target
@@ -63,14 +64,14 @@ class Measure:
         self._most_runs = most_runs if scenario.random else 1
         self._store = store
         self._executor = executor
-        self._told = told
+        self._report = report
         self._seeds: list[int] = []
         self._more_seeds = seeds(scenario.seed)
         self._outcomes: dict[int, list[Outcome]] = {}
         self.verdicts: dict[int, Verdict] = {}
 
     def verdict(self, max_size: int) -> Verdict:
-        """Whether ``max_size`` slots meet the target."""
+        """Return whether ``max_size`` slots meet the target, measuring it on the first call."""
         if max_size not in self.verdicts:
             self.verdicts[max_size] = self._judge(max_size)
         return self.verdicts[max_size]
@@ -91,11 +92,11 @@ class Measure:
                 return Verdict(point, share, mean < self.target, 'mean')
 
     def _run(self, scenario: Scenario, outcomes: list[Outcome]) -> None:
-        """Make about as many runs again as there are."""
-        wanted = min(self._most_runs, max(AT_LEAST, 2 * len(outcomes)))
-        while len(self._seeds) < wanted:
+        """Double the number of runs, within the limits."""
+        total = min(self._most_runs, max(AT_LEAST, 2 * len(outcomes)))
+        while len(self._seeds) < total:
             self._seeds.append(next(self._more_seeds))
-        new = self._seeds[len(outcomes) : wanted]
+        new = self._seeds[len(outcomes) : total]
         if self._executor is None:
             made = (run_once(scenario, seed, self._store) for seed in new)
         else:
@@ -103,12 +104,12 @@ class Measure:
             made = (future.result() for future in futures)
         for outcome in made:
             outcomes.append(outcome)
-            self._told(scenario.max_size, len(outcomes))
+            self._report(scenario.max_size, len(outcomes))
 
 
 def _share(point: Point, outcomes: Sequence[Outcome]) -> Interval:
     if point.refusals is not None:
         return point.refusals
-    of, whole = ('attempts_refused', 'attempts') if point.of_attempts else ('refused', 'jobs')
-    count = sum(outcome.sum(whole) for outcome in outcomes)
-    return Interval(sum(outcome.sum(of) for outcome in outcomes) / count if count else 0.0, 0.0, 1.0)
+    refused, asked = ('attempts_refused', 'attempts') if point.of_attempts else ('refused', 'jobs')
+    total = sum(outcome.sum(asked) for outcome in outcomes)
+    return Interval(sum(outcome.sum(refused) for outcome in outcomes) / total if total else 0.0, 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""The pictures of an answer: why this size, why this expiry."""
+"""The pictures of an answer, which show why this size and why this expiry."""
 
 from html import escape
 
@@ -17,7 +17,7 @@ MOST_BARS = 15
 
 
 def plot_sizing(sizing: SizingFacts, ax: Axes | None = None) -> Axes:
-    """Refusal share against ``max_size``: what was measured with its intervals, theory, the target, the answer."""
+    """Draw the refusal share by ``max_size``, with intervals, theory, target and answer."""
     ax = new_axes((8, 4.5)) if ax is None else ax
     sizes = np.array(list(sizing.curve))
     shares = [verdict.share for verdict in sizing.curve.values()]
@@ -25,20 +25,20 @@ def plot_sizing(sizing: SizingFacts, ax: Axes | None = None) -> Axes:
     below = means - np.array([share.low for share in shares])
     above = np.array([share.high for share in shares]) - means
     if not sizing.scenario.random:
-        # Of a log in which nobody was refused there is no more to tell.
+        # At a size without refusals, a recorded log leaves no uncertainty.
         above[means == 0] = 0
     scenario = sizing.scenario
     workload = scenario.workload()
     every = np.unique(np.linspace(sizes[0], sizes[-1], 200).astype(int))
     expected = [scenario.expect(int(size), workload) for size in every] if sizing.max_size_theory is not None else []
     of_attempts = sizing.curve[sizing.max_size].point.of_attempts
-    told = [
+    curve = [
         (size, each.attempts_refusal_share if of_attempts else each.refusal_share)
         for size, each in zip(every, expected, strict=False)
         if not isinstance(each, str)
     ]
-    if told:
-        ax.plot(*zip(*told, strict=True), color=THEORY, linewidth=1.2, label='theory')
+    if curve:
+        ax.plot(*zip(*curve, strict=True), color=THEORY, linewidth=1.2, label='theory')
     if len(sizes) <= MOST_BARS:
         ax.errorbar(
             sizes,
@@ -74,12 +74,12 @@ def plot_sizing(sizing: SizingFacts, ax: Axes | None = None) -> Axes:
 
 
 def plot_expiry_choice(expiry: ExpiryFacts, ax: Axes | None = None) -> Axes:
-    """Who outlives its slot and when a crashed holder's slot is back, against ``slot_exp``, with what was asked for."""
+    """Draw overrun and recovery by ``slot_exp``, with the conditions and the answer."""
     ax = plot_trade_off(expiry.curve, ax)
     ax.axhline(expiry.overrun_share, color=RUNNING, linestyle=':', linewidth=1.2)
     ax.axvline(expiry.shortest, color=QUIET, linestyle=':', linewidth=1.2)
     ax.axvline(expiry.recovery, color=LIMIT, linestyle='-.', linewidth=1.2)
-    for life, words in (expiry.shortest, 'shortest'), (expiry.recovery, 'back within'):
+    for life, words in (expiry.shortest, 'shortest'), (expiry.recovery, 'freed within'):
         ax.annotate(
             f'{words} {life:.3g} s',
             (life, 0.08),
@@ -94,16 +94,17 @@ def plot_expiry_choice(expiry: ExpiryFacts, ax: Axes | None = None) -> Axes:
     answer = (
         f'slot_exp = {expiry.slot_exp:g} s'
         if expiry.slot_exp is not None
-        else f'none does both: the overrun needs {expiry.shortest:.3g} s or more, crashes {expiry.recovery:g} s or less'
+        else f'no slot_exp meets both: overrun needs {expiry.shortest:.3g} s or more, recovery {expiry.recovery:g} s or'
+        ' less'
     )
     plain_title(ax, f'{head(expiry.scenario.title or expiry.scenario.workload().name)}\n{answer}')
     return ax
 
 
 def sizing_card(sizing: SizingFacts, words: str) -> str:
-    """An answer in JupyterLab: the words and the picture, as HTML."""
+    """Return the card that shows an answer in JupyterLab: the words and the picture, as HTML."""
     figure = Figure(figsize=(8, 4), layout='constrained')
     plot_sizing(sizing, figure.add_subplot())
     head, *lines = words.splitlines()
     text = '<br>'.join(escape(line.strip()) for line in lines)
-    return f'<div><strong>{escape(head)}</strong><p>{text}</p>{html_image(figure, "refusals by size")}</div>'
+    return f'<div><strong>{escape(head)}</strong><p>{text}</p>{html_image(figure, "share of refusals by size")}</div>'

@@ -1,4 +1,4 @@
-"""The smallest pool that refuses no more than one wants."""
+"""The smallest pool that refuses less than a target share of the jobs."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
@@ -18,20 +18,26 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ENDLESS = 2**31 - 1
-"""The largest pool there is: nobody is refused there."""
+"""The largest possible pool: no job is ever refused there."""
 
 
 class Sizing(SizingFacts):
-    """How big the pool must be.  In JupyterLab it shows itself as a card; ``print(...)`` gives the words."""
+    """How big the pool must be.
+
+    ``print(...)`` shows the answer in words. JupyterLab displays it as a card.
+    """
 
     def plot(self, ax: 'Axes | None' = None) -> 'Axes':
-        """Draw the refusal share against ``max_size``, with intervals, theory, target and answer."""
+        """Draw the refusal share against ``max_size``, with intervals, theory, target and answer.
+
+        Returns the axes.
+        """
         from simulations.sizing.plots import plot_sizing
 
         return plot_sizing(self, ax)
 
     def to_json(self) -> dict[str, Any]:
-        """The answer as plain values."""
+        """Return the answer as plain values."""
         numbers: dict[str, Any] = {
             'target': self.target,
             'max_size': self.max_size,
@@ -63,20 +69,20 @@ class Sizing(SizingFacts):
             self.scenario.title or self.scenario.workload().name,
             f'  max_size {self.max_size:,}{self._each()} is the smallest that refuses less than {share} of the {what}',
             f'  slots expire      {"never" if life is None else "after " + duration(life)}',
-            f'  refused there     {mean:.3%} [{low:.3%}, {high:.3%}]',
+            f'  refused           {mean:.3%} [{low:.3%}, {high:.3%}]',
         ]
         if below is not None:
             mean, low, high = below.share
-            lines.append(f'  with one less     {mean:.3%} [{low:.3%}, {high:.3%}]')
+            lines.append(f'  with one fewer    {mean:.3%} [{low:.3%}, {high:.3%}]')
         lines.append(f'  slots in use      {point.utilisation:.1%}')
         if self.range[0] < self.range[1]:
             between = f'{self.range[0]:,} to {self.range[1]:,}'
             lines.append(f'  not excluded      {between}: {_WHY[self.decided_by]}')
         if not self.scenario.random:
-            lines.append('  so much is exact for this very log; how another week would be, one log cannot tell')
+            lines.append('  this is exact for this log; a single log cannot predict another week')
         if self.max_size_theory is not None:
             lines.append(f'  theory            {self.max_size_theory:,}')
-        lines.append(f'  nobody refused    with {self.peak:,}, in the first run')
+        lines.append(f'  no refusals       from {self.peak:,} on, in the first run')
         return '\n'.join(lines)
 
     def _repr_html_(self) -> str:
@@ -86,9 +92,9 @@ class Sizing(SizingFacts):
 
 
 _WHY = {
-    'measurement': 'longer runs would tell',
-    'theory': 'the measurement alone cannot tell, theory does',
-    'mean': 'the measurement cannot tell, longer or more runs would',
+    'measurement': 'longer runs would narrow this range',
+    'theory': 'the measurement alone cannot decide, so theory did',
+    'mean': 'the measurement cannot decide; make longer runs, or more of them',
 }
 
 
@@ -103,24 +109,28 @@ def size_pool(
     executor: Executor | None = None,
     progress: bool = False,
 ) -> Sizing:
-    """The smallest ``max_size`` with which less than ``target`` of the jobs are refused.
+    """Find the smallest ``max_size`` that refuses less than ``target`` of the jobs.
 
-    Sizes are bisected; at each, independent runs are made until the interval of the refusal share is on one side of
-    the target, or narrower than ``tolerance``.  All sizes see the same jobs.  Where jobs try again until they get a
-    slot, ``target`` is of attempts.  Where the measurement cannot tell, theory does if it applies and agrees with it.
+    The search bisects over the size. At each size it makes independent runs until the interval of
+    the refusal share lies on one side of the target, or is narrower than ``tolerance``. All sizes
+    see the same jobs. If jobs try again until they get a slot, ``target`` is a share of the
+    attempts. If the measurement cannot decide, theory does, provided that it applies and agrees
+    with the measurement.
 
     Args:
         scenario: the workload; its own ``max_size`` does not matter.
         target: the share of refusals to stay below, more than 0 and less than 1.
-        tolerance: half-width, as a share of ``target``, at which there is nothing more to tell.
-        most_runs: independent runs at one size; a recorded trace without anything random is run once.
-        curve: sizes measured besides, around the answer, for the picture.
+        tolerance: the half-width, as a share of ``target``, below which more runs would not help.
+        most_runs: the largest number of independent runs at one size; a recorded trace without
+            anything random is run once.
+        curve: how many further sizes around the answer to measure for the picture.
         store: where the pools are kept, see :func:`simulations.replay`.
-        executor: anything with the interface of ``concurrent.futures.Executor``; by default runs are made one by one.
+        executor: anything with the interface of ``concurrent.futures.Executor``; by default runs
+            are made one by one.
         progress: show a progress bar on standard error, or in the notebook.
 
     Raises:
-        TypeError, ValueError: an argument is not so, or no job arrives.
+        TypeError, ValueError: an argument is invalid, or no job arrives.
         InvariantError: a promise was broken in a run.
 
     Example::
@@ -132,17 +142,17 @@ def size_pool(
     whole_number('curve', curve, 0)
     with tqdm(unit=' runs', disable=not progress, dynamic_ncols=True) as bar:
 
-        def told(max_size: int, runs: int) -> None:
+        def report(max_size: int, runs: int) -> None:
             bar.set_postfix_str(f'max_size {max_size:,}, {runs} runs')
             bar.update()
 
         endless = scenario.replace(max_size=ENDLESS).replay(store=store, history=False)
         if not endless.figures.jobs:
             raise ValueError('no job arrives in this scenario: there is nothing to size a pool for')
-        measure = Measure(scenario, target, tolerance, most_runs, store, executor, told)
+        measure = Measure(scenario, target, tolerance, most_runs, store, executor, report)
         peak, load = max(1, endless.figures.occupancy_peak), endless.figures.occupancy_mean
         pools = max(1, endless.figures.pools)
-        unstable = int(load / pools) if _grows_for_ever(scenario) else 0
+        unstable = int(load / pools) if _can_grow_without_bound(scenario) else 0
         found = _search(measure, max(1, min(peak, _guess(load / pools, target))), unstable)
         lowest, highest = _range(measure, found, unstable) if scenario.random else (found, found)
         for size in _around(found, peak, unstable, curve):
@@ -164,8 +174,11 @@ def size_pool(
     )
 
 
-def _grows_for_ever(scenario: Scenario) -> bool:
-    """Whether more and more jobs wait where slots are fewer than the load: what ends, or answers to it, does not."""
+def _can_grow_without_bound(scenario: Scenario) -> bool:
+    """Return whether ever more jobs wait if there are fewer slots than the load.
+
+    That does not happen if jobs give up, the load is not steady, or clients wait for their answers.
+    """
     workload = scenario.workload()
     return scenario.on_refusal.endless and workload.steady and workload.clients is None
 
@@ -175,13 +188,13 @@ def _guess(load: float, target: float) -> int:
 
 
 def _search(measure: Measure, guess: int, too_small: int) -> int:
-    """The smallest size that is enough, from a guess outwards and then by halves."""
+    """Return the smallest size that is enough: search outwards from a guess, then bisect."""
     floor = too_small
     enough = max(guess, floor + 1)
     step = 1
     while not measure.verdict(enough).enough:
         too_small = enough
-        # Where pauses are shorter than holding times, retries may take more than nobody would be refused with.
+        # If pauses are shorter than holding times, retries may need more slots than the peak.
         enough, step = enough + step, 2 * step
     found = _edge(enough, too_small, lambda size: measure.verdict(size).enough)
     if found - 1 > floor:
@@ -190,7 +203,11 @@ def _search(measure: Measure, guess: int, too_small: int) -> int:
 
 
 def _range(measure: Measure, found: int, unstable: int) -> tuple[int, int]:
-    """The answers that the intervals do not exclude; where nobody was refused, more slots would tell no more."""
+    """Return the smallest and largest size that the intervals do not exclude.
+
+    The search upwards stops at a size without refusals, because more slots would not change the
+    measurement.
+    """
 
     def surely(size: int) -> bool:
         share = measure.verdict(size).share
@@ -204,7 +221,7 @@ def _range(measure: Measure, found: int, unstable: int) -> tuple[int, int]:
 
 
 def _edge(yes: int, no: int, holds: Callable[[int], bool]) -> int:
-    """The smallest size for which something holds, as it does for ``yes`` and not for ``no``."""
+    """Return the smallest size for which ``holds`` is true, as it is for ``yes`` but not ``no``."""
     step = 1
     while yes - step > no and holds(yes - step):
         yes, step = yes - step, 2 * step
@@ -219,7 +236,7 @@ def _edge(yes: int, no: int, holds: Callable[[int], bool]) -> int:
 
 
 def _around(found: int, peak: int, unstable: int, count: int) -> Iterable[int]:
-    """Sizes from about half of the answer to about one and a half times it."""
+    """Return ``count`` sizes from about half of the answer to about one and a half times it."""
     if not count:
         return []
     first, last = max(1, unstable + 1, found // 2), max(found + 2, min(peak + 1, found + found // 2))
@@ -227,7 +244,7 @@ def _around(found: int, peak: int, unstable: int, count: int) -> Iterable[int]:
 
 
 def _theory(scenario: Scenario, target: float, peak: int) -> int | None:
-    """The smallest size by theory, where it applies; by halves, as the share falls with the size."""
+    """Return the smallest size by theory, or ``None`` if theory does not apply."""
     workload = scenario.workload()
 
     def enough(max_size: int) -> bool | None:

@@ -1,4 +1,4 @@
-"""The same scenario at many points: how figures depend on the size of the pool, the expiry, the load, the crashes.
+"""Sweeps: how the figures of a scenario depend on pool size, expiry, load and crashes.
 
 ::
 

@@ -1,4 +1,4 @@
-"""The points of a sweep, and what was measured there."""
+"""The points of a sweep, and the measurements at them."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -9,24 +9,27 @@ from simulations.sweeps.vary import Value
 
 
 class Point(NamedTuple):
-    """One point: what was varied, and what came of it in all runs together.
+    """One point of a sweep: the values that were varied, and the figures of all runs together.
 
     Attributes:
-        values: what was varied, by name.
-        runs: how many.
-        jobs: in all runs.
-        refusal_share: of jobs, with its interval at 99 %; ``None`` for too few jobs, and so are the others.
-        attempts_refusal_share: of attempts.
-        occupancy_mean: live slots.
-        overrun_mean: bodies beyond their slot.
-        overrun_share: of the granted jobs, those whose slot expired before their body ended.
-        recovery_mean: from a crash until the slot was back, in seconds; 0 if no slot came back.
-        recovery_longest: the longest of these.
-        wait_mean: from arrival to grant, in seconds.
-        utilisation: share of the slots in use.
-        refusal_share_theory, overrun_theory: where theory applies; the first is of what ``refusals`` is of.
-        of_attempts: whether jobs ask until they get a slot.
-        sound: whether nothing stands against the intervals.
+        values: the values that were varied, by name.
+        runs: the number of runs.
+        jobs: the number of jobs in all runs.
+        refusal_share: refused jobs as a share of all, with its interval at 99 %; ``None`` if there
+            were too few jobs, and so for the other intervals.
+        attempts_refusal_share: refused attempts as a share of all.
+        occupancy_mean: live slots, on average over time.
+        overrun_mean: bodies beyond their slot, on average over time.
+        overrun_share: the share of the granted jobs whose slot expired before their body ended.
+        recovery_mean: the mean time from a crash until the slot was freed, in seconds; 0 if no slot
+            was freed.
+        recovery_longest: the longest of these times.
+        wait_mean: the mean time from arrival to grant, in seconds.
+        utilisation: the share of the slots in use.
+        refusal_share_theory, overrun_theory: what theory expects; ``None`` if it does not apply.
+            The first refers to jobs or attempts, as ``refusals`` does.
+        of_attempts: whether jobs try until they get a slot.
+        sound: whether there is no reason to doubt the intervals.
     """
 
     values: dict[str, Value]
@@ -48,11 +51,11 @@ class Point(NamedTuple):
 
     @property
     def refusals(self) -> Interval | None:
-        """The share of attempts where jobs ask until they get a slot, as none is refused in the end; else of jobs."""
+        """The share of refused jobs, or of refused attempts if jobs try until they get a slot."""
         return self.attempts_refusal_share if self.of_attempts else self.refusal_share
 
     def row(self) -> dict[str, Any]:
-        """As plain values; an interval becomes three, its mean, ``_low`` and ``_high``."""
+        """Return plain values; an interval becomes its mean, ``_low`` and ``_high``."""
         row: dict[str, Any] = dict(self.values)
         for name, value in self._asdict().items():
             if name == 'values':
@@ -69,12 +72,12 @@ _WITH_INTERVAL = ('refusal_share', 'attempts_refusal_share', 'occupancy_mean', '
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """What was measured at many points of a scenario.
+    """The measurements at many points of a scenario.
 
     Attributes:
-        scenario: what was run.
+        scenario: the scenario that was run.
         vary: the values of each name that was varied.
-        points: one for each combination, the last name varying fastest.
+        points: one for each combination; the last name varies fastest.
     """
 
     scenario: Scenario

@@ -1,7 +1,8 @@
-"""The finished runs of a sweep on disk, so that a sweep that was interrupted goes on where it stopped.
+"""The finished runs of a sweep on disk, so that an interrupted sweep continues where it stopped.
 
-A file of lines of JSON: first what the sweep is, then a line for each run, in the order in which they were finished.
-A line that was cut off by the interruption is left out; cut off in its first line, the file is begun anew.
+The file has lines of JSON: the first identifies the sweep, and each further line is one run, in the
+order in which runs finished. If the interruption cut off the last line, it is ignored; if it cut
+off the first line, the file starts over.
 """
 
 import json
@@ -13,34 +14,34 @@ from simulations.sweeps.outcome import Outcome
 
 
 class Journal:
-    """Keeps the outcome of each run under its number.
+    """A file that keeps the outcome of each run under its number.
 
     Args:
-        path: the file; it is made if it does not exist.
-        what: says which sweep it is; a file of another one is refused.
+        path: the file; it is created if it does not exist.
+        identity: identifies the sweep; the file of another sweep is refused.
 
     Raises:
-        ValueError: the file is of another sweep, or none of a sweep at all.
+        ValueError: the file belongs to another sweep, or is not a journal at all.
     """
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(self, path: Path, identity: str) -> None:
         self._path = path
-        self._what = what
+        self._identity = identity
         self.done: dict[int, Outcome] = {}
-        whole = self._read()
+        length = self._read()
         self._file: BinaryIO = path.open('ab')
-        self._file.truncate(whole)
-        if not whole:
-            self._write({'sweep': what})
+        self._file.truncate(length)
+        if not length:
+            self._write({'sweep': identity})
 
     def _read(self) -> int:
-        """Take in the runs of the file; returns how many bytes of it are whole lines."""
+        """Read the runs of the file, and return the length of its complete lines in bytes."""
         text = self._path.read_bytes() if self._path.exists() else b''
         lines = text.split(b'\n')[:-1]
-        if _line({'sweep': self._what}).startswith(text):
+        if _line({'sweep': self._identity}).startswith(text):
             return 0
         try:
-            same = json.loads(lines[0])['sweep'] == self._what
+            same = json.loads(lines[0])['sweep'] == self._identity
             for line in lines[1:]:
                 number, plain = json.loads(line)
                 self.done[int(number)] = Outcome.from_json(plain)
@@ -48,11 +49,11 @@ class Journal:
             same = False
         if not same:
             self.done.clear()
-            raise ValueError(f'{self._path} is not of this sweep: name another file, or remove it')
+            raise ValueError(f'{self._path} belongs to another sweep, or is not a journal: name another, or remove it')
         return sum(len(line) + 1 for line in lines)
 
     def keep(self, number: int, outcome: Outcome) -> None:
-        """Keep the outcome of a run, now."""
+        """Write the outcome of a run to the file, and flush it."""
         self.done[number] = outcome
         self._write([number, outcome.to_json()])
 
@@ -69,5 +70,5 @@ class Journal:
         self._file.close()
 
 
-def _line(what: object) -> bytes:
-    return json.dumps(what).encode() + b'\n'
+def _line(content: object) -> bytes:
+    return json.dumps(content).encode() + b'\n'

@@ -1,4 +1,4 @@
-"""What is kept of one run at one point: a few numbers, which travel between processes and to disk."""
+"""The outcome of one run at one point: a few numbers to send between processes and save to disk."""
 
 from typing import Any, NamedTuple
 
@@ -10,15 +10,17 @@ from simulations.statistics.intervals import Interval
 
 
 class Outcome(NamedTuple):
-    """One run.
+    """The outcome of one run.
 
     Attributes:
-        figures: its figures.
-        sums: of its :class:`simulations.measuring.series.Series`, the warm-up left out, in the order of its fields.
-        refusal_share, attempts_refusal_share, occupancy_mean, overrun_mean: the intervals by batch means.
-        sound: whether nothing stands against these.
-        violations: promises that were broken.
-        memoryless: whether one arrival tells nothing of the next.
+        figures: the figures of the run.
+        sums: the sums of its :class:`simulations.measuring.series.Series`, in the order of its
+            fields, warm-up left out.
+        refusal_share, attempts_refusal_share, occupancy_mean, overrun_mean: intervals from batch
+            means.
+        sound: whether there is no reason to doubt these intervals.
+        violations: the number of broken promises.
+        memoryless: whether arrivals are memoryless, as in a Poisson process.
     """
 
     figures: Figures
@@ -32,28 +34,31 @@ class Outcome(NamedTuple):
     memoryless: bool
 
     def sum(self, name: str) -> float:
-        """One of the sums, by its name."""
+        """Return one of the sums, by the name of its field."""
         return self.sums[Series._fields.index(name)]
 
     @property
     def looks(self) -> float:
-        """How many times over the pool was seen anew, see :func:`simulations.measuring.estimates.independent_looks`."""
+        """The number of independent looks at the pool.
+
+        See :func:`simulations.measuring.estimates.independent_looks`.
+        """
         return independent_looks(self.sum('jobs'), self.sum('occupancy'), self.sum('seconds'))
 
     def to_json(self) -> list[Any]:
-        """As plain lists and numbers, every digit kept."""
+        """Return the outcome as plain lists and numbers, without loss of digits."""
         return [list(value) if isinstance(value, tuple) else value for value in self]
 
     @classmethod
     def from_json(cls, plain: list[Any]) -> 'Outcome':
-        """The outcome that was written so."""
+        """Return the outcome that :meth:`to_json` wrote."""
         figures, sums, *intervals, sound, violations, memoryless = plain
         shares, attempts, occupancy, overrun = (None if each is None else Interval(*each) for each in intervals)
         return cls(Figures(*figures), tuple(sums), shares, attempts, occupancy, overrun, sound, violations, memoryless)
 
 
 def outcome(result: Result) -> Outcome:
-    """What is kept of a run."""
+    """Return the outcome of a run."""
     estimates = result.estimates
     return Outcome(
         result.figures,

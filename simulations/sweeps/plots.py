@@ -1,4 +1,4 @@
-"""The pictures of a sweep: one name that was varied as a curve, two as a heat map.
+"""The pictures of a sweep: a curve if one name was varied, a heat map if two were.
 
 Each function draws on ``ax``, or on a new figure, and returns the axes.
 """
@@ -30,9 +30,9 @@ FIGURES = {
     'occupancy_mean': _Shown('mean occupancy (live slots)'),
     'overrun_mean': _Shown('mean overrun (bodies beyond their slot)', theory='overrun_theory'),
     'overrun_share': _Shown('share of granted jobs that outlived their slot', share=True),
-    'recovery_mean': _Shown("seconds until a crashed holder's slot was back, mean"),
-    'recovery_longest': _Shown("seconds until a crashed holder's slot was back, longest"),
-    'wait_mean': _Shown('seconds from arrival to grant, mean'),
+    'recovery_mean': _Shown("mean time until a crashed holder's slot was freed (seconds)"),
+    'recovery_longest': _Shown("longest time until a crashed holder's slot was freed (seconds)"),
+    'wait_mean': _Shown('mean time from arrival to grant (seconds)'),
     'utilisation': _Shown('share of slots in use', share=True),
 }
 NAMES = {
@@ -45,13 +45,14 @@ _CELLS_WITH_NUMBERS = 150
 
 
 def plot_sweep(grid: Grid, ax: Axes | None = None, figure: str = 'refusal_share') -> Axes:
-    """Draw a figure against what was varied."""
+    """Draw a figure against the varied values."""
     if figure not in FIGURES:
-        raise ValueError(f'there is no figure {figure!r}: choose from {", ".join(FIGURES)}')
+        raise ValueError(f'unknown figure {figure!r}: choose from {", ".join(FIGURES)}')
     names = [name for name, values in grid.vary.items() if len(values) > 1] or list(grid.vary)[:1]
     if len(names) > 2:
         raise ValueError(
-            f'{len(names)} names were varied, {", ".join(names)}, and a picture shows two: take `rows()` as a table'
+            f'a picture shows at most two varied names, but this sweep varied {len(names)}, {", ".join(names)}:'
+            ' use rows() as a table'
         )
     ax = new_axes((8, 4.5)) if ax is None else ax
     if len(names) == 2:
@@ -62,13 +63,17 @@ def plot_sweep(grid: Grid, ax: Axes | None = None, figure: str = 'refusal_share'
 
 
 def plot_trade_off(grid: Grid, ax: Axes | None = None) -> Axes:
-    """Draw what a longer ``slot_exp`` costs and gains: who outlives its slot, and when a crashed holder's slot is back.
+    """Draw the trade-off of a longer ``slot_exp``, and return the axes.
 
-    The sweep must have varied ``slot_exp`` alone.  Where nothing crashed, the time that it takes at most, ``slot_exp``
-    itself, is drawn.
+    Fewer jobs outlive their slot, but the slots of crashed holders are freed later. The sweep must
+    have varied ``slot_exp`` alone. The longest possible recovery, ``slot_exp`` itself, is always
+    drawn; the measured mean is drawn if holders crashed.
+
+    Raises:
+        ValueError: the sweep varied something else.
     """
     if [name for name, values in grid.vary.items() if len(values) > 1] != ['slot_exp']:
-        raise ValueError(f'the trade-off needs a sweep over slot_exp alone, this one is over {", ".join(grid.vary)}')
+        raise ValueError(f'the trade-off needs a sweep over slot_exp alone, but this one varied {", ".join(grid.vary)}')
     ax = new_axes((8, 4.5)) if ax is None else ax
     points = [point for point in grid.points if point.values['slot_exp'] is not None]
     lives = np.array([point.values['slot_exp'] for point in points], float)
@@ -87,9 +92,7 @@ def plot_trade_off(grid: Grid, ax: Axes | None = None) -> Axes:
     ax.set_ylim(bottom=0)
     right = ax.twinx()
     crashed = any(point.recovery_longest for point in points)
-    lines = right.plot(
-        lives, lives, color=RECOVERY, linestyle='--', label='slot is back after a crash, at most (right)'
-    )
+    lines = right.plot(lives, lives, color=RECOVERY, linestyle='--', label='slot freed after a crash, at most (right)')
     if crashed:
         lines += right.plot(
             lives,
@@ -97,16 +100,16 @@ def plot_trade_off(grid: Grid, ax: Axes | None = None) -> Axes:
             color=RECOVERY,
             marker='s',
             markersize=4,
-            label='slot was back after a crash, mean (right)',
+            label='slot freed after a crash, mean (right)',
         )
     right.set_yscale('log')
     for axis in (ax.xaxis, right.yaxis):
-        # Within a few powers of ten, those alone would be too few numbers to read it by.
+        # Over a few powers of ten, ticks at the powers alone would be too few.
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:,g}'))
         axis.set_minor_formatter(NullFormatter())
-    right.set_ylabel('seconds from a crash until the slot is back')
-    plain_title(ax, _title(grid, 'A longer expiry: fewer outlive their slot, crashed slots come back later'))
+    right.set_ylabel('time from a crash until the slot is freed (seconds)')
+    plain_title(ax, _title(grid, 'A longer expiry: fewer jobs outlive their slot, crashed slots are freed later'))
     ax.legend(
         handles=[*left, *lines], loc='upper center', bbox_to_anchor=(0.5, 0), borderaxespad=4, ncols=2, frameon=False
     )
@@ -114,7 +117,7 @@ def plot_trade_off(grid: Grid, ax: Axes | None = None) -> Axes:
 
 
 def save_pictures(grid: Grid, folder: Path) -> list[Path]:
-    """Write the pictures that a sweep has into a folder; returns the files."""
+    """Write the pictures of a sweep into ``folder``, and return their paths."""
     varied = [name for name, values in grid.vary.items() if len(values) > 1]
     if len(varied) > 2:
         return []
@@ -131,12 +134,12 @@ def save_pictures(grid: Grid, folder: Path) -> list[Path]:
 
 
 def sweep_picture(grid: Grid) -> str:
-    """The picture of a sweep as an HTML image; empty where there is none."""
+    """Return the picture of a sweep as an HTML image, empty if more than two names varied."""
     if len([name for name, values in grid.vary.items() if len(values) > 1]) > 2:
         return ''
     figure = Figure(figsize=(8, 4), layout='constrained')
     plot_sweep(grid, figure.add_subplot())
-    return html_image(figure, 'refusals against what was varied')
+    return html_image(figure, 'share of refusals by the varied values')
 
 
 def _curve(grid: Grid, ax: Axes, figure: str, name: str) -> None:
@@ -172,7 +175,7 @@ def _heat_map(grid: Grid, ax: Axes, figure: str, names: list[str]) -> None:
         mean = value.mean if isinstance(value, Interval) else value
         if mean is not None:
             cells[up.index(point.values[names[1]]), across.index(point.values[names[0]])] = mean
-    # Of one lightness after the other, so that it reads in grey as well.
+    # Lightness changes monotonically, so that the map reads in grey as well.
     image = ax.imshow(cells, aspect='auto', origin='lower', cmap='cividis_r')
     if cells.size <= _CELLS_WITH_NUMBERS:
         middle = (np.nanmin(cells) + np.nanmax(cells)) / 2
@@ -200,7 +203,11 @@ def _ticks(values: 'tuple[Value, ...]') -> tuple[list[int], list[str]]:
 
 
 def _places(values: 'list[Value]') -> 'tuple[list[float], list[str] | None]':
-    """Where the values stand on an axis: themselves, or one after the other where one is "for ever"."""
+    """Return the positions of the values on an axis, and tick labels.
+
+    The values are their own positions. If one of them is ``None``, all are spaced evenly and
+    labelled.
+    """
     if any(value is None for value in values):
         return [float(place) for place in range(len(values))], [_word(value) for value in values]
     return [float(value) for value in values if value is not None], None

@@ -1,4 +1,4 @@
-"""Processes on this machine that make runs."""
+"""Worker processes on this machine."""
 
 import os
 import signal
@@ -10,19 +10,20 @@ from simulations.arguments import whole_number
 
 
 def processes(workers: int | None = None) -> ProcessPoolExecutor:
-    """An executor of ``workers`` processes, by default one for each processor.
+    """Return an executor of ``workers`` processes, by default one for each processor.
 
-    Its processes end with the one that started them, however that ends; once they have started, they leave an
-    interruption from the keyboard, which reaches them all, to it.
+    The processes end when their parent ends, however it ends. An interruption from the keyboard
+    reaches all processes; once started, they ignore it and leave it to the parent.
 
     Raises:
-        TypeError, ValueError: ``workers`` is no whole number of at least 1.
+        TypeError, ValueError: ``workers`` is not a whole number of at least 1.
     """
     if workers is not None:
         whole_number('workers', workers, 1)
-    # Not forked: a copy of a process with threads may never get on.
+    # Spawned, not forked: a forked copy of a process with threads may deadlock.
     executor = ProcessPoolExecutor(workers, mp_context=get_context('spawn'), initializer=_begin)
-    # The first task starts all of them: held back meanwhile, an interruption does not meet one that still begins.
+    # The first task starts all processes. Blocking the signal until then keeps an interruption from
+    # reaching a process that is still starting.
     if hasattr(signal, 'pthread_sigmask'):
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
@@ -40,6 +41,6 @@ def _begin() -> None:
 def _end_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
-        # Killed, it tells nobody, and its children would wait for work for ever.
+        # A killed parent notifies nobody, and its children would wait for work forever.
         parent.join()
         os._exit(1)

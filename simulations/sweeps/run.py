@@ -1,4 +1,4 @@
-"""Run a scenario at many points, on any executor."""
+"""Running a scenario at many points, on any executor."""
 
 import hashlib
 import itertools
@@ -26,7 +26,7 @@ from simulations.workloads.refusals import Retry
 
 
 _MOST_WAITING = 1000
-"""Runs that an executor is handed at once: enough for a large cluster, and little memory."""
+"""The largest number of runs submitted at once: enough for a large cluster, and little memory."""
 
 
 def sweep(
@@ -42,27 +42,32 @@ def sweep(
 ) -> Sweep:
     """Run ``scenario`` at every combination of the values.
 
-    All points see the same jobs, crashes and pauses (common random numbers), so that what differs between two points
-    is due to what was varied.  The same scenario and seed give the same table, whatever the executor.
+    All points see the same jobs, crashes and pauses (common random numbers), so a difference
+    between two points is due to what was varied. The same scenario and seed give the same table,
+    whatever the executor.
 
     Args:
-        scenario: what is run; what is varied takes the place of its own.
-        vary: for each of ``max_size``, ``slot_exp`` (seconds, ``None`` for ever), ``load`` (arrivals as a multiple of
-            the scenario's) and ``crash_probability`` that is varied, its values.
-        replications: independent runs at each point, by default as many as the scenario says.  With two or more the
-            intervals come from their scatter, else from batch means within the run.
-        executor: anything with the interface of ``concurrent.futures.Executor``, such as that of a cluster's client;
-            by default processes on this machine.
-        workers: how many processes, by default one for each processor; 1 runs everything in this one.
-        journal: a file that keeps each finished run: the same sweep, started again with it, goes on where it stopped.
+        scenario: the scenario to run; the varied values replace its own.
+        vary: the values of each name that varies: ``max_size``, ``slot_exp`` (in seconds, ``None``
+            if slots never expire), ``load`` (arrivals as a multiple of the scenario's) or
+            ``crash_probability``.
+        replications: independent runs at each point, by default as many as the scenario asks for.
+            With two or more, the intervals come from the scatter between runs, otherwise from batch
+            means within the run.
+        executor: anything with the interface of ``concurrent.futures.Executor``, such as that of a
+            cluster's client; by default processes on this machine.
+        workers: the number of processes, by default one for each processor; 1 runs everything in
+            this process.
+        journal: a file that keeps each finished run. Start the same sweep with it again, and it
+            continues where it stopped.
         store: where the pools are kept, see :func:`simulations.replay`.
         progress: show a progress bar on standard error, or in the notebook.
 
     Returns:
-        a table with a row for each point, which draws itself.
+        A table with a row for each point; its ``plot`` method draws it.
 
     Raises:
-        TypeError, ValueError: an argument is not so, or the journal is of another sweep.
+        TypeError, ValueError: an argument is invalid, or the journal belongs to another sweep.
         InvariantError: a promise was broken in a run.
 
     Example::
@@ -72,7 +77,7 @@ def sweep(
     checked = check_vary(vary)
     count = whole_number('replications', scenario.replications if replications is None else replications, 1)
     if executor is not None and workers is not None:
-        raise ValueError('give an executor or a number of workers, not both')
+        raise ValueError('give either executor or workers, not both')
     if workers is not None:
         whole_number('workers', workers, 1)
     all_points = points(checked)
@@ -104,14 +109,14 @@ _FIELDS = {'load': 'load_factor'}
 
 
 def at(scenario: Scenario, point: Mapping[str, Value]) -> Scenario:
-    """The scenario at a point."""
+    """Return the scenario with the values of a point."""
     return scenario.replace(**{_FIELDS.get(name, name): value for name, value in point.items()})
 
 
 def identity(scenario: Scenario, vary: Mapping[str, Iterable[Value]], replications: int) -> str:
-    """A hash of all that decides what comes out, the content of files that the scenario names included."""
-    told = [scenario.to_toml(), {name: list(values) for name, values in vary.items()}, replications]
-    digest = hashlib.sha256(json.dumps(told).encode())
+    """Return a hash of everything that determines the table, files of the scenario included."""
+    inputs = [scenario.to_toml(), {name: list(values) for name, values in vary.items()}, replications]
+    digest = hashlib.sha256(json.dumps(inputs).encode())
     pauses = scenario.on_refusal.pauses if isinstance(scenario.on_refusal, Retry) else None
     workload = scenario.workload() if scenario.trace is not None else None
     for numbers in _numbers((workload, scenario.arrivals, scenario.holding, pauses)):
@@ -120,7 +125,7 @@ def identity(scenario: Scenario, vary: Mapping[str, Iterable[Value]], replicatio
 
 
 def _numbers(part: object) -> Iterator[NDArray[Any]]:
-    """The columns of numbers in the parts of a scenario, which files may have given."""
+    """Yield the columns of numbers in a part of a scenario; they may come from files."""
     if isinstance(part, np.ndarray):
         yield part
     elif isinstance(part, tuple | list):
@@ -130,7 +135,7 @@ def _numbers(part: object) -> Iterator[NDArray[Any]]:
 
 
 def run_once(scenario: Scenario, seed: int, store: str) -> Outcome:
-    """One run at one point: what an executor carries out."""
+    """Make one run at one point; this is the task that an executor carries out."""
     return outcome(scenario.replay(seed=seed, store=store, history=False))
 
 
@@ -138,13 +143,13 @@ Task = tuple[int, Scenario, int]
 
 
 def _outcomes(tasks: Iterator[Task], executor: Executor | None, store: str) -> Iterator[tuple[int, Outcome]]:
-    """The outcome of each task with its number, as they are finished."""
+    """Yield the number and the outcome of each task, in the order in which they finish."""
     if executor is None:
         for number, scenario, seed in tasks:
             yield number, run_once(scenario, seed, store)
         return
     waiting: dict[Future[Outcome], int] = {}
-    # Not `wait()`, which looks at all that wait whenever one is finished.
+    # Not `wait()`, which would scan all pending futures whenever one finishes.
     finished: SimpleQueue[Future[Outcome]] = SimpleQueue()
     try:
         while True:

@@ -1,4 +1,4 @@
-"""What a sweep found: a row for each point."""
+"""The result of a sweep: a table with a row for each point."""
 
 import csv
 import io
@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 
 
 class Sweep(Grid):
-    """A scenario at many points.  In JupyterLab it shows itself as a picture and a table; ``print(...)`` as a table."""
+    """A scenario at many points.
+
+    ``print(...)`` shows a table. JupyterLab displays a picture and a table.
+    """
 
     def rows(self) -> list[dict[str, Any]]:
-        """The table as plain values, such as a data frame takes."""
+        """Return the rows of the table as dictionaries, which a data frame accepts."""
         return [point.row() for point in self.points]
 
     def to_csv(self, path: str | Path | None = None) -> str:
-        """The table as CSV; written to ``path`` if one is given."""
+        """Return the table as CSV; also write it to ``path`` if given."""
         text = io.StringIO()
         rows = self.rows()
         writer = csv.DictWriter(text, list(rows[0]), lineterminator='\n')
@@ -39,12 +42,15 @@ class Sweep(Grid):
         return text.getvalue()
 
     def plot(self, ax: 'Axes | None' = None, figure: str = 'refusal_share') -> 'Axes':
-        """Draw a figure against what was varied: one name as a curve, two as a heat map.
+        """Draw a figure against the varied values, one name as a curve, two as a heat map.
+
+        Returns the axes.
 
         Args:
             ax: where to draw; a new figure by default.
-            figure: ``refusal_share``, ``attempts_refusal_share``, ``occupancy_mean``, ``overrun_mean``,
-                ``overrun_share``, ``recovery_mean``, ``wait_mean`` or ``utilisation``.
+            figure: ``refusal_share``, ``attempts_refusal_share``, ``occupancy_mean``,
+                ``overrun_mean``, ``overrun_share``, ``recovery_mean``, ``wait_mean`` or
+                ``utilisation``.
         """
         from simulations.sweeps.plots import plot_sweep
 
@@ -60,7 +66,9 @@ class Sweep(Grid):
     def _footnote(self) -> list[str]:
         if all(point.sound for point in self.points):
             return []
-        return ['?: too short a run to be sure of its interval, or one without a long run: run longer, or more of them']
+        return [
+            '?: the interval is unreliable because the run is short or not steady: run longer, or make replications'
+        ]
 
     def _table(self) -> list[list[str]]:
         shown = ['jobs', 'refused', '99 % interval']
@@ -112,7 +120,7 @@ def make_sweep(
     scenarios: Sequence[Scenario],
     outcomes: Sequence[Sequence[Outcome]],
 ) -> Sweep:
-    """The table of what was found at each point."""
+    """Return the table of the outcomes at each point."""
     rows = [
         make_point(values, scenario_there, found)
         for values, scenario_there, found in zip(all_points, scenarios, outcomes, strict=True)
@@ -121,7 +129,7 @@ def make_sweep(
 
 
 def make_point(values: Mapping[str, Value], scenario: Scenario, outcomes: Sequence[Outcome]) -> Point:
-    """What the runs at one point say together."""
+    """Combine the runs at one point."""
     figures = [outcome.figures for outcome in outcomes]
     granted, recovered = sum(f.granted for f in figures), sum(f.recovered for f in figures)
     lengths = [f.last - f.first for f in figures]

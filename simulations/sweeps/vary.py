@@ -1,4 +1,4 @@
-"""What is varied, and over which values."""
+"""The names that a sweep can vary, and their values."""
 
 import itertools
 import math
@@ -16,48 +16,52 @@ Value = float | int | None
 NAMES = {
     'max_size': 'slots of the pool',
     'slot_exp': 'life of a slot in seconds, or none',
-    'load': 'arrivals, as a multiple of those of the scenario',
+    'load': 'arrivals, as a multiple of the arrivals of the scenario',
     'crash_probability': 'share of holders that crash',
 }
-"""What can be varied, and what it is."""
+"""The names that can be varied, and their meaning."""
 
 MOST_POINTS = 100_000
 _MOST_DIGITS = 400
-"""Before or after the point, beyond what a float knows: more would only take time."""
+"""The largest number of digits before or after the decimal point, far beyond that of a float."""
 
 
 def check_vary(vary: Mapping[str, Iterable[Value]]) -> dict[str, tuple[Value, ...]]:
-    """The values of each, as a scenario takes them; refuses a name or a value that it does not know."""
+    """Return the values of each name, as a scenario takes them.
+
+    Raises:
+        TypeError, ValueError: a name is unknown, or a value is invalid or repeated.
+    """
     if not vary:
-        raise ValueError(f'say what to vary: {", ".join(NAMES)}')
+        raise ValueError(f'vary must name at least one of {", ".join(NAMES)}')
     checked: dict[str, tuple[Value, ...]] = {}
     for name, values in vary.items():
         if name not in NAMES:
             raise ValueError(f'{name!r} cannot be varied: choose from {", ".join(NAMES)}')
         given: object = values
         if isinstance(given, str) or not isinstance(given, Iterable):
-            raise TypeError(f'the values of {name} must be several, such as [{values!r}], not {values!r}')
+            raise TypeError(f'the values of {name} must be a list, such as [{values!r}], not {values!r}')
         checked[name] = tuple(_check(name, value) for value in values)
         if not checked[name]:
-            raise ValueError(f'{name} needs a value at least')
+            raise ValueError(f'{name} needs at least one value')
         if len(set(checked[name])) < len(checked[name]):
-            raise ValueError(f'{name} has a value twice: {", ".join(map(str, checked[name]))}')
+            raise ValueError(f'{name} lists a value twice: {", ".join(map(str, checked[name]))}')
     count = math.prod(map(len, checked.values()))
     if count > MOST_POINTS:
-        raise ValueError(f'{count:,} points are more than {MOST_POINTS:,}: vary less')
+        raise ValueError(f'the sweep would have {count:,} points, more than the limit of {MOST_POINTS:,}: vary less')
     return checked
 
 
 def points(vary: Mapping[str, Sequence[Value]]) -> list[dict[str, Value]]:
-    """Every combination, the last name varying fastest."""
+    """Return every combination of the values; the last name varies fastest."""
     return [dict(zip(vary, values, strict=True)) for values in itertools.product(*vary.values())]
 
 
 def parse_vary(text: str) -> tuple[str, tuple[Value, ...]]:
-    """Read what to vary: ``NAME=FIRST:LAST:STEP``, ends included, or ``NAME=A,B,C``.
+    """Return a name and its values from ``NAME=FIRST:LAST:STEP``, ends included, or ``NAME=A,B,C``.
 
     Raises:
-        ValueError: it is neither; the message says how to write it.
+        ValueError: the text has neither form; the message shows the right one.
 
     Example::
 
@@ -71,7 +75,7 @@ def parse_vary(text: str) -> tuple[str, tuple[Value, ...]]:
     try:
         return name, check_vary({name: read})[name]
     except TypeError as error:
-        # Such as half a slot.
+        # For example half a slot.
         raise ValueError(f'vary {text!r}: {error}') from None
 
 
@@ -79,13 +83,14 @@ def _range(text: str, values: str) -> list[Value]:
     parts = values.split(':')
     if len(parts) != 3:
         raise ValueError(f'vary {text!r}: write NAME=FIRST:LAST:STEP, such as max_size=5:50:5')
-    # As written: in binary a step of 0.1 would miss the last value, or give 0.30000000000000004.
+    # Exact fractions: in binary, a step of 0.1 would miss the last value or yield
+    # 0.30000000000000004.
     first, last, step = (_number(text, part) for part in parts)
     if step <= 0 or last < first:
         raise ValueError(f'vary {text!r}: LAST must be no less than FIRST, and STEP more than 0')
     count = (last - first) // step + 1
     if count > MOST_POINTS:
-        raise ValueError(f'vary {text!r}: {count:,} values are more than {MOST_POINTS:,}')
+        raise ValueError(f'vary {text!r}: {count:,} values exceed the limit of {MOST_POINTS:,}')
     return [_plain(text, first + number * step) for number in range(count)]
 
 
@@ -99,7 +104,7 @@ def _number(text: str, value: str) -> Fraction:
     except InvalidOperation:
         raise ValueError(f'vary {text!r}: {value!r} is not a number') from None
     if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS or len(value) > _MOST_DIGITS:
-        raise ValueError(f'vary {text!r}: {value!r} is not a number that can be reckoned with')
+        raise ValueError(f'vary {text!r}: {value!r} is infinite, not a number, or has more than {_MOST_DIGITS} digits')
     return Fraction(number)
 
 

@@ -81,7 +81,7 @@ def test_where_no_expiry_does_both_it_says_so(capsys: pytest.CaptureFixture[str]
     words = [*SMALL, '--holding', 'const:2', '--target', '0.08', '--recovery', '1']
     assert main([*words, '--json', 'answer.json']) == 0
     found = json.loads(Path('answer.json').read_text())
-    assert 'no slot_exp does both: at 1 s ' in capsys.readouterr().out
+    assert 'no slot_exp meets both conditions: with 1 s, ' in capsys.readouterr().out
     assert found['expiry']['slot_exp'] is None
     assert found['slot_exp'] == found['expiry']['slot_exp_shortest'] == pytest.approx(2, rel=0.01)
 

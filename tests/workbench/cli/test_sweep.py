@@ -144,7 +144,8 @@ def test_another_sweep_does_not_take_an_interrupted_one_for_its_own(
     before = Path('pool-sim-results/sweep.jsonl').read_bytes()
     capsys.readouterr()
     assert main([*SMALL, '--vary', 'max_size=2:8:2']) == 2
-    assert 'sweep.jsonl is not of this sweep: name another file, or remove it' in capsys.readouterr().err
+    expected = 'sweep.jsonl belongs to another sweep, or is not a journal: name another, or remove it'
+    assert expected in capsys.readouterr().err
     assert Path('pool-sim-results/sweep.jsonl').read_bytes() == before
 
 
@@ -194,7 +195,7 @@ def test_a_broken_promise_ends_with_status_1(
     [
         ([], 'the following arguments are required: --vary'),
         (['--vary', 'max_size'], 'write NAME=FIRST:LAST:STEP or NAME=A,B,C'),
-        (['--vary', 'slot_exp=inf'], 'is not a number that can be reckoned with'),
+        (['--vary', 'slot_exp=inf'], 'is infinite, not a number, or has more than 400 digits'),
         (['--vary', 'max_size=none'], 'max_size must be a whole number'),
         (['--vary', 'max_size=1', '--vary', 'max_size=2'], '--vary max_size is given twice: list all its values'),
         ([*SIZES, '--workers', '0'], 'workers must be at least 1, got 0'),

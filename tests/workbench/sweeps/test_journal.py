@@ -214,7 +214,9 @@ def test_the_journal_of_another_sweep_is_refused_and_left_alone(tmp_path: Path, 
     journal = tmp_path / 'journal'
     go_on(journal)
     before = journal.read_bytes()
-    with pytest.raises(ValueError, match='journal is not of this sweep: name another file, or remove it'):
+    with pytest.raises(
+        ValueError, match='journal belongs to another sweep, or is not a journal: name another, or remove it'
+    ):
         other(journal)
     assert journal.read_bytes() == before
 
@@ -223,7 +225,7 @@ def test_the_journal_of_another_sweep_is_refused_and_left_alone(tmp_path: Path, 
 def test_a_file_that_is_no_journal_is_refused_and_left_alone(tmp_path: Path, text: str) -> None:
     """It may be something that somebody needs."""
     (tmp_path / 'journal').write_text(text)
-    with pytest.raises(ValueError, match='is not of this sweep'):
+    with pytest.raises(ValueError, match='belongs to another sweep'):
         go_on(tmp_path / 'journal')
     assert (tmp_path / 'journal').read_text() == text
 
@@ -254,7 +256,7 @@ def test_a_file_that_changed_meanwhile_makes_it_another_sweep(tmp_path: Path, pa
 
     run(5)
     run(5)
-    with pytest.raises(ValueError, match='is not of this sweep'):
+    with pytest.raises(ValueError, match='belongs to another sweep'):
         run(6)
 
 
