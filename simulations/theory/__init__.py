@@ -1,16 +1,17 @@
-"""What queueing theory says of a pool: numbers to put beside measured ones.
+"""Formulas of queueing theory for a pool, to compare with measurements.
 
 ====================  ==========================================================================================
 a pool that ...       is
 ====================  ==========================================================================================
 refuses when full     the loss system M/G/c/c: :func:`loss_system`, :func:`erlang_b`,
-                      :func:`occupancy_distribution`; how large it must be: :func:`max_size_for`, :func:`load_for`
-the same, few asking  Engset's system: :func:`engset`, :func:`engset_occupancy`
-makes jobs queue      M/M/c: :func:`erlang_c`, :func:`mean_wait`
-makes jobs retry      M/M/c with retries: :func:`retrials`
-====================  ==========================================================================================
+                      :func:`occupancy_distribution`; how large it must be: :func:`max_size_for`,
+                          :func:`load_for`
+has few clients Engset's system: :func:`engset`, :func:`engset_occupancy` makes jobs queue M/M/c:
+:func:`erlang_c`, :func:`mean_wait` makes jobs retry M/M/c with retries: :func:`retrials`
+====================
+==========================================================================================
 
-A load is in erlangs: arrivals a second times the mean number of seconds that each holds a slot.
+Loads are in erlangs: arrivals a second times the mean number of seconds that each holds a slot.
 """
 
 from simulations.theory.engset import Engset, engset, engset_occupancy

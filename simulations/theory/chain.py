@@ -1,8 +1,8 @@
-"""The occupancy of a pool that refuses when full, as a birth and death chain on 0 ... servers.
+"""The occupancy of a pool that refuses when full, as a birth-death chain on 0 ... servers.
 
-Its probabilities follow from the ratios of neighbours, ``rise(n)`` = p(n) / p(n-1), which fall with n in every
-system here: p grows up to the mode and falls after it.  All is computed from the mode outwards, from positive
-numbers that only shrink: nothing overflows, nothing cancels.
+The probabilities follow from the ratios of neighbours, ``rise(n)`` = p(n) / p(n-1). These fall with
+n in every system here, so p grows up to the mode and falls after it. Everything is computed from
+the mode outwards, from positive numbers that only shrink: nothing overflows, and nothing cancels.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Chain(NamedTuple):
-    """What makes the occupancy of a system.
+    """The chain of a system.
 
     Attributes:
-        mode: the largest n with rise(n) >= 1, or any smaller one of the last state that is asked for.
-        rise: p(n) / p(n-1), of a number or of an array of them.
+        mode: the largest n with rise(n) >= 1, or the last state if that is smaller.
+        rise: p(n) / p(n-1), for a number or an array of numbers.
     """
 
     mode: int
@@ -27,9 +27,13 @@ class Chain(NamedTuple):
 
 
 def full_share(servers: int, chain: Chain) -> float:
-    """The probability that all ``servers`` are busy, in a number of steps that grows as the root of the mode."""
+    """Return the probability that all ``servers`` are busy.
+
+    The number of steps grows with the square root of the mode.
+    """
     start = min(servers, chain.mode)
-    # 1/p(start) = 1 + 1/rise(start) + 1/(rise(start) rise(start-1)) + ..., each term smaller than the one before.
+    # 1/p(start) = 1 + 1/rise(start) + 1/(rise(start) rise(start-1)) + ..., each term smaller than
+    # the one before.
     total = term = 1.0
     for state in range(start, 0, -1):
         term /= chain.rise(state)
@@ -46,12 +50,12 @@ def full_share(servers: int, chain: Chain) -> float:
 
 
 def free_share(servers: int, chain: Chain) -> float:
-    """1 - :func:`full_share`, with all its digits also where nearly always all ``servers``, at least 1, are busy."""
+    """Return 1 - :func:`full_share` without loss of digits; there is at least one server."""
     return float(1 / (1 + full_share(servers - 1, chain) * chain.rise(servers)))
 
 
 def state_shares(servers: int, chain: Chain) -> 'NDArray[np.float64]':
-    """The probability of each state from 0 to ``servers``."""
+    """Return the probability of each state from 0 to ``servers``."""
     mode = min(servers, chain.mode)
     import numpy as np
 

@@ -1,8 +1,8 @@
-"""A loss system that only a given number of clients ask: while a client holds a slot, it asks for no other.
+"""A loss system with a given number of clients, each of which holds at most one slot.
 
 T. O. Engset, "Die Wahrscheinlichkeitsrechnung zur Bestimmung der Wählerzahl in automatischen
-Fernsprechämtern", Elektrotechnische Zeitschrift 39, 1918.  As Erlang's, the formulas hold for any distribution
-of the holding time.
+Fernsprechämtern", Elektrotechnische Zeitschrift 39, 1918. Like Erlang's, the formulas hold for any
+distribution of the holding time.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 
 class Engset(NamedTuple):
-    """What is to be expected in the long run.
+    """The figures in the long run.
 
     Attributes:
         time_congestion: the share of the time that all servers are busy.
-        call_congestion: the share of requests that are refused; less, as who holds a slot does not ask.
-        occupancy_mean: busy servers.
+        call_congestion: the share of requests that are refused. It is smaller than
+            ``time_congestion``, because a client that holds a slot makes no request.
+        occupancy_mean: the mean number of busy servers.
     """
 
     time_congestion: float
@@ -31,19 +32,20 @@ class Engset(NamedTuple):
 
 
 def engset(servers: int, sources: int, alpha: float) -> Engset:
-    """``sources`` clients, each of which asks again and again, at random instants while it holds no slot.
+    """Return the figures for ``sources`` clients.
 
-    With p(n) proportional to (sources choose n) alpha^n, the time congestion is p(servers), and the call
-    congestion is the time congestion that the other ``sources - 1`` make.
+    Each client requests a slot at random instants while it holds none. With p(n) proportional to
+    (sources choose n) alpha^n, the time congestion is p(servers). The call congestion is the time
+    congestion of a system with the other ``sources - 1`` clients.
 
     Args:
-        servers: how many, at least 1.
-        sources: how many clients, at least 1.
-        alpha: the offered load of a source that is free: requests a second, times the mean holding time in
-            seconds; at least 0.
+        servers: the number of servers, at least 1.
+        sources: the number of clients, at least 1.
+        alpha: the offered load of a free client in erlangs: requests a second times the mean
+            holding time in seconds; at least 0.
 
     Raises:
-        TypeError, ValueError: an argument is not so.
+        TypeError, ValueError: an argument is invalid.
 
     Example::
 
@@ -52,7 +54,8 @@ def engset(servers: int, sources: int, alpha: float) -> Engset:
     servers, sources = whole_number('servers', servers, 1), whole_number('sources', sources, 1)
     alpha = not_negative('alpha', alpha)
     others = _chain(servers, sources - 1, alpha)
-    # What is carried is what the free sources offer, less the refused part: m = alpha (sources - m) (1 - L).
+    # The carried load is what the free sources offer minus the refused part: m = alpha (sources -
+    # m) (1 - L).
     carried = alpha * free_share(servers, others) if servers < sources else alpha
     return Engset(
         time_congestion=full_share(servers, _chain(servers, sources, alpha)) if servers <= sources else 0.0,
@@ -62,7 +65,9 @@ def engset(servers: int, sources: int, alpha: float) -> Engset:
 
 
 def engset_occupancy(servers: int, sources: int, alpha: float) -> 'NDArray[np.float64]':
-    """How probable each occupancy from 0 to ``servers`` is; arguments as for :func:`engset`.
+    """Return the probability of each occupancy from 0 to ``servers``.
+
+    The arguments are those of :func:`engset`.
 
     Example::
 

@@ -1,8 +1,8 @@
 """Erlang's two formulas, and how large a pool must be.
 
-Arrivals are Poisson.  In the loss system M/G/c/c a job that finds all servers busy is refused and gone; its
-formulas hold for any distribution of the holding time, as only the mean enters.  In M/M/c it queues; there the
-holding times are exponential.
+Arrivals are Poisson. In the loss system M/G/c/c, a job that finds all servers busy is refused and
+leaves; its formulas hold for any distribution of the holding time, because they depend only on the
+mean. In M/M/c the job queues; there holding times are exponential.
 """
 
 import math
@@ -19,22 +19,23 @@ if TYPE_CHECKING:
 
 
 LARGEST_LOAD = 2.0**31
-"""In erlangs: what :func:`max_size_for` takes, as a pool has fewer slots than that."""
+"""The largest load that :func:`max_size_for` accepts, in erlangs; pools have fewer slots."""
 
 
 def erlang_b(servers: int, load: float) -> float:
-    """The share of arrivals that find all ``servers`` busy, and of the time that they are, in the loss system.
+    """Return the share of arrivals that are refused in the loss system.
 
-    By the recursion B(c) = a B(c-1) / (c + a B(c-1)), which neither overflows nor cancels, begun near c = a.
-    A. K. Erlang, "Solution of some problems in the theory of probabilities of significance in automatic
-    telephone exchanges", 1917.
+    It is also the share of the time that all ``servers`` are busy. The recursion B(c) = a B(c-1) /
+    (c + a B(c-1)), started near c = a, neither overflows nor cancels. A. K. Erlang, "Solution of
+    some problems in the theory of probabilities of significance in automatic telephone exchanges",
+    1917.
 
     Args:
-        servers: how many, at least 0.
-        load: offered load in erlangs, at least 0; an infinite one is refused wholly.
+        servers: the number of servers, at least 0.
+        load: offered load in erlangs, at least 0; an infinite load is refused entirely.
 
     Raises:
-        TypeError, ValueError: an argument is not so.
+        TypeError, ValueError: an argument is invalid.
 
     Example::
 
@@ -45,17 +46,18 @@ def erlang_b(servers: int, load: float) -> float:
 
 
 def erlang_c(servers: int, load: float) -> float:
-    """The share of arrivals that must wait in M/M/c; 1, the limit, where the load is no less than the servers.
+    """Return the share of arrivals that must wait in M/M/c.
 
-    C = B / (1 - rho (1 - B)) with rho = load / servers.  Erlang 1917, as above; in terms of B in
-    R. B. Cooper, "Introduction to Queueing Theory", 2nd ed. 1981, chapter 3.
+    C = B / (1 - rho (1 - B)) with rho = load / servers; 1, the limit, if the load is at least
+    ``servers``. Erlang 1917, see :func:`erlang_b`; in terms of B in R. B. Cooper, "Introduction to
+    Queueing Theory", 2nd ed. 1981, chapter 3.
 
     Args:
-        servers: how many, at least 1.
+        servers: the number of servers, at least 1.
         load: offered load in erlangs, at least 0.
 
     Raises:
-        TypeError, ValueError: an argument is not so.
+        TypeError, ValueError: an argument is invalid.
 
     Example::
 
@@ -69,17 +71,17 @@ def erlang_c(servers: int, load: float) -> float:
 
 
 def mean_wait(servers: int, load: float, holding_mean: float = 1.0) -> float:
-    """The mean time that a job waits for a server in M/M/c, in seconds, those that need not wait included.
+    """Return the mean waiting time in M/M/c, in seconds; jobs that need not wait count as 0.
 
-    C E[S] / (servers - load), and infinite where the load is no less than the servers.
+    It is C E[S] / (servers - load), and infinite if the load is at least ``servers``.
 
     Args:
-        servers: how many, at least 1.
+        servers: the number of servers, at least 1.
         load: offered load in erlangs, at least 0.
         holding_mean: E[S] in seconds, more than 0.
 
     Raises:
-        TypeError, ValueError: an argument is not so.
+        TypeError, ValueError: an argument is invalid.
 
     Example::
 
@@ -90,16 +92,17 @@ def mean_wait(servers: int, load: float, holding_mean: float = 1.0) -> float:
 
 
 def occupancy_distribution(max_size: int, load: float) -> 'NDArray[np.float64]':
-    """How probable each occupancy from 0 to ``max_size`` is in the loss system: a truncated Poisson distribution.
+    """Return the probability of each occupancy from 0 to ``max_size`` in the loss system.
 
-    Its last element is :func:`erlang_b`; its mean is load (1 - B).
+    This is a truncated Poisson distribution. Its last element is :func:`erlang_b`; its mean is load
+    (1 - B).
 
     Args:
         max_size: slots of the pool, at least 0.
         load: offered load in erlangs, at least 0.
 
     Raises:
-        TypeError, ValueError: an argument is not so.
+        TypeError, ValueError: an argument is invalid.
 
     Example::
 
@@ -110,14 +113,16 @@ def occupancy_distribution(max_size: int, load: float) -> 'NDArray[np.float64]':
 
 
 def max_size_for(load: float, refusal_share: float) -> int:
-    """The smallest ``max_size``, at least 1, at which no more than ``refusal_share`` of the jobs is refused.
+    """Return the smallest ``max_size`` that refuses at most ``refusal_share`` of the jobs.
+
+    The size is at least 1.
 
     Args:
         load: offered load in erlangs, at least 0 and at most :data:`LARGEST_LOAD`.
         refusal_share: the target, more than 0 and at most 1.
 
     Raises:
-        TypeError, ValueError: an argument is not so.
+        TypeError, ValueError: an argument is invalid.
 
     Example::
 
@@ -127,24 +132,26 @@ def max_size_for(load: float, refusal_share: float) -> int:
     if load > LARGEST_LOAD:
         raise ValueError(f'load must be at most {LARGEST_LOAD:.0f} erlangs, got {load!r}')
     if not refusal_share:
-        raise ValueError('refusal_share must be more than 0, got 0: no pool is so large that it never refuses')
+        raise ValueError('refusal_share must be more than 0, got 0: a pool of any size may refuse a job')
     high = max(1, math.ceil(load))
     while erlang_b(high, load) > refusal_share:
         high *= 2
-    # What the servers can carry is at most their number, so B >= 1 - c/a.
+    # The servers carry at most c erlangs, so B >= 1 - c/a.
     low = max(1, math.floor(load * (1 - refusal_share)) - 1)
     return bisect_left(range(high), -refusal_share, lo=min(low, high), key=lambda size: -erlang_b(size, load))
 
 
 def load_for(max_size: int, refusal_share: float) -> float:
-    """The largest load, in erlangs, at which a pool of ``max_size`` refuses no more than ``refusal_share``.
+    """Return the largest load at which ``max_size`` slots refuse at most ``refusal_share``.
+
+    The load is in erlangs.
 
     Args:
         max_size: slots of the pool, at least 1.
         refusal_share: the target, more than 0 and less than 1.
 
     Raises:
-        TypeError, ValueError: an argument is not so.
+        TypeError, ValueError: an argument is invalid.
 
     Example::
 
@@ -152,7 +159,7 @@ def load_for(max_size: int, refusal_share: float) -> float:
     """
     max_size = whole_number('max_size', max_size, 1)
     refusal_share = inner_probability('refusal_share', refusal_share)
-    # The same bound: a <= c / (1 - B).
+    # The same bound as above: a <= c / (1 - B).
     low = high = max_size / (1 - refusal_share)
     while erlang_b(max_size, low) > refusal_share:
         low /= 2
@@ -165,10 +172,10 @@ def load_for(max_size: int, refusal_share: float) -> float:
 
 
 def loss_chain(servers: int, load: float) -> Chain:
-    """The occupancy of the loss system: p(n) is proportional to load^n / n!."""
+    """Return the chain of the loss system: p(n) is proportional to load^n / n!."""
     return Chain(int(min(servers, load)), lambda busy: load / busy)
 
 
 def accepted_share(servers: int, load: float) -> float:
-    """1 - B, with all its digits; ``servers`` is at least 1."""
+    """Return 1 - B without loss of digits; ``servers`` is at least 1."""
     return free_share(servers, loss_chain(servers, load))

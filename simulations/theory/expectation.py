@@ -1,4 +1,4 @@
-"""What theory expects of a workload in the long run, or why it has no answer: put beside what was measured."""
+"""What theory expects of a workload in the long run, or why it has no answer."""
 
 import math
 from collections import Counter
@@ -22,31 +22,32 @@ from simulations.workloads.synthetic import Synthetic
 from simulations.workloads.workload import Workload
 
 
-WITHOUT_FAULTS = 'It is known for pools without faults, whose commands take no time.'
-"""Why theory does not say anything of other runs."""
+WITHOUT_FAULTS = 'It covers only pools without faults whose commands take no time.'
+"""Why theory does not apply to other runs."""
 
 NEGLIGIBLE = 1e-9
-"""The share of the holding time beyond the expiry that does not show; and the overrun that is none."""
+"""The share of the holding time beyond the expiry, and the overrun, below which it counts as 0."""
 MOST_POOLS = 100_000
 MOST_STATES = 100_000
-"""Slots of a pool up to which the probability of each occupancy is told."""
+"""The largest pool, in slots, for which the probability of each occupancy is computed."""
 MOST_THAT_RETRY = 500
-"""Slots of a pool that jobs try again to get: beyond this the truncated chain takes longer than a report should."""
+"""The largest pool, in slots, for jobs that retry; more would take too long for a report."""
 
 
 class Expectation(NamedTuple):
-    """What is to be expected in the long run; ``None`` where that theory does not say.
+    """The figures that theory expects in the long run; ``None`` where it has no answer.
 
     Attributes:
-        formula: whose it is, and for which load: one line for a report.
-        offered_load: in erlangs; of clients what they would occupy if none were ever refused.
-        refusal_share: of jobs; where they retry, of their first attempts.
-        attempts_refusal_share: of all attempts.
-        occupancy_mean: live slots, of all pools together.
-        overrun_mean: bodies that run beyond their slot, of all pools together.
-        wait_mean: from a job's arrival to its grant where jobs retry, in seconds.
-        occupancy_distribution: the probability of each number of live slots from 0 to ``max_size``, of one
-            pool of at most :data:`MOST_STATES` slots.
+        formula: the formula and its load, as one line for a report.
+        offered_load: in erlangs; for clients, the slots that they would occupy if none were ever
+            refused.
+        refusal_share: the share of refused jobs; if jobs retry, of refused first attempts.
+        attempts_refusal_share: the share of all attempts that are refused.
+        occupancy_mean: live slots, in all pools together.
+        overrun_mean: bodies that run beyond their slot, in all pools together.
+        wait_mean: the mean time from a job's arrival to its grant, in seconds, if jobs retry.
+        occupancy_distribution: the probability of each number of live slots from 0 to ``max_size``,
+            for a single pool of at most :data:`MOST_STATES` slots.
     """
 
     formula: str
@@ -66,23 +67,25 @@ def expect(
     on_refusal: OnRefusal = Leave(),  # noqa: B008 - it is frozen
     crash_probability: float = 0.0,
 ) -> Expectation | str:
-    """What theory expects of a pool, or one sentence that says why it does not apply.
+    """Return what theory expects of a pool, or a sentence that says why it does not apply.
 
-    It is known for Poisson arrivals that leave (:func:`simulations.loss_system`, with Zipf-like keys each pool by
-    itself), for clients that leave (:func:`simulations.engset`), for Poisson arrivals that retry after
-    exponential pauses (:func:`simulations.retrials`), and for evenly spaced arrivals with exponential holding times
-    (:func:`simulations.theory.renewal.renewal_loss`).  Where it is not, the sentence adds what Poisson arrivals of the
-    same mean load would be refused, if that can be told.
+    Theory applies to Poisson arrivals that leave when refused (:func:`simulations.loss_system`;
+    with Zipf-like keys, each pool separately), clients that leave (:func:`simulations.engset`),
+    Poisson arrivals that retry after exponential pauses (:func:`simulations.retrials`), and evenly
+    spaced arrivals with exponential holding times
+    (:func:`simulations.theory.renewal.renewal_loss`). Otherwise the sentence adds, if it can be
+    computed, the share of Poisson arrivals with the same mean load that would be refused.
 
     Args:
         workload: the jobs.
         max_size: slots of each pool.
-        slot_exp: the life of a slot in seconds, ``None`` for ever.
+        slot_exp: the life of a slot in seconds, ``None`` if slots never expire.
         on_refusal: what a refused job does.
-        crash_probability: the share of holders that crash before they release: their slot comes back when it expires.
+        crash_probability: the share of holders that crash before they release; their slot is freed
+            when it expires.
 
     Raises:
-        TypeError, ValueError: an argument cannot be.
+        TypeError, ValueError: an argument is invalid.
 
     Example::
 
@@ -94,13 +97,13 @@ def expect(
     if isinstance(workload, Trace):
         return _of_trace(workload, pool, on_refusal)
     if not isinstance(workload, Synthetic):
-        return f'No theory is known here for a workload of {type(workload).__name__}.'
+        return f'No theory is available for a workload of type {type(workload).__name__}.'
     if isinstance(workload.arrivals, Clients):
         return _of_clients(workload.arrivals, workload, pool, on_refusal)
     if isinstance(on_refusal, Retry):
         return _of_retries(workload.arrivals, workload, pool, on_refusal)
     if not isinstance(on_refusal, Leave):
-        return f'No theory is known here for jobs that do {type(on_refusal).__name__} when they are refused.'
+        return f'No theory is available for jobs whose on_refusal is {type(on_refusal).__name__}.'
     if isinstance(workload.arrivals, PoissonArrivals):
         return _of_poisson(workload.arrivals.rate(), workload.holding, workload.keys, pool)
     return _of_others(workload.arrivals, workload, pool)
@@ -115,7 +118,7 @@ class _Pool(NamedTuple):
         return loss_system(rate, holding, self.max_size, self.slot_exp, self.crashing)
 
     def cuts(self, holding: Holding) -> str | None:
-        """Why holding times are not what the slots are occupied for, if they are not."""
+        """Return why slots are not occupied for exactly the holding times; ``None`` if they are."""
         if self.crashing:
             return f'{number(100 * self.crashing)} % of the holders crash'
         if self.slot_exp is not None and holding.mean_beyond(self.slot_exp) > NEGLIGIBLE * holding.mean():
@@ -129,8 +132,8 @@ class _Pool(NamedTuple):
 def _of_poisson(rate: float, holding: Holding, keys: Keys | None, pool: _Pool) -> Expectation | str:
     shares = (1.0,) if keys is None else keys.shares()
     if len(shares) > MOST_POOLS:
-        return f'Each pool would be reckoned by itself, and {len(shares):,} are more than {MOST_POOLS:,}.'
-    # Pools that are asked alike need to be reckoned once.
+        return f'Each pool is computed separately, and {len(shares):,} pools exceed the limit of {MOST_POOLS:,}.'
+    # Pools with the same share of the arrivals are computed once.
     systems = [(share, count, pool.loss(rate * share, holding)) for share, count in Counter(shares).items()]
 
     def over_all(value: Callable[[float, LossSystem], float]) -> float:
@@ -144,7 +147,7 @@ def _of_poisson(rate: float, holding: Holding, keys: Keys | None, pool: _Pool) -
         formula = f'{one} at an offered load of {load:.4g} erlangs'
         distribution = pool.distribution(lambda: occupancy_distribution(pool.max_size, load))
     else:
-        formula = f'{one} for each of {len(shares):,} pools, at an offered load of {load:.4g} erlangs in all'
+        formula = f'{one} for each of {len(shares):,} pools, at a total offered load of {load:.4g} erlangs'
         distribution = None
     return Expectation(
         formula=formula,
@@ -161,15 +164,15 @@ def _of_poisson(rate: float, holding: Holding, keys: Keys | None, pool: _Pool) -
 def _of_clients(clients: Clients, workload: Synthetic, pool: _Pool, on_refusal: OnRefusal) -> Expectation | str:
     name = "Engset's formula"
     if not isinstance(on_refusal, Leave):
-        return f'{name} is for clients that think again when they are refused, and these retry.'
+        return f'{name} applies to clients that think again when they are refused, but these retry.'
     if workload.keys is not None and len(workload.keys.shares()) > 1:
-        return f'{name} is for clients of one pool, and these choose among {len(workload.keys.shares()):,}.'
+        return f'{name} applies to clients of one pool, but these choose among {len(workload.keys.shares()):,}.'
     if reason := pool.cuts(workload.holding):
-        return f'{name} is for slots that are occupied as long as their client is busy, but {reason}.'
+        return f'{name} applies to slots that are occupied as long as their client is busy, but {reason}.'
     if not (has_density(workload.holding) or has_density(clients.thinking)):
         return (
-            f'{name} needs times that may be anything, and here thinking and holding take single values only: clients'
-            ' come to stay in step.'
+            f'{name} needs continuously distributed times, but here thinking and holding times take only single values,'
+            ' so the clients fall into step.'
         )
     alpha = workload.holding.mean() / clients.thinking.mean()
     system = engset(pool.max_size, clients.number, alpha)
@@ -188,7 +191,7 @@ def _of_clients(clients: Clients, workload: Synthetic, pool: _Pool, on_refusal: 
 
 
 def has_density(holding: Holding) -> bool:
-    """Whether a distribution has a part that is spread out, so that what happens does not fall on a grid."""
+    """Return whether a distribution has a continuous part, so that events do not fall on a grid."""
     if isinstance(holding, Mixture):
         return any(weight > 0 and has_density(part) for weight, part in holding.parts)
     if isinstance(holding, Uniform):
@@ -198,12 +201,12 @@ def has_density(holding: Holding) -> bool:
 
 def _of_retries(arrivals: Arrivals, workload: Synthetic, pool: _Pool, retry: Retry) -> Expectation | str:
     if reason := _no_retrials(arrivals, workload, pool, retry):
-        return f'The chain of busy slots and waiting jobs is reckoned for {reason}.'
+        return f'The chain of busy slots and waiting jobs is computed for {reason}.'
     load = arrivals.rate() * workload.holding.mean()
     if load >= pool.max_size:
         return (
-            f'{load:.4g} erlangs are offered to {pool.max_size:,} slots, and every job tries until it gets one: more'
-            ' and more of them wait, and there is no long run.'
+            f'{load:.4g} erlangs are offered to {pool.max_size:,} slots, and every job tries until it gets one, so'
+            ' ever more jobs wait and there is no long run.'
         )
     try:
         system = retrials(pool.max_size, load, 1 / retry.pauses.mean(), workload.holding.mean())
@@ -222,20 +225,20 @@ def _of_retries(arrivals: Arrivals, workload: Synthetic, pool: _Pool, retry: Ret
 
 
 def _no_retrials(arrivals: Arrivals, workload: Synthetic, pool: _Pool, retry: Retry) -> str | None:
-    """What stands in the way of :func:`retrials`: what it is for, and what is here."""
+    """Return why :func:`retrials` does not apply, as its condition and the fact, or ``None``."""
     if not isinstance(arrivals, PoissonArrivals):
-        return f'Poisson arrivals, and these are {arrivals.words()}'
+        return f'Poisson arrivals, but these are {arrivals.words()}'
     if workload.keys is not None and len(workload.keys.shares()) > 1:
-        return f'one pool, and here are {len(workload.keys.shares()):,}'
+        return f'one pool, but there are {len(workload.keys.shares()):,}'
     if not isinstance(workload.holding, Exponential):
-        return f'exponential holding times, and these are {workload.holding}'
+        return f'exponential holding times, but these are {workload.holding}'
     plain = retry.factor == 1 and retry.longest is None and not retry.jitter and retry.tries is None
     if not plain or not isinstance(retry.pauses, Exponential):
-        return f'exponential pauses of one mean and without limit, and here a refused job {retry}'
+        return f'exponential pauses of one mean and without limit, but here a refused job {retry}'
     if reason := pool.cuts(workload.holding):
         return f'slots that are occupied as long as their body runs, but {reason}'
     if pool.max_size > MOST_THAT_RETRY:
-        return f'at most {MOST_THAT_RETRY} slots, and here are {pool.max_size:,}'
+        return f'at most {MOST_THAT_RETRY} slots, but there are {pool.max_size:,}'
     return None
 
 
@@ -269,18 +272,18 @@ def _why_not(arrivals: Arrivals, evenly: bool) -> str:
     match arrivals:
         case Periodic() if evenly:
             return (
-                'Theory knows evenly spaced arrivals for one pool with exponential holding times that no expiry and no'
-                ' crash changes'
+                'Theory covers evenly spaced arrivals only for one pool with exponential holding times that no expiry'
+                ' and no crash changes'
             )
         case Periodic():
-            return 'Theory here knows no arrivals by the clock but evenly spaced ones'
+            return 'Theory covers periodic arrivals only if they are evenly spaced'
         case Bursty():
-            return 'No simple theory knows how many bursty arrivals are refused'
+            return 'No simple theory covers bursty arrivals'
         case Varying():
-            return 'The arrivals vary with time, so there is no long run that is the same at all times'
+            return 'The arrivals vary with time, so there is no long run'
         case Recorded():
-            return 'Recorded arrivals follow no law'
-    return f'No theory is known here for {arrivals.words()}'
+            return 'Recorded arrivals follow no known law'
+    return f'No theory is available for {arrivals.words()}'
 
 
 def _of_trace(trace: Trace, pool: _Pool, on_refusal: OnRefusal) -> str:
@@ -289,13 +292,13 @@ def _of_trace(trace: Trace, pool: _Pool, on_refusal: OnRefusal) -> str:
         span = float(trace.arrivals[-1] - trace.arrivals[0])
         if span:
             compared = _of_poisson((trace.expected_jobs - 1) / span, Empirical(trace.holdings), None, pool)
-    return 'Recorded arrivals follow no law' + _compared(compared)
+    return 'Recorded arrivals follow no known law' + _compared(compared)
 
 
 def _compared(poisson: Expectation | str | None) -> str:
     if poisson is None or isinstance(poisson, str):
         return '.'
     return (
-        f'; of Poisson arrivals with the same mean load, {poisson.offered_load:.4g} erlangs,'
+        f'; with Poisson arrivals of the same mean load, {poisson.offered_load:.4g} erlangs,'
         f' {poisson.refusal_share:.2%} would be refused (Erlang B).'
     )

@@ -1,8 +1,8 @@
-"""What a pool that refuses when full does in the long run, expiry and crashes included.
+"""A pool that refuses when full, in the long run, with expiry and crashes.
 
-With Poisson arrivals it is the loss system M/G/c/c: the share of refused jobs depends on how long a job occupies
-its slot by the mean alone.  An expiry cuts that to ``min(S, T)``; a holder that crashes without a release leaves
-its slot to the expiry.
+With Poisson arrivals it is the loss system M/G/c/c: the share of refused jobs depends only on the
+mean time that a job occupies its slot. An expiry cuts that time to ``min(S, T)``; a holder that
+crashes leaves its slot until the expiry.
 """
 
 import math
@@ -15,13 +15,14 @@ from simulations.theory.erlang import accepted_share, erlang_b
 
 
 class LossSystem(NamedTuple):
-    """What is to be expected in the long run.
+    """The figures in the long run.
 
     Attributes:
-        offered_load: arrivals a second times the mean time that each would occupy a slot, in erlangs.
-        refusal_share: of arrivals.
-        occupancy_mean: live slots.
-        overrun_mean: bodies that run beyond their slot.
+        offered_load: arrivals a second times the mean time that each would occupy a slot, in
+            erlangs.
+        refusal_share: the share of arrivals that are refused.
+        occupancy_mean: the mean number of live slots.
+        overrun_mean: the mean number of bodies that run beyond their slot.
     """
 
     offered_load: float
@@ -33,23 +34,24 @@ class LossSystem(NamedTuple):
 def loss_system(
     rate: float, holding: Holding, max_size: int, slot_exp: float | None, crash_probability: float = 0.0
 ) -> LossSystem:
-    """A pool of ``max_size`` slots under Poisson arrivals that never retry.
+    """Return the figures of a pool of ``max_size`` slots with Poisson arrivals that never retry.
 
-    With holding time S and expiry T, a job occupies min(S, T), or T if it crashes, so the offered load is
-    a = rate ((1-p) E[min(S, T)] + p T) and the refusal share is Erlang's B(max_size, a).  The bodies beyond their
-    slot see no limit: of rate (1-B) (1-p) granted jobs a second that do not crash each stays max(S-T, 0), by
-    Little's law rate (1-B) (1-p) E[max(S-T, 0)] on average.  When a holder crashes does not matter.
+    With holding time S and expiry T, a job occupies its slot for min(S, T), or for T if it crashes.
+    So the offered load is a = rate ((1-p) E[min(S, T)] + p T), and the refusal share is Erlang's
+    B(max_size, a). Nothing limits the bodies beyond their slot: rate (1-B) (1-p) granted jobs a
+    second do not crash, and each overruns for max(S-T, 0); by Little's law there are rate (1-B)
+    (1-p) E[max(S-T, 0)] of them on average. The instant of a crash does not matter.
 
     Args:
         rate: arrivals a second, at least 0.
         holding: the distribution of S.
         max_size: slots of the pool.
-        slot_exp: T in seconds, ``None`` for never: then crashes, if there are any, take one slot after the other
-            for ever, and in the long run everything is refused.
+        slot_exp: T in seconds, ``None`` if slots never expire. In that case, if there are crashes,
+            they take one slot after another forever, and in the long run every job is refused.
         crash_probability: p, the share of holders that crash before they release.
 
     Raises:
-        TypeError, ValueError: an argument is not so.
+        TypeError, ValueError: an argument is invalid.
 
     Example::
 

@@ -1,6 +1,7 @@
-"""A loss system whose arrivals are not random: the times between them are independent, of any one distribution.
+"""A loss system with renewal arrivals: independent times between arrivals, of one distribution.
 
-L. Takacs, "Introduction to the Theory of Queues", 1962, chapter 4: GI/M/c/c, with exponential holding times.
+L. Takacs, "Introduction to the Theory of Queues", 1962, chapter 4: GI/M/c/c, with exponential
+holding times.
 """
 
 import math
@@ -10,19 +11,21 @@ from simulations.arguments import not_negative, positive, whole_number
 
 
 def renewal_loss(servers: int, odds: Callable[[float], float], holding_mean: float = 1.0) -> float:
-    """The share of arrivals that find all ``servers`` busy.
+    """Return the share of arrivals that find all ``servers`` busy.
 
-    1 / sum over r from 0 to c of (c choose r) odds(1/m) ... odds(r/m), where m is the mean holding time and
-    odds(s) = (1 - f(s)) / f(s), with f(s) = E[exp(-s X)] of the time X from one arrival to the next.  For Poisson
-    arrivals of rate L, where odds(s) = s/L, it is Erlang's B.  All terms are positive, so nothing cancels.
+    It is 1 / sum over r from 0 to c of (c choose r) odds(1/m) ... odds(r/m), where m is the mean
+    holding time and odds(s) = (1 - f(s)) / f(s), with f(s) = E[exp(-s X)] for the time X from one
+    arrival to the next. For Poisson arrivals of rate L, odds(s) = s/L, and the result is Erlang's
+    B. All terms are positive, so nothing cancels.
 
     Args:
-        servers: how many, at least 1.
-        odds: of a rate s > 0 in 1/s; given as odds and not as f, which is 1 in all its digits where s is small.
+        servers: the number of servers, at least 1.
+        odds: a function of a rate s > 0 in 1/s. It is the odds, not f, because f rounds to 1 for
+            small s.
         holding_mean: m in seconds, more than 0.
 
     Raises:
-        TypeError, ValueError: an argument is not so.
+        TypeError, ValueError: an argument is invalid.
 
     Example::
 
@@ -39,7 +42,10 @@ def renewal_loss(servers: int, odds: Callable[[float], float], holding_mean: flo
 
 
 def even_spacing(interval: float) -> Callable[[float], float]:
-    """The odds of arrivals each so many seconds, more than 0: f(s) = exp(-s interval)."""
+    """Return the odds of an arrival every ``interval`` seconds: f(s) = exp(-s interval).
+
+    ``interval`` is more than 0.
+    """
     interval = positive('interval', interval)
 
     def odds(rate: float) -> float:
@@ -52,6 +58,9 @@ def even_spacing(interval: float) -> Callable[[float], float]:
 
 
 def poisson_spacing(rate: float) -> Callable[[float], float]:
-    """The odds of Poisson arrivals, so many a second, at least 0: f(s) = rate / (rate + s)."""
+    """Return the odds of Poisson arrivals, ``rate`` a second: f(s) = rate / (rate + s).
+
+    ``rate`` is at least 0.
+    """
     rate = not_negative('rate', rate)
     return lambda at: at / rate if rate else math.inf

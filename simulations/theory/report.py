@@ -1,4 +1,4 @@
-"""What ``pool-sim theory`` tells: Erlang's formulas for one pool, as figures and as text."""
+"""The report of ``pool-sim theory``: Erlang's formulas for one pool, as figures and as text."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ from simulations.theory import erlang_b, erlang_c, max_size_for, mean_wait
 
 
 def theory_figures(max_size: int, load: float, target: float | None = None) -> dict[str, Any]:
-    """The formulas for a pool of ``max_size`` slots at an offered load of ``load`` erlangs.
+    """Return Erlang's formulas for ``max_size`` slots at an offered load of ``load`` erlangs.
 
-    ``erlang_b`` is the share of jobs that is refused where none waits, ``erlang_c`` the share that waits where
-    none is refused; ``mean_wait`` is in mean holding times, ``None`` where the load is no less than the slots and the
-    queue grows for ever.  With a ``target``, ``max_size_for_target`` is the smallest pool that refuses no larger
-    share.
+    ``erlang_b`` is the share of jobs that is refused if none queues, ``erlang_c`` the share that
+    waits if all may queue. ``mean_wait`` is in mean holding times; it is ``None`` if the load is at
+    least the number of slots, because the queue then grows without bound. With a ``target``,
+    ``max_size_for_target`` is the smallest pool that refuses at most that share.
 
     Raises:
-        TypeError, ValueError: an argument cannot be.
+        TypeError, ValueError: an argument is invalid.
 
     Example::
 
@@ -35,13 +35,13 @@ def theory_figures(max_size: int, load: float, target: float | None = None) -> d
 
 
 def theory_text(figures: dict[str, Any]) -> str:
-    """The same for people."""
+    """Return these figures as a readable text."""
     wait = figures['mean_wait']
     rows = [
-        ('refused, where none waits (Erlang B)', f'{figures["erlang_b"]:.4%}'),
-        ('occupancy then, mean', f'{figures["occupancy_mean"]:.4f} slots'),
-        ('must wait, where none is refused (Erlang C)', f'{figures["erlang_c"]:.4%}'),
-        ('wait then, mean', 'without bound' if wait is None else f'{wait:.4f} mean holding times'),
+        ('refused, if no job queues (Erlang B)', f'{figures["erlang_b"]:.4%}'),
+        ('mean occupancy, if no job queues', f'{figures["occupancy_mean"]:.4f} slots'),
+        ('must wait, if jobs queue (Erlang C)', f'{figures["erlang_c"]:.4%}'),
+        ('mean waiting time, if jobs queue', 'unbounded' if wait is None else f'{wait:.4f} mean holding times'),
     ]
     if 'target' in figures:
         rows.append((f'smallest pool that refuses at most {figures["target"]:g}', f'{figures["max_size_for_target"]}'))

@@ -243,7 +243,7 @@ def test_the_report_names_the_formula_or_says_why_there_is_none() -> None:
     assert "theory                 Erlang's loss system M/G/5/5" in known
     assert 'theory 5.96%' in known
     assert 'theory 3.422' in known
-    assert 'theory                 does not apply. Recorded arrivals follow no law' in unknown
+    assert 'theory                 does not apply. Recorded arrivals follow no known law' in unknown
 
 
 def test_a_store_that_cannot_be_had_is_named() -> None:

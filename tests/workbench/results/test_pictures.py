@@ -199,7 +199,7 @@ def test_where_theory_has_no_distribution_the_picture_says_why(expiring: Result)
     ax = expiring.plot_occupancy_shares(axes())
 
     assert 'theory' not in legend(ax)
-    assert 'no theory: Recorded arrivals follow no law' in ax.get_title().replace('\n', ' ')
+    assert 'no theory: Recorded arrivals follow no known law' in ax.get_title().replace('\n', ' ')
 
 
 def test_overrun_stands_beside_its_mean_by_theory() -> None:

@@ -287,7 +287,7 @@ def test_where_no_expiry_does_both_the_answer_says_so() -> None:
     assert 5 <= found.shortest <= 5.05
     assert found.scenario.slot_exp == found.shortest
     assert 'no slot_exp meets both conditions: with 2 s, ' in str(found)
-    assert f'a slot is back at most {found.shortest:.4g} s after a crash' in str(found)
+    assert f'a slot may then stay taken for up to {found.shortest:.4g} s after a crash' in str(found)
     assert 'no slot_exp meets both' in found.plot().get_title()
 
 

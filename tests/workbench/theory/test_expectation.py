@@ -99,7 +99,7 @@ def test_a_report_says_whose_formula_it_is_and_for_which_load() -> None:
     assert at_expiry.formula == "Erlang's loss system M/G/5/5 at an offered load of 2.361 erlangs"
     assert at_expiry.offered_load == pytest.approx(2.36082, abs=1e-5)
     assert expected(synthetic('poisson:6', keys='zipf:1000'), 2).formula == (
-        "Erlang's loss system M/G/2/2 for each of 1,000 pools, at an offered load of 6 erlangs in all"
+        "Erlang's loss system M/G/2/2 for each of 1,000 pools, at a total offered load of 6 erlangs"
     )
     assert expected(synthetic('clients:10:exp:2'), 5).formula == (
         "Engset's system of 10 clients on 5 slots, each free one offering 0.5 erlangs"
@@ -265,21 +265,25 @@ def _loss_by_hand(workload: Workload, slots: int) -> float:
     return seen[False] / seen.total()
 
 
-SAME_LOAD = 'of Poisson arrivals with the same mean load, {load} erlangs, {share:.2%} would be refused'
+SAME_LOAD = 'with Poisson arrivals of the same mean load, {load} erlangs, {share:.2%} would be refused'
 
 
 @pytest.mark.parametrize(
     ('arrivals', 'holding', 'why'),
     [
-        ('bursty:1:1:5:1', 'exp:1', 'No simple theory knows how many bursty arrivals are refused; '),
+        ('bursty:1:1:5:1', 'exp:1', 'No simple theory covers bursty arrivals; '),
         (
             'varying:60:1:5',
             'exp:1',
-            'The arrivals vary with time, so there is no long run that is the same at all times; ',
+            'The arrivals vary with time, so there is no long run; ',
         ),
-        ('periodic:10:30', 'exp:1', 'Theory here knows no arrivals by the clock but evenly spaced ones; '),
-        ('periodic:1:3:1', 'exp:1', 'Theory here knows no arrivals by the clock but evenly spaced ones; '),
-        ('periodic:0.3333333333333333', 'const:1', 'Theory knows evenly spaced arrivals for one pool with exponential'),
+        ('periodic:10:30', 'exp:1', 'Theory covers periodic arrivals only if they are evenly spaced; '),
+        ('periodic:1:3:1', 'exp:1', 'Theory covers periodic arrivals only if they are evenly spaced; '),
+        (
+            'periodic:0.3333333333333333',
+            'const:1',
+            'Theory covers evenly spaced arrivals only for one pool with exponential',
+        ),
     ],
 )
 def test_where_theory_has_no_answer_it_tells_that_of_poisson_arrivals(arrivals: str, holding: str, why: str) -> None:
@@ -294,7 +298,7 @@ def test_a_recorded_trace_is_compared_with_poisson_arrivals_of_its_load() -> Non
     """As many a second as from its first arrival to its last, each for as long as its slot lasts."""
     trace = Trace([(second, 4.0 if second % 2 else 2.0) for second in range(101)])
 
-    assert reason(trace, 3, 3.0).startswith('Recorded arrivals follow no law; ')
+    assert reason(trace, 3, 3.0).startswith('Recorded arrivals follow no known law; ')
     load = (50 * 3 + 51 * 2) / 101
     assert SAME_LOAD.format(load='2.495', share=erlang_b(3, load)) in reason(trace, 3, 3.0)
     assert SAME_LOAD.format(load='81.29', share=0) in reason(bundled_trace(), 200, 3 * 86400.0)
@@ -305,26 +309,29 @@ def test_a_recorded_trace_is_compared_with_poisson_arrivals_of_its_load() -> Non
 )
 def test_a_trace_without_a_rate_or_with_many_pools_is_compared_with_nothing(trace: Trace) -> None:
     """There is nothing to tell."""
-    assert reason(trace) == 'Recorded arrivals follow no law.'
-    assert reason(Trace([(0, 1), (1, 1)]), on_refusal=Retry()) == 'Recorded arrivals follow no law.'
+    assert reason(trace) == 'Recorded arrivals follow no known law.'
+    assert reason(Trace([(0, 1), (1, 1)]), on_refusal=Retry()) == 'Recorded arrivals follow no known law.'
 
 
 @pytest.mark.parametrize(
     ('said', 'why'),
     [
-        (lambda: reason(synthetic('clients:9:exp:1'), 5, None, Retry()), 'and these retry'),
-        (lambda: reason(synthetic('clients:9:exp:1', keys='zipf:3')), 'of one pool, and these choose among 3'),
+        (lambda: reason(synthetic('clients:9:exp:1'), 5, None, Retry()), 'but these retry'),
+        (lambda: reason(synthetic('clients:9:exp:1', keys='zipf:3')), 'of one pool, but these choose among 3'),
         (
             lambda: reason(synthetic('clients:9:exp:1'), 5, 2.0),
             'but slots expire after 2 s, while some bodies still run',
         ),
         (lambda: reason(synthetic('clients:9:exp:1'), 5, 60, crash_probability=0.1), 'but 10 % of the holders crash'),
-        (lambda: reason(synthetic('clients:9:const:1', 'const:1')), 'thinking and holding take single values only'),
-        (lambda: reason(synthetic('bursty:1:1:2:2'), 5, None, Retry()), 'for Poisson arrivals, and these are bursty'),
-        (lambda: reason(synthetic('poisson:1', keys='zipf:3'), 5, None, Retry()), 'for one pool, and here are 3'),
+        (
+            lambda: reason(synthetic('clients:9:const:1', 'const:1')),
+            'thinking and holding times take only single values',
+        ),
+        (lambda: reason(synthetic('bursty:1:1:2:2'), 5, None, Retry()), 'for Poisson arrivals, but these are bursty'),
+        (lambda: reason(synthetic('poisson:1', keys='zipf:3'), 5, None, Retry()), 'for one pool, but there are 3'),
         (
             lambda: reason(synthetic('poisson:1', 'const:1'), 5, None, Retry()),
-            'exponential holding times, and these are const',
+            'exponential holding times, but these are const',
         ),
         (lambda: reason(synthetic('poisson:1'), 5, None, Retry('const:1')), 'a refused job retries after const:1 s'),
         (lambda: reason(synthetic('poisson:1'), 5, None, Retry(factor=2)), 'doubled each time'),
@@ -338,14 +345,14 @@ def test_a_trace_without_a_rate_or_with_many_pools_is_compared_with_nothing(trac
         (lambda: reason(synthetic('poisson:4.9999'), 5, None, Retry('exp:1000')), 'is too long: retry_rate'),
         (lambda: reason(synthetic('periodic:1', keys='zipf:3')), 'for one pool'),
         (lambda: reason(synthetic('periodic:1'), 5, 2.0), 'that no expiry and no crash changes'),
-        (lambda: reason(synthetic('poisson:1'), 5, None, _Sulk()), 'for jobs that do _Sulk when they are refused'),
-        (lambda: reason(synthetic('clients:8:const:1', 'values:1:2'), 5), 'take single values only'),
+        (lambda: reason(synthetic('poisson:1'), 5, None, _Sulk()), 'for jobs whose on_refusal is _Sulk'),
+        (lambda: reason(synthetic('clients:8:const:1', 'values:1:2'), 5), 'take only single values'),
         (
             lambda: reason(synthetic('clients:8:values:1:2', 'mix:1*const:1+2*uniform:3:3'), 5),
-            'take single values only',
+            'take only single values',
         ),
-        (lambda: reason(_Other()), 'for a workload of _Other'),
-        (lambda: reason(Synthetic(_Law(), 'exp:1', jobs=1)), 'for arrivals of my own; of Poisson arrivals'),
+        (lambda: reason(_Other()), 'for a workload of type _Other'),
+        (lambda: reason(Synthetic(_Law(), 'exp:1', jobs=1)), 'for arrivals of my own; with Poisson arrivals'),
     ],
 )
 def test_why_theory_does_not_apply_is_said_in_a_sentence(said: Callable[[], str], why: str) -> None:

@@ -367,7 +367,11 @@ def test_retrials_reach_their_limits() -> None:
         (lambda: mean_wait(1, 0.5, 0), ValueError, 'holding_mean must be finite and more than 0, got 0'),
         (lambda: max_size_for(math.inf, 0.1), ValueError, 'load must be finite and at least 0, got inf'),
         (lambda: max_size_for(3e9, 0.1), ValueError, r'load must be at most 2147483648 erlangs, got 3000000000\.0'),
-        (lambda: max_size_for(3, 0), ValueError, 'refusal_share must be more than 0, got 0: no pool is so large'),
+        (
+            lambda: max_size_for(3, 0),
+            ValueError,
+            'refusal_share must be more than 0, got 0: a pool of any size may refuse',
+        ),
         (lambda: max_size_for(3, 1.1), ValueError, r'refusal_share must be between 0 and 1, got 1\.1'),
         (lambda: load_for(3, 1), ValueError, 'refusal_share must be more than 0 and less than 1, got 1'),
         (lambda: load_for(0, 0.1), ValueError, 'max_size must be at least 1, got 0'),
