@@ -1,1 +1,1 @@
-"""Axes, titles, legends and colours that every picture shares; this package knows no result."""
+"""Axes, titles, legends and colours shared by all pictures; this package depends on no result."""

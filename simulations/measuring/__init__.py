@@ -1,1 +1,4 @@
-"""Figures, series, timeline, holders, estimates: everything that is computed from the events of a run."""
+"""Everything computed from the events of a run: figures, series, timeline, holders, estimates.
+
+The ``README.md`` of this package explains the figures and their intervals.
+"""

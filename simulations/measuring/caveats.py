@@ -1,31 +1,31 @@
-"""Reasons to doubt an interval, as values with stable codes; the report finds the words."""
+"""Reasons to doubt an interval, as values with stable codes; the report puts them into words."""
 
 from typing import NamedTuple
 
 
 TOO_FEW_JOBS = 'too-few-jobs'
-"""No interval can be made; ``amount`` is the number of jobs."""
+"""No interval can be made. ``amount`` is the number of jobs."""
 WARM_UP_OPEN = 'warm-up-open'
 """The end of the warm-up was not found."""
 NOT_STEADY = 'not-steady'
-"""Arrivals change with time, so that there is no long run, and the interval says only how much this one varies."""
+"""Arrivals change with time, so there is no long run; the interval is about this run alone."""
 BATCHES_ALIKE = 'batches-alike'
-"""Batches resemble the ones beside them, so that the intervals are too narrow."""
+"""Neighbouring batches are correlated, so the intervals are too narrow."""
 SHORT_RUN = 'short-run'
-"""The run is only ``amount`` holding times long."""
+"""The run is only ``amount`` mean holding times long."""
 HALF_WIDTH_MISSED = 'half-width-missed'
-"""The limit on replications came before the half-width that was asked for."""
+"""The limit on replications was reached before the requested half-width."""
 FEW_OVERRUNS = 'few-overruns'
-"""There is no interval of the overrun: only ``amount`` bodies outlived their slot."""
+"""The overrun has no interval, because only ``amount`` bodies outlived their slot."""
 
 
 class Caveat(NamedTuple):
-    """A reason to doubt an interval, or why there is none.
+    """A reason to doubt an interval, or the reason why there is none.
 
     Attributes:
         code: one of the constants of this module.
-        amount: how many, where the code counts something.
-        figure: the figure that it is about; ``None`` for all of them.
+        amount: the number that the code counts, if it counts something.
+        figure: the figure that the caveat is about; ``None`` for all figures.
     """
 
     code: str
@@ -34,5 +34,5 @@ class Caveat(NamedTuple):
 
     @property
     def against_all(self) -> bool:
-        """Whether it stands against every interval of the run."""
+        """Whether the caveat applies to every interval of the run."""
         return self.figure is None

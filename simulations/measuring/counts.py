@@ -1,6 +1,6 @@
-"""The three counts of a run between its events, block by block: live slots, running bodies, bodies beyond their slot.
+"""Three counts between the events of a run: live slots, running bodies, bodies beyond their slot.
 
-Of all pools together, where there are many.
+They are counted block by block, in all pools together.
 """
 
 from typing import NamedTuple
@@ -12,13 +12,13 @@ from simulations.history.events import OCCUPANCY, OVERRUN, RUNNING, Block, chang
 
 
 class Spans(NamedTuple):
-    """What held from each event's predecessor to the event, and what held after it.
+    """The counts in the span before each event, and after it.
 
     Attributes:
         block: the events.
-        since: the instant of the event before each.
-        seconds: from there to the event.
-        before: the counts in this time, a row each for occupancy, running, overrun.
+        since: the instant of the previous event.
+        seconds: the time from the previous event to this one.
+        before: the counts during this time, with a row each for occupancy, running and overrun.
         after: the counts after the event.
     """
 
@@ -30,7 +30,7 @@ class Spans(NamedTuple):
 
 
 class Levels:
-    """Keeps the counts from one block to the next."""
+    """The counts, carried over from one block to the next."""
 
     def __init__(self) -> None:
         self._now = np.zeros((3, 1), np.int64)
@@ -38,7 +38,7 @@ class Levels:
         self._steps = np.stack([changes(OCCUPANCY), changes(RUNNING), changes(OVERRUN)])
 
     def spans(self, block: Block) -> Spans:
-        """The counts around the events that follow."""
+        """Return the counts around the next events."""
         before = np.empty((3, len(block.times) + 1), np.int64)
         before[:, :1] = self._now
         np.cumsum(self._steps[:, block.whats], axis=1, out=before[:, 1:])

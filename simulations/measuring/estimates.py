@@ -1,4 +1,4 @@
-"""What one run says of the long run, and how sure that is."""
+"""Estimates of the long run from a single run, with intervals and caveats."""
 
 import math
 from statistics import NormalDist
@@ -24,20 +24,20 @@ from simulations.statistics.warmup import Warmup, mser5
 CONFIDENCE = 0.99
 _ENOUGH_FOR_WARMUP = 100
 ENOUGH_LOOKS = 100
-"""Holding times that a run should be long."""
+"""The length that a run should have at least, in mean holding times."""
 RARE = 30
-"""Of fewer bodies beyond their slot no interval is made, and that of fewer refusals is made wider."""
+"""With fewer overruns there is no interval of the overrun; with fewer refusals it is widened."""
 
 
 class Method(NamedTuple):
     """How intervals were made.
 
     Attributes:
-        confidence: how sure they are, more than 0 and less than 1.
-        jobs: how many there were, the warm-up included.
-        left_out: of them, those of the warm-up; ``None`` where none was looked for.
-        batches: into how many batches one run was cut; 0 for several runs.
-        runs: how many independent runs there were.
+        confidence: the confidence level, more than 0 and less than 1.
+        jobs: the number of jobs, warm-up included.
+        left_out: the number of jobs in the warm-up; ``None`` if no warm-up was looked for.
+        batches: the number of batches that a single run was cut into; 0 for several runs.
+        runs: the number of independent runs.
     """
 
     confidence: float
@@ -48,17 +48,17 @@ class Method(NamedTuple):
 
 
 class Estimates(NamedTuple):
-    """Means in the long run with their intervals at 99 %; ``None`` where the run is too short to tell.
+    """Means in the long run with their intervals at 99 %; ``None`` if the run is too short.
 
     Attributes:
-        refusal_share: of jobs.
-        attempts_refusal_share: of attempts.
-        occupancy_mean: live slots, of all pools together.
+        refusal_share: the share of refused jobs.
+        attempts_refusal_share: the share of refused attempts.
+        occupancy_mean: live slots, in all pools together.
         overrun_mean: bodies beyond their slot.
-        method: how the intervals were made; ``None`` where there are none.
-        caveats: what stands against them.
-        series: what they were made of, the warm-up left out.
-        memoryless: whether one arrival tells nothing of the next.
+        method: how the intervals were made; ``None`` if there are none.
+        caveats: the reasons to doubt them.
+        series: the sums behind them, warm-up left out.
+        memoryless: whether arrivals are memoryless, as in a Poisson process.
     """
 
     refusal_share: Interval | None
@@ -72,21 +72,22 @@ class Estimates(NamedTuple):
 
     @property
     def sound(self) -> bool:
-        """Whether nothing stands against all of the intervals."""
+        """Whether no caveat applies to all intervals."""
         return not any(caveat.against_all for caveat in self.caveats)
 
 
 def estimate(series: Series, steady: bool, memoryless: bool = False, confidence: float = CONFIDENCE) -> Estimates:
-    """Intervals by batch means, of a run that is cut into stretches of equally many jobs.
+    """Return intervals from batch means.
 
-    Where the arrivals follow the same law at all times, the warm-up is found by MSER-5 on the occupancy and left out:
-    the run began empty.  So is what comes after the last job.
+    The run starts with an empty pool, so if the arrivals follow the same law at all times, the
+    warm-up is found by MSER-5 on the occupancy and left out. The time after the last job is left
+    out as well.
 
     Args:
-        series: of the run, from its beginning.
+        series: the run, from its beginning, in stretches with equal numbers of jobs.
         steady: whether the arrivals follow the same law at all times.
-        memoryless: whether one arrival tells nothing of the next, as with Poisson's.
-        confidence: how sure, more than 0 and less than 1.
+        memoryless: whether arrivals are memoryless, as in a Poisson process.
+        confidence: the confidence level, more than 0 and less than 1.
     """
     jobs = int(series.jobs.sum())
     if len(series.jobs) < min(COUNTS):
@@ -129,13 +130,14 @@ def estimate(series: Series, steady: bool, memoryless: bool = False, confidence:
 
 
 def independent_looks(jobs: float, occupancy: float, seconds: float) -> float:
-    """How many times over the pool was seen anew: jobs that come within one holding time see much the same.
+    """Return the number of independent looks at the pool that a run amounts to.
 
-    That is the time in holding times; by Little's law the granted jobs divided by the mean occupancy, and no more than
-    there are jobs.
+    Jobs that arrive within one holding time see nearly the same pool, so a run amounts to as many
+    looks as its length has mean holding times. By Little's law that is about the number of jobs
+    divided by the mean occupancy, and at most the number of jobs.
 
     Args:
-        jobs: how many.
+        jobs: the number of jobs.
         occupancy: live slots times seconds.
         seconds: the length of the run.
     """
@@ -143,7 +145,7 @@ def independent_looks(jobs: float, occupancy: float, seconds: float) -> float:
 
 
 def looks_of(series: Series) -> float:
-    """The same of a run, or what is left of it."""
+    """Return :func:`independent_looks` of a series."""
     return independent_looks(float(series.jobs.sum()), float(series.occupancy.sum()), float(series.seconds.sum()))
 
 
@@ -156,22 +158,24 @@ def _warmup(series: Series) -> Warmup | None:
 
 
 def at_least_zero(interval: Interval) -> Interval:
-    """The interval of what is never negative."""
+    """Return the interval with its bounds raised to at least 0."""
     return interval._replace(low=max(interval.low, 0.0), high=max(interval.high, 0.0))
 
 
 def bounded_share(interval: Interval, units: float, confidence: float, count: float = math.inf) -> Interval:
-    """The interval of a share: within 0 and 1, and wide enough where all outcomes were the same, or nearly all.
+    """Return the interval of a share, within 0 and 1.
 
-    What was never seen in n independent looks happens with probability p by less than 1 - alpha^(1/n).  Of a few
-    refusals Student's t knows too little, as their number is skewed: then the interval is at least the one that E. B.
-    Wilson gave for independent jobs (Journal of the American Statistical Association 22, 1927).
+    It is wide enough even if all outcomes were the same, or nearly all. An event never seen in n
+    independent looks has a probability below 1 - alpha^(1/n). With few refusals, their number is
+    skewed and Student's t is too narrow. The interval is then at least as wide as the one that E.
+    B. Wilson derived for independent jobs (Journal of the American Statistical Association 22,
+    1927).
 
     Args:
-        interval: as batches or runs give it, of no width where all agree.
-        units: how many independent looks it is of.
-        confidence: how sure.
-        count: of how many jobs it is the share.
+        interval: the interval from batches or runs; it has no width if all agree.
+        units: the number of independent looks behind it.
+        confidence: the confidence level.
+        count: the number of jobs that the share refers to.
     """
     mean, low, high = interval
     bound = (1 - confidence) ** (1 / max(units, 1.0))
@@ -180,8 +184,8 @@ def bounded_share(interval: Interval, units: float, confidence: float, count: fl
     if mean == 1:
         return Interval(mean, bound, 1.0)
     if count < math.inf and min(mean, 1 - mean) * count < RARE:
-        least, most = _wilson(mean, count, confidence)
-        low, high = min(low, least), max(high, most)
+        lower, upper = _wilson(mean, count, confidence)
+        low, high = min(low, lower), max(high, upper)
     return Interval(mean, max(low, 0.0), min(high, 1.0))
 
 

@@ -12,35 +12,37 @@ from simulations.measuring.time_shares import Shares, mean
 
 
 class Figures(NamedTuple):
-    """What came of a run.  Means are over time, from the first arrival to the last event; all times are in seconds.
+    """The figures of a run.
+
+    Means are over time, from the first arrival to the last event. All times are in seconds.
 
     Attributes:
-        jobs: how many arrived.
-        granted: how many got a slot.
-        refused: how many left without one.
+        jobs: jobs that arrived.
+        granted: jobs that got a slot.
+        refused: jobs that left without a slot.
         refusal_share: refused / jobs, between 0 and 1.
-        failed: how many left with an error, as the store did not answer.
-        attempts: how often a slot was asked for: once by each job, and once more after each pause.
-        attempts_refusal_share: of the attempts.
+        failed: jobs that left with an error because the store did not answer.
+        attempts: attempts to acquire a slot: one for each job, and one more after each pause.
+        attempts_refusal_share: the share of the attempts that was refused.
         retries: attempts after the first.
         granted_later: jobs that got a slot at a later attempt.
-        wait_mean: from a job's arrival to its grant, those granted at once included.
-        wait_longest: the longest of these.
+        wait_mean: the mean time from a job's arrival to its grant; jobs granted at once count as 0.
+        wait_longest: the longest of these times.
         throughput: grants a second.
-        occupancy_mean: live slots, of all pools together where there are many.
-        occupancy_peak: the most live slots that one pool had.
-        utilisation: occupancy_mean as a share of all slots of the pools that were asked.
-        running_mean: bodies that run.
-        running_peak: the most bodies that ran at once, of all pools together.
+        occupancy_mean: live slots, in all pools together.
+        occupancy_peak: the largest number of live slots in one pool.
+        utilisation: occupancy_mean as a share of the slots of all pools that were used.
+        running_mean: running bodies.
+        running_peak: the largest number of bodies running at once, in all pools together.
         expired_while_running: slots that expired before their body ended.
         overrun_mean: bodies that run beyond their slot.
-        overrun_peak: the most of them at once.
+        overrun_peak: the largest number of such bodies at once.
         crashed: holders that crashed before they released.
-        recovered: slots of crashed holders that came back, by expiry.
-        recovery_mean: from the crash until the slot was back.
-        recovery_longest: the longest of these.
-        pools: how many keys were asked.
-        first: the instant of the first arrival; 0 if none came.
+        recovered: slots of crashed holders that were freed by expiry.
+        recovery_mean: the mean time from the crash until the slot was freed.
+        recovery_longest: the longest of these times.
+        pools: the number of keys that were used.
+        first: the instant of the first arrival; 0 if no job arrived.
         last: the instant of the last event.
     """
 
@@ -74,20 +76,20 @@ class Figures(NamedTuple):
 
     @property
     def answered(self) -> int:
-        """Attempts that were granted or refused, and did not fail."""
+        """Attempts that were granted or refused, rather than failed."""
         return self.attempts - self.failed
 
 
 def weighted_mean(runs: Sequence[Figures], name: str, weights: Sequence[float]) -> float:
-    """The mean of a figure over several runs, each with its weight; 0 where these are all 0."""
-    whole = sum(weights)
-    if not whole:
+    """Return the weighted mean of a figure over several runs; 0 if all weights are 0."""
+    total = sum(weights)
+    if not total:
         return 0.0
-    return float(sum(getattr(run, name) * weight for run, weight in zip(runs, weights, strict=True)) / whole)
+    return float(sum(getattr(run, name) * weight for run, weight in zip(runs, weights, strict=True)) / total)
 
 
 class Tally:
-    """Counts events as they come."""
+    """A running count of the events."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(len(WHATS), np.int64)
@@ -99,7 +101,7 @@ class Tally:
         self._waits = (0, 0.0, 0.0)
 
     def add(self, spans: Spans) -> None:
-        """Count the events that follow."""
+        """Count the next events."""
         block = spans.block
         if self._first is None:
             self._first = float(block.times[0])
@@ -111,20 +113,23 @@ class Tally:
             shares.add(level, spans.seconds)
 
     def waited(self, seconds: float) -> None:
-        """A job was granted a slot after its first attempt."""
-        count, whole, longest = self._waits
-        self._waits = (count + 1, whole + seconds, max(longest, seconds))
+        """Count a job that was granted a slot at a later attempt, ``seconds`` after its arrival."""
+        count, total, longest = self._waits
+        self._waits = (count + 1, total + seconds, max(longest, seconds))
 
     def occupancy_shares(self) -> NDArray[np.float64]:
-        """For what share of the time 0, 1, 2, ... slots were live, of all pools together."""
+        """Return the share of the time at which 0, 1, 2, ... slots were live, of all pools."""
         return self._shares[0].shares()
 
     def overrun_shares(self) -> NDArray[np.float64]:
-        """For what share of the time 0, 1, 2, ... bodies ran beyond their slot."""
+        """Return the share of the time at which 0, 1, 2, ... bodies ran beyond their slot."""
         return self._shares[2].shares()
 
     def figures(self, pools: int, max_size: int, recoveries: tuple[int, float, float]) -> Figures:
-        """What it comes to so far; ``recoveries`` as :class:`simulations.judging.model.Model` counts them."""
+        """Return the figures so far.
+
+        ``recoveries`` are counted by :class:`simulations.judging.model.Model`.
+        """
         counts = self._counts.tolist()
         granted, refused = sum(counts[what] for what in STARTS), counts[REFUSED]
         retrying, failed = counts[RETRYING], counts[FAILED]

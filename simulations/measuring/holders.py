@@ -1,7 +1,8 @@
-"""Who held a slot from when to when, and whose body ran until when: from some events, or from a part of a long run.
+"""Who held a slot and when, and how long each body ran.
 
-A part is what is kept of a run whose history is not: some thousand events about a telling moment, and who was running
-when they began.
+They are computed for a few events, or for a part of a long run. A part is what is kept of a run
+without a history: some thousand events around an interesting moment, and who was running when they
+began.
 """
 
 from typing import NamedTuple
@@ -34,14 +35,16 @@ _BLOCKS_KEPT = 2
 
 
 class Holders(NamedTuple):
-    """Some jobs that were granted a slot, in order of their grants; all instants in seconds, NaN if not yet.
+    """Jobs that were granted a slot, in order of their grants.
+
+    All instants are in seconds; NaN means that it is still to come.
 
     Attributes:
-        jobs: their numbers.
+        jobs: the numbers of the jobs.
         granted: when the slot was granted, or taken.
-        slot_until: when it was released or freed, expired, vanished, or recovered.
-        body_until: when the body ended, or crashed; if none ever began, ``granted``.
-        crashed: whether it crashed with its slot.
+        slot_until: when the slot was released or freed, expired, vanished, or recovered.
+        body_until: when the body ended or crashed; ``granted`` if no body ever began.
+        crashed: whether the holder crashed with its slot.
     """
 
     jobs: NDArray[np.int64]
@@ -51,45 +54,45 @@ class Holders(NamedTuple):
     crashed: NDArray[np.bool_]
 
     def select(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> 'Holders':
-        """Some of them."""
+        """Return some of the holders, by mask or index."""
         jobs, granted, slot_until, body_until, crashed = self
         return Holders(jobs[which], granted[which], slot_until[which], body_until[which], crashed[which])
 
     @property
     def overran(self) -> NDArray[np.bool_]:
-        """Whose slot expired before the body ended."""
+        """Whether the slot of each holder expired before the body ended."""
         overran: NDArray[np.bool_] = ~np.isnan(self.slot_until) & ~(self.body_until <= self.slot_until)
         return overran
 
     @property
     def abandoned(self) -> NDArray[np.bool_]:
-        """Whose slot stayed taken after the body was gone."""
+        """Whether the slot of each holder stayed taken after the body had ended."""
         abandoned: NDArray[np.bool_] = ~np.isnan(self.body_until) & ~(self.slot_until <= self.body_until)
         return abandoned
 
 
 def nobody() -> Holders:
-    """No holders."""
+    """Return an empty set of holders."""
     empty = np.empty(0)
     return Holders(np.empty(0, np.int64), empty, empty, empty, np.empty(0, np.bool_))
 
 
 def follow(before: Holders, block: Block) -> Holders:
-    """Those who were running before some events, and those who came, as they are after them."""
+    """Return the holders after some events: those of before, updated, and those granted since."""
     came = np.isin(block.whats, (GRANTED, TAKEN))
     new = int(came.sum())
     unknown = np.full(new, np.nan)
     jobs = np.concatenate([before.jobs, block.jobs[came]])
     granted = np.concatenate([before.granted, block.times[came]])
     slot_until = np.concatenate([before.slot_until, unknown])
-    # Until a body begins there is none.
+    # A slot that was taken has no body until one begins.
     body_until = np.concatenate([before.body_until, np.where(block.whats == TAKEN, block.times, np.nan)[came]])
     crashed = np.concatenate([before.crashed, np.zeros(new, np.bool_)])
     order = np.argsort(jobs, kind='stable')
 
     def places(*whats: int) -> tuple[NDArray[np.int64], Floats]:
         these = np.isin(block.whats, whats)
-        # The last of those with this number: one that asked again has left what it had.
+        # The last holder with this number: a job that asked again has left its earlier slot.
         found = np.searchsorted(jobs, block.jobs[these], side='right', sorter=order) - 1
         where = order[np.maximum(found, 0)] if len(order) else found
         known = (found >= 0) & (jobs[where] == block.jobs[these]) if len(order) else found >= 0
@@ -107,26 +110,28 @@ def follow(before: Holders, block: Block) -> Holders:
 
 
 class Part(NamedTuple):
-    """Some events that followed one another, and who was running, or was crashed with a slot, before them."""
+    """Consecutive events, and who was running, or had crashed with a slot, before them."""
 
     before: Holders
     block: Block
 
     def holders(self) -> Holders:
-        """All who held a slot or ran in this time, in order of their grants."""
+        """Return all who held a slot or ran during this time, in order of their grants."""
         found = follow(self.before, self.block)
         return found.select(np.lexsort((found.jobs, found.granted)))
 
     def refusals(self) -> Floats:
-        """When jobs were refused, or put off to try again."""
+        """Return the instants at which attempts were refused."""
         times: Floats = self.block.times[np.isin(self.block.whats, (REFUSED, RETRYING))]
         return times
 
 
 class PartKeeper:
-    """Keeps a telling part of a run: where slots expire under running bodies, else where the pool is fullest.
+    """The most interesting part of a run.
 
-    It is replaced by a later one half as many times as the run doubles its length, so that it shows the run under way.
+    That is where slots expire under running bodies, otherwise where the pool is fullest. An equally
+    interesting part replaces it once the run is at least twice as long as it was then, so that the
+    part does not show only the beginning of the run.
     """
 
     def __init__(self) -> None:
@@ -138,7 +143,7 @@ class PartKeeper:
         self._rank = (False, -1)
 
     def add(self, block: Block) -> None:
-        """The events that follow."""
+        """Add the next events."""
         self._count += 1
         rank = (bool((block.whats == EXPIRED).any()), int(block.occupancy.max()))
         if rank > self._rank or (rank == self._rank and self._count >= 2 * self._kept_at):
@@ -150,5 +155,5 @@ class PartKeeper:
         self._now = after.select(np.isnan(after.slot_until) | np.isnan(after.body_until))
 
     def part(self) -> Part:
-        """What was kept."""
+        """Return the part that was kept."""
         return self._part

@@ -1,4 +1,4 @@
-"""What is made of the events of a run while it goes on: figures, course, hash, a telling part, the history."""
+"""What is computed during a run: figures, timeline, hash, an interesting part, and the history."""
 
 from typing import NamedTuple
 
@@ -17,17 +17,18 @@ from simulations.measuring.timeline import Timeline
 
 
 class Observed(NamedTuple):
-    """What the events of a run come to.
+    """The observations of a run.
 
     Attributes:
-        figures: the numbers.
-        estimates: what they say of the long run, with intervals.
-        occupancy_shares: for what share of the time 0, 1, 2, ... slots were live, of all pools together.
-        overrun_shares: for what share of the time 0, 1, 2, ... bodies ran beyond their slot.
-        timeline: how occupancy and running bodies went over time.
-        part: who held a slot when, in a telling part of the run.
-        history_hash: equal for two runs in which just the same happened.
-        kept: every event, where they were kept.
+        figures: the figures.
+        estimates: the figures in the long run, with intervals.
+        occupancy_shares: the share of the time at which 0, 1, 2, ... slots were live, in all pools
+            together.
+        overrun_shares: the share of the time at which 0, 1, 2, ... bodies ran beyond their slot.
+        timeline: occupancy and running bodies over time.
+        part: who held a slot and when, in the most interesting part of the run.
+        history_hash: a hash that is equal for two runs with exactly the same events.
+        kept: every event, if they were kept.
     """
 
     figures: Figures
@@ -41,15 +42,15 @@ class Observed(NamedTuple):
 
 
 class Observer:
-    """Takes the events of a run block by block.
+    """An observer that receives the events of a run block by block.
 
     Args:
         keep: keep every event as well.
 
     Attributes:
-        recorder: where to note events; or give them to :meth:`take`.
+        recorder: records events one by one; :meth:`take` accepts them in blocks instead.
         names: the keys of the pools, in order of their numbers.
-        tally: to be told how long jobs waited.
+        tally: receives how long jobs waited.
     """
 
     def __init__(self, keep: bool) -> None:
@@ -60,7 +61,7 @@ class Observer:
         self.recorder = Recorder([self.take], self.names)
 
     def take(self, block: Block) -> None:
-        """The events that follow."""
+        """Take the next events."""
         spans = self._levels.spans(block)
         self.tally.add(spans)
         self.series.add(spans)
@@ -73,12 +74,12 @@ class Observer:
     def observed(
         self, max_size: int, recoveries: tuple[int, float, float], *, steady: bool, memoryless: bool
     ) -> Observed:
-        """Return all that the events come to.
+        """Return the observations.
 
         Args:
             max_size: slots of each pool.
-            recoveries: as :class:`simulations.judging.model.Model` counts them.
-            steady, memoryless: as :func:`simulations.measuring.estimates.estimate` has them.
+            recoveries: as counted by :class:`simulations.judging.model.Model`.
+            steady, memoryless: passed to :func:`simulations.measuring.estimates.estimate`.
         """
         return Observed(
             figures=self.tally.figures(len(self.names), max_size, recoveries),

@@ -1,6 +1,6 @@
-"""A run cut into stretches of equally many jobs, for intervals: a few hundred sums, however long the run is.
+"""A run cut into stretches with equal numbers of jobs: a few hundred sums, however long the run is.
 
-What comes after the last job, when no more arrive and the pool runs empty, is not in it.
+They are the basis of intervals. The time after the last job, when the pool runs empty, is left out.
 """
 
 from typing import NamedTuple
@@ -14,18 +14,18 @@ from simulations.measuring.counts import Spans
 
 _ENDS_ASKING = np.isin(np.arange(len(WHATS)), (*STARTS, FAILED))
 STRETCHES = 1024
-"""As many at most, and half as many at least, once there are as many jobs."""
+"""The largest number of stretches; with enough jobs there are at least half as many."""
 
 
 class Series(NamedTuple):
     """Sums over each stretch of a run, in order; a job counts where it was granted a slot or left.
 
     Attributes:
-        jobs: granted, refused or failed.
-        refused: left without a slot.
-        attempts: jobs, and refusals after which a job asked again.
-        attempts_refused: of them.
-        seconds: length of the stretch.
+        jobs: jobs that were granted, refused or failed.
+        refused: jobs that left without a slot.
+        attempts: attempts to acquire, including those after a refusal.
+        attempts_refused: attempts that were refused.
+        seconds: the length of the stretch.
         occupancy: live slots times seconds.
         overrun: bodies beyond their slot times seconds.
         expired: slots that expired under a running body.
@@ -41,12 +41,12 @@ class Series(NamedTuple):
     expired: NDArray[np.float64]
 
     def after(self, cut: int) -> 'Series':
-        """The stretches from the ``cut``-th on."""
+        """Return the series without its first ``cut`` stretches."""
         return Series(*(column[cut:] for column in self))
 
 
 class SeriesMaker:
-    """Adds up stretch by stretch; where there would be too many, two become one."""
+    """Adds up stretch by stretch; if there would be too many, neighbouring pairs are merged."""
 
     def __init__(self) -> None:
         self._width = 1
@@ -55,7 +55,7 @@ class SeriesMaker:
         self._since_last = np.zeros(len(Series._fields))
 
     def add(self, spans: Spans) -> None:
-        """The events that follow."""
+        """Add the next events."""
         whats = spans.block.whats
         refused, again = whats == REFUSED, whats == RETRYING
         outcome = refused | _ENDS_ASKING[whats]
@@ -92,7 +92,7 @@ class SeriesMaker:
         self._sums[:, STRETCHES // 2 :] = 0
 
     def series(self) -> Series:
-        """The stretches so far."""
+        """Return the stretches so far."""
         sums = self._sums.copy()
         sums[:, min(self._done // self._width, STRETCHES - 1)] -= self._since_last
         return Series(*sums[:, : -(-self._done // self._width)])

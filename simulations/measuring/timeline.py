@@ -1,7 +1,7 @@
-"""How occupancy and running bodies went over time, in memory that does not grow with the run.
+"""Occupancy and running bodies over time, in memory that does not grow with the run.
 
-A short run is kept event by event.  Of a long one there is an envelope: in each of some hundred equal spans of time
-the least, the mean and the most.
+A short run is kept event by event. A long run is kept as an envelope: the minimum, the mean and the
+maximum in each of a few hundred equal spans of time.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 STEPS_KEPT = 2000
 SPANS = 1024
-"""As many at most, and half as many at least."""
+"""The largest number of spans; there are at least half as many."""
 _SHORTEST = 1e-9
 
 
@@ -25,8 +25,8 @@ class Steps(NamedTuple):
 
     Attributes:
         times: in seconds.
-        occupancy: live slots, of all pools together.
-        running: bodies.
+        occupancy: live slots, in all pools together.
+        running: running bodies.
     """
 
     times: Floats
@@ -35,7 +35,7 @@ class Steps(NamedTuple):
 
 
 class Band(NamedTuple):
-    """The least, the mean over time and the most of a count in each span."""
+    """The minimum, the mean over time and the maximum of a count in each span."""
 
     least: Floats
     mean: Floats
@@ -47,8 +47,8 @@ class Envelope(NamedTuple):
 
     Attributes:
         edges: where the spans begin, and where the last ends, in seconds.
-        occupancy: of live slots.
-        running: of bodies.
+        occupancy: the band of live slots.
+        running: the band of running bodies.
     """
 
     edges: Floats
@@ -57,7 +57,7 @@ class Envelope(NamedTuple):
 
 
 class Timeline:
-    """Follows the counts of a run."""
+    """A record of the counts of a run."""
 
     def __init__(self) -> None:
         self._steps: list[Spans] | None = []
@@ -70,7 +70,7 @@ class Timeline:
         self._area = np.zeros((2, SPANS))
 
     def add(self, spans: Spans) -> None:
-        """The events that follow."""
+        """Add the next events."""
         times = spans.block.times
         if not self._events:
             self._start = self._end = float(times[0])
@@ -99,7 +99,7 @@ class Timeline:
         np.minimum.at(least, place, after)
         np.maximum.at(most, place, after)
         first, last = int(self._place(spans.since[:1])[0]), int(place[-1])
-        # The count with which a span begins is that of the last event before it.
+        # The count at the beginning of a span is that of the last event before it.
         begins = np.arange(first + 1, last + 1)
         events_before = np.searchsorted(place, begins, side='left')
         level = np.concatenate([before[:1], after])[events_before]
@@ -122,7 +122,7 @@ class Timeline:
             values[:, half:] = empty
 
     def steps(self) -> Steps | None:
-        """Event by event, if the run was short."""
+        """Return the counts after each event, or ``None`` if the run was long."""
         if self._steps is None:
             return None
         if not self._steps:
@@ -132,7 +132,7 @@ class Timeline:
         return Steps(times, levels[0], levels[1])
 
     def envelope(self) -> Envelope:
-        """In spans; the last may end before its edge."""
+        """Return the counts in spans; the last span may end before its edge."""
         used = int(self._place(np.array([self._end]))[0]) + 1 if self._events else 0
         edges = (self._start + np.arange(used + 1) * self._width).astype(np.float64)
         lengths = np.clip(self._end - edges[:-1], 0, self._width)

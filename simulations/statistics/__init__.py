@@ -1,1 +1,4 @@
-"""Intervals, batch means, warm-up, stopping rules: numbers in, numbers out; this package knows no pool."""
+"""Intervals, batch means, warm-up and stopping rules for simulation output.
+
+This package takes numbers and returns numbers; it does not depend on pools.
+"""

@@ -1,4 +1,4 @@
-"""An interval from one long run: neighbouring values are alike, batches of many hardly."""
+"""An interval from one long run: neighbouring values are correlated, large batches hardly are."""
 
 import math
 from collections.abc import Sequence
@@ -13,19 +13,20 @@ from simulations.statistics.intervals import Interval, finite_numbers, ratio_int
 
 
 COUNTS = (30, 20, 15, 10)
-"""How many batches are tried, in this order."""
+"""The numbers of batches to try, in this order."""
 _SURE = 0.9
 
 
 class BatchMeans(NamedTuple):
-    """What the batches of a run say of the mean.
+    """The mean of a run and its interval, from batches.
 
     Attributes:
         interval: the mean of all values, and its bounds.
-        batches: how many there are.
-        correlation: between neighbouring batches, by von Neumann's ratio: about 0 for independent ones.
-        independent: whether it is small enough to trust the interval; if not, it is too narrow, and a longer run
-            is needed.
+        batches: the number of batches.
+        correlation: the correlation between neighbouring batches, by von Neumann's ratio; about 0
+            if independent.
+        independent: whether the correlation is small enough to trust the interval. If not, the
+            interval is too narrow, and a longer run is needed.
     """
 
     interval: Interval
@@ -40,21 +41,23 @@ def batch_means(
     confidence: float = 0.99,
     batches: int | None = None,
 ) -> BatchMeans:
-    """The mean of values that came one after the other in one long run, its warm-up left out.
+    """Return the mean of consecutive values of one long run, warm-up left out, with an interval.
 
-    The run is cut into as many batches of the same number of values, to one more or less, as are still independent by
-    von Neumann's test, at 10 %: 30, 20, 15 or 10.  More would gain next to nothing (B. Schmeiser, "Batch size effects
-    in the analysis of simulation output", Operations Research 30, 1982); the test is that of G. S. Fishman, "Grouping
-    observations in digital simulation", Management Science 24, 1978.
+    The run is cut into 30, 20, 15 or 10 batches of equal size, to within one value: the largest
+    number for which the batches pass von Neumann's test of independence at 10 %. More batches would
+    gain next to nothing (B. Schmeiser, "Batch size effects in the analysis of simulation output",
+    Operations Research 30, 1982). The test is described by G. S. Fishman, "Grouping observations in
+    digital simulation", Management Science 24, 1978.
 
     Args:
-        values: at least 10; better some hundred, of equal spans of time or equal numbers of jobs.
-        per: what each is divided by, if a ratio of sums is meant, such as the arrivals for refusals.
-        confidence: how sure, more than 0 and less than 1.
-        batches: how many, at least 2, instead of what the test finds.
+        values: at least 10, preferably a few hundred, for equal spans of time or equal numbers of
+            jobs.
+        per: the denominators, if you want a ratio of sums; for refusals, the arrivals.
+        confidence: the confidence level, more than 0 and less than 1.
+        batches: the number of batches, at least 2, instead of the number that the test finds.
 
     Raises:
-        TypeError, ValueError: an argument is not so.
+        TypeError, ValueError: an argument is invalid.
 
     Example::
 
@@ -63,13 +66,14 @@ def batch_means(
     above = np.array(finite_numbers('values', values))
     below = np.ones_like(above) if per is None else np.array(finite_numbers('per', per))
     if len(below) != len(above):
-        raise ValueError(f'per must be as many as the values, {len(above)}, got {len(below)}')
+        raise ValueError(f'per must have as many elements as values, {len(above)}, got {len(below)}')
     if batches is not None:
         counts: tuple[int, ...] = (whole_number('batches', batches, 2),)
     else:
         counts = tuple(count for count in COUNTS if count <= len(above))
     if not counts or counts[0] > len(above):
-        raise ValueError(f'values must be at least {min(COUNTS) if batches is None else batches}, got {len(above)}')
+        least = min(COUNTS) if batches is None else batches
+        raise ValueError(f'values must have at least {least} elements, got {len(above)}')
     for count in counts:
         starts = np.arange(count) * len(above) // count
         found = _of_batches(np.add.reduceat(above, starts), np.add.reduceat(below, starts), confidence)

@@ -1,4 +1,4 @@
-"""How far a measured mean may be from the true one."""
+"""Confidence intervals of means and ratios."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from simulations.statistics.student_t import student_t
 
 
 class Interval(NamedTuple):
-    """A mean with the bounds between which the true one lies, at the confidence asked for."""
+    """A mean, and the bounds of its confidence interval."""
 
     mean: float
     low: float
@@ -17,7 +17,7 @@ class Interval(NamedTuple):
 
     @property
     def half_width(self) -> float:
-        """From the mean to either bound."""
+        """Half the width of the interval."""
         return (self.high - self.low) / 2
 
     def __contains__(self, value: object) -> bool:
@@ -25,14 +25,14 @@ class Interval(NamedTuple):
 
 
 def mean_interval(values: Sequence[float], confidence: float = 0.99) -> Interval:
-    """The mean of independent replications, by Student's t.
+    """Return the mean of independent runs, with an interval from Student's t.
 
     Args:
         values: one figure from each run, at least two.
-        confidence: how sure, more than 0 and less than 1.
+        confidence: the confidence level, more than 0 and less than 1.
 
     Raises:
-        TypeError, ValueError: an argument is not so.
+        TypeError, ValueError: an argument is invalid.
 
     Example::
 
@@ -42,19 +42,19 @@ def mean_interval(values: Sequence[float], confidence: float = 0.99) -> Interval
 
 
 def ratio_interval(values: Sequence[float], per: Sequence[float], confidence: float = 0.99) -> Interval:
-    """The ratio of two sums over independent replications, such as refusals by arrivals.
+    """Return the ratio of two sums over independent runs, such as refusals per arrival.
 
-    The mean of the ratios would be another number: a run with few arrivals would count as much as one with many.
-    The interval is the classical one: with R the ratio of the sums, the ``values - R per`` scatter about 0.
-    W. G. Cochran, "Sampling Techniques", 3rd ed. 1977, chapter 6.
+    The mean of the ratios would be a different number, in which a run with few arrivals counts as
+    much as one with many. The interval is the classical one: with R the ratio of the sums, ``values
+    - R per`` scatters around 0. W. G. Cochran, "Sampling Techniques", 3rd ed. 1977, chapter 6.
 
     Args:
-        values: what is counted, from each run; at least two.
-        per: what it is divided by, as many, at least 0 and not all 0.
-        confidence: how sure, more than 0 and less than 1.
+        values: the numerator from each run; at least two.
+        per: the denominator from each run; at least 0 and not all 0.
+        confidence: the confidence level, more than 0 and less than 1.
 
     Raises:
-        TypeError, ValueError: an argument is not so.
+        TypeError, ValueError: an argument is invalid.
 
     Example::
 
@@ -63,23 +63,23 @@ def ratio_interval(values: Sequence[float], per: Sequence[float], confidence: fl
     confidence = inner_probability('confidence', confidence)
     above, below = finite_numbers('values', values), finite_numbers('per', per)
     if len(above) < 2:
-        raise ValueError(f'values must be at least two, got {len(above)}')
+        raise ValueError(f'values must have at least two elements, got {len(above)}')
     if len(above) != len(below):
-        raise ValueError(f'per must be as many as the values, {len(above)}, got {len(below)}')
-    whole = math.fsum(below)
-    if min(below) < 0 or not whole:
+        raise ValueError(f'per must have as many elements as values, {len(above)}, got {len(below)}')
+    total = math.fsum(below)
+    if min(below) < 0 or not total:
         raise ValueError(f'per must be at least 0 and not 0 everywhere, got {min(below)!r} to {max(below)!r}')
-    ratio = math.fsum(above) / whole
+    ratio = math.fsum(above) / total
     residuals = [value - ratio * each for value, each in zip(above, below, strict=True)]
     count = len(residuals)
     spread = math.sqrt(math.fsum(residual * residual for residual in residuals) / (count - 1))
-    half = student_t(0.5 + confidence / 2, count - 1) * spread * math.sqrt(count) / whole
+    half = student_t(0.5 + confidence / 2, count - 1) * spread * math.sqrt(count) / total
     return Interval(ratio, ratio - half, ratio + half)
 
 
 def finite_numbers(name: str, values: Sequence[float]) -> list[float]:
-    """The values as floats; the error names the first that is no finite number."""
-    # Nearly all are floats, and there may be very many.
+    """Return the values as floats; an error names the first that is not a finite number."""
+    # Fast path: nearly all are floats, and there may be very many.
     numbers = [value if type(value) is float else real_number(name, value) for value in values]
     if not all(map(math.isfinite, numbers)):
         raise ValueError(f'{name} must be finite, got {next(each for each in numbers if not math.isfinite(each))!r}')

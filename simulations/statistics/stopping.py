@@ -1,4 +1,4 @@
-"""When enough runs were made."""
+"""Rules for when enough runs have been made."""
 
 import math
 from collections.abc import Sequence
@@ -10,14 +10,15 @@ from simulations.statistics.intervals import Interval, finite_numbers, mean_inte
 
 
 class Judgement(NamedTuple):
-    """What a rule says of the runs so far.
+    """The judgement of a rule on the runs so far.
 
     Attributes:
-        stop: no further run is needed, or none is allowed.
-        reached: the interval is as narrow as was asked for.
+        stop: whether no further run is needed, or none is allowed.
+        reached: whether the interval is as narrow as requested.
         interval: the mean so far, and its bounds; infinite for fewer than two runs.
-        target: the half-width to reach; of a relative one, at the mean so far.
-        expected: about how many runs the target takes in all, at the spread so far; ``None`` if that cannot be told.
+        target: the half-width to reach; a relative one is applied to the mean so far.
+        expected: about how many runs the target needs in total, at the spread so far; ``None`` if
+            that is unknown.
     """
 
     stop: bool
@@ -29,21 +30,22 @@ class Judgement(NamedTuple):
 
 @dataclass(frozen=True)
 class StoppingRule:
-    """Stop when the mean is known to within a half-width, absolute or as a share of the mean.
+    """A rule that stops when the mean is known to within a half-width.
 
-    Looking after each run, one would sooner or later see a few that agree by chance, and stop: the interval would
-    hold the truth less often than it says.  ``at_least`` runs keep that small (A. M. Law, "Simulation Modeling and
-    Analysis", 5th ed. 2015, section 9.4.1).
+    The half-width is absolute or a share of the mean. A rule that checks after each run sooner or
+    later meets a few runs that agree by chance, and stops: the interval then covers the true mean
+    less often than its confidence level says. ``at_least`` runs keep that effect small (A. M. Law,
+    "Simulation Modeling and Analysis", 5th ed. 2015, section 9.4.1).
 
     Args:
-        half_width: the largest that will do, in the unit of the values.
-        relative: the same as a share of the mean.  Give one of the two, or both.
-        confidence: how sure, more than 0 and less than 1.
-        at_least: runs before which it never stops, at least 2.
-        at_most: runs after which it stops in any case.
+        half_width: the half-width to reach, in the unit of the values.
+        relative: the half-width to reach, as a share of the mean. Give one of the two, or both.
+        confidence: the confidence level, more than 0 and less than 1.
+        at_least: the number of runs before which the rule never stops, at least 2.
+        at_most: the number of runs after which the rule stops in any case.
 
     Raises:
-        TypeError, ValueError: an argument is not so.
+        TypeError, ValueError: an argument is invalid.
 
     Example::
 
@@ -60,7 +62,7 @@ class StoppingRule:
 
     def __post_init__(self) -> None:
         if self.half_width is None and self.relative is None:
-            raise ValueError('say what to reach: half_width=..., or relative=... as a share of the mean')
+            raise ValueError('StoppingRule needs half_width=..., or relative=... as a share of the mean')
         if self.half_width is not None:
             positive('half_width', self.half_width)
         if self.relative is not None:
@@ -71,19 +73,19 @@ class StoppingRule:
             whole_number('at_most', self.at_most, self.at_least)
 
     def judge(self, values: Sequence[float]) -> Judgement:
-        """Whether the values, one of each independent run or batch, suffice."""
+        """Judge whether the values suffice; there is one for each independent run or batch."""
         if len(values) < 2:
             mean = finite_numbers('values', values)[0] if len(values) else math.nan
             return self.judge_interval(Interval(mean, -math.inf, math.inf), len(values))
         return self.judge_interval(mean_interval(values, self.confidence), len(values))
 
     def judge_interval(self, interval: Interval, runs: int) -> Judgement:
-        """The same of an interval that was made otherwise, from so many runs or batches, at the same confidence."""
+        """Judge an interval made elsewhere from ``runs`` runs or batches, at this confidence."""
         targets = [] if self.half_width is None else [self.half_width]
         if self.relative is not None:
             targets.append(self.relative * abs(interval.mean))
         target, half = min(targets), interval.half_width
-        # A mean of 0 is known to no share of itself: what is rare was not seen yet.
+        # A mean of 0 has no relative precision: a rare event has not been seen yet.
         reached = runs >= self.at_least and half <= target and target > 0
         expected = None
         if half < math.inf and target > 0:

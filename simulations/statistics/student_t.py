@@ -11,18 +11,19 @@ _MANY = 10_000
 
 
 def student_t(probability: float, freedom: int) -> float:
-    """The quantile of Student's t distribution, to ten digits up to 0.99999 and fewer beyond.
+    """Return a quantile of Student's t distribution, to ten digits up to 0.99999 and fewer beyond.
 
-    By halving on the distribution function, which for whole degrees of freedom is a finite sum (26.7.3 and 26.7.4 of
-    Abramowitz and Stegun, Handbook of Mathematical Functions, 1964); above 10,000 degrees by the expansion in powers
-    of 1/freedom about the normal quantile (26.7.5).
+    It is found by bisection on the distribution function, which is a finite sum for whole degrees
+    of freedom (26.7.3 and 26.7.4 of Abramowitz and Stegun, Handbook of Mathematical Functions,
+    1964). Above 10,000 degrees it is the expansion in powers of 1/freedom around the normal
+    quantile (26.7.5).
 
     Args:
-        probability: of a smaller value, more than 0 and less than 1.
-        freedom: degrees of freedom, at least 1.
+        probability: the probability of a smaller value, more than 0 and less than 1.
+        freedom: the degrees of freedom, at least 1.
 
     Raises:
-        TypeError, ValueError: an argument is not so.
+        TypeError, ValueError: an argument is invalid.
 
     Example::
 
@@ -40,7 +41,7 @@ def student_t(probability: float, freedom: int) -> float:
 def _upper_quantile(probability: float, freedom: int) -> float:
     if freedom > _MANY:
         return _expansion(NormalDist().inv_cdf(probability), freedom)
-    # As the angle whose tangent is t / sqrt(freedom), so that the range to search is finite.
+    # Search over the angle whose tangent is t / sqrt(freedom), so that the range is finite.
     low, high = 0.0, math.pi / 2
     while low < (middle := (low + high) / 2) < high:
         if _within(middle, freedom) < 2 * probability - 1:
@@ -51,10 +52,11 @@ def _upper_quantile(probability: float, freedom: int) -> float:
 
 
 def _within(angle: float, freedom: int) -> float:
-    """How probable a value is of which the absolute is less than sqrt(freedom) tan(angle)."""
+    """Return the probability of an absolute value below sqrt(freedom) tan(angle)."""
     sine, square = math.sin(angle), math.cos(angle) ** 2
     odd = freedom % 2
-    # 1 + 1/2 cos^2 + (1 3)/(2 4) cos^4 + ... for even degrees, cos (1 + 2/3 cos^2 + (2 4)/(3 5) cos^4 + ...) for odd.
+    # 1 + 1/2 cos^2 + (1 3)/(2 4) cos^4 + ... for even degrees, cos (1 + 2/3 cos^2 + (2 4)/(3 5)
+    # cos^4 + ...) for odd.
     total = term = 0.0 if freedom == 1 else math.cos(angle) if odd else 1.0
     for factor in range(2 + odd, freedom - 1, 2):
         term *= square * (factor - 1) / factor

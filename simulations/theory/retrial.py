@@ -105,12 +105,12 @@ def _first_guess(servers: int, load: float, pace: float) -> int:
 
 
 def _solve(servers: int, load: float, pace: float, levels: int) -> 'tuple[NDArray[np.float64], NDArray[np.float64]]':
-    """Return the probabilities of 0 to ``levels`` waiting jobs: with all servers busy, and in
-    total.
+    """Return the probability of each number of waiting jobs, with all servers busy and in total.
 
-    The recursion starts at the highest level, where a refused job is lost. A level is entered from
-    below only with all servers busy, and left downwards by retries. In the long run both are
-    equally frequent: load p_k(all busy) = (k+1) pace (p_{k+1}(0) + ... + p_{k+1}(servers-1)).
+    There is one value of each for 0 to ``levels`` waiting jobs. The recursion starts at the highest
+    level, where a refused job is lost. A level is entered from below only with all servers busy,
+    and left downwards by retries. In the long run both are equally frequent: load p_k(all busy) =
+    (k+1) pace (p_{k+1}(0) + ... + p_{k+1}(servers-1)).
     """
     import numpy as np
 

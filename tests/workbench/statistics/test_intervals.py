@@ -99,12 +99,12 @@ def test_a_ratio_interval_covers_the_truth_as_often_as_it_says() -> None:
 @pytest.mark.parametrize(
     ('call', 'kind', 'complaint'),
     [
-        (lambda: mean_interval([1.0]), ValueError, 'values must be at least two, got 1'),
+        (lambda: mean_interval([1.0]), ValueError, 'values must have at least two elements, got 1'),
         (lambda: mean_interval([1.0, math.nan]), ValueError, 'values must be finite, got nan'),
         (lambda: mean_interval([1.0, math.inf]), ValueError, 'values must be finite, got inf'),
         (lambda: mean_interval([1, '2']), TypeError, "values must be a number, not '2'"),  # type: ignore[list-item]
         (lambda: mean_interval([1, 2], 1), ValueError, 'confidence must be more than 0 and less than 1, got 1'),
-        (lambda: ratio_interval([1, 2], [1]), ValueError, 'per must be as many as the values, 2, got 1'),
+        (lambda: ratio_interval([1, 2], [1]), ValueError, 'per must have as many elements as values, 2, got 1'),
         (lambda: ratio_interval([1, 2], [3, -1]), ValueError, 'per must be at least 0 and not 0 everywhere, got -1.0'),
         (lambda: ratio_interval([1, 2], [0, 0]), ValueError, 'per must be at least 0 and not 0 everywhere, got 0.0'),
         (lambda: student_t(0.9, 0), ValueError, 'freedom must be at least 1, got 0'),

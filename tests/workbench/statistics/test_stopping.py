@@ -101,7 +101,7 @@ def test_batches_of_one_run_may_be_judged_as_well() -> None:
 @pytest.mark.parametrize(
     ('arguments', 'kind', 'complaint'),
     [
-        ({}, ValueError, 'say what to reach: half_width=..., or relative='),
+        ({}, ValueError, 'StoppingRule needs half_width=..., or relative='),
         ({'half_width': 0}, ValueError, 'half_width must be finite and more than 0, got 0'),
         ({'relative': -0.1}, ValueError, r'relative must be finite and more than 0, got -0\.1'),
         ({'relative': '5%'}, TypeError, "relative must be a number, not '5%'"),

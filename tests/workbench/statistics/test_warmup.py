@@ -63,13 +63,13 @@ def test_a_run_that_is_all_warm_up_says_so() -> None:
     rising = mser5([number + stream.random() for number in range(1000)])
 
     assert rising == Warmup(500, 1000, False)
-    assert str(rising) == 'warm-up: not over within half of 1,000 values (MSER-5), run longer'
+    assert str(rising) == 'warm-up: not over after half of 1,000 values (MSER-5): run longer'
     assert str(Warmup(1250, 10_000, True)) == 'warm-up: the first 1,250 of 10,000 values (MSER-5)'
 
 
 def test_too_few_values_or_wrong_ones_are_refused() -> None:
     """The error names them."""
-    with pytest.raises(ValueError, match='values must be at least 20, got 19'):
+    with pytest.raises(ValueError, match='values must have at least 20 elements, got 19'):
         mser5([1.0] * 19)
     with pytest.raises(ValueError, match='values must be finite, got nan'):
         mser5([1.0] * 19 + [math.nan])
