@@ -94,7 +94,11 @@ def test_the_correlation_is_that_of_neighbouring_batches() -> None:
         (lambda: batch_means([1.0] * 9), ValueError, 'values must have at least 10 elements, got 9'),
         (lambda: batch_means([1.0] * 9, batches=10), ValueError, 'values must have at least 10 elements, got 9'),
         (lambda: batch_means([1.0] * 9, batches=1), ValueError, 'batches must be at least 2, got 1'),
-        (lambda: batch_means([1.0] * 20, per=[1.0] * 19), ValueError, 'per must have as many elements as values, 20, got 19'),
+        (
+            lambda: batch_means([1.0] * 20, per=[1.0] * 19),
+            ValueError,
+            'per must have as many elements as values, 20, got 19',
+        ),
         (lambda: batch_means([math.nan] * 20), ValueError, 'values must be finite, got nan'),
         (lambda: batch_means([1.0] * 20, confidence=2), ValueError, 'confidence must be more than 0 and less than 1'),
         (lambda: batch_means(['1'] * 20), TypeError, "values must be a number, not '1'"),  # type: ignore[list-item]
