@@ -126,7 +126,9 @@ def _crashed(facts: Facts) -> str:
     words = f'{count(figures.crashed, "holder", "holders")}; {count(figures.recovered, "slot", "slots")} freed'
     words += _freed(figures) if figures.recovered else ''
     lost = figures.crashed - figures.recovered
-    return f'{words}, {lost:,} never will be: slots do not expire' if lost and facts.slot_exp is None else words
+    if not lost or facts.slot_exp is not None:
+        return words
+    return f'{words}, {lost:,} taken forever because slots never expire'
 
 
 def _freed(figures: Figures) -> str:

@@ -11,7 +11,7 @@ from simulations.scenarios.scenario import Scenario
 from simulations.sizing.facts import SizingFacts
 from simulations.sizing.measure import Measure
 from simulations.theory import max_size_for
-from simulations.units import duration
+from simulations.units import count, duration
 
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Sizing(SizingFacts):
         ]
         if below is not None:
             mean, low, high = below.share
-            lines.append(f'  with one fewer    {mean:.3%} [{low:.3%}, {high:.3%}]')
+            lines.append(f'  {f"with {self.max_size - 1:,}":<17} {mean:.3%} [{low:.3%}, {high:.3%}]')
         lines.append(f'  slots in use      {point.utilisation:.1%}')
         if self.range[0] < self.range[1]:
             between = f'{self.range[0]:,} to {self.range[1]:,}'
@@ -82,7 +82,7 @@ class Sizing(SizingFacts):
             lines.append('  this is exact for this log; a single log cannot predict another week')
         if self.max_size_theory is not None:
             lines.append(f'  theory            {self.max_size_theory:,}')
-        lines.append(f'  no refusals       from {self.peak:,} on, in the first run')
+        lines.append(f'  no refusals       from {count(self.peak, "slot", "slots")} on, in the first run')
         return '\n'.join(lines)
 
     def _repr_html_(self) -> str:

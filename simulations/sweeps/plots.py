@@ -108,7 +108,7 @@ def plot_trade_off(grid: Grid, ax: Axes | None = None) -> Axes:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:,g}'))
         axis.set_minor_formatter(NullFormatter())
-    right.set_ylabel('time from a crash until the slot is freed (seconds)')
+    right.set_ylabel('seconds from a crash until the slot is freed')
     plain_title(ax, _title(grid, 'A longer expiry: fewer jobs outlive their slot, crashed slots are freed later'))
     ax.legend(
         handles=[*left, *lines], loc='upper center', bbox_to_anchor=(0.5, 0), borderaxespad=4, ncols=2, frameon=False

@@ -201,7 +201,7 @@ def has_density(holding: Holding) -> bool:
 
 def _of_retries(arrivals: Arrivals, workload: Synthetic, pool: _Pool, retry: Retry) -> Expectation | str:
     if reason := _no_retrials(arrivals, workload, pool, retry):
-        return f'The chain of busy slots and waiting jobs is computed for {reason}.'
+        return f'The chain of busy slots and waiting jobs is computed only for {reason}.'
     load = arrivals.rate() * workload.holding.mean()
     if load >= pool.max_size:
         return (

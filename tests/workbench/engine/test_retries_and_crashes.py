@@ -102,7 +102,7 @@ def test_a_slot_without_expiry_is_lost_with_its_holder(anywhere: str) -> None:
     )
 
     assert (result.figures.crashed, result.figures.recovered, result.figures.refused) == (2, 0, 3)
-    assert 'never will be: slots do not expire' in str(result)
+    assert 'taken forever because slots never expire' in str(result)
 
 
 def test_jobs_that_would_try_for_ever_are_refused_beforehand() -> None:
