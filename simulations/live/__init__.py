@@ -1,6 +1,7 @@
 """Live runs: a scenario in wall-clock time, with real processes and a real server.
 
-Virtual time shows what the protocol does; this shows that the world agrees.
+A simulation shows what the protocol does; a live run shows that the real world agrees.  The
+package's ``README.md`` says what a live run checks.
 """
 
 from simulations.live.control import live, live_view

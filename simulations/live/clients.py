@@ -1,4 +1,4 @@
-"""The clients by which a live run reaches its server."""
+"""The clients through which a live run reaches its server."""
 
 from typing import Any
 
@@ -6,12 +6,19 @@ from simulations.live.plan import Plan
 
 
 CONTROL_TIMEOUT = 30.0
-"""Seconds that those who watch a run wait for an answer."""
+"""How many seconds the supervising process waits for an answer."""
 _CONNECT = 5.0
 
 
 def sync_client(plan: Plan, address: str, name: str, threads: int) -> Any:
-    """A worker's client for so many threads; ``name`` is what the server calls its connections."""
+    """Return a worker's client for this number of threads.
+
+    Args:
+        plan: the run.
+        address: the URL of the server.
+        name: the name that its connections have on the server.
+        threads: how many threads use it at the same time.
+    """
     import redis
     from redis.backoff import ConstantBackoff
     from redis.retry import Retry
@@ -27,7 +34,7 @@ def sync_client(plan: Plan, address: str, name: str, threads: int) -> Any:
 
 
 def async_client(plan: Plan, address: str, name: str, tasks: int) -> Any:
-    """A worker's client for asyncio, with a connection for each of its tasks."""
+    """Return a worker's client for asyncio, with at least one connection for each of its tasks."""
     import redis.asyncio
     from redis.asyncio.retry import Retry
     from redis.backoff import ConstantBackoff
@@ -43,7 +50,7 @@ def async_client(plan: Plan, address: str, name: str, tasks: int) -> Any:
 
 
 def control_client(address: str) -> Any:
-    """A client for those who watch, cause accidents and clean up: it asks once."""
+    """Return a client for the supervising process, which sends each request only once."""
     import redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
@@ -54,9 +61,9 @@ def control_client(address: str) -> Any:
 
 
 def announced(error: BaseException) -> bool:
-    """Whether it says that the server did not answer, which the library's documentation lets pass through.
+    """Return whether the error says that the server did not answer, which the library documents.
 
-    An answer that is an error is none of these: a script that fails is a broken pool.
+    An error that the server answered does not count: a script that fails is a broken pool.
     """
     from redis.exceptions import ConnectionError as NotConnectedError
     from redis.exceptions import TimeoutError as TimedOutError
@@ -65,7 +72,7 @@ def announced(error: BaseException) -> bool:
 
 
 def refused(error: BaseException) -> bool:
-    """Whether it is an answer of the server: that it will not, or cannot, do what it was asked."""
+    """Return whether the server answered with this error, and so refused the request."""
     from redis.exceptions import ResponseError
 
     return isinstance(error, ResponseError)

@@ -1,4 +1,4 @@
-"""``live``: run a scenario in wall-clock time, with real processes and a real server, and judge what they were told."""
+"""``live``: run a scenario in wall-clock time, with real processes and a real server."""
 
 import dataclasses
 import itertools
@@ -39,39 +39,46 @@ def live(
     compare: bool = True,
     show: Show | None = None,
 ) -> LiveResult:
-    """Live through a scenario: real processes, threads or asyncio tasks, and a real server.
+    """Run a scenario in wall-clock time, with real processes and a real server.
 
-    Jobs arrive at the instants of the scenario, divided by ``speed``, whether or not their process keeps up: one that
-    finds all threads busy starts late, and is counted.  So are jobs that were due while their worker was dead.  Of a
-    scenario with :class:`simulations.Clients` each client is a thread or task of its own.
+    Jobs arrive at the instants of the scenario, divided by ``speed``, whether or not their process
+    keeps up.  Each process has threads or asyncio tasks.  A job that finds all threads busy starts
+    late; a job whose worker is dead is missed; both are counted.  In a scenario with
+    :class:`simulations.Clients`, each client is a separate thread or task.
 
-    The faults of the scenario really happen: workers are killed and stopped, the embedded server is killed and started
-    again, connections are cut.  ``workers`` in them are the numbers of the processes.  A share of holders that crash
-    (``crash_probability``) are contexts that are entered and never left.
+    The faults of the scenario really happen: workers are killed and stopped, the embedded server is
+    killed and started again, connections are cut.  Their ``workers`` are the numbers of the
+    processes.  A holder that crashes alone (``crash_probability``) is a context that is entered and
+    never left.
 
-    What the workers were told is judged by :func:`simulations.judging.judge`; besides, the server is asked for the
-    size of the pool all the time, bodies are counted across processes, and at the end nothing may be left.
+    :func:`simulations.judging.judge` judges what the workers asked and were answered.  In addition,
+    the server is asked for the size of the pool throughout, bodies are counted across processes,
+    and nothing may be left at the end.
 
     Args:
-        scenario: what to run; its network gives the time-out and the retries of the workers' client, but no latency.
-        processes: workers; by default as many as the scenario says if that is more than 1, else 4, and 1 in memory.
-        threads: of each process, by default 8, and 32 in memory.
-        tasks: of each process, to run asyncio in place of threads.
-        seconds: for how long jobs arrive, in seconds on the wall; by default all of them do.
-        speed: seconds of the scenario that pass in one second.
-        store: ``'memory'``, ``'valkey'`` (an embedded server of this run's own), or the URL of a server.
-        seed: in place of the scenario's own.
-        compare: simulate the same scenario afterwards, and lay both side by side.
-        show: called with a :class:`simulations.live.Moment` some times a second.
+        scenario: the scenario to run; its network sets the time-out and the retries of the workers'
+            client, but no latency.
+        processes: the number of workers; by default that of the scenario if it is more than 1, else
+            4, or 1 in memory.
+        threads: threads of each process, by default 8, or 32 in memory.
+        tasks: tasks of each process; if given, workers run asyncio instead of threads.
+        seconds: for how long jobs arrive, in wall-clock seconds; by default until all have arrived.
+        speed: scenario seconds that pass in one second.
+        store: ``'memory'``, ``'valkey'`` (an embedded server that belongs to this run), or the URL
+            of a server.
+        seed: replaces the seed of the scenario.
+        compare: also simulate the scenario, and compare both.
+        show: called with a :class:`simulations.live.Moment` a few times a second.
 
     Returns:
-        figures, history and pictures as of a simulation, in seconds of the scenario, and what was measured besides; its
-        ``violations`` are the promises that were broken.
+        Figures, history and pictures like those of a simulation, in scenario seconds, and the live
+        measurements.  ``violations`` lists the promises that were broken.
 
     Raises:
-        TypeError, ValueError: this cannot be done, such as a fault that needs a clock of its own; nothing was started.
-        StoreError: the store cannot be had, or does not answer.
-        LiveError: a worker ended of itself, or nothing happens any more.
+        TypeError, ValueError: the run is not possible, for example because a fault needs a separate
+            clock; nothing was started.
+        StoreError: the store does not start, or does not answer. LiveError: a worker ended
+        unexpectedly, or the run made no progress for 60 seconds.
 
     Example::
 
@@ -106,7 +113,7 @@ def live(
 
 
 def _simulated(plan: Plan, jobs: int, progress: bool) -> Result:
-    """The same in virtual time: just the same jobs, or clients for the same time."""
+    """Simulate the same jobs, or clients for the same time."""
     scenario = plan.scenario.replace(workers=plan.processes)
     workload = scenario.workload()
     if plan.span is None or not jobs:
@@ -131,15 +138,15 @@ def _simulated(plan: Plan, jobs: int, progress: bool) -> Result:
 
 
 def live_view(scenario: 'Scenario', **options: Any) -> 'LiveResult':
-    """Run :func:`simulations.live.live` in a cell of a notebook, and watch it there; else in the terminal.
+    """Run :func:`~simulations.live.live` and show its progress, in a notebook or the terminal.
 
     Args:
-        scenario: what to run.
-        options: those of :func:`simulations.live.live`, but ``show``.
+        scenario: the scenario to run.
+        options: the options of :func:`simulations.live.live`, except ``show``.
 
     Raises:
-        ModuleNotFoundError: IPython is not installed: the extra ``lab`` has it.
-        TypeError, ValueError, StoreError, LiveError: as :func:`simulations.live.live`.
+        ModuleNotFoundError: IPython is not installed; the extra ``lab`` includes it. TypeError,
+        ValueError, StoreError, LiveError: as in :func:`simulations.live.live`.
 
     Example::
 

@@ -1,7 +1,7 @@
-"""What a worker notes of its calls, in memory that is also a file: what a killed process has noted stays.
+"""The notes that a worker takes of its calls, in mapped files: they survive a killed process.
 
-A note is a fixed number of bytes in a mapped file.  Its kind is written last, so that one which a kill cut short is
-none.
+A note is a fixed number of bytes in a mapped file.  Its kind is written last, so a note that a kill
+cut short does not count.
 """
 
 import itertools
@@ -30,8 +30,13 @@ from numpy.typing import NDArray
     ABANDONED,
     SIZE,
 ) = range(1, 12)
-"""An acquire was called, and how it returned; a release was called, and how it returned; a holder crashed alone, and
-its process lives; and the occupancy, in place of a job, that was seen at that instant."""
+"""The kinds of notes.
+
+An acquire was called (``ASKED``) and returned (``GRANTED`` to ``UNKNOWN``); a release was called
+(``LEAVING``) and returned (``RELEASED`` to ``NOT_RELEASED``); a holder crashed alone while its
+process lives on (``ABANDONED``); the occupancy at that instant (``SIZE``), which takes the place of
+the job.
+"""
 
 _NOTE = struct.Struct('<qIII3xB')
 NOTES = np.dtype([('instant', '<i8'), ('job', '<u4'), ('key', '<u4'), ('attempt', '<u4'), ('_', 'V3'), ('kind', 'u1')])
@@ -39,18 +44,23 @@ _IN_FILE = 1 << 15
 
 
 class Names(NamedTuple):
-    """What is noted as text: keys of pools in order, and errors as (instant, type, text, whether it was announced)."""
+    """The notes in words.
+
+    Attributes:
+        keys: the keys of the pools, in order of first use.
+        errors: instant, type, text and whether the library documents it, for each error.
+    """
 
     keys: list[str]
     errors: list[tuple[int, str, str, bool]]
 
 
 class Notebook:
-    """Where one life of a worker notes, from any thread.
+    """The notes of one life of a worker, from any of its threads.
 
     Args:
-        folder: where the files go.
-        name: of this life, unlike all others.
+        folder: the folder of the files.
+        name: the name of this life, which must be unique.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -62,14 +72,14 @@ class Notebook:
         self._texts = os.open(folder / f'{name}.texts', os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def note(self, kind: int, instant: int, job: int, attempt: int = 1, key: int = 0) -> None:
-        """Note something."""
+        """Write a note."""
         number, place = divmod(next(self._places), _IN_FILE)
         while len(self._files) <= number:
             self._another()
         _NOTE.pack_into(self._files[number], place * _NOTE.size, instant, job, key, attempt, kind)
 
     def key(self, name: str) -> int:
-        """The number of a pool's key."""
+        """Return the number of a pool's key, and note the key at its first use."""
         found = self._keys.get(name)
         if found is None:
             with self._lock:
@@ -80,7 +90,7 @@ class Notebook:
         return found
 
     def error(self, instant: int, error: BaseException, announced: bool, text: str) -> None:
-        """Note an error, and whether the library's documentation says that it may come."""
+        """Note an error, and whether the library documents that it may occur."""
         self._write('error', [instant, type(error).__name__, text, announced])
 
     def _write(self, kind: str, value: Any) -> None:
@@ -95,7 +105,7 @@ class Notebook:
 
 
 def read_notes(folder: Path, name: str) -> tuple[NDArray[Any], Names]:
-    """What one life of a worker noted, and in what words."""
+    """Return the notes of one life of a worker, and its notes in words."""
     parts = [np.fromfile(path, NOTES) for path in sorted(folder.glob(f'{name}.*.notes'))]
     notes = np.concatenate(parts) if parts else np.empty(0, NOTES)
     names = Names([], [])

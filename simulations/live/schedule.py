@@ -1,4 +1,7 @@
-"""Which worker runs which job, and when: jobs are dealt to processes by turns, and clients to them as well."""
+"""Which worker runs which job, and when.
+
+Jobs are dealt to the processes one at a time in turn, and so are clients.
+"""
 
 import itertools
 import random
@@ -13,11 +16,12 @@ class Due(NamedTuple):
     """A job of one worker.
 
     Attributes:
-        number: in order of arrival, from 0.
-        instant: of its arrival, in seconds of the scenario since the run began.
-        holding: in seconds of the scenario.
-        key: the pool.
-        crash: for how much of its life the holder runs before it crashes alone, from 0 to 1; ``None``: it does not.
+        number: its place in the order of arrival, from 0.
+        instant: when it arrives, in scenario seconds since the run began.
+        holding: its holding time, in scenario seconds.
+        key: its pool.
+        crash: after which part of its life the holder crashes alone, from 0 to 1; ``None`` if it
+            does not crash.
     """
 
     number: int
@@ -31,9 +35,10 @@ class Schedule(NamedTuple):
     """The jobs of a run.
 
     Attributes:
-        shares: of each worker, in order of arrival; empty where there are clients.
-        first: the instant of the first arrival, in the scenario.
-        last: the last arrival, in seconds since the first; ``None`` where clients ask until they have asked enough.
+        shares: the jobs of each worker, in order of arrival; empty if the workload has clients.
+        first: the instant of the first arrival, in scenario seconds.
+        last: the instant of the last arrival, in scenario seconds since the first; ``None`` if
+            clients ask until they have made their number of jobs.
     """
 
     shares: list[list[Due]]
@@ -42,12 +47,12 @@ class Schedule(NamedTuple):
 
     @property
     def jobs(self) -> int:
-        """How many."""
+        """The number of jobs."""
         return sum(map(len, self.shares))
 
 
 def schedule(plan: Plan) -> Schedule:
-    """Deal the jobs of a run."""
+    """Deal the jobs of a run to its workers."""
     shares: list[list[Due]] = [[] for _ in range(plan.processes)]
     workload = plan.scenario.workload()
     if workload.clients is not None:
@@ -67,12 +72,12 @@ def schedule(plan: Plan) -> Schedule:
 
 
 def turns(plan: Plan, client: int, life: int) -> Iterator[tuple[float, float, str, float | None]]:
-    """What a client does, turn by turn: thinking, holding, key, crash.
+    """Yield the turns of a client: thinking time, holding time, key, crash.
 
     Args:
         plan: the run.
-        client: its number.
-        life: of its worker, from 0: where one takes the place of another, its clients begin anew.
+        client: the number of the client.
+        life: the life of its worker, from 0: the clients of a replacement start afresh.
     """
     seed = plan.scenario.seed if not life else random.Random(f'{plan.scenario.seed} life {life}').getrandbits(32)
     crashes = Crashes(seed + client, plan.scenario.crash_probability)
@@ -81,17 +86,17 @@ def turns(plan: Plan, client: int, life: int) -> Iterator[tuple[float, float, st
 
 
 def clients_of(plan: Plan, worker: int) -> range:
-    """The clients of a worker."""
+    """Return the numbers of a worker's clients."""
     clients = plan.scenario.workload().clients
     return range(0) if clients is None else range(worker, clients.number, plan.processes)
 
 
 def quota(plan: Plan, worker: int) -> int | None:
-    """How many jobs the clients of a worker make; ``None`` for as many as there is time for."""
+    """Return how many jobs the clients of a worker make; ``None`` if only the time limits them."""
     jobs = plan.scenario.workload().expected_jobs
     return None if jobs is None else len(range(worker, jobs, plan.processes))
 
 
 def numbers(plan: Plan, worker: int, begun: int) -> Iterator[int]:
-    """The numbers of the jobs that the clients of a worker make, so many having been made before."""
+    """Yield the numbers of the jobs of a worker's clients, after the first ``begun`` ones."""
     return itertools.count(worker + begun * plan.processes, plan.processes)

@@ -1,4 +1,4 @@
-"""A live run while it runs: in the terminal, where it is redrawn in place, and in JupyterLab."""
+"""The progress of a live run: in the terminal, redrawn in place, and in JupyterLab."""
 
 import sys
 from collections import deque
@@ -10,18 +10,19 @@ from simulations.units import count
 
 
 class Moment(NamedTuple):
-    """How things stand.
+    """The state of a live run at one moment.
 
     Attributes:
-        seconds: on the wall, since the run began.
-        of: how long jobs will arrive, in seconds on the wall; ``None`` if that is not known.
-        occupancy: the last size that the server answered; ``None`` if it has not.
+        seconds: wall-clock seconds since the run began.
+        of: for how long jobs arrive, in wall-clock seconds; ``None`` if that is not known.
+        occupancy: the last size that the server answered; ``None`` before its first answer.
         max_size: slots of a pool.
-        bodies: that run in all processes.
-        granted, refused, failed, late: so far.
-        grants, refusals: a second, since the last moment.
-        latency: seconds from the call of an acquire to its return, on average since the last moment.
-        workers: that live.
+        bodies: bodies that run in all processes; ``None`` if they could not be counted.
+        granted, refused, failed, late: acquires granted, refused and failed, and jobs that started
+            late, so far.
+        grants, refusals: how many a second, since the last moment.
+        latency: the mean time of an acquire since the last moment, in seconds.
+        workers: how many workers are alive.
     """
 
     seconds: float
@@ -48,7 +49,7 @@ _HEIGHT = 60
 
 
 def lines(moment: Moment) -> list[str]:
-    """The moment in three lines."""
+    """Return the moment as three lines of text."""
     occupancy = moment.occupancy or 0
     filled = round(_BAR * min(1.0, occupancy / moment.max_size))
     of = '' if moment.of is None else f' of {moment.of:.0f}'
@@ -64,15 +65,15 @@ def lines(moment: Moment) -> list[str]:
     return [
         f'{moment.seconds:6.1f}{of} s  {bar} {occupancy:,}/{moment.max_size:,} slots{bodies}',
         f'  {rates}, {1000 * moment.latency:.2f} ms each',
-        f'  {counts}; {count(moment.workers, "worker lives", "workers live")}',
+        f'  {counts}; {count(moment.workers, "worker", "workers")} alive',
     ]
 
 
 class TerminalView:
-    """Shows moments in a terminal: in place where it is one, else a line every second.
+    """Shows moments in a terminal, redrawn in place, or in a file, as one line a second.
 
     Args:
-        file: where to; standard error by default.
+        file: the output; standard error by default.
     """
 
     def __init__(self, file: TextIO | None = None) -> None:
@@ -82,19 +83,19 @@ class TerminalView:
         self._last = -_PLAIN_EVERY
 
     def __call__(self, moment: Moment) -> None:
-        told = lines(moment)
+        shown = lines(moment)
         if self._in_place:
-            up = f'\x1b[{len(told)}F' if self._drawn else ''
-            self._file.write(up + ''.join(f'\x1b[2K{line}\n' for line in told))
+            up = f'\x1b[{len(shown)}F' if self._drawn else ''
+            self._file.write(up + ''.join(f'\x1b[2K{line}\n' for line in shown))
             self._drawn = True
         elif moment.seconds - self._last >= _PLAIN_EVERY:
             self._last = moment.seconds
-            self._file.write(' '.join(line.strip() for line in told) + '\n')
+            self._file.write(' '.join(line.strip() for line in shown) + '\n')
         self._file.flush()
 
 
 class NotebookView:
-    """Shows moments in a cell of a notebook, which is redrawn: numbers, and occupancy over the last minutes."""
+    """Shows moments in a notebook cell, redrawn in place: numbers and the recent occupancy."""
 
     def __init__(self) -> None:
         from IPython.display import HTML, display
@@ -110,17 +111,22 @@ class NotebookView:
 
 
 def html(moment: Moment, course: list[tuple[float, int]]) -> str:
-    """A moment and the occupancies before it as HTML, in the colours of the notebook."""
+    """Return a moment, and the occupancy up to it, as HTML in the colours of the notebook.
+
+    Args:
+        moment: the moment.
+        course: the occupancy at earlier moments, as pairs of seconds and slots.
+    """
     text = ''.join(f'<div>{escape(line)}</div>' for line in lines(moment))
     if len(course) < 2:
         return f'<div style="font-family:monospace">{text}</div>'
     first, last = course[0][0], course[-1][0]
     width = max(last - first, 1e-9)
-    most = max(moment.max_size, *(size for _, size in course))
+    peak = max(moment.max_size, *(size for _, size in course))
     points = ' '.join(
-        f'{600 * (instant - first) / width:.1f},{_HEIGHT * (1 - size / most):.1f}' for instant, size in course
+        f'{600 * (instant - first) / width:.1f},{_HEIGHT * (1 - size / peak):.1f}' for instant, size in course
     )
-    full = _HEIGHT * (1 - moment.max_size / most)
+    full = _HEIGHT * (1 - moment.max_size / peak)
     return (
         f'<div style="font-family:monospace">{text}'
         f'<svg viewBox="-2 -4 604 {_HEIGHT + 8}" style="max-width:600px" role="img" aria-label="occupancy over time">'

@@ -11,7 +11,7 @@ _VALUE = 'style="text-align:left;vertical-align:top;white-space:normal"'
 _DETAILS = (
     'store',
     'time simulated',
-    'time lived',
+    'scenario time',
     'throughput',
     'expired while running',
     'long run',

@@ -1,1 +1,1 @@
-"""What a live run came to: attempts, promises, measurements, comparison, pictures."""
+"""The outcome of a live run: attempts, promises, measurements, comparison, pictures."""

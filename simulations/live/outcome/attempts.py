@@ -1,6 +1,6 @@
-"""What became of each attempt of a live run, put together from the notes of all lives of all workers.
+"""The attempts of a live run, put together from the notes of all lives of all workers.
 
-All instants are in seconds of the scenario; but for a constant, and divided by the speed, they are those of
+All instants are in scenario seconds.  Divided by the speed, and up to a constant, they are those of
 ``time.monotonic_ns()``.
 """
 
@@ -20,14 +20,20 @@ from simulations.live.supervisor.nursery import Life
 
 
 class Clock(NamedTuple):
-    """Turns nanoseconds into seconds of the scenario."""
+    """Converts measured nanoseconds to scenario seconds.
+
+    Attributes:
+        plan: the run.
+        epoch: when the run began, in nanoseconds.
+        first: the instant of the first arrival, in scenario seconds.
+    """
 
     plan: Plan
     epoch: int
     first: float
 
     def seconds(self, instant: float) -> float:
-        """The instant in the scenario."""
+        """Return the instant in scenario seconds."""
         return self.first + self.plan.seconds(instant - self.epoch)
 
 
@@ -35,17 +41,18 @@ class Attempt(NamedTuple):
     """One attempt of one job.
 
     Attributes:
-        job: its number.
-        attempt: from 1.
-        key: the pool, ``''`` where there is only one.
-        worker: the number of its worker.
-        called, returned: when the slot was asked for, and when that returned; infinite if it never did.
-        answer: how, as of :class:`simulations.judging.Call`.
-        left: when the body ended and the release was called; ``None`` if it was not.
-        ended: when that returned; infinite if it never did.
-        ending: how.
-        died: when the holder was dead, if it died before it left.
-        killed: whether its process was killed then; else it crashed alone.
+        job: the number of the job.
+        attempt: the number of the attempt, from 1.
+        key: the pool; ``''`` if there is only one.
+        worker: the number of the worker.
+        called, returned: when the acquire was called and when it returned; infinite if it never
+        did.
+        answer: how the acquire returned, as in :class:`simulations.judging.Call`.
+        left: when the body ended and the release was called; ``None`` if it was not called.
+        ended: when the release returned; infinite if it never did.
+        ending: how the release returned.
+        died: when the holder was dead, if it died before it called the release; else ``None``.
+        killed: whether its process was killed then; otherwise it crashed alone.
     """
 
     job: int
@@ -63,7 +70,7 @@ class Attempt(NamedTuple):
 
     @property
     def token(self) -> str:
-        """The name of its lease in the calls."""
+        """The name of its lease in the judged calls."""
         return str(self.job) if self.attempt == 1 else f'{self.job}.{self.attempt}'
 
     @property
@@ -82,15 +89,15 @@ _ENDED = {notes.RELEASED: RELEASED, notes.TOO_LATE: TOO_LATE, notes.NOT_RELEASED
 
 
 def attempts_of(life: Life, noted: Any, names: Names, clock: Clock, settled: int | None) -> Iterator[Attempt]:
-    """The attempts of one life, in order of the jobs' numbers.
+    """Yield the attempts of one life, in order of the jobs' numbers.
 
     Args:
-        life: of which worker, and when it ended.
+        life: the life.
         noted: its notes.
-        names: the keys in them.
-        clock: of the run.
-        settled: when the server had closed all connections of a killed worker, if that is known: an acquire that was
-            under way has happened by then, or never will.
+        names: its notes in words.
+        clock: the clock of the run.
+        settled: when the server had closed all connections of a killed worker, if that is known: an
+            acquire that was under way has happened by then, or never will.
     """
     kept = noted[noted['kind'] != notes.SIZE]
     kept = kept[np.lexsort((kept['kind'], kept['attempt'], kept['job']))]
@@ -140,10 +147,11 @@ def _attempt(
 
 
 def settle(attempts: Iterable[Attempt], accidents: Sequence[Accident], clock: Clock) -> Iterator[Attempt]:
-    """Acquires of unknown outcome that were asked of a server which then died: after its death none can happen.
+    """Yield the attempts, with acquires of unknown outcome settled if their server then died.
 
-    They count as failed, that is as possibly there until they expire.  Where a driver asks again by itself, it may ask
-    the next server, and nothing is known.
+    After the death of the server, none of these acquires can happen.  They count as failed: each
+    may have taken a slot until it expires.  If the driver repeats requests itself, it may ask the
+    restarted server, and the outcome stays unknown.
     """
     deaths = sorted((clock.seconds(each.ended), clock.seconds(each.began)) for each in accidents if each.up)
     for attempt in attempts:
@@ -157,22 +165,25 @@ def settle(attempts: Iterable[Attempt], accidents: Sequence[Accident], clock: Cl
 
 
 def renumbered(attempts: Iterable[Attempt]) -> list[Attempt]:
-    """The same with the jobs numbered in the order in which they asked first: clients make them as they go."""
-    found = list(attempts)
+    """Return the attempts with their jobs numbered in the order of their first acquires.
+
+    Clients make their jobs during the run, so the original numbers say nothing about the order.
+    """
+    attempts = list(attempts)
     first: dict[int, float] = {}
-    for attempt in found:
+    for attempt in attempts:
         first[attempt.job] = min(first.get(attempt.job, math.inf), attempt.called)
     order = {job: number for number, job in enumerate(sorted(first, key=lambda job: (first[job], job)))}
-    return [attempt._replace(job=order[attempt.job]) for attempt in found]
+    return [attempt._replace(job=order[attempt.job]) for attempt in attempts]
 
 
 def calls_of(attempts: Iterable[Attempt], repeated: bool, retries: bool) -> list[Call]:
-    """The same as calls, to be judged.
+    """Return the acquires and releases of the attempts as calls for the judge.
 
     Args:
-        attempts: of the run.
-        repeated: whether a release may have been asked twice.
-        retries: whether an acquire may have been.
+        attempts: the attempts of the run.
+        repeated: whether a release may have been sent twice.
+        retries: whether an acquire may have been sent twice.
     """
     calls = []
     for each in attempts:
@@ -186,15 +197,16 @@ def calls_of(attempts: Iterable[Attempt], repeated: bool, retries: bool) -> list
 
 
 def losses_of(accidents: Iterable[Accident], clock: Clock) -> tuple[Loss, ...]:
-    """When the server lost its data: at some instant between its death and its first answer after it.
+    """Return when the server lost its data: between its death and its first answer afterwards.
 
-    Three of one, as a reply that was sent before may be read after: what is sure of a lease ends at the first, and what
-    is possible at the last.
+    Each loss counts three times: at the death, at the next start and at the first answer.  A reply
+    that was sent before the death may be read after it, so a lease is certain only until the first
+    of these instants, and possible until the last.
     """
     instants = [instant for each in accidents if each.data == 'lost' for instant in (each.began, each.ended, each.up)]
     return tuple(Loss(clock.seconds(instant)) for instant in instants)
 
 
 def by_life(lives: Mapping[tuple[int, int], Life]) -> list[Life]:
-    """The lives in order."""
+    """Return the lives, ordered by worker and then by life."""
     return [lives[key] for key in sorted(lives)]

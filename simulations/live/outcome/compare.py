@@ -1,4 +1,4 @@
-"""A live run beside the simulation of the same scenario: does the world agree?"""
+"""The comparison of a live run with the simulation of the same scenario."""
 
 from html import escape
 from typing import Any, NamedTuple
@@ -17,15 +17,16 @@ from simulations.workloads.refusals import Leave
 
 
 class Side(NamedTuple):
-    """One of the two.
+    """The figures of one side, simulated or live.
 
     Attributes:
-        refusal_share: refused jobs, or refused attempts where jobs try again.
-        refusal_interval: of it in the long run, ``None`` where the run is too short to tell.
-        occupancy_mean: live slots.
-        occupancy_interval: of it.
-        occupancy_shares: for what share of the time each number of slots was live.
-        share_intervals: of each of these; ``None`` where the run is too short to tell.
+        refusal_share: the share of refused jobs, or of refused attempts if jobs try again.
+        refusal_interval: the interval of that share in the long run; ``None`` if the run is too
+        short.
+        occupancy_mean: the mean number of live slots.
+        occupancy_interval: the interval of that mean; ``None`` if the run is too short.
+        occupancy_shares: the share of the time during which each number of slots was live.
+        share_intervals: the intervals of these shares; ``None`` if the run is too short.
     """
 
     refusal_share: float
@@ -37,11 +38,11 @@ class Side(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Both.
+    """A live run and its simulation, side by side.
 
     Attributes:
-        simulated, live: as they were measured.
-        of: of what the refusal share is, ``jobs`` or ``attempts``.
+        simulated, live: the figures of each side.
+        of: what the refusal share counts, ``jobs`` or ``attempts``.
     """
 
     simulated: Side
@@ -50,40 +51,43 @@ class Comparison(NamedTuple):
 
     @property
     def agree(self) -> bool | None:
-        """Whether the live refusal share lies in the simulation's interval; ``None`` if that has none."""
+        """Whether the live refusal share is in the simulated interval; ``None`` without one."""
         interval = self.simulated.refusal_interval
         return None if interval is None else interval.low <= self.live.refusal_share <= interval.high
 
     @property
     def distance(self) -> float:
-        """The share of the time for which the two occupancies differ at least, however paired: from 0 to 1."""
+        """The distance of the two distributions of the occupancy, from 0 to 1.
+
+        It is half the sum of the absolute differences of their shares (the total variation
+        distance): the smallest share of the time during which the two occupancies can differ.
+        """
         longest = max(len(self.simulated.occupancy_shares), len(self.live.occupancy_shares))
         one, other = (np.pad(side.occupancy_shares, (0, longest - len(side.occupancy_shares))) for side in self[:2])
         return float(np.abs(one - other).sum() / 2)
 
     def __str__(self) -> str:
         rows: list[tuple[str, ...]] = [('', 'simulated', 'live')]
-        rows.append((f'{self.of} refused', *(_told(s.refusal_share, s.refusal_interval, '.2%') for s in self[:2])))
-        rows.append(('occupancy', *(_told(s.occupancy_mean, s.occupancy_interval, '.4g') for s in self[:2])))
+        rows.append((f'{self.of} refused', *(_text(s.refusal_share, s.refusal_interval, '.2%') for s in self[:2])))
+        rows.append(('occupancy', *(_text(s.occupancy_mean, s.occupancy_interval, '.4g') for s in self[:2])))
         shares = [side.occupancy_shares for side in self[:2]]
-        for slots in _telling(np.maximum(*(np.pad(s, (0, max(map(len, shares)) - len(s))) for s in shares))):
-            told = [_share(side, slots) for side in self[:2]]
-            rows.append((f'{count(slots, "slot", "slots")} live', *told))
+        for slots in _largest(np.maximum(*(np.pad(s, (0, max(map(len, shares)) - len(s))) for s in shares))):
+            rows.append((f'{count(slots, "slot", "slots")} live', *(_share(side, slots) for side in self[:2])))
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         lines = ['  '.join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        lines.append(f'the occupancies differ for {self.distance:.2%} of the time')
+        lines.append(f'the occupancies differ for at least {self.distance:.2%} of the time')
         if self.agree is not None:
-            lines.append(f"the live refusal share is {'' if self.agree else 'not '}in the simulation's interval")
+            lines.append(f"the live refusal share is {'within' if self.agree else 'outside'} the simulation's interval")
         return '\n'.join(lines)
 
     def _repr_html_(self) -> str:
         return f'<pre>{escape(str(self))}</pre>'
 
     def to_json(self) -> dict[str, Any]:
-        """The numbers as plain values."""
-        told: dict[str, Any] = {'of': self.of, 'agree': self.agree, 'occupancy_distance': self.distance}
+        """Return the numbers as plain values."""
+        figures: dict[str, Any] = {'of': self.of, 'agree': self.agree, 'occupancy_distance': self.distance}
         for name, side in (('simulated', self.simulated), ('live', self.live)):
-            told[name] = {
+            figures[name] = {
                 'refusal_share': side.refusal_share,
                 'refusal_share_ci': None if side.refusal_interval is None else list(side.refusal_interval[1:]),
                 'occupancy_mean': side.occupancy_mean,
@@ -93,7 +97,7 @@ class Comparison(NamedTuple):
                 if side.share_intervals is None
                 else [list(interval[1:]) for interval in side.share_intervals],
             }
-        return told
+        return figures
 
 
 MOST_ROWS = 12
@@ -102,7 +106,7 @@ _EVENTS_A_SPAN = 5
 
 
 def compare(simulated: Result, live: Result) -> Comparison:
-    """Lay both side by side."""
+    """Compare a live run with its simulation."""
     leaves = isinstance(live.on_refusal, Leave)
     return Comparison(_side(simulated, leaves), _side(live, leaves), 'jobs' if leaves else 'attempts')
 
@@ -120,9 +124,17 @@ def _side(result: Result, leaves: bool) -> Side:
 
 
 def share_intervals(block: Block, levels: int) -> list[Interval] | None:
-    """How sure the share of the time is at each of so many numbers of live slots: batch means over equal spans.
+    """Return the intervals of the occupancy's shares of the time, by batch means over equal spans.
 
-    What lies between two events counts where it ends, as it is short beside a span.
+    The time between two events counts in the span in which it ends, because it is short compared
+    with a span.
+
+    Args:
+        block: the events of the run.
+        levels: how many numbers of live slots have an interval, from 0.
+
+    Returns:
+        An interval for each number of live slots; ``None`` if the run is too short.
     """
     if len(block.times) < _EVENTS_A_SPAN * _SPANS:
         return None
@@ -131,23 +143,23 @@ def share_intervals(block: Block, levels: int) -> list[Interval] | None:
     seconds = np.zeros((_SPANS, levels))
     level = np.minimum(spans.before[0], levels - 1)
     np.add.at(seconds, (np.searchsorted(edges, block.times), level), spans.seconds)
-    whole = seconds.sum(axis=1).tolist()
-    found = [batch_means(seconds[:, slots].tolist(), whole).interval for slots in range(levels)]
-    return [Interval(mean, max(low, 0.0), min(high, 1.0)) for mean, low, high in found]
+    totals = seconds.sum(axis=1).tolist()
+    intervals = [batch_means(seconds[:, slots].tolist(), totals).interval for slots in range(levels)]
+    return [Interval(mean, max(low, 0.0), min(high, 1.0)) for mean, low, high in intervals]
 
 
 def _share(side: Side, slots: int) -> str:
     if slots >= len(side.occupancy_shares):
         return '0'
     interval = None if side.share_intervals is None else side.share_intervals[slots]
-    return _told(float(side.occupancy_shares[slots]), interval, '.2%')
+    return _text(float(side.occupancy_shares[slots]), interval, '.2%')
 
 
-def _telling(shares: NDArray[np.float64]) -> list[int]:
-    """The values that took most of the time, in order."""
-    most = np.argsort(-shares, kind='stable')[:MOST_ROWS]
-    return sorted(int(value) for value in most if shares[value] > 0)
+def _largest(shares: NDArray[np.float64]) -> list[int]:
+    """Return the positions of the largest shares, at most ``MOST_ROWS``, in order."""
+    largest = np.argsort(-shares, kind='stable')[:MOST_ROWS]
+    return sorted(int(value) for value in largest if shares[value] > 0)
 
 
-def _told(value: float, interval: Interval | None, form: str) -> str:
+def _text(value: float, interval: Interval | None, form: str) -> str:
     return f'{value:{form}}' + ('' if interval is None else f' [{interval.low:{form}}, {interval.high:{form}}]')

@@ -1,12 +1,13 @@
-"""The history of a live run, from what became of its attempts, and what all is made of it.
+"""The history of a live run, from its attempts, and the figures that are computed from it.
 
-Each event stands at the instant at which it was known: a grant when it returned, a release when it was called.  Nobody
-was told when a slot expired, so an expiry is *reckoned*: ``slot_exp`` after the slot was asked for, the earliest that
-it can be.  So the occupancy of a history is that of the leases which surely lasted; the store may
-count more, never less.
+An event has the instant at which a worker knew of it: a grant when it returned, a release when it
+was called.  No worker learns when a slot expires, so an expiry is *computed*: it is ``slot_exp``
+after the acquire was called, the earliest instant possible.  So the occupancy of a history is that
+of the leases which certainly lasted.  The store may count more, never fewer.
 
-A slot that the store lost is *expired*, if its body ran on, at the instant of the loss.  A release of unknown outcome
-is one: its lease surely lasted until then.  An acquire that failed is no event at all.
+A slot that the store lost counts as *expired* at the instant of the loss if its body ran on.  A
+release of unknown outcome counts as a release, because its lease certainly lasted until then.  An
+acquire that failed is not an event.
 """
 
 import math
@@ -33,16 +34,17 @@ from simulations.measuring.observer import Observer
 
 
 _Event = tuple[float, int, int, int, str]
-"""Instant, whether it comes after the ends of that instant, what, job, key."""
+"""Instant, 1 if the event comes after the ends at the same instant (else 0), what, job, key."""
 _COMES = (GRANTED, REFUSED, RETRYING)
 
 
 class Course(NamedTuple):
-    """What is made of the events of a run.
+    """The course of a run.
 
     Attributes:
-        observer: all that is made of events.
-        recoveries: for how many seconds each recovered slot was used by nobody: how many, their sum, the longest.
+        observer: the figures that are computed from the events.
+        recoveries: the number of recovered slots, and for how many scenario seconds nobody used
+            them: the sum and the longest.
     """
 
     observer: Observer
@@ -50,16 +52,16 @@ class Course(NamedTuple):
 
 
 def course_of(attempts: Sequence[Attempt], slot_exp: float | None, losses: Iterable[float]) -> Course:
-    """What happened, in order.
+    """Return the course of a run.
 
     Args:
-        attempts: of the run, in order of the jobs and of their attempts.
-        slot_exp: the life of a slot.
-        losses: when the store lost its slots.
+        attempts: the attempts of the run, in order of the jobs and of their attempts.
+        slot_exp: the life of a slot, in scenario seconds.
+        losses: when the store lost its slots, in scenario seconds.
     """
     observer = Observer(keep=True)
     events: list[_Event] = []
-    recovered, whole, longest = 0, 0.0, 0.0
+    recovered, total, longest = 0, 0.0, 0.0
     lost = sorted(losses)
     first_asked, job = 0.0, -1
     for number, each in enumerate(attempts):
@@ -77,10 +79,10 @@ def course_of(attempts: Sequence[Attempt], slot_exp: float | None, losses: Itera
         events += [(instant, 0, what, job, each.key) for instant, what in ends]
         if len(ends) == 2 and ends[1][1] == RECOVERED:
             seconds = ends[1][0] - ends[0][0]
-            recovered, whole, longest = recovered + 1, whole + seconds, max(longest, seconds)
+            recovered, total, longest = recovered + 1, total + seconds, max(longest, seconds)
     for block in _blocks(sorted(events), observer.names):
         observer.take(block)
-    return Course(observer, (recovered, whole, longest))
+    return Course(observer, (recovered, total, longest))
 
 
 class _End(NamedTuple):
@@ -89,8 +91,8 @@ class _End(NamedTuple):
 
 
 def _ends(each: Attempt, slot_exp: float | None, lost: Sequence[float]) -> list[_End]:
-    """How the slot and the body of a holder ended, in order of time."""
-    # Whatever ends does so after the grant.
+    """Return how the slot and the body of a holder ended, in order of time."""
+    # Slot and body end after the grant.
     earliest = math.nextafter(each.returned, math.inf)
     expiry = math.inf if slot_exp is None else each.called + slot_exp
     expiry = max(earliest, min(expiry, next((instant for instant in lost if instant >= each.returned), math.inf)))

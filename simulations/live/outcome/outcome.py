@@ -1,13 +1,14 @@
-"""What a live run comes to: notes put together, judged, and counted."""
+"""The outcome of a live run: its notes are put together, judged and counted."""
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from simulations.faults.episodes import Episode
-from simulations.judging import Terms, judge
+from simulations.judging import Loss, Terms, judge
 from simulations.judging.violation import Violation
 from simulations.live import board as cells
 from simulations.live import notes
@@ -36,61 +37,59 @@ from simulations.live.outcome.result import LiveResult
 from simulations.live.plan import NANO, Plan
 from simulations.live.supervisor.lookout import Look
 from simulations.live.supervisor.run import SLACK, SLEW, Run
+from simulations.measuring.observer import Observed
 from simulations.results.facts import Findings
 from simulations.stores.store import without_password
 from simulations.units import count
 
 
+class _Gathered(NamedTuple):
+    """What the workers noted and the lookout saw, of the whole run.
+
+    Attributes:
+        attempts: the attempts, in order of the jobs and of their attempts.
+        errors: the errors that workers met, as :class:`simulations.live.notes.Names` has them.
+        looks: the looks at the size of a pool.
+        leaked: slots, or else keys, that were left at the end.
+        bodies: the most bodies that ran at one instant.
+        losses: when the server lost its data.
+        recoveries: when the slots of killed holders were freed.
+    """
+
+    attempts: Sequence[Attempt]
+    errors: Sequence[tuple[int, str, str, bool]]
+    looks: Sequence[Look]
+    leaked: int
+    bodies: int
+    losses: tuple[Loss, ...]
+    recoveries: Recoveries
+
+
 def result_of(plan: Plan, run: Run) -> LiveResult:
-    """What a run comes to."""
+    """Return the result of a run, without its simulation."""
     scenario, clock = plan.scenario, Clock(plan, run.epoch, run.nursery.first)
-    attempts: list[Attempt] = []
-    errors: list[tuple[int, str, str, bool]] = []
-    looks: list[Look] = [] if run.watch is None else run.watch.looks
-    leaked = run.leaked
-    for life in by_life(run.nursery.lives):
-        noted, names = notes.read_notes(plan.folder, life.name)
-        attempts += attempts_of(life, noted, names, clock, run.accidents.settled.get((life.worker, life.life)))
-        errors += names.errors
-        for instant, size, key, when in noted[noted['kind'] == notes.SIZE][
-            ['instant', 'job', 'key', 'attempt']
-        ].tolist():
-            looks.append(Look(instant, instant, names.keys[key], size))
-            # The last look in memory is the one after all have left.
-            leaked += size if when == 2 else 0
-    attempts = list(settle(attempts, run.accidents.happened, clock))
-    if scenario.workload().clients is not None:
-        attempts = renumbered(attempts)
-    attempts.sort(key=lambda each: (each.job, each.attempt))
-    losses = losses_of(run.accidents.happened, clock)
-    course = course_of(attempts, scenario.slot_exp, [loss.instant for loss in losses])
-    calls = calls_of(attempts, plan.may_repeat, plan.retries > 0)
-    margin = 0.0 if plan.slot_exp is None else (SLACK + SLEW * plan.slot_exp) * plan.speed
-    judgement = judge(calls, Terms(scenario.max_size, scenario.slot_exp, losses=losses, margin=margin))
-    recoveries = recoveries_of(run)
-    violations = [*judgement.violations, *oversized(looks, clock), *unannounced(errors, clock)]
-    if run.watch is not None:
-        violations += [*of_the_lookout(run.watch, clock), *undersized(looks, attempts, losses, margin, clock)]
-    violations += [*back_too_late(recoveries, clock, run), *back_too_early(attempts, losses, clock, run)]
-    # Its network is a real one, which takes as long as it does.
-    conditions = dataclasses.replace(scenario.conditions(), workers=plan.processes, network=None)
     workload = scenario.workload()
+    gathered = _gather(plan, run, clock)
+    losses = gathered.losses
+    course = course_of(gathered.attempts, scenario.slot_exp, [loss.instant for loss in losses])
+    # The network is real, so the scenario's latency does not apply.
+    conditions = dataclasses.replace(scenario.conditions(), workers=plan.processes, network=None)
     observed = course.observer.observed(
         scenario.max_size,
         course.recoveries,
         steady=conditions.steady(workload),
         memoryless=getattr(workload, 'memoryless', False),
     )
-    figures = observed.figures
-    bodies = max(run.board.get(worker, cells.PEAK) for worker in range(plan.processes))
-    if bodies > scenario.max_size and figures.pools == 1 and not losses and not figures.expired_while_running:
-        words = f'{bodies} bodies ran at one instant, where {scenario.max_size} may, and none had outlived its slot'
-        violations.append(Violation('bodies', clock.seconds(run.over), words))
-    if leaked and not (scenario.slot_exp is None and figures.crashed):
-        words = f'{count(leaked, "slot", "slots")} left after all have left and expired'
-        violations.append(Violation('at rest', clock.seconds(run.over), words))
+    calls = calls_of(gathered.attempts, plan.may_repeat, plan.retries > 0)
+    margin = 0.0 if plan.slot_exp is None else (SLACK + SLEW * plan.slot_exp) * plan.speed
+    judgement = judge(calls, Terms(scenario.max_size, scenario.slot_exp, losses=losses, margin=margin))
+    violations = [
+        *judgement.violations,
+        *_seen_violations(run, gathered, margin, clock),
+        *_final_violations(run, gathered, observed, clock),
+    ]
     episodes = [
-        Episode(each.kind, each.whom, clock.seconds(each.began), clock.seconds(each.ended))
+        Episode(each.kind, each.workers, clock.seconds(each.began), clock.seconds(each.ended))
         for each in run.accidents.happened
     ]
     return LiveResult(
@@ -104,21 +103,62 @@ def result_of(plan: Plan, run: Run) -> LiveResult:
         seconds=(run.over - run.epoch) / NANO,
         title=scenario.title or None,
         lesson=scenario.lesson,
-        measured=_measured(plan, run, attempts, errors, looks, leaked, bodies, recoveries),
+        measured=_measured(plan, run, gathered),
         simulated=None,
     )
 
 
-def _measured(
-    plan: Plan,
-    run: Run,
-    attempts: Sequence[Attempt],
-    errors: Sequence[tuple[int, str, str, bool]],
-    looks: Sequence[Look],
-    leaked: int,
-    bodies: int,
-    recoveries: Recoveries,
-) -> Measured:
+def _gather(plan: Plan, run: Run, clock: Clock) -> _Gathered:
+    attempts: list[Attempt] = []
+    errors: list[tuple[int, str, str, bool]] = []
+    looks: list[Look] = [] if run.watch is None else run.watch.looks
+    leaked = run.leaked
+    for life in by_life(run.nursery.lives):
+        noted, names = notes.read_notes(plan.folder, life.name)
+        attempts += attempts_of(life, noted, names, clock, run.accidents.settled.get((life.worker, life.life)))
+        errors += names.errors
+        sizes = noted[noted['kind'] == notes.SIZE][['instant', 'job', 'key', 'attempt']]
+        for instant, size, key, when in sizes.tolist():
+            looks.append(Look(instant, instant, names.keys[key], size))
+            # In memory, the worker takes its last look (2) after all jobs have ended.
+            leaked += size if when == 2 else 0
+    attempts = list(settle(attempts, run.accidents.happened, clock))
+    if plan.scenario.workload().clients is not None:
+        attempts = renumbered(attempts)
+    attempts.sort(key=lambda each: (each.job, each.attempt))
+    bodies = max(run.board.get(worker, cells.PEAK) for worker in range(plan.processes))
+    losses = losses_of(run.accidents.happened, clock)
+    return _Gathered(attempts, errors, looks, leaked, bodies, losses, recoveries_of(run))
+
+
+def _seen_violations(run: Run, gathered: _Gathered, margin: float, clock: Clock) -> Iterator[Violation]:
+    """Yield the broken promises that the looks at the server or the workers' errors show."""
+    attempts, losses = gathered.attempts, gathered.losses
+    yield from oversized(gathered.looks, clock)
+    yield from unannounced(gathered.errors, clock)
+    if run.watch is not None:
+        yield from of_the_lookout(run.watch, clock)
+        yield from undersized(gathered.looks, attempts, losses, margin, clock)
+    yield from back_too_late(gathered.recoveries, clock, run)
+    yield from back_too_early(attempts, losses, clock, run)
+
+
+def _final_violations(run: Run, gathered: _Gathered, observed: Observed, clock: Clock) -> Iterator[Violation]:
+    """Yield the broken promises that the count of bodies or leftover slots show."""
+    scenario, figures, over = clock.plan.scenario, observed.figures, clock.seconds(run.over)
+    outlived = gathered.losses or figures.expired_while_running
+    if gathered.bodies > scenario.max_size and figures.pools == 1 and not outlived:
+        words = (
+            f'{gathered.bodies} bodies ran at one instant with max_size {scenario.max_size}, and none outlived its slot'
+        )
+        yield Violation('bodies', over, words)
+    if gathered.leaked and not (scenario.slot_exp is None and figures.crashed):
+        words = f'{count(gathered.leaked, "slot", "slots")} left after all were released or had expired'
+        yield Violation('at rest', over, words)
+
+
+def _measured(plan: Plan, run: Run, gathered: _Gathered) -> Measured:
+    attempts, looks, recoveries = gathered.attempts, gathered.looks, gathered.recoveries
     board, lives = run.board, list(run.nursery.lives.values())
     asked = board.total(cells.ASKED)
     last = run.nursery.last
@@ -142,7 +182,7 @@ def _measured(
         missed=0 if expected is None else expected - begun,
         failed=board.total(cells.FAILED),
         not_released=sum(each.failed_to_release for each in attempts),
-        errors=Counter(name for _, name, _, announced in errors if announced),
+        errors=Counter(name for _, name, _, announced in gathered.errors if announced),
         lives=len(lives),
         killed=len(killed),
         killed_holding=len({(each.worker, each.died) for each in attempts if each.killed}),
@@ -152,7 +192,7 @@ def _measured(
         looks_failed=0 if run.watch is None else run.watch.failed,
         sampled_peak=max((look.size for look in looks), default=0),
         sampled_mean=float(np.mean(sizes)) if sizes else 0.0,
-        bodies_peak=bodies,
-        leaked=leaked,
+        bodies_peak=gathered.bodies,
+        leaked=gathered.leaked,
         recoveries=recoveries,
     )

@@ -1,4 +1,4 @@
-"""The promises that a live run checks besides those that are judged by calls and returns."""
+"""The promises that a live run checks in addition to those of the judge."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -17,25 +17,26 @@ from simulations.units import count
 
 
 MARGIN = 0.02
-"""Seconds after its expiry within which a slot is to be gone from the server."""
+"""Seconds after its expiry within which a slot must be gone from the server."""
 
 
 def oversized(looks: Sequence[Look], clock: Clock) -> Iterator[Violation]:
-    """Looks that saw more than ``max_size`` slots."""
-    most = clock.plan.scenario.max_size
+    """Yield a violation for each look that saw more than ``max_size`` slots."""
+    limit = clock.plan.scenario.max_size
     for look in looks:
-        if look.size > most:
-            words = f'the store counted {look.size} slots of the pool {look.key!r}, where {most} may be'
+        if look.size > limit:
+            words = f'the store counted {look.size} slots of the pool {look.key!r}, which may have at most {limit}'
             yield Violation('occupancy', clock.seconds(look.ended), words)
 
 
 def undersized(
     looks: Sequence[Look], attempts: Sequence[Attempt], losses: Sequence[Loss], margin: float, clock: Clock
 ) -> Iterator[Violation]:
-    """Looks that saw fewer slots than leases which surely lasted from before them until after them.
+    """Yield a violation for each look that saw fewer slots than leases that lasted through it.
 
-    A lease surely lasts from the return of its grant to the call of its release, or its earliest expiry.  At least so
-    many lasted all through a look as had begun before it, less all that had ended when it was over.
+    A lease certainly lasts from the return of its grant to the call of its release, or to its
+    earliest expiry.  The number of leases that lasted through a look is at least the number that
+    had begun before it, minus the number that had ended when it was over.
     """
     if losses:
         return
@@ -50,31 +51,33 @@ def undersized(
         if look.key in sorted_leases:
             begun, ended = sorted_leases[look.key]
             over = np.searchsorted(ended, clock.seconds(look.ended), side='right')
-            sure = np.searchsorted(begun, clock.seconds(look.began)) - over
-            if look.size < sure:
-                words = f'the store counted {look.size} slots of the pool {look.key!r}, where {sure} surely were taken'
+            certain = np.searchsorted(begun, clock.seconds(look.began)) - over
+            if look.size < certain:
+                words = (
+                    f'the store counted {look.size} slots of the pool {look.key!r}, but at least {certain} were taken'
+                )
                 yield Violation('size', clock.seconds(look.ended), words)
 
 
 def of_the_lookout(watch: Lookout, clock: Clock) -> Iterator[Violation]:
-    """What the looks met that must not be: a size that is an error, and keys that would stay for ever."""
+    """Yield a violation for each error that answered a look, and each key without an expiry."""
     for instant, error in watch.errors:
-        yield Violation('errors', clock.seconds(instant), f'the store answered a look with an error: {error}')
+        yield Violation('errors', clock.seconds(instant), f'the store answered a size query with an error: {error}')
     if clock.plan.slot_exp is not None:
         for key, instant in watch.for_ever.items():
-            words = f'the pool {key!r} would stay in the store for ever, though its slots expire'
+            words = f'the key of the pool {key!r} never expires, although its slots do'
             yield Violation('at rest', clock.seconds(instant), words)
 
 
 def unannounced(errors: Sequence[tuple[int, str, str, bool]], clock: Clock) -> Iterator[Violation]:
-    """Errors of which the library's documentation says nothing."""
+    """Yield a violation for each error that the library does not document."""
     for instant, _, words, announced in errors:
         if not announced:
-            yield Violation('errors', clock.seconds(instant), f'a worker saw what no documentation tells: {words}')
+            yield Violation('errors', clock.seconds(instant), f'a worker met an undocumented error: {words}')
 
 
-def _of_the_dead(run: Run) -> Iterator[tuple[int, Seen]]:
-    """The slots of killed holders that were still seen after their death, with its instant."""
+def _slots_of_the_dead(run: Run) -> Iterator[tuple[int, Seen]]:
+    """Yield the slots of killed holders that were seen after the death, each with its instant."""
     killed = {life.pid: life.ended for life in run.nursery.lives.values() if life.killed is not None}
     for seen in run.watch.seen if run.watch is not None else []:
         died = killed.get(seen.pid)
@@ -82,34 +85,37 @@ def _of_the_dead(run: Run) -> Iterator[tuple[int, Seen]]:
             yield died, seen
 
 
-def _came_back(seen: Seen) -> bool:
-    """Whether it was gone by its expiry, and not before."""
+def _expired(seen: Seen) -> bool:
+    """Return whether the slot lasted until its expiry, and was not freed before."""
     return seen.gone >= seen.expiry - MARGIN * NANO
 
 
 def recoveries_of(run: Run) -> Recoveries:
-    """The slots of killed holders that came back by their expiry."""
-    found = [
+    """Return when the slots of killed holders were freed by their expiry."""
+    rows = [
         (seen.expiry - died, seen.gone - died, seen.last_seen - seen.expiry)
-        for died, seen in _of_the_dead(run)
-        if _came_back(seen)
+        for died, seen in _slots_of_the_dead(run)
+        if _expired(seen)
     ]
-    columns = np.array(found, np.float64).reshape(-1, 3).T / NANO
+    columns = np.array(rows, np.float64).reshape(-1, 3).T / NANO
     return Recoveries(*columns)
 
 
 def back_too_early(attempts: Sequence[Attempt], losses: Sequence[Loss], clock: Clock, run: Run) -> Iterator[Violation]:
-    """Slots of the dead that were gone before they expired, though nobody can have released them."""
-    early = sum(not _came_back(seen) for _, seen in _of_the_dead(run))
+    """Yield a violation if slots of killed holders were freed before they expired.
+
+    Only a release that was under way when its holder was killed may free a slot early.
+    """
+    early = sum(not _expired(seen) for _, seen in _slots_of_the_dead(run))
     under_way = sum(each.left is not None and math.isinf(each.ended) for each in attempts)
     if early > under_way and not losses:
         slots, releases = count(early, 'slot', 'slots'), count(under_way, 'release', 'releases')
-        words = f'gone before they had expired: {slots} of killed holders; {releases} under way'
+        words = f'{slots} of killed holders freed before expiry, but only {releases} under way'
         yield Violation('own release', clock.seconds(run.over), words)
 
 
 def back_too_late(recoveries: Recoveries, clock: Clock, run: Run) -> Iterator[Violation]:
-    """Slots of the dead that a look still saw which began well after their expiry."""
+    """Yield a violation for each slot of a killed holder that was seen well after its expiry."""
     for late in recoveries.late[recoveries.late > MARGIN]:
-        words = f'the slot of a killed holder was still taken {late:.3g} s after it had expired'
+        words = f'the slot of a killed holder was still taken {late:.3g} s after its expiry'
         yield Violation('recovery', clock.seconds(run.over), words)

@@ -1,4 +1,4 @@
-"""What a live run gives: all that a simulation gives, what was measured besides, and the simulation beside it."""
+"""The result of a live run: a simulation's result, live measurements, and a comparison."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,70 +17,73 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LiveResult(Result):
-    """A scenario that was lived through; shows itself, and is drawn, as the result of a simulation.
+    """The result of a live run, with the report and the pictures of a simulation's result.
 
-    Instants of the history are in seconds of the scenario; expiries in it are reckoned, see
+    Instants of the history are in scenario seconds; its expiries are computed, see
     :mod:`simulations.live.outcome.course`.
 
     Attributes:
-        measured: what was measured besides.
-        simulated: the same scenario in virtual time; ``None`` if it was not to be compared.
+        measured: the live measurements.
+        simulated: the simulation of the same scenario; ``None`` if ``compare`` was false.
     """
 
-    clock: ClassVar[str] = 'time lived'
-    looked_at: ClassVar[str] = 'asked for all the time'
+    clock: ClassVar[str] = 'scenario time'
+    looked_at: ClassVar[str] = 'queried throughout'
 
     measured: Measured
     simulated: Result | None = field(repr=False)
 
     @property
     def judgement(self) -> Judged:
-        """What the judge said of all that the workers asked and were told."""
-        found = self.findings.judgement
-        assert found is not None
-        return found
+        """The judgement of the calls that the workers made and the answers that they got."""
+        judgement = self.findings.judgement
+        assert judgement is not None
+        return judgement
 
     @cached_property
     def comparison(self) -> Comparison | None:
-        """Both side by side."""
+        """The comparison with the simulation; ``None`` if there is no simulation."""
         return None if self.simulated is None else compare(self.simulated, self)
 
     def more_rows(self) -> list[tuple[str, str]]:
-        """What was measured besides, as names and values."""
+        """Return the live measurements as rows of the report: names and values."""
         return self.measured.rows()
 
     def __str__(self) -> str:
-        told = text(self)
+        report = text(self)
         if self.comparison is not None:
-            told += '\n\n' + '\n'.join(f'  {line}' for line in str(self.comparison).splitlines())
-        return told
+            report += '\n\n' + '\n'.join(f'  {line}' for line in str(self.comparison).splitlines())
+        return report
 
     def _repr_html_(self) -> str:
         return super()._repr_html_() + ('' if self.comparison is None else self.comparison._repr_html_())
 
     def to_json(self) -> dict[str, Any]:
-        """The figures as plain values, with the keys of a simulation, and ``live`` and ``comparison``."""
-        told = super().to_json() | {'live': self.measured.to_json()}
-        return told if self.comparison is None else told | {'comparison': self.comparison.to_json()}
+        """Return plain values: the keys of a simulation, and ``live`` and ``comparison``."""
+        figures = super().to_json() | {'live': self.measured.to_json()}
+        return figures if self.comparison is None else figures | {'comparison': self.comparison.to_json()}
 
     def plot_recovery(self, ax: 'Axes | None' = None) -> 'Axes':
-        """Draw when the slots of killed holders were back, beside the life that they had left.
+        """Plot when the slots of killed holders were freed, compared with the life of a slot.
 
         Args:
-            ax: where to draw; a new figure by default.
+            ax: the axes to draw on; a new figure by default.
 
         Raises:
-            ValueError: no holder was killed.
+            ValueError: no slot of a killed holder was freed in this run.
         """
         from simulations.live.outcome.plots import plot_recovery
 
         return plot_recovery(self, self.measured, ax)
 
     def plot_comparison(self, ax: 'Axes | None' = None) -> 'Axes':
-        """Draw for what share of the time each number of slots was live, simulated and lived.
+        """Plot the share of the time for each number of live slots, simulated and live.
+
+        Args:
+            ax: the axes to draw on; a new figure by default.
 
         Raises:
-            ValueError: there is no simulation beside it.
+            ValueError: there is no simulation to compare with.
         """
         from simulations.live.outcome.plots import plot_comparison
 

@@ -1,1 +1,1 @@
-"""Around the workers of a live run: processes, server, proxy, accidents."""
+"""The supervision of a live run's workers: processes, server, proxy, accidents, queries."""

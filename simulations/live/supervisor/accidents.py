@@ -1,4 +1,4 @@
-"""Real accidents at the instants of a scenario: processes killed and stopped, a server that is gone, a bad network."""
+"""Real accidents: killed and stopped workers, a dead server, a bad network."""
 
 import heapq
 import itertools
@@ -30,44 +30,46 @@ from simulations.live.supervisor.server import LiveServer
 
 
 _SETTLES = 10.0
-_LOOK = 0.002
+_POLL = 0.002
 
 
 class Accident(NamedTuple):
-    """What happened.
+    """An accident that happened.
 
     Attributes:
-        kind: of the fault.
-        began, ended: when, in nanoseconds; of a restart, when the server was dead and when its next start began.
-        whom: the workers whom it befell.
-        up: of a restart, when the server answered again.
-        data: of a restart, ``'kept'`` or ``'lost'``.
+        kind: the kind of the fault.
+        began, ended: when it began and ended, in nanoseconds; for a restart, when the server was
+            dead and when its next start began.
+        workers: the workers that it hit.
+        up: for a restart, when the server answered again.
+        data: for a restart, ``'kept'`` or ``'lost'``.
     """
 
     kind: str
     began: int
     ended: int
-    whom: tuple[int, ...] = ()
+    workers: tuple[int, ...] = ()
     up: int = 0
     data: str = ''
 
 
 class Accidents:
-    """Carries out the faults of a scenario, one after the other, in a thread of its own.
+    """Carries out the faults of a scenario, one after the other, in a separate thread.
 
-    A worker that is dead is not killed or stopped again, nor is a server that is gone.
+    A worker that is dead is not killed or stopped again, and neither is a server that is down.
 
     Args:
         plan: the run.
-        nursery: has the workers.
-        server: ours, if it is.
-        proxy: between both, if there must be one.
+        nursery: controls the workers.
+        server: the embedded server, if the run has one.
+        proxy: the proxy in front of the server, if the faults need one.
         control: a client of the server.
 
     Attributes:
-        happened: all that did, in order.
-        settled: for a life of a worker that was killed, when the server had closed its last connection.
-        error: what ended the thread, if something did.
+        happened: all accidents that happened, in order.
+        settled: for each life of a worker that was killed, when the server had closed its last
+            connection.
+        error: the error that ended the thread, if any.
     """
 
     def __init__(
@@ -89,7 +91,7 @@ class Accidents:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self, epoch: int) -> None:
-        """Let them happen from this instant on."""
+        """Let the accidents happen, with this instant as the beginning of the scenario."""
         last = self._nursery.last
         self._end = None if last is None else epoch + self._plan.nanoseconds(last)
         for number, fault in enumerate(self._plan.scenario.faults):
@@ -99,17 +101,17 @@ class Accidents:
 
     @property
     def replacing(self) -> bool:
-        """Whether a worker is dead whose place another will take."""
+        """Whether a worker is dead and will be replaced."""
         with self._changed:
             return bool(self._down) and not self._over
 
     @property
     def under_way(self) -> bool:
-        """Whether something has happened that is to end by itself, such as a pause."""
+        """Whether an accident has begun that ends later, such as a pause."""
         return bool(self._ends)
 
     def finish(self, seconds: float) -> None:
-        """No more accidents: what is under way ends now, but dead workers stay dead.  Waits at most so long."""
+        """End all accidents now, and wait at most this many seconds; dead workers stay dead."""
         with self._changed:
             self._over = True
             self._changed.notify_all()
@@ -130,7 +132,7 @@ class Accidents:
         heapq.heappush(self._queue, (instant, next(self._order), do))
 
     def _later(self, seconds: float, end: Callable[[], None]) -> None:
-        """End it after so many seconds of the scenario, or when there are to be no more accidents."""
+        """Call ``end`` after this many scenario seconds, or when :meth:`finish` is called."""
         self._ends.append(end)
 
         def do() -> None:
@@ -157,14 +159,14 @@ class Accidents:
             self.error = error
 
     def _do(self, fault: Fault, stream: random.Random) -> None:
-        whom = fault.whom(self._plan.processes, stream) if hasattr(fault, 'whom') else ()
+        workers = fault.whom(self._plan.processes, stream) if hasattr(fault, 'whom') else ()
         lasting = fault.duration(stream)
         match fault:
             case Crash():
-                for worker in whom:
+                for worker in workers:
                     self._crash(worker, lasting)
             case Pause():
-                for worker in whom:
+                for worker in workers:
                     self._pause(worker, lasting)
             case Restart():
                 self._restart(fault, lasting)
@@ -172,10 +174,10 @@ class Accidents:
                 self._pause_server(lasting)
             case FlushScripts():
                 began = time.monotonic_ns()
-                if self._tell_server(self._control.script_flush):
+                if self._send(self._control.script_flush):
                     self.happened.append(Accident(fault.kind, began, time.monotonic_ns()))
             case _:
-                self._spoil(fault, whom, lasting)
+                self._disturb_network(fault, workers, lasting)
 
     def _crash(self, worker: int, lasting: float) -> None:
         if worker in self._down or worker not in self._nursery.living():
@@ -198,39 +200,39 @@ class Accidents:
         self._later(lasting, replace)
 
     def _settle(self, life: Life) -> None:
-        """Wait until the server has closed the connections of a killed worker: what it asked for is settled then."""
+        """Wait until the server has closed a killed worker's connections, to settle its calls."""
         name = f'{self._plan.prefix}{life.name}'
         until = time.monotonic() + _SETTLES
-        # A server that is gone has settled it; one that tells us nothing leaves it open.
+        # A server that died has settled them; one that does not answer leaves them unsettled.
         with suppress(Exception):
             while time.monotonic() < until:
                 if name not in [each['name'] for each in self._control.client_list()]:
                     self.settled[life.worker, life.life] = time.monotonic_ns()
                     return
-                time.sleep(_LOOK)
+                time.sleep(_POLL)
 
     def _pause(self, worker: int, lasting: float) -> None:
         if worker in self._down or worker in self._stopped or worker not in self._nursery.living():
             return
-        self._nursery.tell('stop', worker)
+        self._nursery.send('stop', worker)
         self._stopped.add(worker)
         began = time.monotonic_ns()
 
         def wake() -> None:
-            # One that was killed meanwhile, and whose place another took, is not stopped.
+            # If the worker was killed in the meantime, its replacement is not stopped.
             self._stopped.discard(worker)
-            self._nursery.tell('wake', worker)
+            self._nursery.send('wake', worker)
             self.happened.append(Accident(Pause.kind, began, time.monotonic_ns(), (worker,)))
 
         self._later(lasting, wake)
 
     def _pause_server(self, lasting: float) -> None:
-        # Whoever pauses all clients can be heard by none of them before it is over: it must not outlast the run.
+        # Nobody can end a pause of all clients early, so it must not outlast the run.
         left = math.inf if self._end is None else self._end - time.monotonic_ns()
         nanoseconds = min(self._plan.nanoseconds(lasting), left)
         began = time.monotonic_ns()
         milliseconds = round(nanoseconds / 1e6)
-        if milliseconds < 1 or not self._tell_server(lambda: self._control.client_pause(milliseconds, all=True)):
+        if milliseconds < 1 or not self._send(lambda: self._control.client_pause(milliseconds, all=True)):
             return
 
         def over() -> None:
@@ -238,10 +240,10 @@ class Accidents:
 
         self._later(self._plan.seconds(round(nanoseconds)), over)
 
-    def _tell_server(self, tell: Callable[[], object]) -> bool:
-        """Tell it something; a server that is gone, or stands still, is told nothing more."""
+    def _send(self, command: Callable[[], object]) -> bool:
+        """Send the server a command, and return whether it answered."""
         try:
-            tell()
+            command()
         except Exception as error:
             if not announced(error):
                 raise
@@ -266,11 +268,11 @@ class Accidents:
 
         self._later(lasting, up)
 
-    def _spoil(self, fault: Fault, whom: tuple[int, ...], lasting: float) -> None:
+    def _disturb_network(self, fault: Fault, workers: tuple[int, ...], lasting: float) -> None:
         assert self._proxy is not None
         began = time.monotonic_ns()
         heals: list[Callable[[], None]] = []
-        for worker in whom:
+        for worker in workers:
             weather = self._proxy.weather[worker]
             match fault:
                 case Partition():
@@ -283,17 +285,17 @@ class Accidents:
                 case LoseReplies():
                     heals.append(_added(weather.lost_replies, fault.share))
                 case _:
-                    raise TypeError(f'a live run knows no {fault.kind}')
+                    raise TypeError(f'a live run cannot carry out the fault {fault.kind}')
 
         def heal() -> None:
             for each in heals:
                 each()
-            self.happened.append(Accident(fault.kind, began, time.monotonic_ns(), whom))
+            self.happened.append(Accident(fault.kind, began, time.monotonic_ns(), workers))
 
         self._later(lasting, heal)
 
 
 def _added(values: list[float], value: float) -> Callable[[], None]:
-    """Add a value, and give what takes it away again."""
+    """Add a value, and return the function that removes it."""
     values.append(value)
     return lambda: values.remove(value)

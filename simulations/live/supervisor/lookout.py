@@ -1,7 +1,8 @@
-"""Looks at the server while workers use it: how many slots are taken, and when those of the dead are back.
+"""The lookout: queries the server while workers use it.
 
-It asks as anyone may, ``pool.size()``, and besides looks at the sorted set that a pool is: whose slots are in it (a
-token names its process) and when they expire by the server's clock.
+It calls ``pool.size()``, as any user may, and reads the sorted set that holds a pool's slots: whose
+slots are in it (a token names its process), and when they expire by the server's clock.  So it sees
+how many slots are taken, and when the slots of dead holders are freed.
 """
 
 import math
@@ -16,7 +17,7 @@ from simulations.live.plan import NANO
 
 
 INTERVAL = 0.005
-"""Seconds between two looks."""
+"""Seconds between two looks at the server."""
 _PAUSE_AFTER_ERROR = 0.05
 _FORGET = 1.0002
 _COMPARED = 30
@@ -24,7 +25,7 @@ _FOR_EVER = -1
 
 
 class Look(NamedTuple):
-    """The occupancy of a pool at one instant between two others, in nanoseconds."""
+    """The occupancy of a pool at some instant between ``began`` and ``ended``, in nanoseconds."""
 
     began: int
     ended: int
@@ -33,13 +34,13 @@ class Look(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A slot that is gone.
+    """A slot that was freed.
 
     Attributes:
         pid: the process that had taken it.
-        expiry: when it expires, by the clock of those who watch, in nanoseconds; infinite if never.
-        last_seen: when the last look began that saw it.
-        gone: when the first look ended that did not.
+        expiry: when it expires by the clock of the lookout, in nanoseconds; infinite if never.
+        last_seen: when the last look that saw it began, in nanoseconds.
+        gone: when the first look that no longer saw it ended, in nanoseconds.
     """
 
     pid: int
@@ -54,20 +55,22 @@ class _There(NamedTuple):
 
 
 class Lookout:
-    """Looks again and again, in a thread of its own.
+    """Looks at the server repeatedly, in a separate thread.
 
     Args:
-        client: asks the server.
-        prefix: of the keys of this run.
-        key: the one pool as the store knows it; without one all that have the prefix are looked at.
+        client: a client of the server.
+        prefix: the prefix of the keys of this run.
+        key: the key of the only pool, as the store knows it; ``None`` for all pools with the
+        prefix.
         max_size: slots of a pool.
 
     Attributes:
-        looks: all of them.
-        seen: slots that came and went.
-        failed: looks that the server did not answer, or with an error.
-        errors: when it answered with which error.
-        for_ever: keys that had no end of their own, and when this was seen first; right only of slots for ever.
+        looks: all looks.
+        seen: the slots that were taken and freed.
+        failed: how many looks the server did not answer, or answered with an error.
+        errors: the errors that it answered, each with its instant.
+        for_ever: the keys without an expiry, each with the instant at which this was first seen;
+            such a key is right only if slots do not expire.
         peak: the largest occupancy.
     """
 
@@ -86,7 +89,7 @@ class Lookout:
         self.peak = 0
 
     def start(self) -> None:
-        """Begin."""
+        """Compare the clocks, and start looking."""
         for _ in range(_COMPARED):
             asked = time.monotonic_ns()
             seconds, micros = self._client.time()
@@ -94,22 +97,23 @@ class Lookout:
         self._thread.start()
 
     def stop(self, seconds: float) -> None:
-        """End, within so many seconds."""
+        """Stop looking, and wait at most this many seconds for the thread."""
         self._over.set()
         self._thread.join(seconds)
 
     def pools(self) -> list[str]:
-        """The pools that are in the store now, by their keys without the prefix."""
+        """Return the keys of the pools that are in the store now, without the prefix."""
         return sorted(name.decode()[len(self._prefix) :] for name in self._client.scan_iter(f'{self._prefix}*', 1000))
 
     def size(self, key: str) -> int:
-        """How many slots of a pool are taken."""
+        """Return how many slots of a pool are taken."""
         return self._cachify.pool(key, self._max_size).size()
 
     def _run(self) -> None:
         while not self._over.wait(INTERVAL):
             try:
-                # A pool without a key has no slots any more, which is to be seen of those that had some.
+                # A pool whose key is gone has no slots left; a pool that had slots must be seen
+                # empty.
                 for key in [self._key] if self._key is not None else {*self.pools(), *self._there}:
                     self._look(key)
             except Exception as error:
@@ -118,12 +122,12 @@ class Lookout:
                     self.errors.append((time.monotonic_ns(), error))
                 self._over.wait(_PAUSE_AFTER_ERROR)
 
-    def _compare_clocks(self, asked: int, told: float, ended: int) -> None:
-        """How far the server's clock is ahead of ours, to within the time of a quick answer."""
+    def _compare_clocks(self, asked: int, server_time: float, ended: int) -> None:
+        """Measure by how much the server's clock is ahead, to within a quick round trip."""
         self._best *= _FORGET
         if ended - asked <= self._best:
             self._best = ended - asked
-            self._ahead = told - (asked + ended) / 2 / NANO
+            self._ahead = server_time - (asked + ended) / 2 / NANO
 
     def _look(self, key: str) -> None:
         began = time.monotonic_ns()

@@ -1,10 +1,11 @@
-"""Starts the workers of a live run, kills, stops and wakes them, and knows when each ended.
+"""The nursery: the process that starts, kills, stops and wakes the workers of a live run.
 
-A process of its own, with one thread and everything imported, so that a worker which takes the place of a killed one
-is forked within milliseconds.  It alone waits for its children, so no signal ever goes to a number that has become
-another process's.  It is told by lines on its standard input, ``start 2``, and tells on its standard output what
-happened, a JSON object a line; when its input ends it kills them all and ends, and removes the folder of the run if
-whoever started it was killed.
+It is a separate process with one thread and everything imported, so it forks the replacement of a
+killed worker within milliseconds.  Only the nursery waits for its children: it knows when each
+ended, and a signal never goes to a process number that now belongs to another process.  It reads
+commands from its standard input, a line each (``start 2``), and writes what happened to its
+standard output, a JSON object a line. When its input ends, it kills all workers and ends; if the
+process that started it was killed, it also removes the folder of the run.
 """
 
 import gc
@@ -29,23 +30,24 @@ from simulations.live.schedule import schedule
 
 
 PLAN = 'plan'
-_LOOK = 0.01
-"""Seconds between two looks whether a child has ended."""
+_POLL = 0.01
+"""Seconds between two checks whether a child has ended."""
 PATIENCE = 60.0
-"""Seconds within which the nursery must have done what it was told."""
+"""Seconds within which the nursery must have carried out a command."""
 
 
 class Life(NamedTuple):
-    """One life of a worker that is over, or under way.
+    """One life of a worker: the worker itself, or a replacement after a crash.
 
     Attributes:
-        worker: its number.
-        life: which of its lives it is, from 0.
+        worker: the number of the worker.
+        life: which of its lives this is, from 0.
         pid: its process.
         began: when it was started, in nanoseconds.
-        killed: just before it was killed; ``None`` if it was not.
-        ended: just after it was gone; ``None`` while it lives.
-        status: 0 if it ended well of itself, more if it did not, less than 0 for the signal that ended it.
+        killed: the instant just before it was killed, in nanoseconds; ``None`` if it was not
+        killed.
+        ended: the instant just after its end, in nanoseconds; ``None`` while it is alive.
+        status: its exit status, 0 for success; negative for the signal that ended it.
     """
 
     worker: int
@@ -58,11 +60,11 @@ class Life(NamedTuple):
 
     @property
     def name(self) -> str:
-        """By which its notes are found."""
+        """The name of its notes."""
         return f'{self.worker}-{self.life}'
 
 
-# --- inside of the process
+# --- inside the process
 
 
 class _Nursery:
@@ -76,12 +78,12 @@ class _Nursery:
 
     def run(self) -> None:
         jobs, first, last = self._schedule.jobs, self._schedule.first, self._schedule.last
-        # What is there now stays as it is, and children share it.
+        # The objects that exist now do not change, and children share them.
         gc.freeze()
-        self._tell({'what': 'ready', 'jobs': jobs, 'first': first, 'last': last})
+        self._report({'what': 'ready', 'jobs': jobs, 'first': first, 'last': last})
         unread = b''
         while True:
-            readable, _, _ = select.select([0], [], [], _LOOK)
+            readable, _, _ = select.select([0], [], [], _POLL)
             if readable:
                 read = os.read(0, 4096)
                 if not read:
@@ -90,18 +92,18 @@ class _Nursery:
                 for line in lines:
                     what, worker = line.decode().split()
                     getattr(self, f'_{what}')(int(worker))
-            self._look()
+            self._reap()
         for alive in list(self._alive):
             self._kill(alive)
         if not self._dismissed:
-            # Whoever started it was killed, so nobody else removes the folder.
+            # The process that started this one was killed, so nobody else removes the folder.
             shutil.rmtree(self._plan.folder, ignore_errors=True)
 
     @staticmethod
-    def _tell(what: dict[str, object]) -> None:
-        # Whoever started it all may have been killed.
+    def _report(event: dict[str, object]) -> None:
+        # The process that reads this may have been killed.
         with suppress(BrokenPipeError):
-            os.write(1, json.dumps(what).encode() + b'\n')
+            os.write(1, json.dumps(event).encode() + b'\n')
 
     def _start(self, worker: int) -> None:
         if worker in self._alive:
@@ -111,14 +113,14 @@ class _Nursery:
         began = time.monotonic_ns()
         pid = os.fork()
         if not pid:
-            self._be_born(worker, life)
+            self._become_worker(worker, life)
         self._alive[worker] = Life(worker, life, pid, began)
-        self._tell({'what': 'started', 'life': self._alive[worker]})
+        self._report({'what': 'started', 'life': self._alive[worker]})
 
-    def _be_born(self, worker: int, life: int) -> None:
+    def _become_worker(self, worker: int, life: int) -> None:
         from simulations.live.workers.life import main
 
-        # What the nursery reads and writes is not the child's.
+        # The child must not use the pipes of the nursery.
         nothing = os.open(os.devnull, os.O_RDWR)
         errors = os.open(self._plan.folder / f'{worker}-{life}.stderr', os.O_WRONLY | os.O_CREAT, 0o600)
         for number, file in ((0, nothing), (1, nothing), (2, errors)):
@@ -147,7 +149,7 @@ class _Nursery:
         if worker in self._alive:
             os.kill(self._alive[worker].pid, number)
 
-    def _look(self) -> None:
+    def _reap(self) -> None:
         for worker, alive in list(self._alive.items()):
             pid, status = os.waitpid(alive.pid, os.WNOHANG)
             if pid:
@@ -155,15 +157,15 @@ class _Nursery:
 
     def _gone(self, worker: int, status: int, killed: int | None) -> None:
         code = os.waitstatus_to_exitcode(status)
-        # It may have ended of itself just before it was to be killed.
+        # The worker may have ended just before the kill.
         killed = killed if code == -signal.SIGKILL else None
         life = self._alive.pop(worker)._replace(killed=killed, ended=time.monotonic_ns(), status=code)
         self._board.dead(worker)
-        self._tell({'what': 'ended', 'life': life})
+        self._report({'what': 'ended', 'life': life})
 
 
 def main() -> None:
-    """Be the process; its argument is the folder of the run."""
+    """Run the nursery; the argument of the process is the folder of the run."""
     import redis.asyncio  # noqa: F401 - so that no child has to import anything
 
     import simulations.live.workers.life  # noqa: F401
@@ -172,15 +174,15 @@ def main() -> None:
     _Nursery(pickle.loads((Path(sys.argv[1]) / PLAN).read_bytes())).run()
 
 
-# --- from outside
+# --- outside the process
 
 
 class Nursery:
-    """The process, as seen by whoever started it; a context manager.
+    """The nursery as the process that started it sees it; a context manager.
 
     Attributes:
-        lives: of all workers that were started, the latest state of each.
-        jobs, first, last: of :class:`simulations.live.schedule.Schedule`.
+        lives: the latest state of every life of every worker, by the numbers of worker and life.
+        jobs, first, last: those of :class:`simulations.live.schedule.Schedule`.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -195,7 +197,7 @@ class Nursery:
 
     def __enter__(self) -> 'Nursery':
         (self._plan.folder / PLAN).write_bytes(pickle.dumps(self._plan))
-        # Numerical libraries would start threads, and a process with threads is not forked safely.
+        # Numerical libraries would start threads, and forking a process with threads is not safe.
         environment = os.environ | {'OPENBLAS_NUM_THREADS': '1', 'OMP_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1'}
         self._errors = (self._plan.folder / 'nursery.stderr').open('wb')
         self._process = subprocess.Popen(
@@ -204,13 +206,13 @@ class Nursery:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env=environment,
-            # An interruption from the keyboard is for whoever started it all.
+            # An interrupt from the keyboard must reach only the process that started this one.
             start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            self.wait(lambda: self._ready, 'the jobs are being read', 10 * PATIENCE)
+            self.wait(lambda: self._ready, 'read the jobs', 10 * PATIENCE)
         except BaseException:
             self.__exit__()
             raise
@@ -236,69 +238,74 @@ class Nursery:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            told = json.loads(line)
+            event = json.loads(line)
             with self._changed:
-                if told['what'] == 'ready':
-                    self.jobs, self.first, self.last, self._ready = told['jobs'], told['first'], told['last'], True
+                if event['what'] == 'ready':
+                    self.jobs, self.first, self.last, self._ready = event['jobs'], event['first'], event['last'], True
                 else:
-                    life = Life(*told['life'])
+                    life = Life(*event['life'])
                     self.lives[life.worker, life.life] = life
                 self._changed.notify_all()
         with self._changed:
             self._over = True
             self._changed.notify_all()
 
-    def wait(self, until: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-        """Wait until something is so.
+    def wait(self, until: Callable[[], bool], task: str, seconds: float = PATIENCE) -> None:
+        """Wait until a condition holds.
+
+        Args:
+            until: the condition.
+            task: what the nursery is doing, as a verb phrase for the message of the error.
+            seconds: how long to wait.
 
         Raises:
-            LiveError: it is not within so many seconds, or the process has ended.
+            LiveError: the condition does not hold in time, or the nursery has ended.
         """
         with self._changed:
             self._changed.wait_for(lambda: until() or self._over, seconds)
         if not until():
-            how = 'it ended' if self._over else f'nothing came of it for {seconds:g} s'
-            raise LiveError(f'{what}: {how}. {self.errors()}'.strip())
+            how = 'ended before it could' if self._over else f'took more than {seconds:g} s to'
+            raise LiveError(f'the process that starts workers {how} {task}. {self.errors()}'.strip())
 
     def errors(self) -> str:
-        """What the processes wrote to their standard error, the last lines of it."""
+        """Return the end of what the processes wrote to their standard error."""
         texts = [path.read_text(encoding='utf-8', errors='replace') for path in _stderrs(self._plan.folder)]
         return '\n'.join(text.strip()[-2000:] for text in texts if text.strip())
 
-    def tell(self, what: str, worker: int) -> None:
-        """``start``, ``kill``, ``stop`` or ``wake`` a worker, and do not wait for it."""
+    def send(self, command: str, worker: int) -> None:
+        """Send ``start``, ``kill``, ``stop`` or ``wake`` for a worker, without waiting."""
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(f'{what} {worker}\n'.encode())
+            self._process.stdin.write(f'{command} {worker}\n'.encode())
             self._process.stdin.flush()
         except OSError:
             raise LiveError(self._ended()) from None
 
     def _ended(self) -> str:
-        return f'the process that starts workers has ended before them. {self.errors()}'.strip()
+        return f'the process that starts workers ended before the workers did. {self.errors()}'.strip()
 
     def check(self) -> None:
-        """Raise ``LiveError`` if the process has ended."""
+        """Raise ``LiveError`` if the nursery has ended."""
         if self._over:
             raise LiveError(self._ended())
 
     def living(self) -> list[int]:
-        """The numbers of the workers that live."""
+        """Return the numbers of the workers that are alive."""
         with self._changed:
             return [life.worker for life in self.lives.values() if life.ended is None]
 
     def start(self, worker: int) -> None:
-        """Start a worker that does not live, and wait until it does; it may have ended by then."""
+        """Start a dead worker, and wait until it has started; it may have ended by then."""
         life = sum(key[0] == worker for key in self.lives)
-        self.tell('start', worker)
-        self.wait(lambda: (worker, life) in self.lives, f'worker {worker} is being started')
+        self.send('start', worker)
+        self.wait(lambda: (worker, life) in self.lives, f'start worker {worker}')
 
     def kill(self, worker: int) -> Life:
-        """Kill a worker, and wait until it is gone; gives the life that it had."""
+        """Kill a worker, wait until it is gone, and return the life that ended."""
         with self._changed:
             key = max(key for key in self.lives if key[0] == worker)
-        self.tell('kill', worker)
-        self.wait(lambda: self.lives[key].ended is not None, f'worker {worker} is being killed')
+        self.send('kill', worker)
+        self.wait(lambda: self.lives[key].ended is not None, f'kill worker {worker}')
         return self.lives[key]
 
 

@@ -1,7 +1,8 @@
-"""Stands between a worker and the server, one for each worker, and loses or delays what passes: a bad network.
+"""The bad network: a proxy between each worker and the server, which loses or delays messages.
 
-A loop of its own in a thread.  What is lost stays lost: a connection that lost something passes nothing more in that
-direction, as its client, which would take one reply for another, gives it up at its time-out.
+It runs an event loop in a separate thread.  What is lost stays lost: a connection that lost a
+message passes nothing more in that direction, because its client would mistake one reply for
+another.  The client gives the connection up at its time-out.
 """
 
 import asyncio
@@ -21,12 +22,12 @@ _WAIT = 30.0
 
 @dataclass
 class Weather:
-    """What befalls one worker's connections now.
+    """The state of the network between one worker and the server.
 
     Attributes:
-        cut: how many partitions there are: nothing passes.
-        delays: seconds by which each request and each reply takes longer.
-        lost_requests, lost_replies: the shares that are lost.
+        cut: how many partitions last; if any, nothing passes.
+        delays: seconds by which each request and each reply is delayed.
+        lost_requests, lost_replies: the shares of messages that are lost.
     """
 
     cut: int = 0
@@ -35,17 +36,23 @@ class Weather:
     lost_replies: list[float] = field(default_factory=list)
 
     def loses(self, request: bool, stream: random.Random) -> bool:
-        """Whether what comes now is lost."""
+        """Return whether the next message is lost."""
         shares = self.lost_requests if request else self.lost_replies
         return bool(self.cut) or any(stream.random() < share for share in shares)
 
 
 class Proxy:
-    """Proxies for so many workers before one server; a context manager.
+    """Proxies between the workers and one server; a context manager.
+
+    Args:
+        folder: the folder of the proxies' sockets.
+        server: the URL of the server.
+        workers: the number of workers.
+        seed: the seed of the losses.
 
     Attributes:
-        weather: of each worker; whoever changes it does so between two messages.
-        lost: messages that were lost.
+        weather: the state of each worker's network, which takes effect at the next message.
+        lost: how many messages were lost.
     """
 
     def __init__(self, folder: Path, server: str, workers: int, seed: int) -> None:
@@ -60,7 +67,7 @@ class Proxy:
         self._listeners: list[asyncio.Server] = []
 
     def address(self, worker: int) -> str:
-        """The URL for a worker, with the password and database of the server's own."""
+        """Return the URL for a worker, with the password and database of the server's URL."""
         parts = urlsplit(self._server)
         query = parts.query
         login = f'{parts.netloc.rpartition("@")[0]}@' if '@' in parts.netloc else ''
@@ -71,7 +78,7 @@ class Proxy:
     def __enter__(self) -> 'Proxy':
         self._thread.start()
         if not self._open.wait(_WAIT):
-            raise LiveError('the proxy between workers and server did not start')
+            raise LiveError(f'the proxy between the workers and the server did not start within {_WAIT:g} s')
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -104,7 +111,7 @@ class Proxy:
         to_server: asyncio.StreamWriter | None = None
         try:
             if self.weather[worker].cut:
-                # It seems to be connected, as far as its own side goes, and hears nothing.
+                # The client believes that it is connected, but gets no answers.
                 await reader.read(-1)
                 return
             from_server, to_server = await self._connect()
@@ -135,7 +142,7 @@ class Proxy:
     async def _one_way(
         self, worker: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bool
     ) -> None:
-        """Pass on until one side has closed; a message comes in one piece, as clients and servers send it."""
+        """Pass messages on until one side closes; each message arrives in one piece."""
         weather, deaf = self.weather[worker], False
         while message := await reader.read(_AT_ONCE):
             for delay in list(weather.delays):

@@ -1,4 +1,4 @@
-"""One live run, from its first process to its last slot."""
+"""One live run, from the start of its first process to the release of its last slot."""
 
 import dataclasses
 import signal
@@ -26,17 +26,23 @@ from simulations.stores.store import StoreError, without_password
 
 SHOWN_EVERY = 0.25
 """Seconds between two moments that are shown."""
-_LOOK = 0.02
+_POLL = 0.02
 _HEAD_START = 0.05
-"""Seconds from the moment when all workers are ready until the run begins."""
+"""Seconds between the moment at which all workers are ready and the beginning of the run."""
 SLEW = 0.0005
-"""By how much a server's clock goes faster or slower than ours, at most: the kernel slews it by 500 in a million."""
+"""The largest relative error of a server's clock: the kernel slews it by at most 0.05 %."""
 SLACK = 0.002
-"""Seconds by which a slot may expire early or late besides."""
+"""Seconds by which a slot may expire early or late in addition."""
 
 
 class Run:
-    """One run, from its first process to its last slot."""
+    """One live run, from the start of its first process to the release of its last slot.
+
+    Args:
+        plan: what to run.
+        show: called with the moments of the run; ``None`` to show nothing.
+        stack: closes what the run opened.
+    """
 
     def __init__(self, plan: Plan, show: Show | None, stack: ExitStack) -> None:
         self._show = show
@@ -61,7 +67,7 @@ class Run:
         self.epoch = self.over = 0
 
     def _open(self, plan: Plan, stack: ExitStack) -> str:
-        """Start or reach the server; gives its URL."""
+        """Start the server or connect to it, and return its URL."""
         address = plan.store
         if plan.store == 'valkey':
             keep = any(isinstance(fault, Restart) and fault.data == 'kept' for fault in plan.scenario.faults)
@@ -84,24 +90,29 @@ class Run:
         return address
 
     def _clean_up(self, _: object, error: BaseException | None, __: object) -> None:
-        """Take the keys of the run off the server: it may be one that others use."""
+        """Delete the keys of the run from a server that others may use."""
         if self.server is not None:
             return
         try:
             for name in self._control.scan_iter(f'{self.plan.prefix}*', 1000):
                 self._control.delete(name)
         except Exception as why:
-            told = self._of_the_store(why)
-            if told is None:
+            of_store = self._store_error(why)
+            if of_store is None:
                 raise
-            # What went wrong first is what is told.
-            failed = told if error is None else error
-            failed.add_note(f'keys of this run may be left there, they begin with {self.plan.prefix}')
+            # The first error is the one to report.
+            reported = of_store if error is None else error
+            reported.add_note(f'keys of this run may be left on the server; they begin with {self.plan.prefix}')
             if error is None:
-                raise told from why
+                raise of_store from why
 
     def to_the_end(self) -> None:
-        """Let all jobs come and go, and all slots come back."""
+        """Run all jobs, and wait until every slot is free.
+
+        Raises:
+            StoreError: the store does not answer, or refuses a command.
+            LiveError: a worker ended unexpectedly, or the run makes no progress.
+        """
         for worker in range(self.plan.processes):
             self.nursery.start(worker)
         self._wait_until_ready()
@@ -129,28 +140,34 @@ class Run:
         try:
             yield
         except Exception as error:
-            told = self._of_the_store(error)
-            if told is None:
+            of_store = self._store_error(error)
+            if of_store is None:
                 raise
-            raise told from error
+            raise of_store from error
 
-    def _of_the_store(self, error: Exception) -> StoreError | None:
-        """What is told of an error that is the store's; ``None`` of any other."""
+    def _store_error(self, error: Exception) -> StoreError | None:
+        """Return the error to report if the store caused this one; else ``None``."""
         store = without_password(self.plan.store)
         if announced(error):
             return StoreError(f'the store {store} does not answer: {error}')
-        return StoreError(f'the store {store} refuses what a live run asks: {error}') if refused(error) else None
+        if refused(error):
+            return StoreError(f'the store {store} refuses a command that a live run needs: {error}')
+        return None
 
     def _wait_until_ready(self) -> None:
         until = time.monotonic() + PATIENCE
         while self.board.total(cells.READY) < self.plan.processes:
             self._check_lives()
             if time.monotonic() > until:
-                raise LiveError(f'the workers did not get ready. {self.nursery.errors()}'.strip())
-            time.sleep(_LOOK)
+                ready, all_workers = self.board.total(cells.READY), self.plan.processes
+                raise LiveError(
+                    f'only {ready} of {all_workers} workers were ready after {PATIENCE:g} s:'
+                    f' start fewer processes. {self.nursery.errors()}'.strip()
+                )
+            time.sleep(_POLL)
 
     def _follow(self) -> None:
-        """Show how things stand until all workers have ended."""
+        """Show the progress of the run until all workers have ended."""
         last = self.nursery.last
         end = None if last is None else self.epoch + self.plan.nanoseconds(last)
         moments = Moments(self)
@@ -170,10 +187,10 @@ class Run:
             waits = self.accidents.under_way or (end is not None and not past_end)
             busy = max(now if waits else busy, *(self._busy(worker) for worker in range(self.plan.processes)))
             if now > busy + PATIENCE * NANO:
-                raise LiveError(f'nothing happens any more, and workers {living} have not ended')
+                raise LiveError(f'no progress for {PATIENCE:g} s; workers {living} are still running')
             if self._show is not None and moments.due(now):
                 self._show(moments.moment(now, end))
-            time.sleep(_LOOK)
+            time.sleep(_POLL)
         if self._show is not None:
             self._show(moments.moment(time.monotonic_ns(), end))
 
@@ -182,7 +199,7 @@ class Run:
 
     def _check_accidents(self) -> None:
         if self.accidents.error is not None:
-            raise LiveError(f'an accident could not be brought about: {self.accidents.error!r}')
+            raise LiveError(f'a fault of the scenario could not be carried out: {self.accidents.error!r}')
 
     def _check_lives(self) -> None:
         self.nursery.check()
@@ -195,22 +212,22 @@ class Run:
         return path.read_text(encoding='utf-8', errors='replace')[-2000:] if path.exists() else ''
 
     def _wait_for_the_dead(self) -> None:
-        """Until the slots that nobody gave back have expired: no longer than a life from now."""
+        """Wait for slots that nobody released to expire, for at most the life of a slot."""
         if self.plan.slot_exp is None or self.watch is None:
             return
         until = time.monotonic() + self.plan.slot_exp * (1 + SLEW) + SLACK
         while time.monotonic() < until and any(map(self.watch.size, self.watch.pools())):
-            time.sleep(_LOOK)
+            time.sleep(_POLL)
 
     def _look_for_leaks(self, watch: Lookout) -> None:
         keys = watch.pools()
         self.leaked = sum(watch.size(key) for key in keys)
-        # What is empty is no key: a key that is left counts, whatever is in it.
+        # An empty pool has no key, so a key that is left counts as a leak even if no slot is in it.
         self.leaked += len(watch.pools()) if not self.leaked else 0
 
 
 class Moments:
-    """How things stand, at one moment after the other."""
+    """The moments of a run, each with the rates since the one before."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -231,7 +248,7 @@ class Moments:
         return Moment(
             max(0, now - run.epoch) / NANO,
             None if end is None else (end - run.epoch) / NANO,
-            # In memory nobody else can ask.
+            # In memory, only the worker itself can ask.
             board.total(cells.SIZE) if run.watch is None else looks[-1].size if looks else None,
             plan.scenario.max_size,
             bodies,
@@ -249,10 +266,10 @@ class Moments:
 def _how_it_ended(life: Life) -> str:
     assert life.status is not None
     if life.status > 0:
-        return f'worker {life.worker} ended of itself, with status {life.status}'
+        return f'worker {life.worker} ended unexpectedly with exit status {life.status}'
     name = signal.Signals(-life.status).name
-    why = ' (for want of memory, perhaps: fewer processes, threads or seconds need less)' if name == 'SIGKILL' else ''
-    return f"worker {life.worker} was ended by {name}, which was none of this run's accidents{why}"
+    why = ' (perhaps out of memory: use fewer processes, threads or seconds)' if name == 'SIGKILL' else ''
+    return f'worker {life.worker} was ended by {name}, which this run did not send{why}'
 
 
 def _one_pool(scenario: Scenario) -> bool:

@@ -1,4 +1,4 @@
-"""An embedded Valkey server to which accidents happen: killed, and started again with its data or without."""
+"""An embedded Valkey server that can be killed and started again, with its data or without."""
 
 import shutil
 import tempfile
@@ -11,18 +11,24 @@ from simulations.stores.embedded import EmbeddedServerError, embedded_binary, en
 
 
 _STARTS = 5
-"""How often a start is tried: the socket of a killed server may still be there for a moment."""
+"""How often a start is attempted: the socket of a killed server may still exist for a moment."""
 
 
 class LiveServer:
-    """The server, running.
+    """The running server.
 
     Attributes:
         socket: the path of its unix socket.
     """
 
     def __init__(self, folder: Path, keep_data: bool) -> None:
-        """``keep_data``: write each change to the disk before the answer, so that a killed server has lost nothing."""
+        """Prepare the server in a folder.
+
+        Args:
+            folder: the folder of its socket and its data.
+            keep_data: write each change to disk before the answer, so that a killed server loses
+                nothing.
+        """
         self._folder = folder
         self.socket = folder / 's'
         config = {'appendonly': 'yes', 'appendfsync': 'always'} if keep_data else {}
@@ -31,10 +37,10 @@ class LiveServer:
         self._watcher: Any = None
 
     def start(self) -> None:
-        """Start it with what is on its disk, and wait until it answers.
+        """Start it with the data on its disk, and wait until it answers.
 
         Raises:
-            EmbeddedServerError: it does not start.
+            EmbeddedServerError: the server does not start.
         """
         for last in (*[False] * (_STARTS - 1), True):
             try:
@@ -46,7 +52,7 @@ class LiveServer:
         self._watcher = end_with_us(self._server, self._folder)
 
     def kill(self, data: str = 'kept') -> None:
-        """End it without warning; where ``data`` are ``'lost'``, with its disk."""
+        """Kill it without warning; if ``data`` is ``'lost'``, delete its data on disk as well."""
         if self._watcher is not None:
             self._watcher.kill()
             self._watcher.communicate()
@@ -59,12 +65,12 @@ class LiveServer:
 
 @contextmanager
 def live_server(keep_data: bool) -> Iterator[LiveServer]:
-    """Start such a server; it is gone afterwards, and also if this process is killed.
+    """Start such a server, which ends with the context, and also if this process is killed.
 
     Raises:
-        EmbeddedServerError: it is not installed, or does not start.
+        EmbeddedServerError: the server is not installed, or does not start.
     """
-    # A short path, as that of a unix socket has hardly a hundred bytes.
+    # A short path, because the path of a unix socket can have only about a hundred bytes.
     folder = Path(tempfile.mkdtemp(prefix='live-'))
     try:
         server = LiveServer(folder, keep_data)

@@ -1,1 +1,1 @@
-"""Inside a worker process of a live run."""
+"""The worker processes of a live run, from inside."""

@@ -1,4 +1,4 @@
-"""One life of a worker, in a process of its own."""
+"""One life of a worker, in its own process."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from simulations.live.workers.threads import Threads
 
 
 def main(plan: Plan, schedule: Schedule, worker: int, life: int) -> None:
-    """In a forked process: live through it, and end with a status that says whether all went well."""
+    """Run a worker's life in a forked process, and exit with status 0, or 1 after an error."""
     status = 1
     with suppress(BaseException):
         try:

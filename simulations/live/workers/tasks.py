@@ -1,4 +1,4 @@
-"""A worker whose jobs run in tasks of asyncio, by ``async with pool`` and ``@pooled`` in turns."""
+"""A worker whose jobs run in asyncio tasks, by ``async with pool`` and ``@pooled``."""
 
 import asyncio
 import random
@@ -10,16 +10,16 @@ from typing import Any
 from py_cachify import pooled
 from simulations.live.plan import NANO, Plan
 from simulations.live.schedule import Due, Schedule, clients_of
-from simulations.live.workers.worker import FULL, RELEASE, Asked, Course, Heard, Worker, key_in_store
+from simulations.live.workers.worker import FULL, RELEASE, Asked, Ending, Progress, Worker, key_in_store
 
 
 class Tasks(Worker):
-    """Runs its jobs in as many tasks of one event loop as the plan says, or one for each client."""
+    """Runs its jobs in the planned number of tasks, or in one task for each client."""
 
     def __init__(self, plan: Plan, schedule: Schedule, worker: int, life: int) -> None:
         super().__init__(plan, schedule, worker, life)
 
-        async def full(*_: Any) -> Course:
+        async def full(*_: Any) -> Progress:
             return FULL
 
         @pooled('{key}', plan.scenario.max_size, full, slot_exp=plan.slot_exp)
@@ -61,21 +61,21 @@ class Tasks(Worker):
             await asyncio.sleep(self._until(time.monotonic_ns() + pause) / NANO)
             attempt += 1
 
-    async def _attempt(self, asked: Asked) -> Course:
-        job, course = asked.job, Course()
+    async def _attempt(self, asked: Asked) -> Progress:
+        job, progress = asked.job, Progress()
 
         async def body() -> None:
-            await asyncio.sleep(self._enter(asked, course) / NANO)
-            self._leave(asked, course)
+            await asyncio.sleep(self._enter(asked, progress) / NANO)
+            self._leave(asked, progress)
 
         failed: Exception | None = None
-        heard: list[Heard] = []
-        token = RELEASE.set(heard)
+        endings: list[Ending] = []
+        token = RELEASE.set(endings)
         try:
             if job.crash is not None:
-                await self._crash(asked, course)
+                await self._crash(asked, progress)
             elif job.number % 2:
-                course.refused = await self._in_a_slot(key_in_store(job.key), body) is FULL
+                progress.refused = await self._in_a_slot(key_in_store(job.key), body) is FULL
             else:
                 async with self._pool(job.key):
                     await body()
@@ -84,12 +84,12 @@ class Tasks(Worker):
         finally:
             RELEASE.reset(token)
         if job.crash is None or failed is not None:
-            self._ended(asked, course, heard, failed)
-        return course
+            self._ended(asked, progress, endings, failed)
+        return progress
 
-    async def _crash(self, asked: Asked, course: Course) -> None:
+    async def _crash(self, asked: Asked, progress: Progress) -> None:
         await self._new_pool(asked.job.key).__aenter__()
-        self._enter(asked, course)
+        self._enter(asked, progress)
         until = asked.called + self._plan.nanoseconds(self._life_of(asked.job))
         await asyncio.sleep(self._until(until) / NANO)
         self._abandon(asked)

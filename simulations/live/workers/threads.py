@@ -1,4 +1,4 @@
-"""A worker whose jobs run in threads, by ``with pool`` and ``@pooled`` in turns."""
+"""A worker whose jobs run in threads, by ``with pool`` and ``@pooled``."""
 
 import random
 import threading
@@ -10,16 +10,16 @@ from typing import Any
 from py_cachify import pooled
 from simulations.live.plan import NANO, Plan
 from simulations.live.schedule import Due, Schedule, clients_of
-from simulations.live.workers.worker import FULL, RELEASE, Asked, Course, Heard, Worker, key_in_store
+from simulations.live.workers.worker import FULL, RELEASE, Asked, Ending, Progress, Worker, key_in_store
 
 
 class Threads(Worker):
-    """Runs its jobs in as many threads as the plan says, or one for each client."""
+    """Runs its jobs in the planned number of threads, or in one thread for each client."""
 
     def __init__(self, plan: Plan, schedule: Schedule, worker: int, life: int) -> None:
         super().__init__(plan, schedule, worker, life)
 
-        def full(*_: Any) -> Course:
+        def full(*_: Any) -> Progress:
             return FULL
 
         @pooled('{key}', plan.scenario.max_size, full, slot_exp=plan.slot_exp)
@@ -69,22 +69,22 @@ class Threads(Worker):
             time.sleep(self._until(time.monotonic_ns() + pause) / NANO)
             attempt += 1
 
-    def _attempt(self, asked: Asked) -> Course:
-        """Ask once, by one way or the other, and hold what was granted."""
-        job, course = asked.job, Course()
+    def _attempt(self, asked: Asked) -> Progress:
+        """Ask for a slot once, with ``with`` or ``@pooled``, and hold it if it is granted."""
+        job, progress = asked.job, Progress()
 
         def body() -> None:
-            time.sleep(self._enter(asked, course) / NANO)
-            self._leave(asked, course)
+            time.sleep(self._enter(asked, progress) / NANO)
+            self._leave(asked, progress)
 
         failed: Exception | None = None
-        heard: list[Heard] = []
-        token = RELEASE.set(heard)
+        endings: list[Ending] = []
+        token = RELEASE.set(endings)
         try:
             if job.crash is not None:
-                self._crash(asked, course)
+                self._crash(asked, progress)
             elif job.number % 2:
-                course.refused = self._in_a_slot(key_in_store(job.key), body) is FULL
+                progress.refused = self._in_a_slot(key_in_store(job.key), body) is FULL
             else:
                 with self._pool(job.key):
                     body()
@@ -93,13 +93,13 @@ class Threads(Worker):
         finally:
             RELEASE.reset(token)
         if job.crash is None or failed is not None:
-            self._ended(asked, course, heard, failed)
-        return course
+            self._ended(asked, progress, endings, failed)
+        return progress
 
-    def _crash(self, asked: Asked, course: Course) -> None:
-        """Hold for a while, and never release: a ``with`` that is not left."""
-        # A pool object of its own, which is gone with the holder.
+    def _crash(self, asked: Asked, progress: Progress) -> None:
+        """Enter a ``with`` and never leave it: hold the slot for a while, and do not release it."""
+        # A separate pool object, which disappears with the holder.
         self._new_pool(asked.job.key).__enter__()
-        self._enter(asked, course)
+        self._enter(asked, progress)
         time.sleep(self._until(asked.called + self._plan.nanoseconds(self._life_of(asked.job))) / NANO)
         self._abandon(asked)

@@ -1,11 +1,12 @@
-"""One life of a worker: runs its share of the jobs, at their instants, through the library as its users do.
+"""One life of a worker: runs its share of the jobs, and uses the library as its users do.
 
-Jobs take turns between ``with pool`` and ``@pooled`` (with asyncio ``async with pool`` and an asynchronous function).
-Each of its threads, or tasks, takes the next job, sleeps until it is due, and runs it; where all were busy when a job
-was due it starts late, and is counted.
+Jobs use ``with pool`` and ``@pooled`` alternately (with asyncio, ``async with pool`` and an
+asynchronous function).  Each thread or task takes the next job, sleeps until it is due, and runs
+it. A job that was due while all were busy starts late, and is counted.
 
-A body ends so long after its slot was asked for as its job holds, so that the way to the server and back is part of the
-holding time and not added to it.  How a release ended is read from the log of the library, which is where it tells.
+The holding time of a job counts from the call of the acquire, so the round trip to the server is
+part of it and not added to it.  How a release ended is read from the log of the library, because
+nothing else reports it.
 """
 
 import contextvars
@@ -43,11 +44,11 @@ from simulations.live.schedule import Due, Schedule, clients_of, numbers, quota,
 _LOOK = 0.005
 """Seconds between two looks at the size of a pool in memory."""
 _ON_TIME = NANO // 1000
-"""A job that a free thread takes up within a millisecond is not late."""
+"""Nanoseconds within which a free thread must take up a job that is due; else the job is late."""
 
 
 def key_in_store(key: str) -> str:
-    """The key of a pool as the library is told it: jobs that name none have a pool of their own."""
+    """Return the key of a pool as the library gets it; jobs without a key share one pool."""
     return f'pool-{key}' if key else 'pool'
 
 
@@ -61,48 +62,50 @@ class Asked(NamedTuple):
 
     @property
     def names(self) -> tuple[int, int, int]:
-        """By which its notes are found: job, attempt, key."""
+        """The key of its notes: job, attempt, pool."""
         return self.job.number, self.attempt, self.key
 
 
-class Course:
-    """How far an attempt got, as it is told from within the body."""
+class Progress:
+    """How far an attempt got."""
 
     def __init__(self) -> None:
         self.granted = self.left = self.refused = False
 
 
-class Heard(NamedTuple):
-    """How a release ended, as the log of the library told, and the error that it met."""
+class Ending(NamedTuple):
+    """How a release ended according to the log of the library, and the error that it met."""
 
     kind: int
     error: BaseException | None = None
 
 
-FULL = Course()
-"""What a refused call of a decorated function results in."""
+FULL = Progress()
+"""The result of a decorated function whose call was refused."""
 
-RELEASE: 'contextvars.ContextVar[list[Heard] | None]' = contextvars.ContextVar('RELEASE', default=None)
-"""Where the log of the library says how the release of this thread or task ended."""
+RELEASE: 'contextvars.ContextVar[list[Ending] | None]' = contextvars.ContextVar('RELEASE', default=None)
+"""The endings that the log of the library reports for the release of this thread or task."""
 
 
-class _Ears(logging.Handler):
-    """Hears in the log of the library how a release ended, in the thread or task whose it is."""
+class _ReleaseHandler(logging.Handler):
+    """Reads from the log of the library how a release ended, in the thread or task that released.
+
+    The library warns of two endings: the slot was gone, or the release failed with an error, which
+    is among the arguments of the record.  Warnings about acquires come before the body, see
+    :meth:`Worker._ended`.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        heard = RELEASE.get()
-        if heard is None:
+        endings = RELEASE.get()
+        if endings is None or record.levelno < logging.WARNING:
             return
-        if 'the body ran for' in str(record.msg):
-            heard.append(Heard(notes.TOO_LATE))
-        elif 'a slot could not be given back' in str(record.msg):
-            told = record.args if isinstance(record.args, tuple) else ()
-            error = next((each for each in told if isinstance(each, BaseException)), None)
-            heard.append(Heard(notes.NOT_RELEASED, error))
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        error = next((each for each in arguments if isinstance(each, BaseException)), None)
+        endings.append(Ending(notes.TOO_LATE) if error is None else Ending(notes.NOT_RELEASED, error))
 
 
 class Worker:
-    """What threads and tasks have in common: which job comes next, and what is noted of it."""
+    """What threads and tasks share: which job comes next, and the notes of each attempt."""
 
     def __init__(self, plan: Plan, schedule: Schedule, worker: int, life: int) -> None:
         self._plan, self._schedule, self._number, self._life = plan, schedule, worker, life
@@ -123,10 +126,10 @@ class Worker:
                 prefix=plan.prefix,
             )
         log = logging.getLogger('py_cachify')
-        log.handlers, log.propagate = [_Ears()], False
+        log.handlers, log.propagate = [_ReleaseHandler()], False
 
     def begin(self) -> None:
-        """Be ready, and wait until the run begins."""
+        """Report that the worker is ready, and wait until the run begins."""
         self._board.put(self._number, READY, 1)
         threading.Thread(target=self._end_with_parent, args=(os.getppid(),), daemon=True).start()
         while not self._board.epoch:
@@ -137,12 +140,12 @@ class Worker:
             threading.Thread(target=self._look, daemon=True).start()
 
     def end(self) -> None:
-        """In memory, look whether all slots are back; nobody else can."""
+        """In memory, note how many slots are left, which only this process can see."""
         if not self._plan.in_memory:
             return
         self._looking.set()
         if self._plan.scenario.slot_exp is not None:
-            # A slot is gone at its expiry, and the clocks are one.
+            # A slot is freed at its expiry, and there is only one clock.
             time.sleep(max(0, self._last_expiry - time.monotonic_ns()) / NANO + 0.001)
         for key, one in list(self._pools.items()):
             self._notebook.note(notes.SIZE, time.monotonic_ns(), one.size(), 2, self._notebook.key(key))
@@ -163,7 +166,7 @@ class Worker:
     # --- which job comes next
 
     def _dues(self) -> Iterator[Due]:
-        """The jobs of this life: those that are due from now on."""
+        """Return the jobs of this life: those that are due from now on."""
         now = self._plan.seconds(time.monotonic_ns() - self._epoch) if self._life else -1.0
         return (due for due in self._schedule.shares[self._number] if due.instant >= now)
 
@@ -171,7 +174,7 @@ class Worker:
         return self._epoch + self._plan.nanoseconds(due.instant)
 
     def _take(self, dues: Iterator[Due]) -> tuple[Due, int] | None:
-        """The next job, and how long to sleep until it is due."""
+        """Return the next job and the nanoseconds until it is due; ``None`` at the end."""
         with self._next:
             due = next(dues, None)
         if due is None:
@@ -182,15 +185,15 @@ class Worker:
         return due, max(0, instant - now)
 
     def _turn(self, client: int, begun: Iterator[int]) -> Iterator[tuple[Due, int]]:
-        """What a client does until there is no time left or enough was done: each job, and how long to sleep before."""
-        most = quota(self._plan, self._number)
+        """Yield the jobs of a client, each with how long to sleep before it, in nanoseconds."""
+        limit = quota(self._plan, self._number)
         last = self._schedule.last
         for thinking, holding, key, crash in turns(self._plan, client, self._life):
             now = self._plan.seconds(time.monotonic_ns() - self._epoch)
             if last is not None and now + thinking > last:
                 return
             with self._next:
-                if most is not None and self._board.get(self._number, STARTED) >= most:
+                if limit is not None and self._board.get(self._number, STARTED) >= limit:
                     return
                 self._board.put(self._number, STARTED, self._board.get(self._number, STARTED) + 1)
                 number = next(begun)
@@ -201,14 +204,14 @@ class Worker:
         return numbers(self._plan, self._number, self._board.get(self._number, STARTED))
 
     def _pause(self, asked: Asked, stream: list[random.Random]) -> int | None:
-        """After a refusal: how long until the next attempt, in nanoseconds, if there is one."""
+        """Return how long to wait after a refusal, in nanoseconds; ``None`` if the job gives up."""
         on_refusal = self._plan.scenario.on_refusal
         if not stream:
             stream.append(random.Random(f'{self._plan.scenario.seed} pauses {asked.job.number}'))
         pause = on_refusal.pause(asked.attempt, stream[0])
         return None if pause is None else self._plan.nanoseconds(pause)
 
-    # --- one attempt: what is noted of it
+    # --- the notes of one attempt
 
     def _ask(self, job: Due, attempt: int) -> Asked:
         key = self._notebook.key(job.key)
@@ -223,10 +226,10 @@ class Worker:
         self._board.add(self._number, LATENCY, now - asked.called)
         self._board.add(self._number, ASKED)
 
-    def _enter(self, asked: Asked, course: Course) -> int:
-        """The body begins: how long it sleeps, in nanoseconds."""
+    def _enter(self, asked: Asked, progress: Progress) -> int:
+        """Note that the body begins, and return how long it sleeps, in nanoseconds."""
         self._returned(asked, notes.GRANTED, GRANTED)
-        course.granted = True
+        progress.granted = True
         self._board.body(self._number, 1)
         return self._until(asked.called + self._plan.nanoseconds(asked.job.holding))
 
@@ -234,36 +237,39 @@ class Worker:
         self._board.raise_to(self._number, BUSY_UNTIL, instant)
         return max(0, instant - time.monotonic_ns())
 
-    def _leave(self, asked: Asked, course: Course) -> None:
-        """The body ends, and what follows is the release."""
+    def _leave(self, asked: Asked, progress: Progress) -> None:
+        """Note that the body ends and the release begins."""
         self._board.body(self._number, -1)
-        course.left = True
+        progress.left = True
         self._notebook.note(notes.LEAVING, time.monotonic_ns(), *asked.names)
 
-    def _ended(self, asked: Asked, course: Course, heard: list[Heard], error: Exception | None) -> None:
-        """After it all: note how the release ended, or the acquire if there was no body."""
+    def _ended(self, asked: Asked, progress: Progress, endings: list[Ending], error: Exception | None) -> None:
+        """Note how the release ended, or how the acquire ended if there was no body."""
         now = time.monotonic_ns()
-        for each in (error, *(told.error for told in heard)):
+        # Without a release, a warning in the log was about the acquire, whose error was raised as
+        # well.
+        endings = endings if progress.left else []
+        for each in (error, *(ending.error for ending in endings)):
             if each is None or isinstance(each, CachifyPoolFullError):
                 continue
             known = announced(each)
-            # What nobody expects is told in full.
+            # An undocumented error is noted with its traceback.
             text = str(each) if known else ''.join(traceback.format_exception(each))
             self._notebook.error(now, each, known, text)
-        if course.left:
-            kind = heard[-1].kind if heard else notes.RELEASED if error is None else notes.NOT_RELEASED
+        if progress.left:
+            kind = endings[-1].kind if endings else notes.RELEASED if error is None else notes.NOT_RELEASED
             self._notebook.note(kind, now, *asked.names)
-        elif course.granted:
+        elif progress.granted:
             self._board.body(self._number, -1)
-        elif course.refused or isinstance(error, CachifyPoolFullError):
-            course.refused = True
+        elif progress.refused or isinstance(error, CachifyPoolFullError):
+            progress.refused = True
             self._returned(asked, notes.REFUSED, REFUSED)
         elif error is not None:
             not_undone = any(NOT_UNDONE in note for note in getattr(error, '__notes__', ()))
             self._returned(asked, notes.UNKNOWN if not_undone else notes.FAILED, FAILED)
 
     def _life_of(self, job: Due) -> float:
-        """Of a holder that crashes alone: for how many seconds it runs."""
+        """Return for how many scenario seconds a holder runs before it crashes alone."""
         slot_exp = self._plan.scenario.slot_exp
         return (job.crash or 0.0) * (job.holding if slot_exp is None else min(job.holding, slot_exp))
 

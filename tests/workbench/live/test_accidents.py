@@ -1,4 +1,4 @@
-"""Accidents of live runs: killed and stopped workers, a server that is gone, a bad network; and pools that break."""
+"""Accidents in live runs: killed workers, a dead server, a bad network; and broken pools."""
 
 from pathlib import Path
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.usefixtures('running_server')
 
 
 def lived(*faults: Fault, seconds: float = 1.8, **fields: object) -> LiveResult:
-    """A short run with these accidents."""
-    given: dict[str, object] = {
+    """Run a short scenario with these accidents."""
+    defaults: dict[str, object] = {
         'arrivals': 'poisson:150',
         'holding': 'exp:0.04',
         'max_size': 6,
@@ -26,11 +26,11 @@ def lived(*faults: Fault, seconds: float = 1.8, **fields: object) -> LiveResult:
         'horizon': seconds,
         'faults': faults,
     }
-    return live(Scenario(**(given | fields)), threads=10, compare=False)  # type: ignore[arg-type]
+    return live(Scenario(**(defaults | fields)), threads=10, compare=False)  # type: ignore[arg-type]
 
 
 def test_the_slots_of_killed_holders_are_back_when_they_expire() -> None:
-    """No look that began more than the margin after an expiry saw the slot; other workers took their places."""
+    """No look that began well after an expiry saw the slot, and killed workers were replaced."""
     result = live(soak.kills(seconds=2.0).scenario, compare=False)
     measured = result.measured
 
@@ -44,7 +44,7 @@ def test_the_slots_of_killed_holders_are_back_when_they_expire() -> None:
 
 
 def test_a_server_that_restarts_costs_errors_that_are_announced_and_nothing_else() -> None:
-    """With its data and without: every worker goes on, and at the end nothing is left."""
+    """With its data and without: every worker continues, and at the end nothing is left."""
     result = live(soak.restarts(2, between=0.8).scenario, compare=False)
     measured = result.measured
 
@@ -58,7 +58,7 @@ def test_a_server_that_restarts_costs_errors_that_are_announced_and_nothing_else
 
 
 def test_a_long_pause_comes_to_in_the_world_what_it_comes_to_in_virtual_time() -> None:
-    """More bodies run than there are slots, and no more than these are ever counted; both pauses are drawn."""
+    """More bodies run than there are slots; the store counts no more; both pauses are drawn."""
     result = live(Scenario.load('long-pause'), threads=12, speed=20)
     words = [text.get_text().strip() for text in result.plot_occupancy().texts]
 
@@ -75,7 +75,7 @@ def test_a_long_pause_comes_to_in_the_world_what_it_comes_to_in_virtual_time() -
 
 
 def test_a_worker_that_stands_still_breaks_nothing() -> None:
-    """Its slots expire under its bodies meanwhile, which it learns when it goes on."""
+    """Its slots expire under its bodies in the meantime, which it learns when it continues."""
     result = lived(Pause(at=0.5, lasting=0.8, workers=(0,)), slot_exp=0.3)
 
     assert result.violations == []
@@ -84,7 +84,7 @@ def test_a_worker_that_stands_still_breaks_nothing() -> None:
 
 
 def test_a_network_that_loses_what_passes_breaks_nothing() -> None:
-    """Clients give up at their time-out, what they may have taken expires, and others go on."""
+    """Clients give up at their time-out, slots they may have taken expire, others continue."""
     result = lived(
         Partition(at=0.3, lasting=0.4, workers=(1,)),
         LoseReplies(at=0.8, lasting=0.5, share=0.2, workers='all'),
@@ -99,7 +99,7 @@ def test_a_network_that_loses_what_passes_breaks_nothing() -> None:
 
 
 def test_a_server_that_pauses_forgets_its_scripts_and_is_far_away_breaks_nothing() -> None:
-    """Requests wait, scripts are sent again, and each takes longer."""
+    """Requests wait, scripts are sent again, and each request takes longer."""
     result = lived(
         ServerPause(at=0.3, lasting=0.3), FlushScripts(at=(0.8, 1.0)), Slow(at=1.2, lasting=0.5, by=0.05, workers='all')
     )
@@ -127,7 +127,7 @@ def test_a_server_that_pauses_forgets_its_scripts_and_is_far_away_breaks_nothing
 def test_a_broken_library_is_found_out(
     old: bytes, new: bytes, rules: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By what its workers were told, by the server's own count, and by bodies that were counted."""
+    """By the answers to its workers, by the server's own count, and by the count of bodies."""
     (tmp_path / 'sitecustomize.py').write_text(BREAK.format(old=old, new=new))
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
     result = lived(seconds=1.0, slot_exp=30.0 if 'own release' in rules else 2.0)

@@ -1,4 +1,4 @@
-"""Live runs: the same scenario in wall-clock time, by real processes on a real store, told and judged alike."""
+"""Live runs: the same scenario in wall-clock time, reported and judged like a simulation."""
 
 import io
 import json
@@ -39,7 +39,7 @@ JOBS = 160
 
 
 def busy(**changes: object) -> Scenario:
-    """A pool of four that refuses about every fifth job; some hundred jobs in a second."""
+    """Return a scenario with five slots at an offered load of four: about 20 % are refused."""
     fields: dict[str, object] = {
         'arrivals': 'poisson:20',
         'holding': 'exp:0.2',
@@ -53,13 +53,13 @@ def busy(**changes: object) -> Scenario:
 
 @pytest.fixture(scope='module')
 def lived() -> tuple[LiveResult, list[Moment]]:
-    """One run of threads on a real server, ten times as fast as life, and the moments that were shown."""
+    """Run threads on a real server, at ten times real time; return the moments shown as well."""
     moments: list[Moment] = []
     return live(busy(), threads=6, speed=10.0, show=moments.append), moments
 
 
 def test_a_live_run_keeps_every_promise_and_leaves_nothing(lived: tuple[LiveResult, list[Moment]]) -> None:
-    """Every grant and refusal of every job was told and judged; the server never counted more than the pool has."""
+    """Every grant and refusal is judged; the server never counts more than ``max_size``."""
     result, _ = lived
     measured, figures = result.measured, result.figures
 
@@ -76,7 +76,7 @@ def test_a_live_run_keeps_every_promise_and_leaves_nothing(lived: tuple[LiveResu
 def test_it_has_the_report_the_history_and_the_figures_of_a_simulation(
     lived: tuple[LiveResult, list[Moment]], tmp_path: Path
 ) -> None:
-    """In seconds of the scenario, ordered in time, with every key of the JSON; and both runs side by side."""
+    """In scenario seconds, ordered by time, with every key of the JSON and both runs."""
     result, _ = lived
     assert result.simulated is not None
     history = list(result.history)
@@ -90,17 +90,17 @@ def test_it_has_the_report_the_history_and_the_figures_of_a_simulation(
     assert result.figures.last - result.figures.first > JOBS / 40
     assert result.simulated.to_json().keys() <= result.to_json().keys() | {'why_no_theory'}
     assert json.loads(json.dumps(result.to_json()))['live']['processes'] == 2
-    for words in ('time lived', 'simulated', 'started late', 'verdict', 'every slot is back'):
+    for words in ('scenario time', 'simulated', 'started late', 'verdict', 'every slot is free'):
         assert words in str(result)
     assert 'time simulated' not in str(result)
     late = result.measured.late > MANY_LATE * result.measured.jobs
-    assert ('not the workload' in str(result)) is late
-    assert 'time lived' in result._repr_html_()
+    assert ('no longer the workload' in str(result)) is late
+    assert 'scenario time' in result._repr_html_()
     assert 'jobs refused' in result._repr_html_()
 
 
 def test_both_runs_have_the_same_jobs(lived: tuple[LiveResult, list[Moment]]) -> None:
-    """As many in each, and what became of them stands side by side, with intervals."""
+    """Both have the same number of jobs, and their figures are compared, with intervals."""
     result, _ = lived
     comparison = result.comparison
     assert comparison is not None
@@ -114,7 +114,7 @@ def test_both_runs_have_the_same_jobs(lived: tuple[LiveResult, list[Moment]]) ->
 
 
 def test_the_share_of_the_time_at_each_number_of_slots_has_an_interval() -> None:
-    """About the share itself, and within 0 and 1; of a run that is too short there is none."""
+    """The interval surrounds the share, within 0 and 1; a run that is too short has none."""
     long, short = busy(jobs=2000).replay(), busy(jobs=20).replay()
     intervals = share_intervals(long.history.block(), len(long.occupancy_shares))
 
@@ -125,7 +125,7 @@ def test_the_share_of_the_time_at_each_number_of_slots_has_an_interval() -> None
 
 
 def test_its_pictures_are_drawn_as_those_of_a_simulation(lived: tuple[LiveResult, list[Moment]]) -> None:
-    """Occupancy, slots, shares, and both runs side by side; there is no recovery to draw where nobody was killed."""
+    """Occupancy, slots, shares and both runs side by side; without a killed worker, no recovery."""
     mpl.use('agg')
     result, _ = lived
 
@@ -138,7 +138,7 @@ def test_its_pictures_are_drawn_as_those_of_a_simulation(lived: tuple[LiveResult
 
 
 def test_a_run_is_shown_while_it_runs(lived: tuple[LiveResult, list[Moment]]) -> None:
-    """Some moments, the last of which has every job; on a terminal each is drawn over the one before."""
+    """The last moment has every job; on a terminal each moment is drawn over the one before."""
     result, moments = lived
     last = moments[-1]
 
@@ -163,7 +163,7 @@ def test_a_run_is_shown_while_it_runs(lived: tuple[LiveResult, list[Moment]]) ->
 
 
 def test_tasks_of_asyncio_do_the_same() -> None:
-    """With attempts that are repeated after a pause, and jobs that go on to ask until they give up."""
+    """Attempts are repeated after a pause, until the jobs give up."""
     result = live(busy(on_refusal=Retry('exp:0.5', tries=3)), tasks=20, speed=10.0)
 
     assert result.violations == []
@@ -175,7 +175,7 @@ def test_tasks_of_asyncio_do_the_same() -> None:
 
 
 def test_memory_has_one_process_and_no_server() -> None:
-    """Holders that crash alone keep their slots until these expire, and bodies may outlive theirs."""
+    """Slots of holders that crash alone last until their expiry, and bodies may outlive slots."""
     scenario = busy(workers=1, slot_exp=0.4, crash_probability=0.1, holding='exp:0.3')
     result = live(scenario, store='memory', speed=8.0, seconds=0.9)
 
@@ -188,7 +188,7 @@ def test_memory_has_one_process_and_no_server() -> None:
 
 
 def test_clients_are_threads_that_ask_again_and_again() -> None:
-    """As many jobs as the scenario says, numbered in the order in which they asked."""
+    """They make the scenario's number of jobs, numbered in the order in which they asked."""
     result = live(busy(arrivals='clients:8:exp:0.4', jobs=60, horizon=None), speed=20.0, compare=False)
 
     assert result.violations == []
@@ -200,16 +200,16 @@ def test_clients_are_threads_that_ask_again_and_again() -> None:
 
 
 def test_a_process_with_too_few_threads_says_how_many_jobs_started_late() -> None:
-    """One thread cannot run what needs four: an arrival is not throttled in silence."""
+    """One thread cannot run a load for four: arrivals are not throttled silently."""
     result = live(busy(workers=1, jobs=60), threads=1, speed=10.0, compare=False)
 
     assert result.measured.late > 20
-    assert f'{result.measured.late:,} jobs, as all of their process were busy' in str(result)
-    assert 'not the workload of the scenario any more; more threads' in str(result)
+    assert f'{result.measured.late:,} jobs, because all threads of the process were busy' in str(result)
+    assert 'no longer the workload of the scenario: use more threads' in str(result)
 
 
 def test_on_a_server_of_others_only_its_own_keys_are_touched(socket: str, server: 'redis.Redis') -> None:
-    """Many pools, on the URL of a server; what was there before is there afterwards, and nothing else."""
+    """With many pools at the URL of a server, only what was there before is there afterwards."""
     server.set('theirs', 'kept')
     result = live(busy(keys='zipf:5', max_size=2), store=f'unix://{socket}', speed=10.0, compare=False)
 
@@ -221,21 +221,21 @@ def test_on_a_server_of_others_only_its_own_keys_are_touched(socket: str, server
 @pytest.mark.parametrize(
     ('fault', 'store', 'words'),
     [
-        (WorkerClock(at=1.0, by=5.0), 'valkey', 'clock of its own'),
-        (ServerClock(at=1.0, by=5.0), 'valkey', 'that of its machine'),
+        (WorkerClock(at=1.0, by=5.0), 'valkey', 'share one clock'),
+        (ServerClock(at=1.0, by=5.0), 'valkey', 'the clock of its machine'),
         (Failover(at=1.0, lasting=1.0), 'valkey', 'no replica'),
-        (Restart(at=1.0), 'redis://nowhere.invalid', 'others may use the server'),
-        (ServerPause(at=1.0, lasting=1.0), 'redis://nowhere.invalid', 'others may use the server'),
-        (FlushScripts(at=1.0), 'redis://nowhere.invalid', 'others may use the server'),
+        (Restart(at=1.0), 'redis://nowhere.invalid', 'other users of the server redis://nowhere'),
+        (ServerPause(at=1.0, lasting=1.0), 'redis://nowhere.invalid', 'other users of the server redis://nowhere'),
+        (FlushScripts(at=1.0), 'redis://nowhere.invalid', 'other users of the server redis://nowhere'),
         (Partition(at=1.0, lasting=1.0), 'rediss://nowhere.invalid', 'encrypted'),
-        (Crash(at=1.0), 'memory', 'only one process'),
-        (Pause(at=1.0, lasting=1.0, workers=(1,)), 'memory', 'no worker 1 where there are 1'),
+        (Crash(at=1.0), 'memory', 'several processes, which store memory lacks'),
+        (Pause(at=1.0, lasting=1.0, workers=(1,)), 'memory', 'worker 1, but with 1 process the last worker is 0'),
     ],
 )
 def test_an_accident_that_cannot_happen_is_refused_before_anything_starts(
     fault: Fault, store: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a sentence that says why."""
+    """The error says why, in a sentence."""
     monkeypatch.setattr(subprocess, 'Popen', None)
     with pytest.raises(ValueError, match=words):
         live(busy(faults=[fault]), processes=1 if store == 'memory' else None, store=store)
@@ -249,20 +249,20 @@ def test_an_accident_that_cannot_happen_is_refused_before_anything_starts(
         ({'threads': 0}, ValueError, 'threads must be'),
         ({'tasks': 'many'}, TypeError, 'tasks must be'),
         ({'processes': 0}, ValueError, 'processes must be'),
-        ({'processes': 2, 'store': 'memory'}, ValueError, 'which they do not share'),
-        ({'store': 'fakeredis'}, ValueError, 'cannot be on'),
+        ({'processes': 2, 'store': 'memory'}, ValueError, 'processes share no memory, got 2'),
+        ({'store': 'fakeredis'}, ValueError, "cannot use the store 'fakeredis'"),
         ({'store': 3}, TypeError, 'store must be'),
         ({'seed': -1}, ValueError, 'seed must be'),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(options: dict[str, object], error: type[Exception], words: str) -> None:
-    """The argument is named, with its value."""
+    """The error names the argument, with its value."""
     with pytest.raises(error, match=words):
         live(busy(), **options)  # type: ignore[arg-type]
 
 
 def test_the_command_writes_what_a_simulation_writes(tmp_path: Path) -> None:
-    """Report, figures, history, calls and pictures; figures alone on standard output."""
+    """Report, figures, history, calls and pictures, with only the figures on standard output."""
     command = ['live', 'slow-downstream', '--jobs', '40', '--speed', '20', '--processes', '2', '--tasks', '10']
     files = ['--out', '.', '--csv', 'history.csv', '--calls', 'calls', '--json', '-']
     done = subprocess.run(
@@ -275,10 +275,10 @@ def test_the_command_writes_what_a_simulation_writes(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told['jobs'] == 40
-    assert told['seed'] == 1
-    assert told['live']['tasks'] == 10
+    figures = json.loads(done.stdout)
+    assert figures['jobs'] == 40
+    assert figures['seed'] == 1
+    assert figures['live']['tasks'] == 10
     assert 'refusals judged, 0 violations' in done.stderr
     assert '--processes 2 --tasks 10 --speed 20' in done.stderr
     assert {path.name for path in tmp_path.glob('*.png')} >= {'occupancy.png', 'comparison.png'}
@@ -287,7 +287,7 @@ def test_the_command_writes_what_a_simulation_writes(tmp_path: Path) -> None:
 
 
 def test_the_command_refuses_in_one_line(tmp_path: Path) -> None:
-    """With the exit status of what cannot be done."""
+    """The exit status is that of a request that cannot be carried out."""
     scenario = busy(faults=[Failover(at=1.0, lasting=1.0)])
     scenario.save(tmp_path / 'mine.toml')
     done = subprocess.run(
@@ -300,12 +300,12 @@ def test_the_command_refuses_in_one_line(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 2
-    assert done.stderr.startswith('pool-sim: failover: ')
+    assert done.stderr.startswith('pool-sim: a live run cannot do failover, because ')
     assert done.stderr.count('\n') == 1
 
 
 def test_in_a_notebook_one_output_is_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Numbers and the course of the occupancy, in place; outside of one the terminal shows them."""
+    """Numbers and the recent occupancy are redrawn in place, in one output."""
     drawn: list[str] = []
 
     class Handle:
@@ -324,7 +324,7 @@ def test_in_a_notebook_one_output_is_redrawn(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_outside_of_a_notebook_the_same_call_shows_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    """On standard error, and gives the result."""
+    """The lines go to standard error, and the call returns the result."""
     result = live_view(busy(workers=1, jobs=20), store='memory', speed=50.0, compare=False)
 
     assert result.figures.jobs == 20
@@ -332,6 +332,6 @@ def test_outside_of_a_notebook_the_same_call_shows_lines(capsys: pytest.CaptureF
 
 
 def test_what_is_simulated_in_its_own_way_is_not_lived_through() -> None:
-    """A live run uses the library as it is."""
-    with pytest.raises(ValueError, match='the protocol nx is simulated only'):
+    """A live run uses the library as shipped."""
+    with pytest.raises(ValueError, match='the protocol nx can only be simulated'):
         live(busy().replace(protocol='nx'))

@@ -1,4 +1,4 @@
-"""Troubles of a live run that are none of its accidents: each is told by name, and leaves nothing behind."""
+"""Troubles of a live run beyond its faults: each is reported by name and leaves nothing behind."""
 
 import errno
 import os
@@ -27,13 +27,13 @@ pytestmark = pytest.mark.usefixtures('running_server')
 
 
 def _hear_signals() -> None:
-    """Whoever runs the tests may have these ignored, and a program inherits that."""
+    """Restore the signals that the parent of the tests may ignore: a program inherits that."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Command:
-    """``pool-sim live`` under way, with a folder of its own for what it leaves."""
+    """A running ``pool-sim live``, with a private folder for its files."""
 
     def __init__(self, folder: Path, *words: str, python_path: Path | None = None) -> None:
         self.folder = folder
@@ -57,30 +57,30 @@ class Command:
         self.process.communicate()
 
     def wait_until_it_runs(self) -> None:
-        """Until the first jobs were granted slots."""
+        """Wait until the first jobs were granted slots."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
             if 'slots' in line and ' 0 granted' not in line:
                 return
-        raise AssertionError('it ended before')
+        raise AssertionError('the command ended before the first grant')
 
     def end(self) -> tuple[int, str, str]:
-        """Its status, report and complaints."""
+        """Return its exit status, report and errors."""
         out, errors = self.process.communicate(timeout=120)
         return self.process.returncode, out, errors
 
     def nursery(self) -> int:
-        """The process that starts workers."""
+        """Return the process that starts workers."""
         [found] = [pid for pid, parent in self._processes().items() if parent == self.process.pid]
         return found
 
     def worker(self) -> int:
-        """One of the workers."""
+        """Return one of the workers."""
         nursery = self.nursery()
         return next(pid for pid, parent in self._processes().items() if parent == nursery)
 
     def leaves_nothing(self) -> bool:
-        """Whether all processes and folders are gone in the end."""
+        """Wait until all processes and folders are gone."""
         until = time.monotonic() + 60
         while left := [*self._processes(), *self.folder.glob('live-*')]:
             if time.monotonic() > until:
@@ -91,7 +91,8 @@ class Command:
     def _processes(self) -> dict[int, int]:
         found = {}
         for process in psutil.process_iter(['ppid', 'cmdline']):
-            # One that has ended, but whose parent has not asked for its status yet, has no command line.
+            # A process that has ended, but whose parent has not read its status yet, has no command
+            # line.
             arguments = ' '.join(process.info['cmdline'] or [])
             if str(self.folder / 'live-') in arguments and 'nursery' in arguments:
                 found[process.pid] = process.info['ppid']
@@ -106,7 +107,7 @@ class Command:
 def test_a_run_that_is_ended_leaves_no_process_and_no_folder(
     number: signal.Signals, status: int, tmp_path: Path
 ) -> None:
-    """Workers, the process that starts them and the server end with the command, however that ends."""
+    """Workers, the nursery and the server end with the command, however it ends."""
     with Command(tmp_path, 'slow-downstream') as command:
         command.wait_until_it_runs()
         assert command.worker()
@@ -119,15 +120,15 @@ def test_a_run_that_is_ended_leaves_no_process_and_no_folder(
 @pytest.mark.parametrize(
     ('whom', 'words'),
     [
-        (Command.nursery, 'the process that starts workers has ended before them'),
-        (Command.worker, 'was ended by SIGKILL, which was none of this run'),
+        (Command.nursery, 'the process that starts workers ended before the workers did'),
+        (Command.worker, 'was ended by SIGKILL, which this run did not send'),
     ],
     ids=['who starts workers', 'a worker'],
 )
 def test_a_process_that_is_killed_from_outside_ends_the_run_by_name(
     whom: Callable[[Command], int], words: str, tmp_path: Path
 ) -> None:
-    """Such as by a system that is out of memory: it is no accident of the scenario, and no violation."""
+    """A system without memory does this: it is neither a fault of the scenario nor a violation."""
     with Command(tmp_path, 'slow-downstream') as command:
         command.wait_until_it_runs()
         os.kill(whom(command), signal.SIGKILL)
@@ -140,7 +141,7 @@ def test_a_process_that_is_killed_from_outside_ends_the_run_by_name(
 
 
 def test_a_server_of_others_that_dies_is_told_with_the_keys_that_may_be_left(tmp_path: Path) -> None:
-    """In a line, with the status of what could not be done: no promise was broken."""
+    """The error is one line, and the status says that no promise was broken."""
     with or_skip(FileNotFoundError), accident_prone_server() as server:
         words = ['--rate', '50', '--jobs', '150', '--max-size', '3', '--slot-exp', '0.5', '--processes', '2']
         with Command(tmp_path, *words, '--store', f'unix://{server.socket}') as command:
@@ -151,13 +152,13 @@ def test_a_server_of_others_that_dies_is_told_with_the_keys_that_may_be_left(tmp
     assert status == 2
     assert 'pool-sim: the store unix://' in errors
     assert 'does not answer' in errors
-    assert 'keys of this run may be left there, they begin with pool-sim-' in errors
+    assert 'keys of this run may be left on the server; they begin with pool-sim-' in errors
     assert 'Traceback' not in errors
 
 
 @pytest.mark.parametrize('old', [b"redis.call('ZREM', KEYS[1], ARGV[1])", b'taken >= tonumber(ARGV[2])'])
 def test_a_script_that_fails_is_a_broken_promise(old: bytes, tmp_path: Path) -> None:
-    """An error that the server answers is none that the library announces, whichever script: the first are told."""
+    """An error that the server answers is undocumented, whichever script fails."""
     (tmp_path / 'sitecustomize.py').write_text(BREAK.format(old=old, new=b"redis.call('NOSUCH')"))
     words = ['--rate', '100', '--jobs', '60', '--max-size', '3', '--slot-exp', '0.5', '--processes', '2']
     with Command(tmp_path, *words, python_path=tmp_path) as command:
@@ -166,21 +167,21 @@ def test_a_script_that_fails_is_a_broken_promise(old: bytes, tmp_path: Path) -> 
     assert status == 1, errors
     [verdict] = [line for line in report.splitlines() if line.startswith('  verdict')]
     assert 'VIOLATED: ' in verdict
-    assert 'a worker saw what no documentation tells' in report
-    assert report.count('a worker saw') <= 11
+    assert 'a worker met an undocumented error' in report
+    assert report.count('a worker met') <= 11
     assert ' more\n' in report.partition('verdict')[2].partition('\n')[2]
 
 
 @pytest.mark.parametrize(
     ('new', 'words'),
     [
-        (b"return redis.call('NOSUCH')", 'the store answered a look with an error: '),
+        (b"return redis.call('NOSUCH')", 'the store answered a size query with an error: '),
         (b'return 0', 'the store counted 0 slots of the pool '),
     ],
     ids=['fails', 'lies low'],
 )
 def test_a_size_that_is_wrong_is_a_broken_promise(new: bytes, words: str, tmp_path: Path) -> None:
-    """It is compared with the leases that surely lasted, and an error is no answer."""
+    """It is compared with the leases that certainly lasted, and an error is not an answer."""
     size = b"return redis.call('ZCARD', KEYS[1])"
     (tmp_path / 'sitecustomize.py').write_text(BREAK.format(old=size, new=new))
     jobs = ['--rate', '100', '--holding', 'const:0.2', '--jobs', '60', '--max-size', '3', '--slot-exp', '5']
@@ -193,7 +194,7 @@ def test_a_size_that_is_wrong_is_a_broken_promise(new: bytes, words: str, tmp_pa
 
 
 def test_a_server_that_stands_still_breaks_no_promise(tmp_path: Path) -> None:
-    """Acquires and releases that are not answered in time are told, and are announced."""
+    """Acquires and releases that are not answered in time are reported as documented errors."""
     with or_skip(FileNotFoundError), accident_prone_server() as server:
         words = ['--rate', '60', '--holding', 'const:0.2', '--jobs', '120', '--max-size', '3', '--slot-exp', '4']
         with Command(tmp_path, *words, '--processes', '2', '--store', f'unix://{server.socket}') as command:
@@ -208,7 +209,7 @@ def test_a_server_that_stands_still_breaks_no_promise(tmp_path: Path) -> None:
 
 
 def test_a_pause_of_the_server_ends_with_the_run() -> None:
-    """However long it was to last: nobody could end it earlier."""
+    """However long it should last, because nobody could end it earlier."""
     scenario = Scenario(
         arrivals='poisson:100',
         holding='exp:0.02',
@@ -227,7 +228,7 @@ def test_a_pause_of_the_server_ends_with_the_run() -> None:
 
 
 def test_a_pool_that_vanishes_is_seen_to_be_empty(server: 'redis.Redis') -> None:
-    """Where many pools are looked at, a slot is back when its key is gone, and not when somebody takes one again."""
+    """With many pools, a slot is free when its key is gone, not when another slot is taken."""
     init_cachify(server, prefix='many-', is_global=False).pool('a', 2, slot_exp=0.2).__enter__()
     lookout = Lookout(server, 'many-', None, 2)
     lookout.start()
@@ -245,7 +246,7 @@ def test_a_pool_that_vanishes_is_seen_to_be_empty(server: 'redis.Redis') -> None
 def test_a_report_is_shown_although_a_file_cannot_be_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run may have taken long: its figures are told, then the file that failed, by name."""
+    """The run may have been long, so its figures are reported, and then the file that failed."""
 
     def full(*_: object, **__: object) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -254,18 +255,18 @@ def test_a_report_is_shown_although_a_file_cannot_be_written(
     figures = tmp_path / 'figures.json'
     words = ['run', '--rate', '2', '--jobs', '50', '--max-size', '3', '--store', 'memory']
     status = main([*words, '--out', str(tmp_path), '--json', str(figures)])
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
 
     assert status == 2
-    assert 'jobs checked, 0 violations' in told.out
-    assert f'wrote {tmp_path / "occupancy.png"}' in told.out
-    assert f'wrote {figures}' not in told.out
-    assert str(figures) in told.err
-    assert os.strerror(errno.ENOSPC) in told.err
+    assert 'jobs checked, 0 violations' in printed.out
+    assert f'wrote {tmp_path / "occupancy.png"}' in printed.out
+    assert f'wrote {figures}' not in printed.out
+    assert str(figures) in printed.err
+    assert os.strerror(errno.ENOSPC) in printed.err
 
 
 def test_a_run_that_nothing_answered_is_not_called_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """There was nothing to check, and the status says that it could not be done."""
+    """There was nothing to check, so the status is that of a run that could not be completed."""
     words = ['run', '--rate', '2', '--jobs', '20', '--max-size', '3', '--slot-exp', '5', '--timeout', '0.5']
     cut = ['--latency', '0.01', '--fault', 'partition at=0 lasting=1000 workers=all', '--store', 'memory']
     status = main([*words, *cut, '--out', str(tmp_path)])
