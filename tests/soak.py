@@ -1,7 +1,8 @@
-"""Long live runs, by hand: ``python -m tests.soak threads tasks kills restarts``, some minutes each.
+"""Long live runs: ``python -m tests.soak threads tasks kills restarts``, some minutes each.
 
-They show at length what the tests show of a small sample.  Each prints its report, and writes it as JSON if a folder is
-given with ``--out``; the exit status is 1 if a promise was broken, or less happened than was to.
+They check at length what the tests check with a small sample.  Each prints its report; with
+``--out FOLDER`` it also writes its figures as JSON.  The exit status is 1 if a promise was broken,
+or if too little happened.
 """
 
 import argparse
@@ -22,7 +23,13 @@ GRANTS = 200_000
 
 
 class Soak(NamedTuple):
-    """A long run: what is run, how, and whether enough of it happened."""
+    """A long run.
+
+    Attributes:
+        scenario: the scenario to run.
+        options: the options of :func:`simulations.live.live`.
+        enough: returns whether enough happened in the run.
+    """
 
     scenario: Scenario
     options: dict[str, Any]
@@ -34,7 +41,7 @@ def _scenario(title: str, seconds: float, faults: tuple[Fault, ...], **fields: A
 
 
 def threads() -> Soak:
-    """More than two hundred thousand grants by threads, in a pool that is nearly always full."""
+    """Return a run of threads with over 200,000 grants, in a pool that is nearly always full."""
     scenario = _scenario(
         'Threads under load', 520.0, (), arrivals='poisson:515', holding='exp:0.035', max_size=16, slot_exp=20.0
     )
@@ -42,7 +49,7 @@ def threads() -> Soak:
 
 
 def tasks() -> Soak:
-    """The same by tasks, of which there can be more, so that the pool is larger."""
+    """Return such a run of tasks; there can be more tasks than threads, so the pool is larger."""
     scenario = _scenario(
         'Tasks under load', 560.0, (), arrivals='poisson:400', holding='exp:0.25', max_size=100, slot_exp=20.0
     )
@@ -58,7 +65,7 @@ def _agrees(result: LiveResult) -> bool:
 
 
 def kills(seconds: float = 200.0) -> Soak:
-    """Four workers, one of which is killed every quarter of a second, and replaced."""
+    """Return a run of four workers, one of which is killed and replaced four times a second."""
     scenario = _scenario(
         'Holders are killed',
         seconds,
@@ -72,7 +79,7 @@ def kills(seconds: float = 200.0) -> Soak:
 
 
 def restarts(count: int = RESTARTS, between: float = 1.5) -> Soak:
-    """The server is killed and started again, in turns with its data and without."""
+    """Return a run in which the server restarts, alternately with its data and without."""
     instants = [between * (number + 1) for number in range(count)]
     scenario = _scenario(
         'The server restarts',
@@ -103,10 +110,10 @@ SOAKS: dict[str, Callable[[], Soak]] = {
 
 
 def main() -> int:
-    """Run those that are asked for; returns the exit status."""
+    """Run the named soaks, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('names', nargs='+', choices=list(SOAKS))
-    parser.add_argument('--out', type=Path, help='a folder for the figures')
+    parser.add_argument('names', nargs='+', choices=list(SOAKS), help='which long runs to make')
+    parser.add_argument('--out', type=Path, metavar='FOLDER', help='write the figures to FOLDER')
     options = parser.parse_args()
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)

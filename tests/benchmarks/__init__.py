@@ -1,4 +1,4 @@
-"""How fast the library is, as ratios that are measured side by side: ``python -m tests.benchmarks``.
+"""The speed of the library, as ratios to other code: ``python -m tests.benchmarks``.
 
-It uses nothing of the library but its public names, and no test depends on what it measures.
+The benchmarks use only the public names of the library, and no test depends on their figures.
 """

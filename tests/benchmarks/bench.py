@@ -1,4 +1,4 @@
-"""What every row is given: how long to measure, a server, the other packages, a progress bar."""
+"""The bench of every row: how long to measure, a server, other packages, a progress bar."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,29 +23,34 @@ Cells = dict[str, Cell | str]
 
 
 class Asked(NamedTuple, Generic[T]):
-    """What the other packages gave for a row, by title; or why they cannot."""
+    """The loops or actors of the other packages for a row.
+
+    Attributes:
+        ready: those of the packages that support the row, by title.
+        cannot: why the others do not, by title.
+    """
 
     ready: dict[str, T]
     cannot: dict[str, str]
 
     def contestants(self, suffix: str = '') -> dict[str, T]:
-        """Those that can, under their names in the times."""
+        """Return those that are ready, under their names in the times."""
         return {title + suffix: each for title, each in self.ready.items()}
 
     def cells(self, times: Mapping[str, Sequence[float]], against: Sequence[float], suffix: str = '') -> Cells:
-        """Their cells of the row, from the times of their contestants."""
+        """Return the cells of the row, from the times of the contestants."""
         able: Cells = {title: Cell(ratios(times[title + suffix], against)) for title in self.ready}
         return able | self.cannot
 
 
 class Bench:
-    """Use it as a context manager; at its end the server and the other packages' processes are gone.
+    """A context manager, which ends the server and the processes of the other packages.
 
     Args:
         plan: how long to measure.
         measures: how many measures there will be, for the progress bar.
-        others: other packages to measure beside the library.
-        one_core: whether client and server share one core where ``store_cores()`` is entered.
+        others: other packages to measure alongside the library.
+        one_core: whether client and server share one core within ``store_cores()``.
 
     Example::
 
@@ -71,24 +76,24 @@ class Bench:
         self._stack.close()
 
     def at(self, measure: str) -> None:
-        """Show what is being measured."""
+        """Show the name of the current measure."""
         self._bar.set_description(measure)
 
     def tick(self) -> None:
-        """One round is done."""
+        """Count a round that is done."""
         self._bar.update()
 
     # --- the server
 
     @property
     def socket(self) -> str:
-        """The unix socket of the embedded server, which is started when it is first asked for."""
+        """The unix socket of the embedded server, which starts at the first use."""
         if self._socket is None:
             self._socket = str(self._stack.enter_context(embedded_server()))
         return self._socket
 
     def server_info(self) -> dict[str, Any]:
-        """What the server says of itself; empty if none was needed."""
+        """Return the server's ``INFO``; empty if no row needed a server."""
         if self._socket is None:
             return {}
         with make_client(self.socket) as client:
@@ -96,13 +101,13 @@ class Bench:
 
     @contextmanager
     def client(self) -> Iterator[Any]:
-        """A synchronous client of the server.  Rows keep apart by their keys."""
+        """Yield a synchronous client of the server; each row uses its own keys."""
         with make_client(self.socket) as client:
             yield client
 
     @contextmanager
     def async_client(self) -> Iterator[tuple[asyncio.Runner, Any]]:
-        """An event loop, and an asynchronous client for it."""
+        """Yield an event loop and an asynchronous client for it."""
         with asyncio.Runner() as runner:
             client = make_async_client(self.socket)
             try:
@@ -111,7 +116,7 @@ class Bench:
                 runner.run(client.aclose())
 
     def store_cores(self) -> AbstractContextManager[None]:
-        """Client, server and the other packages' processes on one core, if that was asked for."""
+        """Put client, server and the other packages' processes on one core, if requested."""
         if not self._one_core:
             return nullcontext()
         _ = self.socket
@@ -120,11 +125,16 @@ class Bench:
     # --- measuring
 
     def times(self, chunks: dict[str, Chunk], count: int | None = None) -> dict[str, list[float]]:
-        """The seconds of one operation, for each contestant, round by round; ``count`` operations in each, if given."""
+        """Return the seconds per operation for each contestant, round by round.
+
+        Args:
+            chunks: the loops, by the names of the contestants.
+            count: operations in each round; by default as many as fit the plan.
+        """
         return interleave(chunks, self.plan.rounds, self.plan.seconds, self.tick, count=count)
 
     def other_chunks(self, measure: str) -> Asked[Chunk]:
-        """The same loop in the other packages."""
+        """Return the loop of a row for each of the other packages."""
         asked: Asked[Chunk] = Asked({}, {})
         for title, child in self._workers().items():
             try:
@@ -134,7 +144,7 @@ class Bench:
         return asked
 
     def other_arenas(self, kind: str) -> Asked[Arena]:
-        """The same actors with the other packages."""
+        """Return the actors of a contended row for each of the other packages."""
         asked: Asked[Arena] = Asked({}, {})
         for title, child in self._workers().items():
             try:

@@ -1,4 +1,4 @@
-"""The clients of the server: the same settings for all that is compared, the defaults of ``redis``."""
+"""The clients of the server, which have the default settings of ``redis`` in every row."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ import redis.asyncio
 
 
 def make_client(socket: str) -> Any:
-    """A synchronous client."""
+    """Return a synchronous client."""
     return redis.Redis(unix_socket_path=socket)
 
 
 def make_async_client(socket: str) -> Any:
-    """An asynchronous client, for one event loop."""
+    """Return an asynchronous client, for one event loop."""
     return redis.asyncio.Redis(unix_socket_path=socket)

@@ -1,7 +1,7 @@
 """The command line of the benchmark.
 
-Exit status: 0 if everything was measured, whether targets were met or not; 1 if a pool broke a promise meanwhile; 2 if
-what was asked for cannot be done.
+Exit status: 0 if everything was measured, whether or not the targets were met; 1 if a pool broke a
+promise during the measurement; 2 if the request cannot be carried out.
 """
 
 import argparse
@@ -32,11 +32,15 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
 }
 FULL, QUICK = Plan(rounds=30, seconds=0.03, window=0.1), Plan(rounds=3, seconds=0.002, window=0.03)
 WINDOW_WITH_OTHERS = 0.5
-"""One of them waits for a tenth of a second where the library is refused: it is given the time for that."""
+"""In seconds: longer with other packages, because one waits a tenth of a second after a refusal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what these arguments say, by default those of the process; returns the exit status."""
+    """Run the benchmark, and return the exit status.
+
+    Args:
+        arguments: of the command line; by default those of the process.
+    """
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -63,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     about |= {
         'compared with': ', '.join(bench.others) or 'no other package (see --others)',
         'rounds': str(plan.rounds),
-        'cores of the rows sync and async': 'one, for client and server' if one_core else 'as the system likes',
+        'cores of the rows sync and async': 'one for client and server' if one_core else 'chosen by the system',
     }
     return put_out(about, rows, options, bench.others)
 
@@ -71,16 +75,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='python -m tests.benchmarks',
-        description='Measure how fast the library is, as ratios to what cannot be faster, side by side.',
+        description='Measure how fast the library is, as ratios to code that can hardly be faster.',
     )
-    parser.add_argument(
-        'rows', nargs='*', metavar='ROW', help=f'what to measure, by default all of it: {", ".join(MEASURES)}'
-    )
+    parser.add_argument('rows', nargs='*', metavar='ROW', help=f'rows to measure (default all): {", ".join(MEASURES)}')
     add_options(parser, rounds=FULL.rounds, one_core='the rows sync and async')
     parser.add_argument(
         '--others',
         action='store_true',
-        help='measure other packages beside it; each gets an environment of its own, made by pip at first'
+        help='measure other packages as well, each in its own environment, which pip makes at the first run'
         f' ({", ".join(other.title for other in OTHERS)})',
     )
     return parser

@@ -1,8 +1,9 @@
-"""Many actors fight for the slots of one pool, for some time; what they note is judged afterwards.
+"""Many actors compete for the slots of one pool for some time; their notes are judged afterwards.
 
-An actor tries again and again, once at least: granted, its body sleeps ``BODY`` seconds in the slot; refused, it sleeps
-``BACK_OFF``.  Bodies are counted by a counter that knows nothing of the pool.  Nothing is imported but the standard
-library, as other packages are measured by this in environments of their own.
+An actor tries repeatedly, at least once.  If it is granted a slot, its body sleeps
+``BODY`` seconds in the slot; if it is refused, it sleeps ``BACK_OFF`` seconds.  A counter that is
+independent of the pool counts the bodies.  The module imports only the standard library, because it
+also measures other packages, in their own environments.
 """
 
 import asyncio
@@ -19,58 +20,65 @@ from tests.benchmarks.sizes import ACTORS, BACK_OFF, BODY, MAX_SIZE, PROCESSES
 
 
 Attempt = Callable[[Callable[[], None]], bool]
-"""Runs the body that it is given in a slot, and returns true; or is refused, and returns false."""
+"""Runs a body in a slot and returns true, or is refused and returns false."""
 AsyncAttempt = Callable[[Callable[[], Awaitable[None]]], Awaitable[bool]]
-"""The same, awaited."""
+"""Awaits a body in a slot and returns true, or is refused and returns false."""
 Attempts = Callable[[], Attempt]
-"""Makes what one actor uses."""
+"""Makes the attempt that one actor calls repeatedly."""
 
 
 class Outcome(NamedTuple):
-    """What one round came to."""
+    """The outcome of one round."""
 
     grants: int
     refusals: int
     rate: float
-    """Bodies that began, a second; what begins only after the time is up does not count."""
+    """Bodies that began, a second; those that began after the end of the round do not count."""
     peak: int
-    """The most bodies at once, by the counter."""
+    """The most bodies at the same time, by the counter."""
     overfull: int
+    """How many bodies began or ran beyond ``MAX_SIZE``."""
     false_refusals: int
+    """How many refusals were false."""
 
 
 class Arena(Protocol):
-    """Actors that can be let loose again and again, until they are closed."""
+    """Actors that can compete in any number of rounds, until they are closed."""
 
     def round(self, seconds: float) -> Outcome:
-        """Let them loose for so long."""
+        """Let the actors compete for this many seconds, and return the outcome."""
         ...
 
     def close(self) -> None:
-        """Send them home."""
+        """End the actors."""
         ...
 
 
 class Counter:
-    """How many bodies run, and the most that ever did; in this process, or in ``cells`` that several share."""
+    """Counts the bodies that run, and the most that ran at the same time.
+
+    Args:
+        cells: where to count; by default in this process, or in cells that several processes share.
+        lock: the lock of these cells.
+    """
 
     def __init__(self, cells: Any = None, lock: Any = None) -> None:
         self._cells = [0, 0] if cells is None else cells
         self._lock = threading.Lock() if lock is None else lock
 
     def enter(self) -> None:
-        """A body begins."""
+        """Count a body that begins."""
         with self._lock:
             self._cells[0] += 1
             self._cells[1] = max(self._cells)
 
     def leave(self) -> None:
-        """A body ends."""
+        """Count a body that ends."""
         with self._lock:
             self._cells[0] -= 1
 
     def peak(self) -> int:
-        """The most at once since this was asked last."""
+        """Return the most bodies at the same time since the last call."""
         with self._lock:
             peak = self._cells[1]
             self._cells[1] = self._cells[0]
@@ -78,13 +86,13 @@ class Counter:
 
 
 class _Notes:
-    """What one actor notes, into arrays that are made before it begins."""
+    """The notes of one actor, in arrays that are made before it begins."""
 
     def __init__(self, seconds: float, counter: Counter) -> None:
-        # An actor sleeps at least once for each, though a sleep may be a little short.
-        most = int(2 * seconds / min(BODY, BACK_OFF)) + 8
-        self.grants = array('d', bytes(8 * 4 * most))
-        self.refusals = array('d', bytes(8 * 2 * most))
+        # An actor sleeps at least once for each note, though a sleep may be slightly too short.
+        limit = int(2 * seconds / min(BODY, BACK_OFF)) + 8
+        self.grants = array('d', bytes(8 * 4 * limit))
+        self.refusals = array('d', bytes(8 * 2 * limit))
         self.granted = self.refused = 0
         self._entered = self._left = 0.0
         self._counter = counter
@@ -173,13 +181,18 @@ def _outcome(noted: tuple[list[Grant], list[Refusal]], peak: int, begin: float, 
     rate = in_time / seconds
     if grants and not in_time:  # on a machine that stood still
         rate = 1 / (min(grant.entered for grant in grants) - begin)
-    # The counter and the notes are two witnesses: each alone can show that there were too many.
+    # The counter and the notes are independent: each can show that there were too many bodies.
     overfull = max(verdict.overfull, peak - MAX_SIZE, 0)
     return Outcome(len(grants), len(refusals), rate, peak, overfull, verdict.false_refusals)
 
 
 class Threads:
-    """So many threads of this process."""
+    """Actors in threads of this process.
+
+    Args:
+        attempts: makes the attempt of each actor.
+        actors: how many there are.
+    """
 
     def __init__(self, attempts: Attempts, actors: int = ACTORS) -> None:
         self._attempts = attempts
@@ -187,17 +200,23 @@ class Threads:
         self._counter = Counter()
 
     def round(self, seconds: float) -> Outcome:
-        """Let them loose for so long."""
+        """Let the actors compete for this many seconds, and return the outcome."""
         begin = time.monotonic() + 0.01
         noted = _act_in_threads(self._attempts, self._actors, self._counter, begin, seconds)
         return _outcome(noted, self._counter.peak(), begin, seconds)
 
     def close(self) -> None:
-        """They have ended with their round."""
+        """Do nothing, because the threads ended with their round."""
 
 
 class Tasks:
-    """So many tasks of one event loop."""
+    """Actors in tasks of one event loop.
+
+    Args:
+        runner: the event loop.
+        attempts: makes the attempt of each actor.
+        actors: how many there are.
+    """
 
     def __init__(self, runner: asyncio.Runner, attempts: Callable[[], AsyncAttempt], actors: int = ACTORS) -> None:
         self._runner = runner
@@ -206,11 +225,11 @@ class Tasks:
         self._counter = Counter()
 
     def round(self, seconds: float) -> Outcome:
-        """Let them loose for so long."""
+        """Let the actors compete for this many seconds, and return the outcome."""
         return self._runner.run(self._round(seconds))
 
     def close(self) -> None:
-        """They have ended with their round."""
+        """Do nothing, because the tasks ended with their round."""
 
     async def _round(self, seconds: float) -> Outcome:
         notes = [_Notes(seconds, self._counter) for _ in range(self._actors)]
@@ -220,9 +239,13 @@ class Tasks:
 
 
 class Processes:
-    """So many threads in processes of their own.
+    """Actors in threads of several processes.
 
-    ``make(place)`` makes in each process what its actors use; it must be a function of a module.
+    Args:
+        make: called with ``place`` in each process, returns what makes the attempt of each actor;
+            it must be a function of a module.
+        place: the unix socket of the server.
+        actors: how many there are in all processes together.
     """
 
     def __init__(self, make: Callable[[str], Attempts], place: str, actors: int = ACTORS) -> None:
@@ -240,7 +263,7 @@ class Processes:
             self._members.append((process, ours))
 
     def round(self, seconds: float) -> Outcome:
-        """Let them loose for so long."""
+        """Let the actors compete for this many seconds, and return the outcome."""
         for _, pipe in self._members:
             pipe.send(None)
             pipe.recv()

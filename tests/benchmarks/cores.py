@@ -1,8 +1,8 @@
-"""Which cores the processes run on.
+"""The choice of the cores on which the processes run.
 
-With client and server on two cores, each answer wakes a core up.  On a virtual machine that takes anything from nothing
-to a tenth of a millisecond, from one second to the next, and every ratio to LIMIT changes with it.  On one core the
-time is that of the work alone.
+With client and server on two cores, each answer wakes a core up.  On a virtual machine that takes
+between nothing and a tenth of a millisecond, and changes from one second to the next; every ratio
+to LIMIT changes with it.  On one core, the time is that of the work alone.
 """
 
 import os
@@ -12,13 +12,13 @@ from pathlib import Path
 
 
 def can_choose() -> bool:
-    """Whether this system lets a process choose; macOS does not."""
+    """Return whether this system lets a process choose its cores; macOS does not."""
     return hasattr(os, 'sched_setaffinity') and Path('/proc/self/task').is_dir()
 
 
 @contextmanager
 def on_one_core(processes: Sequence[int]) -> Iterator[None]:
-    """Let this process and these share one core, with all their threads."""
+    """Let this process and the given ones share one core, with all their threads."""
     core = max(os.sched_getaffinity(0))
     with ExitStack() as stack:
         for process in (os.getpid(), *processes):

@@ -1,14 +1,16 @@
-"""Was a pool ever overfull, and was a refusal false: judged from what its actors noted, by the clock of the host.
+"""The judge: was a pool ever overfull, and was a refusal false, by the actors' notes?
 
-An actor notes when it asked, when its body began, when its body ended, and when its slot was given back::
+An actor notes when it asked for a slot, when its body began, when its body ended, and when its slot
+was released::
 
     asked      entered           left       gone
       |---------|=================|----------|
-       perhaps        surely         perhaps       in the store
+       perhaps       certainly       perhaps       in the store
 
-So for every instant there is a number of slots that were surely in the store, and one that were there at most.  The
-pool was overfull where more than ``max_size`` were there surely.  A refusal is false if at no instant between its
-asking and its answer ``max_size`` slots can have been there at most.
+So for every instant there is a number of slots that were certainly in the store, and a number of
+slots that were there at most.  The pool was overfull if more than ``max_size`` were certainly
+there.  A refusal is false if at no instant between its call and its answer ``max_size`` slots can
+have been there.
 
 The clock is ``time.monotonic()``, which all processes of a host share.
 """
@@ -20,7 +22,7 @@ from typing import NamedTuple
 
 
 class Grant(NamedTuple):
-    """What a holder noted, in seconds."""
+    """The notes of a holder, in seconds."""
 
     asked: float
     entered: float
@@ -29,40 +31,46 @@ class Grant(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """What an actor noted that was refused, in seconds."""
+    """The notes of a refused actor, in seconds."""
 
     asked: float
     answered: float
 
 
 class Verdict(NamedTuple):
-    """What was found."""
+    """The verdict on a run."""
 
     peak: int
-    """The most slots that were surely in the store at once."""
+    """The most slots that were certainly in the store at the same time."""
     overfull: int
-    """How many bodies began when ``max_size`` others were surely holding."""
+    """How many bodies began while ``max_size`` others certainly held a slot."""
     false_refusals: int
+    """How many refusals were false."""
 
 
 def judge(grants: Sequence[Grant], refusals: Iterable[Refusal], max_size: int) -> Verdict:
-    """Judge one run of a pool that was empty before and is empty after.
+    """Judge one run of a pool that was empty before it and is empty after it.
 
     Example::
 
         assert judge([Grant(0, 1, 3, 4), Grant(0, 2, 5, 6)], [], max_size=1) == Verdict(2, 1, 0)
     """
-    surely = _Occupancy([(grant.entered, grant.left) for grant in grants], closed=False)
+    certain = _Occupancy([(grant.entered, grant.left) for grant in grants], closed=False)
     at_most = _Occupancy([(grant.asked, grant.gone) for grant in grants], closed=True)
     return Verdict(
-        peak=max(surely.levels),
-        overfull=sum(surely.highest(grant.entered, grant.entered) > max_size for grant in grants),
+        peak=max(certain.levels),
+        overfull=sum(certain.highest(grant.entered, grant.entered) > max_size for grant in grants),
         false_refusals=sum(at_most.highest(refusal.asked, refusal.answered) < max_size for refusal in refusals),
     )
 
 
 class _Occupancy:
-    """How many intervals cover an instant; whether two that touch overlap is said by ``closed``."""
+    """The number of intervals that cover an instant.
+
+    Args:
+        intervals: their begins and ends.
+        closed: whether two intervals overlap that only touch.
+    """
 
     def __init__(self, intervals: Sequence[tuple[float, float]], *, closed: bool) -> None:
         begin, end = (0, 1) if closed else (1, 0)
@@ -71,7 +79,7 @@ class _Occupancy:
         self.levels = [0, *accumulate(change for _, _, change in events)]
 
     def highest(self, since: float, until: float) -> int:
-        """The highest level at an instant from ``since`` to ``until``, both included."""
-        # The level that holds when `since` comes is the one after all events before it.
+        """Return the highest level at any instant from ``since`` to ``until``, both included."""
+        # At `since`, the level is the one after all events before it.
         first, last = bisect_left(self.instants, since), bisect_right(self.instants, until)
         return max(self.levels[first : last + 1])

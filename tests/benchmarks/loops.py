@@ -1,6 +1,7 @@
-"""The timed loops.  Each is written once, for the library and for what it is compared with.
+"""The timed loops, the same for the library and for the code that it is compared with.
 
-They import nothing but the standard library, as other packages are measured by them in environments of their own.
+The module imports only the standard library, because the loops also measure other packages, in
+their own environments.
 """
 
 import asyncio
@@ -12,13 +13,13 @@ from typing import Any
 from tests.benchmarks.rounds import Chunk
 
 
-# `return redis.call('ZADD', …)` and no more: no script that keeps slots can be shorter than these two.
+# A single `redis.call(…)` each: no scripts that keep slots can be shorter than these two.
 _ADD = "return redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])"
 _REMOVE = "return redis.call('ZREM', KEYS[1], ARGV[1])"
 
 
 def with_loop(context: AbstractContextManager[Any]) -> Chunk:
-    """``with context: pass``."""
+    """Return the loop over ``with context: pass``."""
 
     def chunk(count: int) -> float:
         began = time.perf_counter()
@@ -31,7 +32,7 @@ def with_loop(context: AbstractContextManager[Any]) -> Chunk:
 
 
 def async_with_loop(runner: asyncio.Runner, context: AbstractAsyncContextManager[Any]) -> Chunk:
-    """``async with context: pass``, in one task."""
+    """Return the loop over ``async with context: pass``, in one task."""
 
     async def chunk(count: int) -> float:
         began = time.perf_counter()
@@ -44,7 +45,7 @@ def async_with_loop(runner: asyncio.Runner, context: AbstractAsyncContextManager
 
 
 def limit_loop(client: Any) -> Chunk:
-    """LIMIT: two bare round trips of the client's own ``evalsha``."""
+    """Return the loop of LIMIT: two bare round trips with the client's own ``evalsha``."""
     add, remove = client.script_load(_ADD), client.script_load(_REMOVE)
 
     def chunk(count: int) -> float:
@@ -58,7 +59,7 @@ def limit_loop(client: Any) -> Chunk:
 
 
 def async_limit_loop(runner: asyncio.Runner, client: Any) -> Chunk:
-    """The same, awaited."""
+    """Return the loop of LIMIT with an asynchronous client."""
     add, remove = runner.run(client.script_load(_ADD)), runner.run(client.script_load(_REMOVE))
 
     async def chunk(count: int) -> float:

@@ -1,4 +1,4 @@
-"""What the measurements were made on."""
+"""The description of the machine on which the measurements were made."""
 
 import os
 import platform
@@ -8,7 +8,11 @@ from typing import Any
 
 
 def machine(server: Any = None) -> dict[str, str]:
-    """Processor, cores, Python, system and versions; ``server`` is what its ``INFO`` says."""
+    """Return processor, cores, Python, system and versions.
+
+    Args:
+        server: the ``INFO`` of the server, if there is one.
+    """
     about = {
         'processor': _processor(),
         'cores': str(os.cpu_count()),

@@ -1,7 +1,8 @@
-"""The least that a semaphore with expiry can do: one script that drops what expired, counts and adds; and ``ZREM``.
+"""The minimal semaphore with expiry, the reference of the contended rows.
 
-It is what the contended rows are held against.  It has no defence against lost replies, interrupts or cancellation,
-leaves its key in the store for ever, and is no semaphore to use.
+One script drops expired slots, counts and adds; ``ZREM`` releases.  It has no defence against lost
+replies, interrupts or cancellation, and leaves its key in the store for ever.  Do not use it for
+anything else.
 """
 
 import uuid
@@ -32,7 +33,7 @@ _process, _serial = uuid.uuid4().hex, count()
 
 
 def attempts(socket: str) -> Callable[[], Attempt]:
-    """For threads."""
+    """Return what makes the attempts of threads."""
     client = make_client(socket)
     acquire = client.script_load(_ACQUIRE)
 
@@ -50,7 +51,7 @@ def attempts(socket: str) -> Callable[[], Attempt]:
 
 
 async def async_attempts(client: Any) -> Callable[[], AsyncAttempt]:
-    """For tasks."""
+    """Return what makes the attempts of tasks."""
     acquire = await client.script_load(_ACQUIRE)
 
     async def attempt(body: Callable[[], Awaitable[None]]) -> bool:
@@ -67,7 +68,7 @@ async def async_attempts(client: Any) -> Callable[[], AsyncAttempt]:
 
 
 class Slot(AbstractContextManager[None]):
-    """The same as a context manager for one holder at a time, to stand beside LIMIT in the uncontended rows."""
+    """The minimal semaphore as a context manager, for one holder at a time."""
 
     def __init__(self, client: Any, key: str, max_size: int) -> None:
         self._client, self._key, self._max_size = client, key, max_size
@@ -85,7 +86,7 @@ class Slot(AbstractContextManager[None]):
 
 
 class AsyncSlot(AbstractAsyncContextManager[None]):
-    """The same, awaited."""
+    """The minimal semaphore as an asynchronous context manager for one holder at a time."""
 
     def __init__(self, client: Any, digest: str, key: str, max_size: int) -> None:
         self._client, self._key, self._max_size = client, key, max_size
@@ -93,7 +94,7 @@ class AsyncSlot(AbstractAsyncContextManager[None]):
 
     @classmethod
     async def made(cls, client: Any, key: str, max_size: int) -> 'AsyncSlot':
-        """One whose script the server knows."""
+        """Load the script into the server, and return a semaphore that uses it."""
         return cls(client, await client.script_load(_ACQUIRE), key, max_size)
 
     async def __aenter__(self) -> None:

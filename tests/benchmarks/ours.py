@@ -11,11 +11,11 @@ from tests.benchmarks.sizes import MAX_SIZE
 
 
 LONG = 3600
-"""The ``slot_exp`` of slots that are to outlast a row."""
+"""The ``slot_exp`` of slots that must outlast a row, in seconds."""
 
 
 def hold(of: pool, slots: int) -> ExitStack:
-    """Take so many slots through one pool object.  They are never given back, and end with their store."""
+    """Take slots through one pool object, which are never released and end with their store."""
     stack = ExitStack()
     for _ in range(slots):
         stack.enter_context(of)
@@ -23,7 +23,7 @@ def hold(of: pool, slots: int) -> ExitStack:
 
 
 async def ahold(of: pool, slots: int) -> AsyncExitStack:
-    """The same through ``async with``."""
+    """Take slots through one pool object with ``async with``, and never release them."""
     stack = AsyncExitStack()
     for _ in range(slots):
         await stack.enter_async_context(of)
@@ -31,7 +31,7 @@ async def ahold(of: pool, slots: int) -> AsyncExitStack:
 
 
 def attempts(socket: str) -> Callable[[], Attempt]:
-    """For threads, which share one pool object."""
+    """Return what makes the attempts of threads, which share one pool object."""
     init_cachify(make_client(socket))
     shared = pool('contended', MAX_SIZE)
 
@@ -47,7 +47,7 @@ def attempts(socket: str) -> Callable[[], Attempt]:
 
 
 def async_attempts(client: Any) -> Callable[[], AsyncAttempt]:
-    """For tasks, which share one too."""
+    """Return what makes the attempts of tasks, which share one pool object."""
     init_cachify(None, client)
     shared = pool('contended', MAX_SIZE)
 

@@ -1,7 +1,7 @@
-"""What the benchmarks' command lines have in common: how rows are chosen, the options, what is put out.
+"""The parts that the benchmarks' command lines share: the choice of rows, the options, the output.
 
-Exit status: 0 if everything was measured, whether targets were met or not; 1 if a promise was broken meanwhile; 2 if
-what was asked for cannot be done.
+Exit status: 0 if everything was measured, whether or not the targets were met; 1 if a promise was
+broken during the measurement; 2 if the request cannot be carried out.
 """
 
 import argparse
@@ -18,28 +18,35 @@ MEASURED, BROKEN, IMPOSSIBLE = 0, 1, 2
 
 
 def add_options(parser: argparse.ArgumentParser, *, rounds: int, one_core: str) -> None:
-    """The options of every benchmark; ``one_core`` says for which rows the cores are chosen."""
-    parser.add_argument('--rounds', type=_rounds, help=f'how many rounds (default {rounds})', metavar='N')
-    parser.add_argument('--quick', action='store_true', help='a few tiny rounds, to see that it runs')
+    """Add the options of every benchmark.
+
+    Args:
+        parser: gets the options.
+        rounds: the default of ``--rounds``.
+        one_core: the rows in which client and server can share one core, in words.
+    """
+    parser.add_argument('--rounds', type=_rounds, help=f'number of rounds (default {rounds})', metavar='N')
+    parser.add_argument('--quick', action='store_true', help='run a few tiny rounds, to see that everything runs')
     parser.add_argument(
         '--cores',
         choices=['one', 'free'],
         default='one' if can_choose() else 'free',
-        help=f'let client and server share one core in {one_core}, or leave it to the system (default %(default)s)',
+        help=f'let client and server share one core in {one_core}, or let the system choose (default %(default)s)',
     )
-    parser.add_argument('--json', type=Path, help='write the numbers into that file', metavar='FILE')
-    parser.add_argument('--markdown', type=Path, help='write the table into that file', metavar='FILE')
+    parser.add_argument('--json', type=Path, help='write the numbers to FILE', metavar='FILE')
+    parser.add_argument('--markdown', type=Path, help='write the table to FILE', metavar='FILE')
 
 
-def choose(wanted: Sequence[str], measures: Collection[str]) -> list[str]:
-    """The measures that are named, in full or by their first word; all if none is.
+def choose(names: Sequence[str], measures: Collection[str]) -> list[str]:
+    """Return the measures with these names, in full or by their first word; without names, all.
 
-    ``ValueError`` if there is none of that name.
+    Raises:
+        ValueError: no measure has one of these names.
     """
-    for name in wanted:
+    for name in names:
         if not any(_is_meant(measure, name) for measure in measures):
-            raise ValueError(f'there is no row {name!r}; there are {", ".join(measures)}')
-    return [measure for measure in measures if not wanted or any(_is_meant(measure, name) for name in wanted)]
+            raise ValueError(f'there is no row {name!r}: choose from {", ".join(measures)}')
+    return [measure for measure in measures if not names or any(_is_meant(measure, name) for name in names)]
 
 
 def put_out(
@@ -49,7 +56,15 @@ def put_out(
     others: Sequence[str] = (),
     more: Mapping[str, Any] | None = None,
 ) -> int:
-    """Print the table, write what was asked for, and return the exit status; ``more`` goes into the JSON file."""
+    """Print the table, write the requested files, and return the exit status.
+
+    Args:
+        about: the head of the table: names and values.
+        rows: the rows of the table.
+        options: those of the command line.
+        others: the titles of the other packages, each a column.
+        more: more values for the JSON file.
+    """
     table = markdown(rows, others, quick=options.quick)
     text = '\n'.join((*(f'- {name}: {value}' for name, value in about.items()), '', table))
     print(text)
@@ -68,5 +83,5 @@ def _is_meant(measure: str, name: str) -> bool:
 def _rounds(text: str) -> int:
     number = int(text)
     if number < 2:
-        raise argparse.ArgumentTypeError(f'{text} is too few: quartiles need 2 rounds at least')
+        raise argparse.ArgumentTypeError(f'must be at least 2, because quartiles need two rounds, got {text}')
     return number

@@ -1,8 +1,8 @@
 """Interleaved rounds, and the statistics of ratios.
 
-What is compared takes turns in short rounds: A B C, B C A, C A B, and so on.  A ratio is made within each round, from
-two times that are a fraction of a second apart, so that what slows the machine down for a while slows both; the
-figure is the median of these ratios, its spread their quartiles.
+The contestants run alternately in short rounds: A B C, B C A, C A B, and so on.  Each round yields
+one ratio, of two times that are a fraction of a second apart, so noise that lasts longer slows both
+down. The figure is the median of these ratios, and its spread their quartiles.
 """
 
 import gc
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 Chunk = Callable[[int], float]
-"""Does so many operations, one after the other; returns the seconds that they took together."""
+"""Does the given number of operations, one after the other, and returns the seconds they took."""
 
 
 class Plan(NamedTuple):
@@ -22,9 +22,9 @@ class Plan(NamedTuple):
     rounds: int
     """How many rounds, at least 2."""
     seconds: float
-    """How long one contestant works in one round, about."""
+    """For about how many seconds one contestant works in one round."""
     window: float
-    """The same for the contended rows, where many actors work at once."""
+    """How many seconds a round of the contended rows lasts, where many actors compete."""
 
 
 class Spread(NamedTuple):
@@ -36,13 +36,13 @@ class Spread(NamedTuple):
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Median and quartiles of two values or more."""
+    """Return the median and the quartiles of two values or more."""
     low, median, high = statistics.quantiles(values, n=4, method='inclusive')
     return Spread(median, low, high)
 
 
 def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> Spread:
-    """Median and quartiles of the ratios within each round.
+    """Return the median and the quartiles of the ratios within each round.
 
     Example::
 
@@ -59,9 +59,14 @@ def interleave(
     *,
     count: int | None = None,
 ) -> dict[str, list[float]]:
-    """The seconds of one operation, for each contestant, round by round; ``tick`` is called after each round.
+    """Return the seconds per operation for each contestant, round by round.
 
-    In a round each does ``count`` operations, or as many as take about ``seconds``.
+    Args:
+        chunks: the loops, by the names of the contestants.
+        rounds: how many rounds.
+        seconds: about how long each contestant works in a round.
+        tick: called after each round.
+        count: operations of each contestant in a round, instead of ``seconds``.
     """
     times: dict[str, list[float]] = {name: [] for name in chunks}
     with heap_set_aside():
@@ -76,7 +81,7 @@ def interleave(
 
 
 def turns(names: Sequence[str], rounds: int, tick: Callable[[], object]) -> Iterator[str]:
-    """Whose turn it is, for so many rounds; each round begins with another one."""
+    """Yield whose turn it is, for this many rounds; each round begins with the next name."""
     for index in range(rounds):
         first = index % len(names)
         yield from names[first:]
@@ -86,7 +91,7 @@ def turns(names: Sequence[str], rounds: int, tick: Callable[[], object]) -> Iter
 
 @contextmanager
 def heap_set_aside() -> Iterator[None]:
-    """The garbage collector runs as ever, but leaves alone what was there before."""
+    """Let the garbage collector ignore the objects that exist now."""
     gc.collect()
     gc.freeze()
     try:
@@ -101,7 +106,7 @@ def _warmed_up(chunk: Chunk, count: int) -> int:
 
 
 def _count_for(chunk: Chunk, seconds: float) -> int:
-    """How many operations take about so many seconds."""
+    """Return how many operations take about this many seconds."""
     chunk(1)  # connects, and loads scripts
     count = 1
     while (took := chunk(count)) < seconds / 4:

@@ -1,4 +1,4 @@
-"""Many actors on a pool of few slots: bodies a second, against the minimal semaphore in the same harness."""
+"""Bodies a second of many actors on a pool of few slots, compared with the minimal semaphore."""
 
 import gc
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ THREADS_TARGET, TASKS_TARGET, PROCESSES_TARGET = 0.9, 0.75, 0.9
 
 
 def thread_rows(bench: Bench) -> list[Row]:
-    """Threads of one process."""
+    """Return the row for threads of one process."""
     arenas: dict[str, Arena] = {
         'minimal': Threads(minimal.attempts(bench.socket)),
         'ours': Threads(ours.attempts(bench.socket)),
@@ -26,7 +26,7 @@ def thread_rows(bench: Bench) -> list[Row]:
 
 
 def task_rows(bench: Bench) -> list[Row]:
-    """Tasks of one event loop."""
+    """Return the row for tasks of one event loop."""
     with bench.async_client() as (runner, client):
         arenas: dict[str, Arena] = {
             'minimal': Tasks(runner, runner.run(minimal.async_attempts(client))),
@@ -36,7 +36,7 @@ def task_rows(bench: Bench) -> list[Row]:
 
 
 def process_rows(bench: Bench) -> list[Row]:
-    """Threads of several processes."""
+    """Return the row for threads of several processes."""
     name = f'contended, {PROCESSES} processes x {ACTORS // PROCESSES} threads'
     with ExitStack() as stack:
         arenas: dict[str, Arena] = {
@@ -53,7 +53,10 @@ def _row(bench: Bench, measure: str, kind: str, arenas: Mapping[str, Arena], tar
     compared = {name: ratios(_rates(of), minimal_rates) for name, of in outcomes.items()}
     rates = Absolute(median(_rates(outcomes['ours'])), median(minimal_rates), 'a second')
     if any(each.overfull or each.false_refusals for each in outcomes['minimal']):
-        raise RuntimeError(f'the minimal semaphore cannot be wrong, so the judge is: {_seen(outcomes["minimal"])}')
+        raise RuntimeError(
+            'the judge of the benchmark is wrong: it finds fault with the minimal semaphore'
+            f' ({_seen(outcomes["minimal"])})'
+        )
     return Row(
         measure,
         compared['ours'],

@@ -1,4 +1,4 @@
-"""The import of the package in a fresh process, against that of the modules it cannot do without."""
+"""The import of the package in a fresh process, compared with that of the modules it needs."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ TARGET = 1.5
 
 
 def import_rows(bench: Bench) -> list[Row]:
-    """Whole processes are timed; what an interpreter takes that does nothing is taken off both."""
+    """Return the row; the time of a bare interpreter is subtracted from both sides."""
     times = bench.times({name: _processes(code) for name, code in _CODE.items()})
     ours, needed = ([over - bare for over, bare in zip(times[name], times['bare'], strict=True)] for name in _OVER_BARE)
     return [
@@ -28,7 +28,7 @@ _OVER_BARE = 'ours', 'needed'
 
 
 def _processes(code: str) -> Chunk:
-    # Where the package is found first by `-c`, whatever is installed.
+    # In this folder, `-c` finds the package first, whatever is installed.
     folder = Path(py_cachify.__file__).parents[1]
 
     def chunk(count: int) -> float:

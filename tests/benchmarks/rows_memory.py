@@ -1,4 +1,4 @@
-"""The pool in memory, against the semaphores of the standard library."""
+"""The pool in memory, compared with the semaphores of the standard library."""
 
 import asyncio
 import threading
@@ -15,11 +15,11 @@ from tests.benchmarks.table import Row, microseconds
 
 SYNC_TARGET, ASYNC_TARGET = 5.0, 9.0
 FLAT = 1.2
-"""How much dearer an operation may be with slots held than with none."""
+"""How many times as long an operation may take with slots held as with none."""
 
 
 def sync_rows(bench: Bench) -> list[Row]:
-    """``with pool:`` against ``with threading.BoundedSemaphore``."""
+    """Return the rows of ``with pool``, compared with ``threading.BoundedSemaphore``."""
     chunks = {'semaphore': with_loop(threading.BoundedSemaphore(ROOM))}
     kept: list[Any] = []
     for name, slots, same in _CROWDS:
@@ -32,7 +32,7 @@ def sync_rows(bench: Bench) -> list[Row]:
 
 
 def async_rows(bench: Bench) -> list[Row]:
-    """``async with pool:`` against ``async with asyncio.Semaphore``."""
+    """Return the rows of ``async with pool``, compared with ``asyncio.Semaphore``."""
     with asyncio.Runner() as runner:
         chunks = {'semaphore': async_with_loop(runner, asyncio.Semaphore(ROOM))}
         kept: list[Any] = []
@@ -56,7 +56,7 @@ _CROWDS = [
 
 
 def _on(client: MemoryClient, chunk: Chunk) -> Chunk:
-    """The chunk, with that store behind the global pools."""
+    """Return the chunk with this store behind the global pools."""
 
     def chosen(count: int) -> float:
         init_cachify(client)

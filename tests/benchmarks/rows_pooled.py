@@ -1,4 +1,4 @@
-"""A call of a ``@pooled`` function, against ``with pool`` around a call of the same function; in memory."""
+"""A call of a ``@pooled`` function in memory, compared with ``with pool`` around the same call."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from tests.benchmarks.table import Row, microseconds
 
 STATIC_TARGET, FIELD_TARGET = 1.2, 1.5
 USERS = range(1_000)
-"""A key with a field is another one for each of them."""
+"""The values of a key's field: each has its own key."""
 MAX_SIZE = 8
 
 
@@ -27,7 +27,7 @@ async def _async_function(user_id: int) -> int:
 
 
 def sync_rows(bench: Bench) -> list[Row]:
-    """Functions."""
+    """Return the rows for functions."""
     init_cachify()
     of = pool('users', MAX_SIZE)
 
@@ -52,7 +52,7 @@ def sync_rows(bench: Bench) -> list[Row]:
 
 
 def async_rows(bench: Bench) -> list[Row]:
-    """Coroutine functions."""
+    """Return the rows for coroutine functions."""
     init_cachify()
     of = pool('users', MAX_SIZE)
 

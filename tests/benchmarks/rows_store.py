@@ -1,4 +1,4 @@
-"""Acquire and release without contention, on a real server, against LIMIT."""
+"""Acquire and release without contention on a real server, compared with LIMIT."""
 
 from statistics import median
 
@@ -14,11 +14,11 @@ from tests.benchmarks.table import Row, microseconds
 
 SYNC_TARGET, ASYNC_TARGET = 1.10, 1.25
 CROWDED_ADDS = 0.05
-"""How much the ratio may grow by ``HELD`` other live slots."""
+"""By how much the ratio may grow with ``HELD`` other live slots."""
 
 
 def sync_rows(bench: Bench) -> list[Row]:
-    """``with pool(...)``, the object made beforehand."""
+    """Return the rows of ``with pool(...)``, with an object that is made beforehand."""
     with bench.client() as client:
         init_cachify(client)
         hold(pool('crowded-sync', ROOM, slot_exp=LONG), HELD)
@@ -32,7 +32,7 @@ def sync_rows(bench: Bench) -> list[Row]:
 
 
 def async_rows(bench: Bench) -> list[Row]:
-    """``async with pool(...)``."""
+    """Return the rows of ``async with pool(...)``, with an object that is made beforehand."""
     with bench.client() as client, bench.async_client() as (runner, async_client):
         init_cachify(client, async_client)
         hold(pool('crowded-async', ROOM, slot_exp=LONG), HELD)
@@ -54,7 +54,7 @@ def _rows(bench: Bench, side: str, chunks: dict[str, Chunk], target: float) -> l
         times = bench.times(chunks)
     limit = times['LIMIT']
     ratio = {name: ratios(taken, limit) for name, taken in times.items()}
-    # Within each round, as all ratios: the difference of the two medians is less certain.
+    # Within each round, like all ratios: the difference of the two medians is less certain.
     added = median(
         (crowded - empty) / bare for crowded, empty, bare in zip(times['crowded'], times['empty'], limit, strict=True)
     )

@@ -1,16 +1,16 @@
-"""How many of everything."""
+"""The sizes of the benchmark's pools and crowds."""
 
 HELD = 10_000
 """How many other slots are live in a crowded pool."""
 ROOM = 20_000
-"""The ``max_size`` of pools that are to be crowded, and of those that they are compared with."""
+"""The ``max_size`` of crowded pools, and of those that they are compared with."""
 
 MAX_SIZE = 8
-"""Of the pool that the contended rows fight for."""
+"""The ``max_size`` of the pool in the contended rows."""
 ACTORS = 32
-"""How many threads or tasks fight for it."""
+"""How many threads or tasks compete for it."""
 PROCESSES = 4
-"""How many processes do, with ``ACTORS`` threads together."""
+"""How many processes compete for it, with ``ACTORS`` threads in total."""
 BODY = 0.001
 """How long each body sleeps, in seconds."""
 BACK_OFF = 0.001

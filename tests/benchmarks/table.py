@@ -1,4 +1,4 @@
-"""Rows, and the table that they make."""
+"""The rows, and the table that they make up."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from tests.benchmarks.rounds import Spread
 
 
 class Absolute(NamedTuple):
-    """The two medians behind a ratio, for orientation: they are the machine's, the ratio is not."""
+    """The two medians behind a ratio, for orientation: they depend on the machine."""
 
     ours: float
     against: float
@@ -20,7 +20,7 @@ class Absolute(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """What another package came to in a row."""
+    """The figure of another package in a row."""
 
     ratio: Spread
     seen: str = ''
@@ -28,28 +28,28 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """One measure: a ratio, what it is held against, and its target."""
+    """One measure: a ratio, its reference, and its target."""
 
     measure: str
     ratio: Spread
     against: str
-    """What the ratio's denominator is."""
+    """The denominator of the ratio, in words."""
     absolute: Absolute
     bound: float
-    """The target: the median is to be at most that, or at least, with ``at_least``."""
+    """The target: the median must be at most this, or at least this with ``at_least``."""
     at_least: bool = False
     others: Mapping[str, Cell | str] = field(default_factory=dict)
-    """The same of other packages; a text where one cannot do it."""
+    """The figures of other packages; a text if one does not support the row."""
     seen: str = ''
-    """What was counted beside the ratio."""
+    """What was counted in addition to the ratio."""
     unmet: tuple[str, ...] = ()
-    """What else the target demands and was not so."""
+    """Further conditions of the target that were not met."""
     broken: tuple[str, ...] = ()
-    """Promises of the pool that were broken meanwhile."""
+    """Promises of the pool that were broken during the measurement."""
 
     @property
     def met(self) -> bool:
-        """Whether the target is met, by the median and in all that was counted."""
+        """Whether the median and all that was counted meet the target."""
         ratio = self.ratio.median
         in_bound = ratio >= self.bound if self.at_least else ratio <= self.bound
         return in_bound and not self.unmet and not self.broken
@@ -57,22 +57,25 @@ class Row:
 
 @dataclass(frozen=True)
 class NotMeasured:
-    """A row without numbers, and why."""
+    """A row without numbers, with the reason."""
 
     measure: str
     against: str
     why: str
     others: Mapping[str, Cell | str] = field(default_factory=dict)
     broken: tuple[str, ...] = ()
-    """Promises that were broken, so that there is nothing to measure."""
+    """Promises that were broken, so nothing could be measured."""
 
 
 def markdown(rows: Sequence[Row | NotMeasured], others: Sequence[str], *, quick: bool = False) -> str:
-    """The table, with a column for each of the other packages that were measured.
+    """Return the table, with a column for each of the other packages that were measured.
 
-    A ``quick`` run is judged by no target.
+    Args:
+        rows: the rows of the table.
+        others: the titles of the other packages.
+        quick: whether the run was quick, so its rows are not judged by their targets.
     """
-    head = ['measure', 'ratio (quartiles)', 'against', 'target', '', 'absolute', *others]
+    head = ['measure', 'ratio (quartiles)', 'compared with', 'target', '', 'absolute', *others]
     lines = [head, *([*_cells(row, quick), *(_other(row.others.get(name, '')) for name in others)] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     texts = [
@@ -83,7 +86,7 @@ def markdown(rows: Sequence[Row | NotMeasured], others: Sequence[str], *, quick:
 
 
 def as_json(row: Row | NotMeasured, *, quick: bool = False) -> dict[str, Any]:
-    """The row's numbers; ``met`` is null where no target can be judged."""
+    """Return the numbers of a row; ``met`` is null if the target cannot be judged."""
     if isinstance(row, NotMeasured):
         empty = {'ratio': None, 'met': None, 'why': row.why}
         return {'measure': row.measure, 'against': row.against, **empty, 'broken': list(row.broken)}
@@ -105,12 +108,12 @@ def as_json(row: Row | NotMeasured, *, quick: bool = False) -> dict[str, Any]:
 
 
 def microseconds(ours: Sequence[float], against: Sequence[float]) -> Absolute:
-    """The medians of two series of seconds."""
+    """Return the medians of two series of seconds, in microseconds."""
     return Absolute(median(ours) * 1e6, median(against) * 1e6, 'µs')
 
 
 def jobs_a_second(ours: Sequence[float], against: Sequence[float]) -> Absolute:
-    """The same as jobs a second, from two series of seconds for a job."""
+    """Return jobs a second, from the medians of two series of seconds per job."""
     return Absolute(1 / median(ours), 1 / median(against), 'jobs a second')
 
 
@@ -124,7 +127,7 @@ def _cells(row: Row | NotMeasured, quick: bool) -> list[str]:
         return [row.measure, '', row.against, '', verdict, '; '.join(filter(None, (row.why, *row.broken)))]
     verdict = 'met' if row.met else '**missed**'
     if quick:
-        verdict = '**broken**' if row.broken else 'quick: not measured'
+        verdict = '**broken**' if row.broken else 'quick: not judged'
     ratio = f'{row.ratio.median:.3f} ({row.ratio.low:.3f} to {row.ratio.high:.3f})'
     target = f'{">=" if row.at_least else "<="} {row.bound:.2f}'
     absolute = '; '.join(filter(None, (str(row.absolute), row.seen, *row.unmet, *row.broken)))

@@ -1,4 +1,4 @@
-"""The benchmark measures what it says; how fast the library is, no test depends on."""
+"""The benchmark measures what it says; no test depends on how fast the library is."""
 
 import json
 import math
@@ -20,7 +20,7 @@ from tests.benchmarks.table import Absolute, Cell, NotMeasured, Row, as_json, ma
 
 @pytest.mark.usefixtures('running_server')
 def test_every_row_can_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In quick mode each measure gives finite ratios, no promise is broken, and the table has a line for each row."""
+    """In quick mode all ratios are finite, no promise is broken, and each row has a line."""
     files = tmp_path / 'rows.json', tmp_path / 'table.md'
     assert main(['--quick', '--json', str(files[0]), '--markdown', str(files[1])]) == 0
     rows = json.loads(files[0].read_text())['rows']
@@ -39,11 +39,11 @@ def test_every_row_can_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_rows_are_chosen_by_name_or_first_word() -> None:
-    """No name means all; a name that is none is refused, with those that are."""
+    """No name means all; an unknown name is refused with a list of the known ones."""
     assert choose([], MEASURES) == list(MEASURES)
     assert choose(['memory', 'sync'], MEASURES) == ['sync', 'memory-sync', 'memory-async']
     assert choose(['contended-tasks'], MEASURES) == ['contended-tasks']
-    with pytest.raises(ValueError, match="no row 'memroy'; there are sync, async"):
+    with pytest.raises(ValueError, match="no row 'memroy': choose from sync, async"):
         choose(['memroy'], MEASURES)
 
 
@@ -63,14 +63,14 @@ def test_a_spread_is_the_median_and_the_quartiles() -> None:
 
 
 def test_contestants_take_turns() -> None:
-    """Each has one turn in a round, and each round begins with another one."""
+    """Each has one turn in a round, and each round begins with the next contestant."""
     rounds: list[str] = []
     assert [*turns('ABC', 3, lambda: rounds.append('end'))] == [*'ABC', *'BCA', *'CAB']
     assert len(rounds) == 3
 
 
 def test_times_are_those_of_one_operation() -> None:
-    """However many operations a contestant does in a round, and each does about as long as asked."""
+    """Each contestant works about as long as asked, with any number of operations in a round."""
     counts: list[int] = []
 
     def chunk(seconds_each: float) -> Chunk:
@@ -86,7 +86,7 @@ def test_times_are_those_of_one_operation() -> None:
 
 
 def test_all_may_do_the_same_number_of_operations() -> None:
-    """Where it is given, however long that takes; once more at first, which is not measured."""
+    """A given number is done however long it takes, and once more at first, without measuring."""
     counts: list[int] = []
 
     def chunk(count: int) -> float:
@@ -108,19 +108,19 @@ def _holders(number: int, asked: float, entered: float, left: float, gone: float
 
 
 def test_a_good_run_is_judged_good() -> None:
-    """Eight of eight, a refusal meanwhile, and a ninth that begins at the very instant at which one ends."""
+    """Eight of eight slots, a refusal in between, and a ninth holder at the very end of another."""
     grants = [*_holders(8, 0, 1, 5, 6), Grant(4, 5, 7, 8)]
     assert judge(grants, [Refusal(2, 3)], max_size=8) == Verdict(peak=8, overfull=0, false_refusals=0)
 
 
 def test_a_ninth_holder_is_found() -> None:
-    """One whose body began before any of eight ended."""
+    """Its body began before any of eight ended."""
     grants = [*_holders(8, 0, 1, 5, 6), Grant(3, 4.9, 7, 8)]
     assert judge(grants, [], max_size=8) == Verdict(peak=9, overfull=1, false_refusals=0)
 
 
 def test_a_refusal_with_room_is_found() -> None:
-    """Seven held for certain, and the eighth had given back before the refused one asked."""
+    """Seven certainly held a slot, and the eighth had released before the refused call began."""
     grants = [*_holders(7, 0, 1, 9, 10), Grant(0, 1, 2, 3)]
     assert judge(grants, [Refusal(3.1, 4)], max_size=8) == Verdict(peak=8, overfull=0, false_refusals=1)
 
@@ -129,20 +129,20 @@ def test_a_refusal_with_room_is_found() -> None:
     'refusal', [Refusal(3, 4), Refusal(2.5, 8), Refusal(-1, 0), Refusal(5, 5.5)], ids=['end', 'over', 'begin', 'asking']
 )
 def test_a_refusal_is_honest_if_the_pool_can_have_been_full(refusal: Refusal) -> None:
-    """At one instant of the call, with each holder counted from its asking until it had given back."""
+    """One instant is enough; a holder counts from its call until its release returned."""
     grants = [*_holders(7, 0, 1, 9, 10), Grant(0, 1, 2, 3), Grant(5, 6, 7, 8)]
     assert judge(grants, [refusal], max_size=8).false_refusals == 0
 
 
 def test_a_slot_that_goes_as_another_comes_counts_with_it_against_a_false_refusal() -> None:
-    """Which of the two came first at that instant nobody knows."""
+    """Nobody knows which of the two came first at that instant."""
     grants = [*_holders(6, 0, 1, 9, 10), Grant(0, 1, 2, 3), Grant(3, 4, 5, 6)]
     assert judge(grants, [Refusal(2.9, 3.1)], max_size=8) == Verdict(peak=7, overfull=0, false_refusals=0)
     assert judge(grants, [Refusal(3.1, 3.2)], max_size=8) == Verdict(peak=7, overfull=0, false_refusals=1)
 
 
 def test_actors_that_are_always_refused_were_refused_falsely() -> None:
-    """What threads note reaches the judge."""
+    """The notes of threads reach the judge."""
     outcome = Threads(lambda: lambda body: False, actors=2).round(0.01)
     assert outcome.refusals > 0
     assert outcome == (0, outcome.refusals, 0, 0, 0, outcome.refusals)
@@ -162,7 +162,7 @@ def test_actors_that_are_let_in_without_slots_are_found(monkeypatch: pytest.Monk
 
 
 def test_the_counter_needs_nobody_elses_notes() -> None:
-    """It knows the most bodies at once, and forgets it when it is asked."""
+    """It knows the most bodies at the same time, and forgets them when it is asked."""
     counter = Counter()
     counter.enter()
     counter.enter()
@@ -174,7 +174,7 @@ def test_the_counter_needs_nobody_elses_notes() -> None:
 
 
 def test_a_target_is_met_by_the_median_and_by_all_that_was_counted() -> None:
-    """At most or at least, and not where a promise was broken or something else was asked for and not so."""
+    """At most or at least, and not if a promise was broken or a further condition was not met."""
     times = Absolute(2, 1, 'µs')
     ratio = Spread(1.1, 0.9, 1.3)
     assert Row('a', ratio, 'LIMIT', times, bound=1.1).met
@@ -186,17 +186,17 @@ def test_a_target_is_met_by_the_median_and_by_all_that_was_counted() -> None:
 
 
 def test_a_quick_run_is_judged_by_no_target() -> None:
-    """Whether a few tiny rounds are fast says nothing; a broken promise is one all the same."""
+    """A few tiny rounds say nothing about speed, but a broken promise still counts."""
     times = Absolute(2, 1, 'µs')
     slow = Row('slow', Spread(9, 9, 9), 'LIMIT', times, bound=1.1)
     wrong = Row('wrong', Spread(1, 1, 1), 'LIMIT', times, bound=1.1, broken=('1 overfull',))
     verdicts = [line.split('|')[5].strip() for line in markdown([slow, wrong], [], quick=True).splitlines()[2:]]
-    assert verdicts == ['quick: not measured', '**broken**']
+    assert verdicts == ['quick: not judged', '**broken**']
     assert (as_json(slow, quick=True)['met'], as_json(slow)['met']) == (None, False)
 
 
 def test_a_row_without_numbers_says_why() -> None:
-    """That it was not asked for, or that a promise was broken."""
+    """It was not asked for, or a promise was broken."""
     rows = [
         NotMeasured('a', 'quick 1.0', 'needs --others'),
         NotMeasured('b', 'quick 1.0', '', broken=('occupancy violated at 3 s',)),
@@ -210,7 +210,7 @@ def test_a_row_without_numbers_says_why() -> None:
 
 
 def test_the_table_shows_the_others_and_what_they_cannot() -> None:
-    """A column for each; a ratio or the reason why there is none."""
+    """Each has a column, with a ratio or the reason why there is none."""
     row = Row(
         'sync',
         Spread(1.23, 1.0, 1.5),
@@ -236,7 +236,7 @@ def test_the_table_shows_the_others_and_what_they_cannot() -> None:
 
 
 class _Subject:
-    """A package that can do one thing."""
+    """A package that supports one measure."""
 
     def chunk(self, measure: str) -> Chunk:
         if measure != 'store sync empty':
@@ -248,7 +248,7 @@ class _Subject:
 
 
 def test_a_worker_answers_line_by_line() -> None:
-    """What is prepared can be measured as often as wanted; what the package lacks is said."""
+    """A prepared loop can be measured any number of times; what the package lacks is reported."""
     worker = Worker(_Subject())
     assert worker.answer('prepare', 'store sync empty') is None
     assert worker.answer('measure', 'store sync empty', 2) == 0.25

@@ -1,4 +1,4 @@
-"""The benchmark of the simulation harness measures what it says; how fast that is, no test depends on."""
+"""The benchmark of the harness measures what it says; no test depends on its speed."""
 
 import json
 import math
@@ -28,7 +28,7 @@ PNG = b'\x89PNG\r\n\x1a\n'
 
 @pytest.mark.usefixtures('running_server')
 def test_every_row_can_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In quick mode all rows but that of ciw have finite ratios, none has a verdict, and the curve is drawn."""
+    """In quick mode all rows except that of ciw have finite ratios, and the curve is drawn."""
     numbers, table, picture = (tmp_path / name for name in ('rows.json', 'table.md', 'curve.png'))
     assert main(['--quick', '--json', str(numbers), '--markdown', str(table), '--curve', str(picture)]) == 0
     written = json.loads(numbers.read_text())
@@ -41,14 +41,14 @@ def test_every_row_can_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture
         (jobs, history) for history in (True, False) for jobs in QUICK.growth_jobs
     ]
     assert table.read_text() == capsys.readouterr().out
-    assert table.read_text().count('quick: not measured') == len(rows)
+    assert table.read_text().count('quick: not judged') == len(rows)
     assert picture.read_bytes().startswith(PNG)
 
 
 def test_a_broken_promise_is_the_exit_status(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A store that refuses where there is room: 1, and the rows say which promise it was."""
+    """A store that refuses although a slot is free: 1, and the rows name the broken promise."""
     monkeypatch.setattr(MemoryBackend, 'acquire', lambda *_: None)
     assert main(['memory', '--quick']) == 1
     assert capsys.readouterr().out.count('honest refusal violated') == 2
@@ -57,7 +57,7 @@ def test_a_broken_promise_is_the_exit_status(
 def test_a_promise_broken_in_another_process_is_found(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What a run in a process of its own says reaches the exit status."""
+    """The answer of a run in its own process reaches the exit status."""
     assert _one_run(monkeypatch, capsys, '5', 'kept').keys() == {'seconds', 'peak'}
     monkeypatch.setattr(MemoryBackend, 'acquire', lambda *_: None)
     answer = _one_run(monkeypatch, capsys, '5', 'kept')
@@ -72,13 +72,13 @@ def test_a_promise_broken_in_another_process_is_found(
 
 
 def test_a_refusal_more_or_less_than_the_bare_model_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both draw the same jobs, so a difference is an error of one of them."""
+    """Both draw the same jobs, so a difference means that one of them is wrong."""
     monkeypatch.setattr(Bare, '_run', lambda self, jobs: setattr(self, 'refused', 10**6))
     assert main(['memory', '--quick']) == 1
 
 
 def test_the_curve_wants_its_rows() -> None:
-    """Nothing is measured before it is said."""
+    """The error comes before anything is measured."""
     with pytest.raises(SystemExit) as status:
         main(['memory', '--curve', 'curve.png'])
     assert status.value.code == 2
@@ -98,7 +98,7 @@ def test_bare_simpy_refuses_just_the_jobs_that_the_harness_refuses() -> None:
 
 
 def test_the_round_trips_of_a_run_are_counted(running_server: Path) -> None:
-    """By the server itself: an acquire for each job, a release for each that got a slot, and the count at the end."""
+    """The server counts an acquire for each job, a release for each slot, and a final size."""
     with redis.Redis(unix_socket_path=str(running_server)) as client, open_store(f'unix://{running_server}') as store:
         ours = Replayed(store)
         ours.chunk(1)  # loads the scripts
@@ -109,7 +109,7 @@ def test_the_round_trips_of_a_run_are_counted(running_server: Path) -> None:
 
 
 def test_the_load_is_three_erlangs_on_five_slots() -> None:
-    """So about as many jobs are refused as Erlang's formula says."""
+    """So the share of refused jobs is about that of Erlang's formula."""
     ours = Replayed()
     ours.chunk(20_000)
     assert ours.refused / 20_000 == pytest.approx(erlang_b(5, 3.0), abs=0.01)
@@ -119,7 +119,7 @@ def test_the_load_is_three_erlangs_on_five_slots() -> None:
 
 
 def test_a_straight_line_goes_through_the_first_and_the_last_but_one() -> None:
-    """Round by round, whatever lies between them."""
+    """Round by round, whatever is between them."""
     peaks = ([10.0, 20.0], [99.0, 0.0], [20.0, 20.0], [0.0, 0.0])
     runs = [Run(jobs, True, [], each) for jobs, each in zip((100, 200, 300, 1_100), peaks, strict=True)]
     assert straight_line(runs) == [60.0, 20.0]
@@ -127,7 +127,7 @@ def test_a_straight_line_goes_through_the_first_and_the_last_but_one() -> None:
 
 @pytest.mark.skipif(sys.platform == 'win32', reason='Windows counts a peak by other means: run it on Linux or macOS')
 def test_a_peak_is_that_of_its_own_process() -> None:
-    """Not that of a large process which started it, and it stays when the memory is given back."""
+    """It is not that of a large parent process, and it remains when the memory is freed."""
     ballast = bytearray(os.urandom(1_000) * 200_000)
     code = 'import tests.benchmarks.harness.one_run as r; a = r.peak_memory(); x = b"x" * 50_000_000; del x; print('
     done = subprocess.run([sys.executable, '-c', f'{code}a, r.peak_memory())'], stdout=subprocess.PIPE, check=True)

@@ -95,7 +95,9 @@ def test_a_planted_import_is_named(tmp_path: Path, planted: str) -> None:
     [line] = upward(tmp_path, 'py_cachify', LAYERS)
     number = 2 if planted.startswith('def') else 1
     imported = planted.split()[-1] if planted == 'import py_cachify' else 'py_cachify.pools'
-    assert line == (f'py_cachify/errors.py:{number} imports {imported}, which does not stand below py_cachify.errors')
+    assert line == (
+        f'py_cachify/errors.py:{number} imports {imported}, which is not in a layer below py_cachify.errors'
+    )
 
 
 def test_a_planted_circle_is_named(tmp_path: Path) -> None:

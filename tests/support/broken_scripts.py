@@ -1,4 +1,4 @@
-"""Make the workers of a live run load changed scripts."""
+"""Code that makes the workers of a live run load changed scripts."""
 
 BREAK = """
 import pkgutil
@@ -7,4 +7,4 @@ def broken(package, name):
     return real(package, name).replace({old!r}, {new!r})
 pkgutil.get_data = broken
 """
-"""What a worker's interpreter runs first: it has a library whose scripts are not what they were."""
+"""The ``sitecustomize`` of a worker: it replaces ``old`` by ``new`` in the library's scripts."""

@@ -1,4 +1,4 @@
-"""JupyterLab in a real browser, as one meets it who opens the notebooks on Binder.
+"""JupyterLab in a real browser, as a reader who opens the notebooks on Binder sees it.
 
 ::
 
@@ -31,9 +31,10 @@ from tests.support.notebooks import read_notebook
 
 
 CHROMIUMS = ('chromium', 'chromium-browser', 'google-chrome')
-"""Names under which systems install it."""
+"""The names under which systems install Chromium."""
 
-# The text of each piece, its colour, and the colour that lies behind it; a picture behind it would be none of these.
+# The text of each piece, its colour, and the background colour; a background picture is not
+# handled.
 _TEXTS = """
 root => {
   const behind = e => {
@@ -62,11 +63,15 @@ _PROMPTS = """
   [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(each => each.textContent).filter(each => each))
 """
 _STALLED = 2.0
-"""In seconds: where a cell failed those after it are not run, and nothing says that they will not be."""
+"""Seconds without progress that end a run: after a failed cell, the rest never runs."""
 
 
 def chromium_binary(playwright_own: str) -> str:
-    """Where Chromium is installed; ``FileNotFoundError`` if it is not, by the system or by Playwright."""
+    """Return the path of Chromium, as the system or Playwright installed it.
+
+    Raises:
+        FileNotFoundError: Chromium is not installed.
+    """
     for name in CHROMIUMS:
         if found := shutil.which(name):
             return found
@@ -80,10 +85,14 @@ def chromium_binary(playwright_own: str) -> str:
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """Start Chromium without a window.  ``FileNotFoundError`` if it is not installed."""
+    """Start Chromium without a window.
+
+    Raises:
+        FileNotFoundError: Chromium is not installed.
+    """
     with sync_playwright() as playwright:
         binary = chromium_binary(playwright.chromium.executable_path)
-        # Its sandbox does not start for root, nor in most containers; it visits only what this process serves.
+        # The sandbox does not start as root or in most containers; only local pages are visited.
         chromium = playwright.chromium.launch(executable_path=binary, args=['--no-sandbox'])
         try:
             yield chromium
@@ -93,12 +102,13 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def lab(folder: Path) -> Iterator[str]:
-    """Start JupyterLab in ``folder`` as Binder does, with settings of its own.
+    """Start JupyterLab in ``folder`` as Binder does, with private settings.
 
-    Below a base URL and with a token, as there; on loopback only, as nobody else is to use it.
+    Like there, it has a base URL and a token.  It listens on loopback only.
 
     Yields:
-        Its address, with ``{}`` for a path.  ``reset`` in it: what was open before does not open once more.
+        Its address, with ``{}`` for a path.  The address contains ``reset``, so files that were
+        open before do not open again.
     """
     with tempfile.TemporaryDirectory(prefix='lab-') as own:
         places = ['JUPYTER_CONFIG_DIR', 'JUPYTER_DATA_DIR', 'JUPYTER_RUNTIME_DIR', 'IPYTHONDIR']
@@ -109,7 +119,7 @@ def lab(folder: Path) -> Iterator[str]:
         token = secrets.token_hex(16)
         command = [sys.executable, '-m', 'jupyterlab', '--no-browser', '--ip', '127.0.0.1', '--port', '0']
         command += ['--ServerApp.base_url', '/user/reader/', '--IdentityProvider.token', token]
-        # On Binder there is none; here it would find the type checker of the tests, and speak up over the notebook.
+        # Binder has no language server; here JupyterLab would find the type checker of the tests.
         command += ['--LanguageServerManager.autodetect=False']
         command += ['--allow-root'] if hasattr(os, 'geteuid') and os.geteuid() == 0 else []
         with (Path(own) / 'log').open('w+') as log:
@@ -123,14 +133,14 @@ def lab(folder: Path) -> Iterator[str]:
 
 
 def _ask_nothing(settings: Path) -> None:
-    """No question about news over the notebook, and nothing asked of the world outside."""
+    """Let JupyterLab neither ask whether to show news nor look for updates."""
     about = settings / '@jupyterlab' / 'apputils-extension'
     about.mkdir(parents=True)
     (about / 'notification.jupyterlab-settings').write_text('{"fetchNews": "false", "checkForUpdates": false}')
 
 
 def _port(process: 'subprocess.Popen[bytes]', runtime: Path, log: Path) -> int:
-    """The port that the server took, once it answers."""
+    """Wait until the server runs, and return its port."""
     note = runtime / f'jpserver-{process.pid}.json'
     until = time.monotonic() + 60
     while True:
@@ -146,19 +156,19 @@ class Notebook:
     """A notebook that is open in JupyterLab.
 
     Args:
-        page: of the browser; it is led there.
-        address: what :func:`lab` gave.
-        path: the file, below the folder ``notebooks`` where JupyterLab runs.
+        page: the page of the browser, which opens the notebook.
+        address: the address from :func:`lab`.
+        path: the file, in the folder ``notebooks`` of JupyterLab's folder.
     """
 
     def __init__(self, page: Page, address: str, path: Path) -> None:
         self.page, self._path = page, path
         page.goto(address.format(f'notebooks/{path.name}'))
-        # Whoever runs cells before there is a kernel is asked to choose one.
+        # Running cells without a kernel would open a dialog to choose one.
         page.locator('.jp-StatusBar-Widget').get_by_text('| Idle').wait_for(timeout=60_000)
 
     def run_all(self) -> None:
-        """By the menu; returns when the notebook was saved, all cells run, or one failed and the rest left."""
+        """Run all cells by the menu, and save the notebook; a failed cell ends the run."""
         self.choose('Run', 'Run All Cells')
         seen: list[str] = []
         until, since = time.monotonic() + 120, time.monotonic()
@@ -175,34 +185,35 @@ class Notebook:
         self.page.locator('.lm-TabBar-tab.lm-mod-current:not(.jp-mod-dirty)', has_text=self._path.name).wait_for()
 
     def saved(self) -> Any:
-        """The notebook as it is in its file."""
+        """Return the notebook as it is in its file."""
         return read_notebook(self._path)
 
     def choose(self, *names: str) -> None:
-        """An entry of a menu, by the names on the way to it."""
+        """Choose an entry of a menu, by the names on the way to it."""
         for name in names:
             words = re.compile(f'^{re.escape(name)}$')
             self.page.locator('.lm-MenuBar-itemLabel, .lm-Menu-itemLabel').filter(has_text=words).click()
 
     def output(self, name: str) -> Locator:
-        """What is shown below a cell, which is scrolled to."""
+        """Scroll to a cell, and return its output."""
         number = [cell['id'] for cell in self.saved().cells].index(name)
         cell = self.page.locator('.jp-Notebook .jp-Cell').nth(number)
         cell.scroll_into_view_if_needed()
         return cell.locator('.jp-Cell-outputArea')
 
     def followers(self) -> list['Follower']:
-        """The pictures that follow controls, from top to bottom."""
+        """Return the pictures that follow controls, from top to bottom."""
         boxes = self.page.locator('.jp-Cell-outputArea .widget-vbox')
         return [Follower(boxes.nth(number)) for number in range(boxes.count())]
 
 
 class Follower:
-    """What :func:`simulations.jupyter.sliders.follow` shows, as one sees it in the browser.
+    """The controls and the picture that :func:`simulations.jupyter.sliders.follow` shows.
 
     Attributes:
         image: the picture.
-        patience: how long to wait for another, in seconds: no verdict on how fast a machine is, only an end to waiting.
+        patience: how long to wait for the next picture, in seconds; only an end to waiting, not a
+            claim about speed.
     """
 
     def __init__(self, box: Locator) -> None:
@@ -211,38 +222,39 @@ class Follower:
 
     @property
     def controls(self) -> list[str]:
-        """The words beside them."""
+        """The labels of the controls."""
         labels = self._box.locator('.widget-hslider > .widget-label, .widget-dropdown > .widget-label')
         return [words.strip() for words in labels.all_text_contents()]
 
     def control(self, name: str) -> Locator:
-        """What takes the keys of the control with these words beside it."""
+        """Return the element that takes the keys of the control with this label."""
         label = self._box.page.get_by_text(name, exact=True)
         row = self._box.locator('.widget-hslider, .widget-dropdown').filter(has=label)
         return row.locator('[role=slider], select')
 
     def reads(self, name: str) -> str:
-        """Where the control stands, as it is written beside a slider."""
+        """Return the value that is shown next to a slider."""
         label = self._box.page.get_by_text(name, exact=True)
         return self._box.locator('.widget-hslider').filter(has=label).locator('.widget-readout').text_content() or ''
 
     def is_choice(self, name: str) -> bool:
-        """Whether it is a list to choose from, and no slider."""
+        """Return whether the control is a list to choose from, and not a slider."""
         return bool(self.control(name).evaluate("control => control.tagName === 'SELECT'"))
 
     def png(self) -> bytes:
-        """The picture."""
+        """Return the picture as PNG."""
         return base64.b64decode(self.image.evaluate(_BYTES))
 
     def press(self, name: str, key: str) -> float:
-        """Press a key at a control, and wait for the picture that follows it; gives how many seconds it took.
+        """Press a key at a control, and return the seconds until the next picture.
 
-        ``NothingChangedError`` if none does.
+        Raises:
+            NothingChangedError: no other picture followed.
         """
         control, before = self.control(name), self.image.get_attribute('src')
         control.scroll_into_view_if_needed()
         if self.is_choice(name):
-            # Closed, it would leave the key to JupyterLab, which goes to another cell.
+            # A closed list would leave the key to JupyterLab, which moves to another cell.
             control.click()
             control.page.keyboard.press(key)
             key = 'Enter'
@@ -254,7 +266,7 @@ class Follower:
         return time.perf_counter() - began
 
     def wait_for_another(self, before: str | None) -> None:
-        """Until there is a picture of another address, which is drawn."""
+        """Wait until another picture than that of address ``before`` is drawn."""
         self.image.page.wait_for_function(
             '([image, before]) => image.src !== before && image.complete && image.naturalWidth > 0',
             arg=[self.image.element_handle(), before],
@@ -262,7 +274,7 @@ class Follower:
         )
 
     def drag_to_the_end(self, name: str) -> None:
-        """Move a slider with the mouse to its right end, on the way through what is between."""
+        """Drag a slider with the mouse to its right end, through all values in between."""
         handle = self.control(name)
         handle.scroll_into_view_if_needed()
         place = handle.bounding_box()
@@ -275,7 +287,7 @@ class Follower:
         mouse.up()
 
     def wait_for(self, png: bytes) -> None:
-        """Until this very picture is shown."""
+        """Wait until this very picture is shown."""
         until = time.monotonic() + self.patience
         while self.png() != png:
             assert time.monotonic() < until, 'another picture is shown'
@@ -283,7 +295,7 @@ class Follower:
 
 
 def texts(shown: Locator) -> list[tuple[str, float]]:
-    """Each text in an output, and the contrast to what lies behind it, from 1 to 21.
+    """Return each text in an output and its contrast to the background, from 1 to 21.
 
     The ratio is that of the Web Content Accessibility Guidelines 2.1.
     """
@@ -291,15 +303,15 @@ def texts(shown: Locator) -> list[tuple[str, float]]:
 
 
 def _rgba(colour: str) -> list[float]:
-    """The parts of a colour as a browser writes it, ``rgb(0, 114, 178)``, and how opaque it is."""
+    """Return the parts and the opacity of a colour that is written as ``rgb(0, 114, 178)``."""
     parts = [float(part) for part in re.findall(r'[0-9.]+', colour)]
     return [*(part / 255 for part in parts[:3]), *(parts[3:] or [1.0])]
 
 
 def _contrast(ink: list[float], paper: list[float]) -> float:
     *ink, opaque = ink
-    *paper, all_of_it = paper
-    assert all_of_it == 1, 'what lies behind a half transparent colour is not known'
+    *paper, paper_opacity = paper
+    assert paper_opacity == 1, 'the background of a translucent colour is not known'
     seen = [opaque * one + (1 - opaque) * other for one, other in zip(ink, paper, strict=True)]
     darker, lighter = sorted((_luminance(seen), _luminance(paper)))
     return (lighter + 0.05) / (darker + 0.05)

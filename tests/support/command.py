@@ -1,4 +1,4 @@
-"""``pool-sim`` as a user runs it: in a process of its own, or in this one, where only what it does is asked about."""
+"""``pool-sim`` as a user runs it: in its own process, or in this one if only its output matters."""
 
 import contextlib
 import io
@@ -20,7 +20,7 @@ def in_a_process(folder: Path, *words: str) -> 'subprocess.CompletedProcess[str]
 def here(folder: Path, *words: str) -> 'subprocess.CompletedProcess[str]':
     """Run the command's own ``main`` in this process, with ``folder`` as the working directory.
 
-    A process of its own would import the workbench and Matplotlib anew each time.
+    A separate process would import the workbench and Matplotlib each time.
     """
     out, err = io.StringIO(), io.StringIO()
     with contextlib.chdir(folder), _signals_kept():

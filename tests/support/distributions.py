@@ -1,4 +1,4 @@
-"""Any distribution of the holding time, for property-based tests."""
+"""Strategies for any distribution of the holding time, for property-based tests."""
 
 from hypothesis import strategies as st
 

@@ -1,4 +1,4 @@
-"""Values that nobody passes on purpose: they fail whatever they are asked, lie about what they are, or fit nowhere."""
+"""Hostile values: they fail at every use, lie about their type, or fit nowhere."""
 
 import datetime
 import decimal
@@ -24,11 +24,11 @@ QUESTIONS = [
     *('__lt__', '__le__', '__gt__', '__ge__', '__int__', '__index__', '__float__', '__iter__', '__contains__'),
     *('__getitem__', '__add__', '__radd__', '__mod__', '__get__', '__set_name__', '__await__'),
 ]
-"""What a value may be asked while it is looked at."""
+"""The methods that code may call while it examines a value."""
 
 
 class Given:
-    """A value in a box, which pytest and Hypothesis can bear to look at."""
+    """A box for a value, which pytest and Hypothesis can examine safely."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -41,11 +41,11 @@ class Given:
 
 
 class OfAValueError(Exception):
-    """Of no kind that a caller could expect."""
+    """An error of a type that no caller expects."""
 
 
 def hostile(base: type, error: type[Exception], *also: str) -> Any:
-    """A class of values that answer every question by ``error``."""
+    """Return a class whose instances raise ``error`` at every use."""
 
     def fail(*args: Any, **kwargs: Any) -> Any:
         raise error
@@ -55,7 +55,7 @@ def hostile(base: type, error: type[Exception], *also: str) -> Any:
 
 
 class Liar:
-    """It says that it is of another class."""
+    """A value that claims to be of another class."""
 
     def __init__(self, kind: type) -> None:
         self._kind = kind
@@ -71,7 +71,7 @@ class _Nameless(type):
 
 
 class OfANamelessClass(metaclass=_Nameless):
-    """Its class does not tell its name, nor does it show itself."""
+    """A value without a ``repr()``, of a class without a name."""
 
     __slots__ = ()
 
@@ -80,21 +80,21 @@ class OfANamelessClass(metaclass=_Nameless):
 
 
 class Endless:
-    """Nobody wants to read all that it shows."""
+    """A value with an extremely long ``repr()``."""
 
     def __repr__(self) -> str:
         return 'x' * 1_000_000
 
 
 class ShowsNoText:
-    """What it shows is no string."""
+    """A value whose ``repr()`` is not a string."""
 
     def __repr__(self) -> str:
         return 3  # type: ignore[return-value]
 
 
 class ShowsHostileText:
-    """What it shows is a string that fails."""
+    """A value whose ``repr()`` is a string that fails at every use."""
 
     def __repr__(self) -> str:
         return hostile(str, OfAValueError)('text')  # type: ignore[no-any-return]
@@ -124,7 +124,7 @@ LIES: list[type] = [int, str, float, bool, type(None), types.FunctionType, class
 
 ERRORS = [OfAValueError, KeyError, AttributeError, RecursionError, StopIteration, TypeError, ValueError]
 
-# In boxes from the start, as Hypothesis looks at what it draws.
+# All values are in boxes from the start, because Hypothesis examines what it draws.
 
 hostile_values = st.one_of(
     st.sampled_from([Given(hostile(object, error)()) for error in ERRORS]),
@@ -138,7 +138,7 @@ hostile_values = st.one_of(
 
 
 def one_of(*values: Any) -> st.SearchStrategy[Given]:
-    """One of these, in its box."""
+    """Return a strategy for one of these values, in its box."""
     return st.sampled_from([Given(value) for value in values])
 
 

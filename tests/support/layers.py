@@ -1,4 +1,4 @@
-"""Which module of a package imports which, and which of these imports do not keep to the order of its layers."""
+"""The imports between the modules of a package, and those that violate the order of its layers."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -16,11 +16,14 @@ def modules(root: Path, package: str) -> dict[str, Path]:
 
 
 def imports(known: dict[str, Path], module: str) -> Iterator[tuple[str, int]]:
-    """Yield what a module imports of its package and in which line, in functions and for type checkers included."""
+    """Yield what a module imports from its package, with the line.
+
+    Imports in functions and for type checkers are included.
+    """
     package = module.split('.')[0]
     for node in ast.walk(ast.parse(known[module].read_text(encoding='utf-8'))):
         if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f'{module}:{node.lineno}: write the whole name of the module'
+            assert node.level == 0, f'{module}:{node.lineno}: use an absolute import'
             if node.module and node.module.split('.')[0] == package:
                 for alias in node.names:
                     inner = f'{node.module}.{alias.name}'
@@ -30,12 +33,12 @@ def imports(known: dict[str, Path], module: str) -> Iterator[tuple[str, int]]:
 
 
 def upward(root: Path, package: str, layers: Sequence[str]) -> list[str]:
-    """Return the imports that do not point downwards, each in a line that says where it stands.
+    """Return the imports that do not point downwards, each as a line of text with its position.
 
     Args:
-        root: the folder that holds the package.
-        package: its name.
-        layers: what is directly in the package, from the ground up.
+        root: the folder that contains the package.
+        package: the name of the package.
+        layers: the modules and packages directly in the package, from the bottom up.
     """
     known = modules(root, package)
     rank = {f'{package}.{name}': place for place, name in enumerate(layers)}
@@ -44,7 +47,7 @@ def upward(root: Path, package: str, layers: Sequence[str]) -> list[str]:
         return '.'.join(module.split('.')[:2])
 
     return [
-        f'{known[module].relative_to(root)}:{line} imports {imported}, which does not stand below {layer(module)}'
+        f'{known[module].relative_to(root)}:{line} imports {imported}, which is not in a layer below {layer(module)}'
         for module in sorted(known)
         if module != package
         for imported, line in imports(known, module)
@@ -53,7 +56,7 @@ def upward(root: Path, package: str, layers: Sequence[str]) -> list[str]:
 
 
 def circle(root: Path, package: str) -> list[str]:
-    """Return the modules of one circle of imports, in order; an empty list if there is no circle."""
+    """Return the modules of one import cycle, in order; an empty list if there is none."""
     known = modules(root, package)
     graph = {module: {each for each, _ in imports(known, module)} - {module} for module in known}
     try:

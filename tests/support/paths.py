@@ -1,4 +1,4 @@
-"""Where things are in the checkout, in one place, so that tests can move."""
+"""The folders of the checkout, in one place, so that tests can be moved."""
 
 from pathlib import Path
 

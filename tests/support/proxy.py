@@ -1,4 +1,4 @@
-"""A server's connections, cut where a test wants them cut."""
+"""A proxy that cuts a server's connections where a test wants them cut."""
 
 import socket as sockets
 import tempfile
@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-# Where a connection is cut: the server has not seen the request; it has carried it out and the client
-# hears nothing; or the client hears the first byte of the answer.
+# Where a connection is cut: the server has not received the request; it has carried out the request
+# and the client gets no answer; or the client gets only the first byte of the answer.
 CUTS = ('before the request', 'before the reply', 'within the reply')
 
 
@@ -19,7 +19,7 @@ class CuttingProxy:
     Attributes:
         path: the unix socket to connect to.
         cuts: where to cut, by the number of the request, counted from 1 over all connections.
-        requests: how many came.
+        requests: how many requests arrived.
     """
 
     def __init__(self, path: str, server: str) -> None:
@@ -35,12 +35,12 @@ class CuttingProxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def start_counting(self, cuts: dict[int, str]) -> None:
-        """Cut so from here on, counting requests from 1 again."""
+        """Use these cuts from now on, and count requests from 1 again."""
         with self._lock:
             self.cuts, self.requests = cuts, 0
 
     def close(self) -> None:
-        """Cut everything."""
+        """Cut all connections."""
         for one in [self._listener, *self._open]:
             _close(one)
 
@@ -81,7 +81,7 @@ def _close(one: sockets.socket) -> None:
 
 @contextmanager
 def cutting_proxy(server: str) -> Iterator[CuttingProxy]:
-    """A proxy before the server that listens on the unix socket ``server``."""
+    """Start a proxy in front of the server that listens on the unix socket ``server``."""
     with tempfile.TemporaryDirectory(prefix='cut-') as folder:
         proxy = CuttingProxy(str(Path(folder) / 's'), server)
         try:

@@ -1,4 +1,4 @@
-"""Random series of which the true mean is known, for tests of intervals: many at once, the same at every run."""
+"""Random series with a known mean, for tests of intervals; they are the same in every run."""
 
 import random
 
@@ -7,9 +7,16 @@ from numpy.typing import NDArray
 
 
 def autoregressive(runs: int, length: int, memory: float, seed: int, start: float | None = None) -> NDArray[np.float64]:
-    """``runs`` series of mean 0, each value ``memory`` times the one before and something new.
+    """Return autoregressive series of mean 0, one in each row.
 
-    They begin as they go on, or at ``start``.
+    Each value is ``memory`` times the one before, plus standard normal noise.
+
+    Args:
+        runs: how many series.
+        length: how many values each has.
+        memory: the factor, between -1 and 1.
+        seed: the seed of the noise.
+        start: the first value; by default the series are stationary from the start.
     """
     stream = random.Random(seed)
     noise = np.array([stream.gauss(0, 1) for _ in range(runs * length)]).reshape(length, runs)
@@ -23,9 +30,10 @@ def autoregressive(runs: int, length: int, memory: float, seed: int, start: floa
 def loss_system_runs(
     runs: int, events: int, servers: int, load: float, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Arrivals and refusals of ``runs`` loss systems, one after the other by tens of events.
+    """Return the arrivals and refusals of loss systems, per ten events, one system in each row.
 
-    An event is an arrival, a departure, or nothing, with probabilities as load, busy servers and free servers.
+    An event is an arrival, a departure or nothing, with probabilities proportional to the load, the
+    busy servers and the free servers.
     """
     stream = random.Random(seed)
     chances = np.array([stream.random() for _ in range(runs * events)]).reshape(events, runs) * (load + servers)

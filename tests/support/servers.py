@@ -1,4 +1,4 @@
-"""Servers that a test starts: Redis as distributions ship it, and a cluster of three nodes."""
+"""Servers that tests start: Redis as Linux distributions ship it, and a cluster of three nodes."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ import redis
 
 @contextmanager
 def or_skip(missing: type[Exception]) -> Iterator[None]:
-    """Skip the test that needs what is missing here, saying how to get it; in CI nothing may be missing."""
+    """Skip the test if this error says that something is missing; in CI, raise it instead."""
     try:
         yield
     except missing as error:
@@ -29,13 +29,17 @@ def or_skip(missing: type[Exception]) -> Iterator[None]:
 
 @contextmanager
 def redis_server() -> Iterator[str]:
-    """Start ``redis-server``; gives its unix socket.  ``FileNotFoundError`` if it is not installed."""
+    """Start ``redis-server``, and yield its unix socket.
+
+    Raises:
+        FileNotFoundError: it is not installed.
+    """
     with accident_prone_server() as server:
         yield server.socket
 
 
 class Server:
-    """A Redis server to which accidents happen.  It writes each change to disk before it answers."""
+    """A Redis server to stop and kill; it writes each change to disk before it answers."""
 
     def __init__(self, folder: str) -> None:
         self.socket = str(Path(folder) / 's')
@@ -43,18 +47,18 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, with what is on its disk."""
+        """Start it with the data on its disk."""
         options = ['--port', '0', '--unixsocket', self.socket, '--appendonly', 'yes', '--appendfsync', 'always']
         self._process = _start(redis_binary(), self._folder, *options)
         _wait_for(redis.Redis(unix_socket_path=self.socket))
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal: stopped, it neither answers nor closes its connections."""
+        """Send it a signal; a stopped server neither answers nor closes its connections."""
         assert self._process is not None
         self._process.send_signal(number)
 
     def kill(self, *, lose_data: bool = False) -> None:
-        """End it without warning, with its disk if so wanted."""
+        """Kill it without warning, and delete its data with ``lose_data``."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
@@ -64,7 +68,7 @@ class Server:
 
 @contextmanager
 def accident_prone_server() -> Iterator[Server]:
-    """Start such a server."""
+    """Start a server that tests can stop and kill."""
     with tempfile.TemporaryDirectory(prefix='redis-') as folder:
         server = Server(folder)
         server.start()
@@ -75,7 +79,11 @@ def accident_prone_server() -> Iterator[Server]:
 
 
 def redis_binary() -> str:
-    """Where ``redis-server`` is installed."""
+    """Return the path of ``redis-server``.
+
+    Raises:
+        FileNotFoundError: it is not installed.
+    """
     found = shutil.which('redis-server')
     if found is None:
         raise FileNotFoundError('redis-server is not installed: on Debian and Ubuntu, apt-get install redis-server')
@@ -84,7 +92,7 @@ def redis_binary() -> str:
 
 @contextmanager
 def cluster() -> Iterator[int]:
-    """Start three nodes that share the slots of a cluster; gives the port of one, on loopback."""
+    """Start a cluster of three nodes, and yield the port of one on loopback."""
     with ExitStack() as stack:
         ports = [free_port() for _ in range(3)]
         nodes = []
@@ -140,7 +148,7 @@ def _wait_for(client: 'redis.Redis') -> None:
 
 
 def free_port() -> int:
-    """A port on loopback on which nobody listens."""
+    """Return a port on loopback on which nobody listens."""
     with sockets.socket() as one:
         one.bind(('127.0.0.1', 0))
         return int(one.getsockname()[1])

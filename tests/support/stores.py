@@ -1,4 +1,4 @@
-"""The stores that every promise is tested on, and the two ways to drive a pool."""
+"""The stores on which every promise is tested, and one interface for threads and asyncio."""
 
 import asyncio
 import functools
@@ -32,7 +32,7 @@ SERVERS = ('fakeredis', 'valkey', 'redis')
 GUIDE = ROOT / 'py_cachify' / 'README.md'
 
 SHORT = 0.05
-"""The life of a slot that is to expire, in seconds; a plain client rounds it up to one second."""
+"""The life of a slot that should expire, in seconds; plain clients round it up to a second."""
 
 CENTURY = 100 * 365 * 24 * 3600.0
 
@@ -48,7 +48,7 @@ class Clock:
 
 
 class VirtualClock:
-    """Time that stands still unless a test lets it pass."""
+    """Time that passes only when a test changes it."""
 
     def __init__(self, now: float = 0.0) -> None:
         self.now = now
@@ -58,15 +58,20 @@ class VirtualClock:
 
 
 class Clients(NamedTuple):
-    """The clients of both sides of one store, for ``init_cachify()``."""
+    """The clients of one store, for ``init_cachify()``.
+
+    Attributes:
+        sync: the synchronous client.
+        asynchronous: the asynchronous client.
+        clock: the store's clock; ``None`` if the store is a server, which has its own clock.
+    """
 
     sync: Any
     asynchronous: Any
     clock: Clock | None
-    """The store's clock, or ``None`` if the store is a server, which has its own."""
 
     def outlive(self, seconds: float) -> None:
-        """Let enough time pass that a slot with this life has expired."""
+        """Let enough time pass for a slot with this life to expire."""
         if self.clock is None:
             time.sleep(seconds + 0.02)
         else:
@@ -74,18 +79,23 @@ class Clients(NamedTuple):
 
 
 def documented_client(name: str, clock: Callable[[], float]) -> Any:
-    """Return the example client of the library's guide with this name, on this clock."""
+    """Return the class of an example client in the library's guide, on this clock."""
     [code] = [
         block for block in re.findall(r'```python\n(.*?)```', GUIDE.read_text(), re.S) if f'class {name}:' in block
     ]
     names: dict[str, Any] = {}
-    exec(code, names)  # the guide's own text is tested
+    exec(code, names)  # the test uses the text of the guide itself
     names['time'] = SimpleNamespace(time=clock, monotonic=clock)
     return names[name]
 
 
 def make_clients(store: str, place: str) -> Clients:
-    """Return new clients of an empty store; ``place`` is a server's unix socket, or a folder."""
+    """Return new clients of an empty store.
+
+    Args:
+        store: one of ``STORES``.
+        place: the unix socket of a server, or a folder.
+    """
     clock = Clock()
     match store:
         case 'memory':
@@ -107,7 +117,7 @@ def make_clients(store: str, place: str) -> Clients:
 
 
 class DictClient:
-    """A plain client over a dictionary, as a base for special ones."""
+    """A plain client on a dictionary, which tests extend."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.values: dict[str, tuple[Any, float]] = {}
@@ -131,7 +141,7 @@ class DictClient:
 
 
 class AsyncDictClient:
-    """An asynchronous plain client, which lets other tasks run before each call, like a network."""
+    """An asynchronous plain client; like a network, it lets other tasks run before each call."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
@@ -150,7 +160,7 @@ class AsyncDictClient:
 
 
 class Driver(Protocol):
-    """Threads or asyncio: each test body is written once, as a coroutine, and runs on either."""
+    """Threads or asyncio: the body of a test is a coroutine, which runs with either."""
 
     name: str
 
@@ -159,7 +169,7 @@ class Driver(Protocol):
         ...
 
     def hold(self, of: pool) -> Any:
-        """Return a context manager that is ``with of`` or ``async with of``."""
+        """Enter the pool: ``async with driver.hold(p)`` is ``with p`` or ``async with p``."""
         ...
 
     async def size(self, of: pool) -> int:
@@ -167,16 +177,16 @@ class Driver(Protocol):
         ...
 
     def function(self, plain: Callable[..., Any]) -> Any:
-        """Return a function to decorate, with the signature of ``plain``, or an ``async`` one."""
+        """Return a function to decorate: ``plain``, or an ``async`` one with its signature."""
         ...
 
     async def result(self, of: Any) -> Any:
-        """Return the result of a call of such a function, or of its ``size``, awaited if needed."""
+        """Return the result of such a function or its ``size``, awaited if necessary."""
         ...
 
 
 class SyncDriver:
-    """Drives a pool like a plain thread, without an event loop."""
+    """Drives a pool as a thread without an event loop does."""
 
     name = 'sync'
 
@@ -185,7 +195,7 @@ class SyncDriver:
             body.send(None)
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
-        raise AssertionError('a synchronous body waited for something')
+        raise AssertionError('the body of a synchronous test awaited something')
 
     @asynccontextmanager
     async def hold(self, of: pool) -> AsyncIterator[pool]:
@@ -204,7 +214,7 @@ class SyncDriver:
 
 
 class AsyncDriver:
-    """Drives a pool like a task of an event loop."""
+    """Drives a pool as a task of an event loop does."""
 
     name = 'async'
 
@@ -233,7 +243,7 @@ class AsyncDriver:
     def function(self, plain: Callable[..., Any]) -> Any:
         @functools.wraps(plain)
         async def function(*args: Any, **kwargs: Any) -> Any:
-            # Like a real async function, it must let others run before it returns.
+            # Let other tasks run before the function returns, as real async functions do.
             await asyncio.sleep(0)
             result = plain(*args, **kwargs)
             return await result if inspect.isawaitable(result) else result
@@ -246,7 +256,7 @@ class AsyncDriver:
 
 @contextmanager
 def backend_in_virtual_time(store: str, socket: str, clock: VirtualClock) -> Iterator[Backend]:
-    """A new backend of an empty store other than ``plain``, in the time of ``clock``."""
+    """Yield a new backend of an empty store other than ``plain``, in the time of ``clock``."""
     if store == 'memory':
         yield MemoryBackend(MemoryClient(clock))
         return
@@ -259,7 +269,7 @@ def backend_in_virtual_time(store: str, socket: str, clock: VirtualClock) -> Ite
 
 
 def slots_in(clients: Clients, name: str) -> set[str]:
-    """Return the tokens in a pool whose slots do not expire, read from the store itself."""
+    """Return the tokens of a pool's slots that do not expire, read from the store itself."""
     client = clients.sync
     if isinstance(client, MemoryClient):
         return set(client._slots.live.get(name, ()))

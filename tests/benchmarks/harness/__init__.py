@@ -1,5 +1,6 @@
-"""How fast the simulation harness is: ``python -m tests.benchmarks.harness``.
+"""The speed of the simulation harness: ``python -m tests.benchmarks.harness``.
 
-The same load is put through it, through a bare SimPy model and through another simulator, in turns; and through a real
-server, against its round trips.  Then time and memory are followed as the jobs become more.
+The same load runs alternately through the harness, a bare SimPy model and another simulator.  It
+also runs on a real server, which is compared with its round trips.  The growth of time and memory
+with the number of jobs is measured last.
 """

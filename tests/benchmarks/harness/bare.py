@@ -1,7 +1,8 @@
-"""The same load in bare SimPy: a ``Resource``, and a process for each job that leaves if all slots are taken.
+"""The same load in bare SimPy: a ``Resource``, and a process for each job.
 
-Nothing is checked, noted or counted but the refusals.  Arrivals and holding times are drawn from the streams of the
-harness, so just the same jobs are refused.
+A job that finds all slots taken leaves.  Only the refusals are counted; nothing else is checked or
+recorded.  Arrivals and holding times come from the random streams of the harness, so exactly the
+same jobs are refused.
 """
 
 import random
@@ -23,7 +24,7 @@ class Bare:
     refused = 0
 
     def chunk(self, jobs: int) -> float:
-        """So many jobs; returns the seconds that they took."""
+        """Run this many jobs, and return the seconds that they took."""
         began = time.perf_counter()
         self._run(jobs)
         return time.perf_counter() - began

@@ -24,7 +24,11 @@ MEASURES = 'memory', 'server', 'growth'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what these arguments say, by default those of the process; returns the exit status."""
+    """Run the benchmark, and return the exit status.
+
+    Args:
+        arguments: of the command line; by default those of the process.
+    """
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -32,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     if options.curve and 'growth' not in chosen:
-        parser.error('--curve draws what the row growth measures: name it too')
+        parser.error('--curve draws the row growth, which is not among the chosen rows: add growth')
     amounts = QUICK if options.quick else FULL
     if options.rounds is not None:
         amounts = amounts._replace(rounds=options.rounds, growth_rounds=options.rounds)
@@ -63,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         'compared with': ', '.join(bench.others) or 'no other package (see --others)',
         'rounds': f'{amounts.rounds} of {amounts.memory_jobs:,} jobs in memory and {amounts.server_jobs:,} on a server,'
         f' {amounts.growth_rounds} of time and peak memory',
-        'cores of the row on a server': 'one, for client and server' if one_core else 'as the system likes',
+        'cores of the row on a server': 'one for client and server' if one_core else 'chosen by the system',
     }
     return put_out(about, rows, options, more={'curve': [run.as_json() for run in curve]})
 
@@ -71,16 +75,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='python -m tests.benchmarks.harness',
-        description='Measure how fast the simulation harness is, as ratios, side by side with what it is held against.',
+        description='Measure how fast the simulation harness is, as ratios to simpler or similar code.',
     )
-    parser.add_argument(
-        'rows', nargs='*', metavar='ROW', help=f'what to measure, by default all of it: {", ".join(MEASURES)}'
-    )
+    parser.add_argument('rows', nargs='*', metavar='ROW', help=f'rows to measure (default all): {", ".join(MEASURES)}')
     add_options(parser, rounds=FULL.rounds, one_core='the row on a server')
     parser.add_argument(
         '--others',
         action='store_true',
-        help=f'measure {CIW.title} beside it, in an environment of its own, made by pip at first',
+        help=f'measure {CIW.title} as well, in its own environment, which pip makes at the first run',
     )
-    parser.add_argument('--curve', type=Path, help='draw time and memory into that PNG file', metavar='FILE')
+    parser.add_argument('--curve', type=Path, help='draw time and memory to the PNG file FILE', metavar='FILE')
     return parser

@@ -1,4 +1,4 @@
-"""The picture of time and memory against the number of jobs."""
+"""The plot of time and memory over the number of jobs."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.benchmarks.harness.growth import MEGABYTE, Run
 
 
 def draw(runs: Sequence[Run], file: Path) -> None:
-    """Draw both, on logarithmic axes with lines of slope 1, into a PNG file."""
+    """Draw time and memory to a PNG file, on logarithmic axes with lines of slope 1."""
     figure = Figure(figsize=(10, 4.6), layout='constrained')
     left, right = figure.subplots(1, 2)
     _panel(left, runs, lambda run: median(run.seconds), 'time of a run in memory, all checks on', 'seconds')
@@ -36,11 +36,11 @@ def _panel(ax: Axes, runs: Sequence[Run], value: Callable[[Run], float], title: 
         )
     ends = min(runs, key=lambda run: run.jobs), max(runs, key=lambda run: run.jobs)
     jobs = [run.jobs for run in ends]
-    # Through the longest run, so that a curve which bends upwards lies below it before.
+    # The line passes through the longest run, so a curve that bends upwards lies below it before.
     top = max(value(run) for run in runs if run.jobs == jobs[1])
     ax.loglog(jobs, [top * number / jobs[1] for number in jobs], color=THEORY, linestyle=':', label='slope 1')
     low = min(value(run) for run in runs)
-    # A decade at least, and what the curves need: of the line only what lies there.
+    # At least a decade, and what the curves need; the line may be cut off.
     ax.set_ylim(min(0.7 * low, top / 20), 1.5 * top)
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if low > top / 100 else (1,)))
     ax.yaxis.set_minor_formatter(NullFormatter())

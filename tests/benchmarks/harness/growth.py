@@ -1,4 +1,4 @@
-"""Time and memory as the jobs become more, each run in a fresh process."""
+"""The growth of time and memory with the number of jobs, each run in a fresh process."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from tests.support.paths import ROOT
 
 
 LINEAR, FLAT = 1.2, 1.1
-"""How much dearer a job may be in the longest run than in the shortest; how much more a peak may be than expected."""
+"""The bounds of the ratios: time per job in the longest and shortest run, peak to expected."""
 ROWS = {
     (what, history): f'{what}, history {"kept" if history else "not kept"}'
     for history in (True, False)
@@ -26,22 +26,28 @@ MEGABYTE = 1e6
 
 
 class Run(NamedTuple):
-    """Runs of the same length, round by round."""
+    """The runs of one length, round by round.
+
+    Attributes:
+        jobs: how many jobs each had.
+        history: whether the history was kept.
+        seconds: how long each took.
+        peaks: the peak memory of the whole process in bytes, interpreter and imports included.
+    """
 
     jobs: int
     history: bool
     seconds: list[float]
     peaks: list[float]
-    """Of the whole process, interpreter and imports included; in bytes."""
 
     def as_json(self) -> dict[str, Any]:
-        """The medians, in seconds and bytes."""
+        """Return the medians, in seconds and bytes."""
         medians = {'seconds': median(self.seconds), 'peak_bytes': median(self.peaks)}
         return {'jobs': self.jobs, 'history': self.history, **medians}
 
 
 def growth(bench: Bench, amounts: Amounts) -> tuple[list[Row | NotMeasured], list[Run]]:
-    """The rows, and the curve behind them: first the runs that keep their history, then those that do not."""
+    """Return the rows and the curve behind them, first the runs that keep their history."""
     runs = {
         f'{jobs} {history}': Run(jobs, history, [], []) for history in (True, False) for jobs in amounts.growth_jobs
     }
@@ -57,7 +63,10 @@ def growth(bench: Bench, amounts: Amounts) -> tuple[list[Row | NotMeasured], lis
 
 
 def straight_line(runs: Sequence[Run]) -> list[float]:
-    """What the last peak would be on a straight line through the first and the one before the last, round by round."""
+    """Return the peaks expected for the last length, round by round.
+
+    They lie on a straight line through the peaks of the first length and the last but one.
+    """
     first, near, last = runs[0], runs[-2], runs[-1]
     further = (last.jobs - first.jobs) / (near.jobs - first.jobs)
     return [low + (high - low) * further for low, high in zip(first.peaks, near.peaks, strict=True)]
@@ -82,7 +91,7 @@ def _rows(runs: Sequence[Run]) -> list[Row]:
         Row(
             ROWS['peak memory', history],
             ratios(last.peaks, expected),
-            f'straight line from {first.jobs:,} by {near.jobs:,} jobs' if history else f'{first.jobs:,} jobs',
+            f'straight line through {first.jobs:,} and {near.jobs:,} jobs' if history else f'{first.jobs:,} jobs',
             peaks,
             bound=FLAT,
             seen=f'{added:.0f} bytes a job',

@@ -1,35 +1,39 @@
-"""The load that is put through everything, and how much of it.
+"""The load of all rows, and the amounts that are measured.
 
-It imports nothing but the standard library, as another simulator gets the same load in an environment of its own.
+The module imports only the standard library, because another simulator gets the same load in its
+own environment.
 """
 
 from typing import NamedTuple
 
 
 RATE = 3.0
-"""Arrivals a second, at random."""
+"""Arrivals a second, of a Poisson process."""
 HOLDING_MEAN = 1.0
-"""In seconds; the holding time is exponential."""
+"""The mean of the exponential holding time, in seconds."""
 SLOTS = 5
-"""A job that finds all of them taken leaves."""
+"""The slots of the pool; a job that finds all of them taken leaves."""
 SLOT_EXP = 600.0
-"""In seconds: no slot expires, and the harness watches for it all the same."""
+"""In seconds: no slot expires, but the harness checks for it."""
 SEED = 1
 
 
 class Amounts(NamedTuple):
-    """How much is measured."""
+    """The amounts that are measured.
+
+    Attributes:
+        rounds: rounds of the rows in memory and on a server, at least 2.
+        memory_jobs: jobs in a round of the rows in memory.
+        server_jobs: jobs in a round of the row on a server.
+        growth_rounds: rounds of the growth, at least 2, each with all lengths.
+        growth_jobs: the lengths of the growth's runs in jobs, at least three, in order.
+    """
 
     rounds: int
-    """At least 2."""
     memory_jobs: int
-    """In a round of the rows in memory."""
     server_jobs: int
-    """In a round of the row on a server."""
     growth_rounds: int
-    """At least 2, each with all of ``growth_jobs``."""
     growth_jobs: tuple[int, ...]
-    """Of the runs whose time and memory are compared; three at least, in order."""
 
 
 FULL = Amounts(15, 50_000, 5_000, 3, (10_000, 30_000, 100_000, 300_000, 1_000_000))

@@ -1,6 +1,7 @@
-"""One run in a process of its own: ``python -m tests.benchmarks.harness.one_run JOBS HISTORY``.
+"""One run in its own process: ``python -m tests.benchmarks.harness.one_run JOBS HISTORY``.
 
-``HISTORY`` is ``kept`` or ``dropped``.  It prints ``{"seconds": …, "peak": …}``, or ``{"broken": "which promise"}``.
+``HISTORY`` is ``kept`` or ``dropped``.  It prints ``{"seconds": …, "peak": …}``, or
+``{"broken": "which promise"}``.
 """
 
 import json
@@ -14,7 +15,7 @@ FIRST_JOBS = 100
 
 
 def main() -> None:
-    """Replay so many jobs, after a few that load what is loaded at the first use."""
+    """Replay the jobs, after a few that load everything that is loaded at the first use."""
     jobs, history = sys.argv[1:]
     replayed = Replayed(history={'kept': True, 'dropped': False}[history])
     try:
@@ -26,10 +27,10 @@ def main() -> None:
 
 
 def peak_memory() -> int:
-    """The most memory that this process ever had resident, in bytes."""
+    """Return the peak resident memory of this process, in bytes."""
     status = Path('/proc/self/status')
     if status.exists():
-        # On Linux `ru_maxrss` would be that of the process which started this one, if it is larger.
+        # On Linux, `ru_maxrss` would be that of the parent process if it is larger.
         (peak,) = (line.split()[1] for line in status.read_text().splitlines() if line.startswith('VmHWM:'))
         return int(peak) * 1024
     import resource  # Windows has none

@@ -1,4 +1,4 @@
-"""The load through the harness, as its users do it: every event is checked."""
+"""The load through the harness, as a user would run it: every event is checked."""
 
 import time
 
@@ -7,7 +7,7 @@ from tests.benchmarks.harness.load import HOLDING_MEAN, RATE, SEED, SLOT_EXP, SL
 
 
 class BrokenPromiseError(Exception):
-    """A run stopped because a promise of the pool was broken; the message says which."""
+    """A run stopped because a promise of the pool was broken, which the message names."""
 
 
 class Replayed:
@@ -15,8 +15,8 @@ class Replayed:
 
     Args:
         store: ``'memory'``, or an open store.
-        audit: the store is asked for the size of the pool after every event as well.
-        history: every event is kept.
+        audit: whether to ask the store for the size of the pool after every event as well.
+        history: whether to keep every event.
 
     Attributes:
         refused: how many jobs were refused in the last run.
@@ -30,9 +30,12 @@ class Replayed:
         self._history = history
 
     def chunk(self, jobs: int) -> float:
-        """So many jobs; returns the seconds that they took, the making of the jobs and of the result included.
+        """Run this many jobs, and return the seconds that they took.
 
-        Raises ``BrokenPromiseError``.
+        The time includes making the jobs and the result.
+
+        Raises:
+            BrokenPromiseError: the pool broke a promise.
         """
         began = time.perf_counter()
         try:

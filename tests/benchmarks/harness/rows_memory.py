@@ -1,4 +1,4 @@
-"""Jobs a second in memory, against a bare SimPy model and against ``ciw``."""
+"""Jobs a second in memory, compared with a bare SimPy model and with ``ciw``."""
 
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.harness.bare import Bare
@@ -14,7 +14,7 @@ BARE_ROW, CIW_ROW = 'replay in memory, bare SimPy', 'replay in memory, ciw'
 
 
 def memory_rows(bench: Bench, amounts: Amounts) -> list[Row | NotMeasured]:
-    """All take turns in the same rounds."""
+    """Return the rows in memory, which are measured in the same rounds."""
     ours, audited, bare = Replayed(), Replayed(audit=True), Bare()
     chunks: dict[str, Chunk] = {'bare': bare.chunk, 'ours': ours.chunk, 'audited': audited.chunk}
     others = bench.other_chunks('loss')
@@ -26,9 +26,9 @@ def memory_rows(bench: Bench, amounts: Amounts) -> list[Row | NotMeasured]:
             NotMeasured(BARE_ROW, 'bare SimPy', '', broken=(str(error),)),
             NotMeasured(CIW_ROW, CIW.title, '', broken=(str(error),)),
         ]
-    # Both draw the same jobs, so they must agree on each of them.
+    # Both draw the same jobs, so they must agree on every one.
     differ = (
-        f'{ours.refused:,} refused where bare SimPy refuses {bare.refused:,}' if ours.refused != bare.refused else ''
+        f'{ours.refused:,} refused, but bare SimPy refused {bare.refused:,}' if ours.refused != bare.refused else ''
     )
     rows: list[Row | NotMeasured] = [
         Row(

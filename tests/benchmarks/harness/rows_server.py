@@ -1,4 +1,4 @@
-"""Jobs a second on a real server in virtual time, against the round trips that they take."""
+"""Jobs a second on a real server in virtual time, compared with the round trips that they take."""
 
 from simulations import open_store
 from tests.benchmarks.bench import Bench
@@ -14,10 +14,10 @@ ROW = 'replay on a server'
 
 
 def server_rows(bench: Bench, amounts: Amounts) -> list[Row | NotMeasured]:
-    """On an embedded server, the one that the store ``valkey`` starts too.
+    """Return the row on an embedded server, the same that the store ``valkey`` starts.
 
-    The round trips are those that the run makes: one to acquire for each job, and one to release for each that got a
-    slot.  So a refused job is half of LIMIT.
+    The run makes one round trip to acquire for each job, and one to release for each job that got a
+    slot.  So a refused job counts as half of LIMIT.
     """
     jobs = amounts.server_jobs
     with bench.client() as client, open_store(f'unix://{bench.socket}') as store:
@@ -38,11 +38,11 @@ def server_rows(bench: Bench, amounts: Amounts) -> list[Row | NotMeasured]:
             jobs_a_second(times['ours'], limit),
             bound=TARGET,
             at_least=True,
-            seen=f'{made:,} round trips of {jobs:,} jobs; against two for each job {two_each:.2f}',
+            seen=f'{made:,} round trips for {jobs:,} jobs; ratio to two for each job {two_each:.2f}',
         )
     ]
 
 
 def round_trips(jobs: int, refused: int) -> int:
-    """How many the jobs of a run make: all acquire, and those release that got a slot."""
+    """Return the round trips of a run: all jobs acquire, and those that got a slot release."""
     return 2 * jobs - refused

@@ -1,1 +1,1 @@
-"""Other packages, each measured in an environment and a process of its own."""
+"""Other packages, each measured in its own environment and process."""

@@ -1,4 +1,4 @@
-"""The worker process of another package, seen from the benchmark."""
+"""The worker process of another package, as the benchmark sees it."""
 
 import json
 import subprocess
@@ -12,8 +12,8 @@ from tests.benchmarks.rounds import Chunk
 from tests.support.paths import ROOT
 
 
-# The project comes last on the path, so that its packages do not hide the other's, or first, so that the other's do not
-# hide its own; `-P` leaves the present folder out.
+# The project comes last on the path, so its packages do not hide the other's, or first, so the
+# other's do not hide the project's; `-P` leaves the current folder out.
 _START = (
     'import runpy, sys; sys.path.insert({place}, sys.argv.pop(1));'
     ' runpy.run_module(sys.argv.pop(1), run_name="__main__")'
@@ -21,7 +21,12 @@ _START = (
 
 
 class Child:
-    """A worker; a context manager, at whose end it is gone."""
+    """A worker process; a context manager that ends it.
+
+    Args:
+        other: the package.
+        socket: the unix socket of the server.
+    """
 
     def __init__(self, other: Other, socket: str) -> None:
         start = _START.format(place=0 if other.project_first else 'len(sys.path)')
@@ -40,12 +45,20 @@ class Child:
         self._process.communicate()
 
     def chunk(self, measure: str) -> Chunk:
-        """The loop of a row; ``CannotError`` if the package has no such thing."""
+        """Return the loop of a row.
+
+        Raises:
+            CannotError: the package does not support the row.
+        """
         self._ask('prepare', measure)
         return lambda count: float(self._ask('measure', measure, count))
 
     def arena(self, kind: str) -> 'ChildArena':
-        """The actors of a contended row; ``CannotError`` likewise."""
+        """Return the actors of a contended row.
+
+        Raises:
+            CannotError: the package does not support the row.
+        """
         self._ask('gather', kind)
         return ChildArena(lambda seconds: Outcome(*self._ask('round', kind, seconds)))
 
@@ -56,7 +69,7 @@ class Child:
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         if not answer:
-            raise RuntimeError(f'{" ".join(map(str, line))}: the worker process ended; what it wrote stands above')
+            raise RuntimeError(f'the worker process ended before it answered {line!r}: see its output above')
         answered = json.loads(answer)
         if 'cannot' in answered:
             raise CannotError(answered['cannot'])
@@ -64,14 +77,14 @@ class Child:
 
 
 class ChildArena:
-    """Actors in the worker process, or in processes of its own."""
+    """Actors in the worker process, or in processes that it started."""
 
-    def __init__(self, let_loose: Callable[[float], Outcome]) -> None:
-        self._let_loose = let_loose
+    def __init__(self, run_round: Callable[[float], Outcome]) -> None:
+        self._run_round = run_round
 
     def round(self, seconds: float) -> Outcome:
-        """Let them loose for so long."""
-        return self._let_loose(seconds)
+        """Let the actors compete for this many seconds, and return the outcome."""
+        return self._run_round(seconds)
 
     def close(self) -> None:
-        """They are sent home when the worker ends."""
+        """Do nothing, because the actors end with the worker."""

@@ -1,6 +1,6 @@
 """The loss system of the harness's benchmark in ``ciw``, a simulator of queueing networks.
 
-Runs where that one is installed.
+It runs in an environment that has ``ciw``.
 """
 
 import time
@@ -14,13 +14,13 @@ from tests.benchmarks.rounds import Chunk
 
 
 class Subject:
-    """See ``subject.py``; it needs no server."""
+    """The subject for ``ciw``, see ``subject.py``; it needs no server."""
 
     def __init__(self, socket: str) -> None:
         self._refused = 0
 
     def chunk(self, measure: str) -> Chunk:
-        """``loss``: so many customers, in seconds; ``loss refused``: how many of the last run were turned away."""
+        """Return ``loss``, which runs jobs, or ``loss refused``, the refusals of the last run."""
         match measure:
             case 'loss':
                 return self._run
@@ -30,7 +30,7 @@ class Subject:
                 raise CannotError('not compared')
 
     def arena(self, kind: str) -> Arena:
-        """There is none."""
+        """Raise ``CannotError``, because ``ciw`` has no actors."""
         raise CannotError('not compared')
 
     def _run(self, jobs: int) -> float:
@@ -43,7 +43,7 @@ class Subject:
             queue_capacities=[0],
         )
         simulation = ciw.Simulation(network)
-        # It stops as the last one arrives, and need not see the last few off.
+        # It stops when the last customer arrives, and need not wait for the last ones to leave.
         simulation.simulate_until_max_customers(jobs, method='Arrive')
         took = time.perf_counter() - began
         arrived = simulation.nodes[0]

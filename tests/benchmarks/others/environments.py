@@ -1,4 +1,4 @@
-"""The environments of the other packages: one virtual environment for each, made by pip and kept for the next run."""
+"""The virtual environments of the other packages, made by pip and kept for the next run."""
 
 import os
 import subprocess
@@ -10,18 +10,24 @@ from typing import NamedTuple
 
 
 class Other(NamedTuple):
-    """Another package."""
+    """Another package.
+
+    Attributes:
+        name: its name on PyPI.
+        version: the version to install.
+        module: the module in this folder that knows how to use it.
+        project_first: whether the project comes first on the path, for a package that installs a
+            package with a name of the project.
+    """
 
     name: str
     version: str
     module: str
-    """The module beside this one that knows how to use it."""
     project_first: bool = False
-    """Whether the project comes before it on the path: for one that installs a package of a name in here."""
 
     @property
     def title(self) -> str:
-        """Name and version."""
+        """The name and the version."""
         return f'{self.name} {self.version}'
 
 
@@ -30,13 +36,16 @@ OTHERS = [
     Other('py-redis-semaphore', '0.2.0', 'py_redis_semaphore'),
 ]
 CIW = Other('ciw', '3.2.7', 'ciw_loss', project_first=True)
-"""It installs its tests as ``tests``, which would hide these."""
+"""It installs its tests as ``tests``, which would hide the project's."""
 
 
 def python_of(other: Other) -> Path:
-    """The interpreter of its environment, which is made if it is not there; with the same client as ours.
+    """Return the interpreter of a package's environment, and make the environment if necessary.
 
-    ``RuntimeError`` if pip cannot install it.
+    The environment has the same version of ``redis`` as this one.
+
+    Raises:
+        RuntimeError: pip cannot install the package.
     """
     requirements = [f'{other.name}=={other.version}', f'redis=={version("redis")}']
     python = f'python{sys.version_info.major}.{sys.version_info.minor}'

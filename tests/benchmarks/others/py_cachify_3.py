@@ -1,6 +1,6 @@
-"""The other package called py-cachify, whose reference this project's library meets too.
+"""The other package called py-cachify, whose public reference this project's library implements.
 
-Runs where that one is installed; ``py_cachify`` is not the project's own here.
+It runs in an environment that has that package: here, ``py_cachify`` is not the project's library.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _SHARED = pool(key='theirs-contended', max_size=MAX_SIZE)
 
 
 def attempts(socket: str) -> Callable[[], Attempt]:
-    """For threads, which share one pool object."""
+    """Return what makes the attempts of threads, which share one pool object."""
     init_cachify(sync_client=make_client(socket))
 
     def attempt(body: Callable[[], None]) -> bool:
@@ -39,7 +39,7 @@ def attempts(socket: str) -> Callable[[], Attempt]:
 
 
 def async_attempts(client: Any) -> Callable[[], AsyncAttempt]:
-    """For tasks, which share one too."""
+    """Return what makes the attempts of tasks, which share one pool object."""
     init_cachify(async_client=client)
 
     async def attempt(body: Callable[[], Awaitable[None]]) -> bool:
@@ -54,7 +54,7 @@ def async_attempts(client: Any) -> Callable[[], AsyncAttempt]:
 
 
 class Subject:
-    """See ``subject.py``."""
+    """The subject for py-cachify, see ``subject.py``."""
 
     def __init__(self, socket: str) -> None:
         self._socket = socket
@@ -64,7 +64,7 @@ class Subject:
         self._kept: list[Any] = []
 
     def chunk(self, measure: str) -> Chunk:
-        """The loop of an uncontended row."""
+        """Return the loop of an uncontended row."""
         match measure.split():
             case ['store', side, crowd]:
                 init_cachify(sync_client=self._client, async_client=self._async_client)
@@ -84,12 +84,12 @@ class Subject:
                     self._kept.append(self._runner.run(_hold(mine, int(slots))))
                 return self._loop(side, mine.pool(key='memory', max_size=ROOM))
             case ['memory', _, 'same', _]:
-                raise CannotError('no: one slot for an object and context')
+                raise CannotError('no: one slot for each object and context')
             case _:
                 raise CannotError('not compared')
 
     def arena(self, kind: str) -> Arena:
-        """Actors that fight for its slots."""
+        """Return the actors of a contended row."""
         match kind:
             case 'threads':
                 return Threads(attempts(self._socket))

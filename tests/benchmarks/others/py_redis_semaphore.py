@@ -1,4 +1,4 @@
-"""py-redis-semaphore: slots expire, and a thread or task of each holder renews them until they are given back."""
+"""py-redis-semaphore: slots expire, and a thread or task of each holder renews its slot."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,12 +15,12 @@ from tests.benchmarks.sizes import HELD, MAX_SIZE, ROOM
 
 
 def _config(name: str, limit: int, lock_timeout: float = 600) -> Any:
-    # Its faster way where nobody waits: no list to wake waiters up by.
+    # Faster if nobody waits: it needs no list to wake waiters up.
     return SemaphoreConfig(name, limit, lock_timeout=lock_timeout, acquire_mode=AcquireMode.POLLING)
 
 
 def attempts(socket: str) -> Callable[[], Attempt]:
-    """For threads; each has an object of its own, as one holds one slot."""
+    """Return what makes the attempts of threads; each has its own object, which holds one slot."""
     client = make_client(socket)
 
     def make() -> Attempt:
@@ -41,7 +41,7 @@ def attempts(socket: str) -> Callable[[], Attempt]:
 
 
 def async_attempts(client: Any) -> Callable[[], AsyncAttempt]:
-    """For tasks, likewise."""
+    """Return what makes the attempts of tasks; each has its own object, which holds one slot."""
 
     def make() -> AsyncAttempt:
         semaphore = Semaphore(client, _config('contended', MAX_SIZE))
@@ -61,7 +61,7 @@ def async_attempts(client: Any) -> Callable[[], AsyncAttempt]:
 
 
 class Subject:
-    """See ``subject.py``."""
+    """The subject for py-redis-semaphore, see ``subject.py``."""
 
     def __init__(self, socket: str) -> None:
         self._socket = socket
@@ -70,7 +70,7 @@ class Subject:
         self._crowd: tuple[asyncio.Runner, list[Semaphore]] | None = None
 
     def chunk(self, measure: str) -> Chunk:
-        """The loop of an uncontended row."""
+        """Return the loop of an uncontended row."""
         match measure.split():
             case ['store', side, crowd]:
                 if crowd == 'crowded' and self._crowd is None:
@@ -85,7 +85,7 @@ class Subject:
                 raise CannotError('not compared')
 
     def arena(self, kind: str) -> Arena:
-        """Actors that fight for its slots."""
+        """Return the actors of a contended row."""
         match kind:
             case 'threads':
                 return Threads(attempts(self._socket))
@@ -97,7 +97,7 @@ class Subject:
                 raise CannotError('not compared')
 
     def _make_crowd(self) -> tuple[asyncio.Runner, list[Semaphore]]:
-        # As tasks of a loop that stands still: in threads, each of the slots would have one that renews it.
+        # In tasks of a loop that does not run: with threads, one thread per slot would renew it.
         runner = asyncio.Runner()
         client = make_async_client(self._socket)
         config = _config('crowded', ROOM, lock_timeout=3600)

@@ -1,4 +1,4 @@
-"""What a package is asked for in its own process; see ``worker.py``."""
+"""The interface of a package in its own process; see ``worker.py``."""
 
 from typing import Protocol
 
@@ -7,16 +7,16 @@ from tests.benchmarks.rounds import Chunk
 
 
 class CannotError(Exception):
-    """The package has no such thing; the message goes into the table's cell."""
+    """The package does not support a row; the message is the text of the table's cell."""
 
 
 class Subject(Protocol):
-    """A package under measurement; both methods raise ``CannotError`` where it lacks what is asked for."""
+    """A package under measurement; it raises ``CannotError`` for a row it does not support."""
 
     def chunk(self, measure: str) -> Chunk:
-        """The loop of an uncontended row."""
+        """Return the loop of an uncontended row."""
         ...
 
     def arena(self, kind: str) -> Arena:
-        """Actors that fight for its slots."""
+        """Return the actors of a contended row."""
         ...

@@ -1,13 +1,14 @@
 """The process in which another package is measured, driven from outside line by line.
 
-``worker.py MODULE SOCKET``, in an environment that has the package.  Each line of standard input is a JSON list, and
-one JSON object answers it: ``{"ok": …}``, or ``{"cannot": "why"}``.  It ends with its input.
+It runs as ``worker.py MODULE SOCKET``, in an environment that has the package.  Each line of
+standard input is a JSON list, which one JSON object answers: ``{"ok": …}``, or
+``{"cannot": "why"}``. The process ends with its input.
 
 =============================  ==================================================
-``["prepare", MEASURE]``       make the loop of a row ready
-``["measure", MEASURE, N]``    go round it N times; the answer is in seconds
-``["gather", KIND]``           make the actors of a contended row ready
-``["round", KIND, SECONDS]``   let them loose; the answer is an ``Outcome``
+``["prepare", MEASURE]``       prepare the loop of a row
+``["measure", MEASURE, N]``    run it N times; the answer is in seconds
+``["gather", KIND]``           prepare the actors of a contended row
+``["round", KIND, SECONDS]``   let them compete; the answer is an ``Outcome``
 =============================  ==================================================
 """
 
@@ -23,7 +24,7 @@ from tests.benchmarks.rounds import Chunk, heap_set_aside
 
 
 class Worker:
-    """Answers for one package."""
+    """Carries out the commands for one package."""
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
@@ -31,7 +32,7 @@ class Worker:
         self._arenas: dict[str, Arena] = {}
 
     def answer(self, verb: str, name: str, *amount: float) -> Any:
-        """Carry out one line."""
+        """Carry out one command, and return its answer."""
         match verb:
             case 'prepare':
                 self._chunks[name] = self._subject.chunk(name)
@@ -44,19 +45,19 @@ class Worker:
                 with heap_set_aside():
                     return self._arenas[name].round(amount[0])
             case _:
-                raise ValueError(f'{verb!r} is no verb of this protocol')
+                raise ValueError(f'the command must be prepare, measure, gather or round, not {verb!r}')
         return None
 
     def close(self) -> None:
-        """Send all actors home."""
+        """End all actors."""
         while self._arenas:
             self._arenas.popitem()[1].close()
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Answer commands until the input ends."""
     module, socket = sys.argv[1:]
-    answers, sys.stdout = sys.stdout, sys.stderr  # what a package prints is no answer
+    answers, sys.stdout = sys.stdout, sys.stderr  # the output of a package must not mix with answers
     subject = importlib.import_module(f'tests.benchmarks.others.{module}').Subject(socket)
     worker = Worker(subject)
     for line in sys.stdin:
@@ -66,7 +67,7 @@ def main() -> None:
             answer = {'cannot': str(error)}
         print(json.dumps(answer), file=answers, flush=True)
     worker.close()
-    os._exit(0)  # thousands of slots are held; they end with their server
+    os._exit(0)  # do not release the thousands of held slots: they end with their server
 
 
 if __name__ == '__main__':
