@@ -6,7 +6,7 @@ import secrets
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from simulations.arguments import whole_number
 from simulations.engine.replay import replay
@@ -14,16 +14,10 @@ from simulations.live.outcome.outcome import result_of
 from simulations.live.outcome.result import LiveResult
 from simulations.live.plan import Plan, check
 from simulations.live.supervisor.run import Run
-from simulations.live.view import Show, TerminalView
+from simulations.live.view import NotebookView, Show, TerminalView
 from simulations.results.result import Result
 from simulations.scenarios.scenario import Scenario
 from simulations.traces.trace import Trace
-
-
-if TYPE_CHECKING:
-    from simulations.live.outcome.result import LiveResult
-    from simulations.scenarios.scenario import Scenario
-from simulations.live.view import NotebookView
 
 
 def live(
@@ -77,8 +71,8 @@ def live(
     Raises:
         TypeError, ValueError: the run is not possible, for example because a fault needs a separate
             clock; nothing was started.
-        StoreError: the store does not start, or does not answer. LiveError: a worker ended
-        unexpectedly, or the run made no progress for 60 seconds.
+        StoreError: the store does not start, or does not answer.
+        LiveError: a worker ended unexpectedly, or the run made no progress for 60 seconds.
 
     Example::
 
@@ -137,7 +131,7 @@ def _simulated(plan: Plan, jobs: int, progress: bool) -> Result:
     )
 
 
-def live_view(scenario: 'Scenario', **options: Any) -> 'LiveResult':
+def live_view(scenario: Scenario, **options: Any) -> LiveResult:
     """Run :func:`~simulations.live.live` and show its progress, in a notebook or the terminal.
 
     Args:
@@ -145,16 +139,14 @@ def live_view(scenario: 'Scenario', **options: Any) -> 'LiveResult':
         options: the options of :func:`simulations.live.live`, except ``show``.
 
     Raises:
-        ModuleNotFoundError: IPython is not installed; the extra ``lab`` includes it. TypeError,
-        ValueError, StoreError, LiveError: as in :func:`simulations.live.live`.
+        ModuleNotFoundError: IPython is not installed; the extra ``lab`` includes it.
+        TypeError, ValueError, StoreError, LiveError: as in :func:`simulations.live.live`.
 
     Example::
 
         result = live_view(Scenario.load('slow-downstream'), seconds=20, speed=2)
     """
     from IPython import get_ipython
-
-    from simulations.live.control import live
 
     show: Show = TerminalView() if get_ipython() is None else NotebookView()
     return live(scenario, show=show, **options)

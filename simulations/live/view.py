@@ -17,7 +17,7 @@ class Moment(NamedTuple):
         of: for how long jobs arrive, in wall-clock seconds; ``None`` if that is not known.
         occupancy: the last size that the server answered; ``None`` before its first answer.
         max_size: slots of a pool.
-        bodies: bodies that run in all processes; ``None`` if they could not be counted.
+        bodies: bodies that run now in all processes; ``None`` if they could not be counted.
         granted, refused, failed, late: acquires granted, refused and failed, and jobs that started
             late, so far.
         grants, refusals: how many a second, since the last moment.

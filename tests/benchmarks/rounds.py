@@ -2,7 +2,7 @@
 
 The contestants run alternately in short rounds: A B C, B C A, C A B, and so on.  Each round yields
 one ratio, of two times that are a fraction of a second apart, so noise that lasts longer slows both
-down. The figure is the median of these ratios, and its spread their quartiles.
+down.  The figure is the median of these ratios, and its spread their quartiles.
 """
 
 import gc

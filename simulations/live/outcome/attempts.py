@@ -45,8 +45,7 @@ class Attempt(NamedTuple):
         attempt: the number of the attempt, from 1.
         key: the pool; ``''`` if there is only one.
         worker: the number of the worker.
-        called, returned: when the acquire was called and when it returned; infinite if it never
-        did.
+        called, returned: when the acquire was called and returned; infinite if it never did.
         answer: how the acquire returned, as in :class:`simulations.judging.Call`.
         left: when the body ended and the release was called; ``None`` if it was not called.
         ended: when the release returned; infinite if it never did.

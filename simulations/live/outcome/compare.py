@@ -21,8 +21,7 @@ class Side(NamedTuple):
 
     Attributes:
         refusal_share: the share of refused jobs, or of refused attempts if jobs try again.
-        refusal_interval: the interval of that share in the long run; ``None`` if the run is too
-        short.
+        refusal_interval: its interval in the long run; ``None`` if the run is too short.
         occupancy_mean: the mean number of live slots.
         occupancy_interval: the interval of that mean; ``None`` if the run is too short.
         occupancy_shares: the share of the time during which each number of slots was live.

@@ -59,8 +59,7 @@ class Measured:
         looks_failed: how often it did not answer.
         sampled_peak: the largest size that it answered.
         sampled_mean: the mean of the sizes while jobs arrived.
-        bodies_peak: the most bodies that were seen to run at one instant, in all processes
-        together.
+        bodies_peak: the most bodies seen to run at one instant, in all processes together.
         leaked: slots that were left when all should have been released or have expired; if there
             were none, keys that were left.
         recoveries: when the slots of killed holders were freed.

@@ -153,7 +153,7 @@ def _final_violations(run: Run, gathered: _Gathered, observed: Observed, clock: 
         )
         yield Violation('bodies', over, words)
     if gathered.leaked and not (scenario.slot_exp is None and figures.crashed):
-        words = f'{count(gathered.leaked, "slot", "slots")} left after all were released or had expired'
+        words = f'{count(gathered.leaked, "slot", "slots")} left after all should have been released or expired'
         yield Violation('at rest', over, words)
 
 

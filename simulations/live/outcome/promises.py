@@ -110,7 +110,7 @@ def back_too_early(attempts: Sequence[Attempt], losses: Sequence[Loss], clock: C
     under_way = sum(each.left is not None and math.isinf(each.ended) for each in attempts)
     if early > under_way and not losses:
         slots, releases = count(early, 'slot', 'slots'), count(under_way, 'release', 'releases')
-        words = f'{slots} of killed holders freed before expiry, but only {releases} under way'
+        words = f'{slots} of killed holders freed before expiry, with only {releases} under way at the kill'
         yield Violation('own release', clock.seconds(run.over), words)
 
 

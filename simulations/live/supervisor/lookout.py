@@ -60,8 +60,7 @@ class Lookout:
     Args:
         client: a client of the server.
         prefix: the prefix of the keys of this run.
-        key: the key of the only pool, as the store knows it; ``None`` for all pools with the
-        prefix.
+        key: the key of the only pool in the store; ``None`` for all pools with the prefix.
         max_size: slots of a pool.
 
     Attributes:

@@ -4,7 +4,7 @@ It is a separate process with one thread and everything imported, so it forks th
 killed worker within milliseconds.  Only the nursery waits for its children: it knows when each
 ended, and a signal never goes to a process number that now belongs to another process.  It reads
 commands from its standard input, a line each (``start 2``), and writes what happened to its
-standard output, a JSON object a line. When its input ends, it kills all workers and ends; if the
+standard output, a JSON object a line.  When its input ends, it kills all workers and ends; if the
 process that started it was killed, it also removes the folder of the run.
 """
 
@@ -44,8 +44,7 @@ class Life(NamedTuple):
         life: which of its lives this is, from 0.
         pid: its process.
         began: when it was started, in nanoseconds.
-        killed: the instant just before it was killed, in nanoseconds; ``None`` if it was not
-        killed.
+        killed: the instant just before its kill, in nanoseconds; ``None`` if it was not killed.
         ended: the instant just after its end, in nanoseconds; ``None`` while it is alive.
         status: its exit status, 0 for success; negative for the signal that ended it.
     """

@@ -2,7 +2,7 @@
 
 Jobs use ``with pool`` and ``@pooled`` alternately (with asyncio, ``async with pool`` and an
 asynchronous function).  Each thread or task takes the next job, sleeps until it is due, and runs
-it. A job that was due while all were busy starts late, and is counted.
+it.  A job that was due while all were busy starts late, and is counted.
 
 The holding time of a job counts from the call of the acquire, so the round trip to the server is
 part of it and not added to it.  How a release ended is read from the log of the library, because

@@ -2,7 +2,7 @@
 
 It runs as ``worker.py MODULE SOCKET``, in an environment that has the package.  Each line of
 standard input is a JSON list, which one JSON object answers: ``{"ok": …}``, or
-``{"cannot": "why"}``. The process ends with its input.
+``{"cannot": "why"}``.  The process ends with its input.
 
 =============================  ==================================================
 ``["prepare", MEASURE]``       prepare the loop of a row
