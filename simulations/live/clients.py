@@ -60,7 +60,7 @@ def control_client(address: str) -> Any:
     )
 
 
-def announced(error: BaseException) -> bool:
+def is_documented(error: BaseException) -> bool:
     """Return whether the error says that the server did not answer, which the library documents.
 
     An error that the server answered does not count: a script that fails is a broken pool.
@@ -71,7 +71,7 @@ def announced(error: BaseException) -> bool:
     return isinstance(error, NotConnectedError | TimedOutError | OSError)
 
 
-def refused(error: BaseException) -> bool:
+def is_server_error(error: BaseException) -> bool:
     """Return whether the server answered with this error, and so refused the request."""
     from redis.exceptions import ResponseError
 

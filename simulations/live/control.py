@@ -99,7 +99,7 @@ def live(
             folder=folder,
         )
         ran = Run(plan, show, stack)
-        ran.to_the_end()
+        ran.execute()
         result = result_of(plan, ran)
     if not compare:
         return result

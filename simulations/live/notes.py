@@ -89,9 +89,9 @@ class Notebook:
                     found = self._keys[name] = len(self._keys)
         return found
 
-    def error(self, instant: int, error: BaseException, announced: bool, text: str) -> None:
+    def error(self, instant: int, error: BaseException, documented: bool, text: str) -> None:
         """Note an error, and whether the library documents that it may occur."""
-        self._write('error', [instant, type(error).__name__, text, announced])
+        self._write('error', [instant, type(error).__name__, text, documented])
 
     def _write(self, kind: str, value: Any) -> None:
         os.write(self._texts, json.dumps([kind, value]).encode() + b'\n')

@@ -206,6 +206,6 @@ def losses_of(accidents: Iterable[Accident], clock: Clock) -> tuple[Loss, ...]:
     return tuple(Loss(clock.seconds(instant)) for instant in instants)
 
 
-def by_life(lives: Mapping[tuple[int, int], Life]) -> list[Life]:
+def in_order(lives: Mapping[tuple[int, int], Life]) -> list[Life]:
     """Return the lives, ordered by worker and then by life."""
     return [lives[key] for key in sorted(lives)]

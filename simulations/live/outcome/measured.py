@@ -152,7 +152,6 @@ class Measured:
         if 'pause' in self.accidents:
             words += ' or the process was paused'
         if self.late > MANY_LATE * self.jobs:
-            # A job that starts when another ends is never refused, so the load is not the
-            # scenario's.
+            # A job that starts when another ends is never refused, so this is another load.
             words += f'; this is no longer the workload of the scenario: use more {unit} or processes, or a lower speed'
         return words

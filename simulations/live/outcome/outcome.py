@@ -16,8 +16,8 @@ from simulations.live.outcome.attempts import (
     Attempt,
     Clock,
     attempts_of,
-    by_life,
     calls_of,
+    in_order,
     losses_of,
     renumbered,
     settle,
@@ -25,13 +25,13 @@ from simulations.live.outcome.attempts import (
 from simulations.live.outcome.course import course_of
 from simulations.live.outcome.measured import Measured, Recoveries
 from simulations.live.outcome.promises import (
-    back_too_early,
-    back_too_late,
-    of_the_lookout,
-    oversized,
+    freed_early,
+    freed_late,
     recoveries_of,
-    unannounced,
-    undersized,
+    sizes_too_large,
+    sizes_too_small,
+    undocumented_errors,
+    wrong_answers,
 )
 from simulations.live.outcome.result import LiveResult
 from simulations.live.plan import NANO, Plan
@@ -113,7 +113,7 @@ def _gather(plan: Plan, run: Run, clock: Clock) -> _Gathered:
     errors: list[tuple[int, str, str, bool]] = []
     looks: list[Look] = [] if run.watch is None else run.watch.looks
     leaked = run.leaked
-    for life in by_life(run.nursery.lives):
+    for life in in_order(run.nursery.lives):
         noted, names = notes.read_notes(plan.folder, life.name)
         attempts += attempts_of(life, noted, names, clock, run.accidents.settled.get((life.worker, life.life)))
         errors += names.errors
@@ -134,13 +134,13 @@ def _gather(plan: Plan, run: Run, clock: Clock) -> _Gathered:
 def _seen_violations(run: Run, gathered: _Gathered, margin: float, clock: Clock) -> Iterator[Violation]:
     """Yield the broken promises that the looks at the server or the workers' errors show."""
     attempts, losses = gathered.attempts, gathered.losses
-    yield from oversized(gathered.looks, clock)
-    yield from unannounced(gathered.errors, clock)
+    yield from sizes_too_large(gathered.looks, clock)
+    yield from undocumented_errors(gathered.errors, clock)
     if run.watch is not None:
-        yield from of_the_lookout(run.watch, clock)
-        yield from undersized(gathered.looks, attempts, losses, margin, clock)
-    yield from back_too_late(gathered.recoveries, clock, run)
-    yield from back_too_early(attempts, losses, clock, run)
+        yield from wrong_answers(run.watch, clock)
+        yield from sizes_too_small(gathered.looks, attempts, losses, margin, clock)
+    yield from freed_late(gathered.recoveries, clock, run)
+    yield from freed_early(attempts, losses, clock, run)
 
 
 def _final_violations(run: Run, gathered: _Gathered, observed: Observed, clock: Clock) -> Iterator[Violation]:
@@ -182,7 +182,7 @@ def _measured(plan: Plan, run: Run, gathered: _Gathered) -> Measured:
         missed=0 if expected is None else expected - begun,
         failed=board.total(cells.FAILED),
         not_released=sum(each.failed_to_release for each in attempts),
-        errors=Counter(name for _, name, _, announced in gathered.errors if announced),
+        errors=Counter(name for _, name, _, documented in gathered.errors if documented),
         lives=len(lives),
         killed=len(killed),
         killed_holding=len({(each.worker, each.died) for each in attempts if each.killed}),

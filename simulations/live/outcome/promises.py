@@ -20,7 +20,7 @@ MARGIN = 0.02
 """Seconds after its expiry within which a slot must be gone from the server."""
 
 
-def oversized(looks: Sequence[Look], clock: Clock) -> Iterator[Violation]:
+def sizes_too_large(looks: Sequence[Look], clock: Clock) -> Iterator[Violation]:
     """Yield a violation for each look that saw more than ``max_size`` slots."""
     limit = clock.plan.scenario.max_size
     for look in looks:
@@ -29,7 +29,7 @@ def oversized(looks: Sequence[Look], clock: Clock) -> Iterator[Violation]:
             yield Violation('occupancy', clock.seconds(look.ended), words)
 
 
-def undersized(
+def sizes_too_small(
     looks: Sequence[Look], attempts: Sequence[Attempt], losses: Sequence[Loss], margin: float, clock: Clock
 ) -> Iterator[Violation]:
     """Yield a violation for each look that saw fewer slots than leases that lasted through it.
@@ -59,7 +59,7 @@ def undersized(
                 yield Violation('size', clock.seconds(look.ended), words)
 
 
-def of_the_lookout(watch: Lookout, clock: Clock) -> Iterator[Violation]:
+def wrong_answers(watch: Lookout, clock: Clock) -> Iterator[Violation]:
     """Yield a violation for each error that answered a look, and each key without an expiry."""
     for instant, error in watch.errors:
         yield Violation('errors', clock.seconds(instant), f'the store answered a size query with an error: {error}')
@@ -69,10 +69,10 @@ def of_the_lookout(watch: Lookout, clock: Clock) -> Iterator[Violation]:
             yield Violation('at rest', clock.seconds(instant), words)
 
 
-def unannounced(errors: Sequence[tuple[int, str, str, bool]], clock: Clock) -> Iterator[Violation]:
+def undocumented_errors(errors: Sequence[tuple[int, str, str, bool]], clock: Clock) -> Iterator[Violation]:
     """Yield a violation for each error that the library does not document."""
-    for instant, _, words, announced in errors:
-        if not announced:
+    for instant, _, words, documented in errors:
+        if not documented:
             yield Violation('errors', clock.seconds(instant), f'a worker met an undocumented error: {words}')
 
 
@@ -101,7 +101,7 @@ def recoveries_of(run: Run) -> Recoveries:
     return Recoveries(*columns)
 
 
-def back_too_early(attempts: Sequence[Attempt], losses: Sequence[Loss], clock: Clock, run: Run) -> Iterator[Violation]:
+def freed_early(attempts: Sequence[Attempt], losses: Sequence[Loss], clock: Clock, run: Run) -> Iterator[Violation]:
     """Yield a violation if slots of killed holders were freed before they expired.
 
     Only a release that was under way when its holder was killed may free a slot early.
@@ -114,7 +114,7 @@ def back_too_early(attempts: Sequence[Attempt], losses: Sequence[Loss], clock: C
         yield Violation('own release', clock.seconds(run.over), words)
 
 
-def back_too_late(recoveries: Recoveries, clock: Clock, run: Run) -> Iterator[Violation]:
+def freed_late(recoveries: Recoveries, clock: Clock, run: Run) -> Iterator[Violation]:
     """Yield a violation for each slot of a killed holder that was seen well after its expiry."""
     for late in recoveries.late[recoveries.late > MARGIN]:
         words = f'the slot of a killed holder was still taken {late:.3g} s after its expiry'

@@ -22,7 +22,7 @@ from simulations.faults import (
     ServerPause,
     Slow,
 )
-from simulations.live.clients import announced
+from simulations.live.clients import is_documented
 from simulations.live.plan import NANO, Plan
 from simulations.live.supervisor.nursery import Life, Nursery
 from simulations.live.supervisor.proxy import Proxy
@@ -245,7 +245,7 @@ class Accidents:
         try:
             command()
         except Exception as error:
-            if not announced(error):
+            if not is_documented(error):
                 raise
             return False
         return True

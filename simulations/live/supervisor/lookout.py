@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from py_cachify import init_cachify
-from simulations.live.clients import announced
+from simulations.live.clients import is_documented
 from simulations.live.plan import NANO
 
 
@@ -117,7 +117,7 @@ class Lookout:
                     self._look(key)
             except Exception as error:
                 self.failed += 1
-                if not announced(error):
+                if not is_documented(error):
                     self.errors.append((time.monotonic_ns(), error))
                 self._over.wait(_PAUSE_AFTER_ERROR)
 

@@ -10,7 +10,7 @@ from typing import Any
 from simulations.faults import Restart
 from simulations.live import board as cells
 from simulations.live.board import Board, make_board
-from simulations.live.clients import announced, control_client, refused
+from simulations.live.clients import control_client, is_documented, is_server_error
 from simulations.live.plan import NANO, LiveError, Plan, needs_proxy
 from simulations.live.supervisor.accidents import Accidents
 from simulations.live.supervisor.lookout import Lookout
@@ -106,7 +106,7 @@ class Run:
             if error is None:
                 raise of_store from why
 
-    def to_the_end(self) -> None:
+    def execute(self) -> None:
         """Run all jobs, and wait until every slot is free.
 
         Raises:
@@ -148,9 +148,9 @@ class Run:
     def _store_error(self, error: Exception) -> StoreError | None:
         """Return the error to report if the store caused this one; else ``None``."""
         store = without_password(self.plan.store)
-        if announced(error):
+        if is_documented(error):
             return StoreError(f'the store {store} does not answer: {error}')
-        if refused(error):
+        if is_server_error(error):
             return StoreError(f'the store {store} refuses a command that a live run needs: {error}')
         return None
 

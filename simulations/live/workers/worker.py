@@ -35,7 +35,7 @@ from simulations.live.board import (
     STARTED,
     Board,
 )
-from simulations.live.clients import announced, async_client, sync_client
+from simulations.live.clients import async_client, is_documented, sync_client
 from simulations.live.notes import Notebook
 from simulations.live.plan import NANO, Plan
 from simulations.live.schedule import Due, Schedule, clients_of, numbers, quota, turns
@@ -252,7 +252,7 @@ class Worker:
         for each in (error, *(ending.error for ending in endings)):
             if each is None or isinstance(each, CachifyPoolFullError):
                 continue
-            known = announced(each)
+            known = is_documented(each)
             # An undocumented error is noted with its traceback.
             text = str(each) if known else ''.join(traceback.format_exception(each))
             self._notebook.error(now, each, known, text)
