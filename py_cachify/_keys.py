@@ -107,8 +107,7 @@ class KeyTemplate:
 
     def _format_error(self, values: Mapping[str, Any], error: Exception) -> str:
         arguments = ', '.join(f'{name}={shown(value)}' for name, value in values.items())
-        reason = f'{type(error).__name__}: {shown(error)}'
-        return f'the key {shown(self._template)} cannot be made from {arguments} ({reason})'
+        return f'the key {shown(self._template)} cannot be made from {arguments} ({shown(error)})'
 
     def _bound(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         bound = self._signature.bind_partial(*args, **kwargs)

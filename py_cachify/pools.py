@@ -78,7 +78,8 @@ class pool:  # noqa: N801 - the name in the API reference
         # A copy, even in another process, is the same pool, but has none of the open entries.
         if self._settings is not global_settings:
             raise TypeError(
-                f'{self!r} belongs to a Cachify object, which cannot be copied or pickled: make the pool there instead'
+                f'{self!r} belongs to a Cachify object, which cannot be copied or pickled:'
+                ' create it again from the Cachify object'
             )
         return type(self), (self._key, self._max_size, self._slot_exp)
 

@@ -101,7 +101,7 @@ def _kind(name: str, client: Any) -> str:
     missing = [method for method in PLAIN_CALLS if not callable(methods[method])]
     if missing:
         raise TypeError(
-            f'{name} must have the methods get, set and delete; a {kind_of(client)} has no {" and no ".join(missing)}'
+            f'{name} must have the methods get, set and delete, but a {kind_of(client)} has no {" or ".join(missing)}'
         )
     for method, (arguments, named) in PLAIN_CALLS.items():
         if not _accepts(methods[method], arguments, named):

@@ -137,8 +137,8 @@ def test_a_client_for_the_wrong_side_is_refused(arguments: dict[str, Any], messa
     [
         (redis.Redis, "not a class: pass an instance of <class 'redis"),
         (MemoryClient, "not a class: pass an instance of <class 'py_cachify"),
-        (object(), 'has no get and no set and no delete'),
-        ({}, 'has no set and no delete'),
+        (object(), 'has no get or set or delete'),
+        ({}, 'has no set or delete'),
         ('redis://localhost', 'must have the methods get, set and delete'),
         (0, 'must have the methods get, set and delete'),
     ],
