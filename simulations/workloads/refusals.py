@@ -96,7 +96,7 @@ class Retry:
             object.__setattr__(self, name, value)
         if not self.pauses.mean() >= SHORTEST_PAUSE:
             raise ValueError(
-                f'pause must take a nanosecond or more on average, got {self.pauses}: else time stands still'
+                f'pause must take a nanosecond or more on average, got {self.pauses}; otherwise time stands still'
             )
         if not 1 <= self.factor < math.inf:
             raise ValueError(f'factor must be finite and at least 1, got {factor!r}')

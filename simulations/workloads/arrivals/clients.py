@@ -36,7 +36,7 @@ class Clients:
         object.__setattr__(self, 'thinking', as_holding('thinking', thinking))
         if not self.thinking.mean() >= SHORTEST:
             raise ValueError(
-                f'thinking must take a nanosecond or more on average, got {self.thinking}: else time stands still'
+                f'thinking must take a nanosecond or more on average, got {self.thinking}; otherwise time stands still'
             )
 
     def __str__(self) -> str:

@@ -39,7 +39,7 @@ class Periodic(Process):
         if self.spread > self.interval:
             raise ValueError(f'spread must be at most the interval of {number(self.interval)} s, got {self.spread!r}')
         if not math.isfinite(self.rate()):
-            raise ValueError(f'interval is too short: the arrivals a second do not fit a float, got {self.interval!r}')
+            raise ValueError(f'interval is too short: its rate of arrivals does not fit a float, got {self.interval!r}')
 
     def __str__(self) -> str:
         text = f'periodic:{number(self.interval)}'

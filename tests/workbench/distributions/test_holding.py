@@ -46,7 +46,7 @@ TEXTS = [
 @pytest.mark.parametrize('text', TEXTS)
 @pytest.mark.parametrize('slot_exp', [0.4, 1.0, 2.5, 40.0])
 def test_the_means_are_those_of_many_draws(text: str, slot_exp: float) -> None:
-    """E[S], E[min(S, T)], E[max(S-T, 0)] in closed form lie in the 99.9 % interval of 40,000 draws."""
+    """E[S], E[min(S, T)], E[max(S-T, 0)] as formulas lie in the 99.9 % interval of 40,000 draws."""
     holding = parse_holding(text)
     stream = random.Random(11)
     draws = [holding.draw(stream) for _ in range(40_000)]
