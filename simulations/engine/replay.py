@@ -106,7 +106,9 @@ def replay_under(
     if not isinstance(store, str | Store):
         raise TypeError(f'store must be a name, a URL or an open store, not {store!r}')
     if not hasattr(workload, 'expected_jobs'):
-        raise TypeError(f'workload must be a Trace, Synthetic or the like, not {workload!r}: wrap a list of jobs as Trace([...])')
+        raise TypeError(
+            f'workload must be a Trace, a Synthetic or the like, not {workload!r}: wrap a list of jobs as Trace([...])'
+        )
     with nullcontext(store) if isinstance(store, Store) else open_store(store) as opened:
         began = time.perf_counter()
         run_of = StepwiseRun if conditions.stepwise else ImmediateRun
