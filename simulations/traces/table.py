@@ -68,7 +68,7 @@ def read_table(
         read_table('requests.csv', end='finished_at', holding='duration_ms', unit='ms', key='tenant')
     """
     path = Path(path)
-    asked = _Asked.of(arrival, holding, end, key, unit, instants, header)
+    request = _Request.of(arrival, holding, end, key, unit, instants, header)
     if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1):
         raise ValueError(f'delimiter must be one character, got {delimiter!r}')
     with trace_lines(path) as lines:
@@ -77,15 +77,15 @@ def read_table(
             first = next(rows, None)
             if first is None:
                 raise TraceError(f'{path} is empty')
-            has_header = asked.has_header(first)
-            layout = _Layout.of(path, asked, first, has_header)
-            columns = _read(asked, layout, rows if has_header else itertools.chain([first], rows))
+            has_header = request.has_header(first)
+            layout = _Layout.of(path, request, first, has_header)
+            columns = _read(request, layout, rows if has_header else itertools.chain([first], rows))
         except csv.Error as error:
             raise TraceError(f'{path} cannot be read as a table: {error}') from None
-    return columns.trace(path, f'has no usable row: none of its {{records}} has {asked.times_in_words()}')
+    return columns.trace(path, f'has no usable row: none of its {{records}} has {request.times_in_words()}')
 
 
-class _Asked(NamedTuple):
+class _Request(NamedTuple):
     """The checked request for what to read from a table."""
 
     times: dict[str, Column]
@@ -105,7 +105,7 @@ class _Asked(NamedTuple):
         unit: str,
         instants: str | None,
         header: bool | None,
-    ) -> '_Asked':
+    ) -> '_Request':
         given = {'arrival': arrival, 'holding': holding, 'end': end}
         times = {role: column for role, column in given.items() if column is not None}
         keys = () if key is None else (key,) if isinstance(key, str | int) else tuple(key)
@@ -152,13 +152,13 @@ class _Layout(NamedTuple):
     keys: tuple[int, ...]
 
     @classmethod
-    def of(cls, path: Path, asked: _Asked, first: list[str], has_header: bool) -> '_Layout':
+    def of(cls, path: Path, request: _Request, first: list[str], has_header: bool) -> '_Layout':
         names = [name.strip() for name in first] if has_header else []
-        keys = asked.keys
-        if asked.optional_key and 'key' not in names:
+        keys = request.keys
+        if request.optional_key and 'key' not in names:
             keys = ()
         return cls(
-            {role: _place(path, column, names, len(first)) for role, column in asked.times.items()},
+            {role: _place(path, column, names, len(first)) for role, column in request.times.items()},
             tuple(_place(path, column, names, len(first)) for column in keys),
         )
 
@@ -192,7 +192,7 @@ def _rows(path: Path, lines: TextIO, delimiter: str | None) -> Iterator[list[str
         yield from filter(None, reader)
 
 
-def _read(asked: _Asked, layout: _Layout, rows: Iterator[list[str]]) -> Columns:
+def _read(request: _Request, layout: _Layout, rows: Iterator[list[str]]) -> Columns:
     columns = Columns()
     skipped, keys = columns.skipped, layout.keys
     width = max(*layout.times.values(), *keys) + 1 if keys else max(layout.times.values()) + 1
@@ -202,7 +202,7 @@ def _read(asked: _Asked, layout: _Layout, rows: Iterator[list[str]]) -> Columns:
         if len(row) < width:
             skipped['with too few columns'] += 1
             continue
-        readers = readers or _readers(asked, layout, row)
+        readers = readers or _readers(request, layout, row)
         if readers is None:
             skipped['without instants that are numbers or timestamps'] += 1
             continue
@@ -231,22 +231,22 @@ def _key(parts: list[str]) -> str | None:
     return '/'.join(parts) if any(parts) else None
 
 
-def _readers(asked: _Asked, layout: _Layout, row: list[str]) -> dict[str, Callable[[str], float]] | None:
+def _readers(request: _Request, layout: _Layout, row: list[str]) -> dict[str, Callable[[str], float]] | None:
     """Return a reader for each time, or ``None`` if the row has no valid instants.
 
     The row decides how instants are written unless that was given.
     """
-    instants = asked.instants
+    instants = request.instants
     if instants is None:
         cells = [row[place] for role, place in layout.times.items() if role != 'holding']
         if all(map(_is_number, cells)):
-            instants = asked.unit
+            instants = request.unit
         elif all(map(_is_timestamp, cells)):
             instants = ISO
         else:
             return None
     instant = iso_seconds if instants == ISO else unit_reader(instants)
-    return {'arrival': instant, 'end': instant, 'holding': unit_reader(asked.unit)}
+    return {'arrival': instant, 'end': instant, 'holding': unit_reader(request.unit)}
 
 
 def _misread(role: str, cell: str, reader: Callable[[str], float]) -> str:
