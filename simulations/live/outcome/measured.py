@@ -132,13 +132,13 @@ class Measured:
             table.append(('missed', f'{count(self.missed, "job", "jobs")} due while their worker was dead'))
         if self.accidents:
             table.append(
-                ('accidents', ', '.join(f'{count:,} {kind}' for kind, count in sorted(self.accidents.items())))
+                ('accidents', ', '.join(f'{kind} ({count:,})' for kind, count in sorted(self.accidents.items())))
             )
         if self.failed or self.not_released:
             releases = f'{count(self.not_released, "release", "releases")} (slots freed by expiry)'
             table.append(('failed', f'{count(self.failed, "acquire", "acquires")} (jobs left); {releases}'))
         if self.errors:
-            table.append(('errors', ', '.join(f'{count:,} {name}' for name, count in sorted(self.errors.items()))))
+            table.append(('errors', ', '.join(f'{name} ({count:,})' for name, count in sorted(self.errors.items()))))
         table.append(
             ('at the end', 'every slot is free, no key is left' if not self.leaked else f'{self.leaked:,} left')
         )
