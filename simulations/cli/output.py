@@ -128,7 +128,7 @@ def _pictures(result: Result, folder: Path, more: Sequence[Picture]) -> Iterator
         ('slots.png', result.plot_slots, (10, 6)),
         ('occupancy-shares.png', result.plot_occupancy_shares, (8, 4)),
     ]
-    if result.whole.holders().overran.any():
+    if result.known_part.holders().overran.any():
         drawn += [
             ('overrun-shares.png', result.plot_overrun_shares, (8, 4)),
             ('expiry.png', result.plot_expiry, (10, 4.5)),

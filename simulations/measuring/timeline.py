@@ -37,9 +37,9 @@ class Steps(NamedTuple):
 class Band(NamedTuple):
     """The minimum, the mean over time and the maximum of a count in each span."""
 
-    least: Floats
+    minimum: Floats
     mean: Floats
-    most: Floats
+    maximum: Floats
 
 
 class Envelope(NamedTuple):
@@ -65,8 +65,8 @@ class Timeline:
         self._start = 0.0
         self._width = 0.0
         self._end = 0.0
-        self._least = np.full((2, SPANS), np.inf)
-        self._most = np.full((2, SPANS), -np.inf)
+        self._minimum = np.full((2, SPANS), np.inf)
+        self._maximum = np.full((2, SPANS), -np.inf)
         self._area = np.zeros((2, SPANS))
 
     def add(self, spans: Spans) -> None:
@@ -95,16 +95,16 @@ class Timeline:
     def _fill(self, row: int, spans: Spans, before: NDArray[np.int64], after: NDArray[np.int64]) -> None:
         times = spans.block.times
         place = self._place(times)
-        least, most = self._least[row], self._most[row]
-        np.minimum.at(least, place, after)
-        np.maximum.at(most, place, after)
+        minimum, maximum = self._minimum[row], self._maximum[row]
+        np.minimum.at(minimum, place, after)
+        np.maximum.at(maximum, place, after)
         first, last = int(self._place(spans.since[:1])[0]), int(place[-1])
         # The count at the beginning of a span is that of the last event before it.
         begins = np.arange(first + 1, last + 1)
         events_before = np.searchsorted(place, begins, side='left')
         level = np.concatenate([before[:1], after])[events_before]
-        least[begins] = np.minimum(least[begins], level)
-        most[begins] = np.maximum(most[begins], level)
+        minimum[begins] = np.minimum(minimum[begins], level)
+        maximum[begins] = np.maximum(maximum[begins], level)
         area = np.concatenate([[0.0], np.cumsum(before * spans.seconds)])
         moments = np.concatenate([spans.since[:1], times])
         edges = np.concatenate([moments[:1], self._start + begins * self._width, moments[-1:]])
@@ -114,8 +114,8 @@ class Timeline:
         self._width *= 2
         half = SPANS // 2
         for values, join, empty in (
-            (self._least, np.min, np.inf),
-            (self._most, np.max, -np.inf),
+            (self._minimum, np.min, np.inf),
+            (self._maximum, np.max, -np.inf),
             (self._area, np.sum, 0.0),
         ):
             values[:, :half] = join(values.reshape(2, half, 2), axis=2)
@@ -137,8 +137,8 @@ class Timeline:
         edges = (self._start + np.arange(used + 1) * self._width).astype(np.float64)
         lengths = np.clip(self._end - edges[:-1], 0, self._width)
         bands = []
-        for least, area, most in zip(self._least, self._area, self._most, strict=True):
-            last = most[:used] if not self._width else area[:used] / np.where(lengths, lengths, 1.0)
-            means = np.where(lengths > 0, last, most[:used])
-            bands.append(Band(least[:used].copy(), means, most[:used].copy()))
+        for minimum, area, maximum in zip(self._minimum, self._area, self._maximum, strict=True):
+            last = maximum[:used] if not self._width else area[:used] / np.where(lengths, lengths, 1.0)
+            means = np.where(lengths > 0, last, maximum[:used])
+            bands.append(Band(minimum[:used].copy(), means, maximum[:used].copy()))
         return Envelope(edges, *bands)

@@ -65,7 +65,7 @@ class Facts:
 
     clock: ClassVar[str] = 'time simulated'
     """The name of the row that reports the length of the run."""
-    looked_at: ClassVar[str] = 'checked after every command'
+    checked: ClassVar[str] = 'checked after every command'
     """How often the store was checked, in a run whose calls were judged."""
 
     workload: str
@@ -176,7 +176,7 @@ class Facts:
         return self.kept
 
     @cached_property
-    def whole(self) -> Part:
+    def known_part(self) -> Part:
         """Who held a slot and when: in the entire run if it was kept, else in a part of it."""
         if self.kept is None:
             return self.part

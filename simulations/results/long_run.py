@@ -36,11 +36,11 @@ _WORDS: dict[str, Callable[[Caveat], str]] = {
 
 def long_run(estimates: Estimates) -> str:
     """Describe how the intervals were made, what was left out, and each reason to doubt them."""
-    made = [] if estimates.method is None else _made(estimates.method)
-    return '; '.join([*made, *(_WORDS[caveat.code](caveat) for caveat in estimates.caveats)])
+    parts = [] if estimates.method is None else _method(estimates.method)
+    return '; '.join([*parts, *(_WORDS[caveat.code](caveat) for caveat in estimates.caveats)])
 
 
-def _made(method: Method) -> list[str]:
+def _method(method: Method) -> list[str]:
     level = f'{100 * method.confidence:g} % intervals'
     if method.runs > 1:
         words = [f'{level} from {method.runs} independent runs']

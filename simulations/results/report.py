@@ -189,7 +189,7 @@ def verdict(facts: Facts) -> str:
         return 'nothing to check: the store answered no attempt'
     if (judgement := facts.judgement) is not None:
         return (
-            f'occupancy never exceeded max_size {facts.max_size:,}, {facts.looked_at};'
+            f'occupancy never exceeded max_size {facts.max_size:,}, {facts.checked};'
             f' {judgement.grants:,} grants with their releases and {judgement.refusals:,} refusals judged, 0 violations'
         )
     return (

@@ -109,37 +109,37 @@ def choose_expiry(
             bar.update()
             return sweep(scenario, {'slot_exp': [slot_exp]}, store=store, workers=1).points[0]
 
-        there = measured(recovery)
-        if not there.jobs:
+        at_recovery = measured(recovery)
+        if not at_recovery.jobs:
             raise ValueError('no job arrives in this scenario: there is nothing to choose an expiry for')
-        shortest = _shortest(measured, limit, recovery, there)
+        shortest = _shortest(measured, limit, recovery, at_recovery)
     around = {recovery, shortest, *_spread(min(shortest, recovery) / 4, max(shortest, recovery) * 4, points)}
     found = sweep(scenario, {'slot_exp': sorted(around)}, store=store, workers=workers, progress=progress)
-    enough = there.overrun_share <= limit
+    enough = at_recovery.overrun_share <= limit
     return Expiry(
         scenario=scenario.replace(slot_exp=recovery if enough else shortest),
         recovery=recovery,
         overrun_share=limit,
         slot_exp=recovery if enough else None,
         shortest=shortest,
-        point=there,
+        point=at_recovery,
         curve=found,
     )
 
 
-def _shortest(measured: Callable[[float], Point], limit: float, start: float, there: Point) -> float:
+def _shortest(measured: Callable[[float], Point], limit: float, start: float, at_recovery: Point) -> float:
     """Return the shortest expiry within the limit, to 1 %.
 
     It is bracketed by doubling or halving, then found by bisection.
     """
-    few = there.overrun_share <= limit
+    few = at_recovery.overrun_share <= limit
     near = far = start
     for _ in range(_HALVINGS):
         near, far = far, far / 2 if few else min(far * 2, LONGEST_EXPIRATION)
         if far == near:
             raise ValueError(
-                f'overrun_share {limit:.3%} cannot be met: {there.overrun_share:.3%} of the granted jobs outlive a'
-                f' slot of {start:g} s, and too many outlive the longest possible, {LONGEST_EXPIRATION} s:'
+                f'overrun_share {limit:.3%} cannot be met: {at_recovery.overrun_share:.3%} of the granted jobs'
+                f' outlive a slot of {start:g} s, and too many outlive the longest possible, {LONGEST_EXPIRATION} s:'
                 ' raise overrun_share'
             )
         if (measured(far).overrun_share <= limit) != few:

@@ -98,11 +98,11 @@ class Measure:
             self._seeds.append(next(self._more_seeds))
         new = self._seeds[len(outcomes) : total]
         if self._executor is None:
-            made = (run_once(scenario, seed, self._store) for seed in new)
+            finished = (run_once(scenario, seed, self._store) for seed in new)
         else:
             futures = [self._executor.submit(run_once, scenario, seed, self._store) for seed in new]
-            made = (future.result() for future in futures)
-        for outcome in made:
+            finished = (future.result() for future in futures)
+        for outcome in finished:
             outcomes.append(outcome)
             self._report(scenario.max_size, len(outcomes))
 

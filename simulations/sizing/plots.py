@@ -66,9 +66,9 @@ def plot_sizing(sizing: SizingFacts, ax: Axes | None = None) -> Axes:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
     ax.set_ylim(0, max(1.1 * float(means.max()), 2 * sizing.target))
-    mean, least, most = sizing.refusal_share
+    mean, lower, upper = sizing.refusal_share
     title = head(scenario.title or workload.name)
-    plain_title(ax, f'{title}\n{sizing.max_size:,} slots: {mean:.2%} refused [{least:.2%}, {most:.2%}]')
+    plain_title(ax, f'{title}\n{sizing.max_size:,} slots: {mean:.2%} refused [{lower:.2%}, {upper:.2%}]')
     ax.legend(frameon=False)
     return ax
 

@@ -1,4 +1,4 @@
-"""Print the table of theory against simulation, as Markdown; 99 % intervals of independent runs, warm-up left out."""
+"""Print the table of theory against simulation as Markdown, with 99 % intervals."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""Compare what came out with what theory says."""
+"""Compare measurements with theory."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -22,13 +22,13 @@ class Compared(NamedTuple):
 
     @property
     def off(self) -> float:
-        """How far theory is from the mean, in half-widths."""
+        """The distance between theory and the mean, in half-widths."""
         half = self.measured.half_width
         return abs(self.theory - self.measured.mean) / half if half else float(self.theory != self.measured.mean)
 
 
 def compared(result: Result) -> Iterator[Compared]:
-    """The figures of a result for which theory has a number."""
+    """Yield the figures of a result for which theory has a value."""
     theory, estimates = result.theory, result.estimates
     assert theory is not None, result.why_no_theory
     pairs: list[tuple[str, Interval | None, float | None]] = [
@@ -45,7 +45,7 @@ def compared(result: Result) -> Iterator[Compared]:
 
 
 def distance(result: Result) -> float | None:
-    """Half the sum of the differences between the distribution of the occupancy and that of theory, from 0 to 1."""
+    """Return half the sum of the absolute differences between the two distributions, 0 to 1."""
     theory = result.theory
     if theory is None or theory.occupancy_distribution is None:
         return None

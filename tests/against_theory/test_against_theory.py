@@ -1,7 +1,7 @@
-"""Simulation and theory agree: a sample of ``python -m tests.against_theory``, with fewer runs of each case.
+"""A sample of ``python -m tests.against_theory``, with fewer runs of each case.
 
-The bounds are three half-widths of a 99 % interval, nearly eight standard errors at so many runs: what misses them is
-wrong, not unlucky.
+The bounds are three half-widths of a 99 % interval, which is nearly eight standard errors at this
+number of runs: a case that misses them is wrong, not unlucky.
 """
 
 import pytest
@@ -15,7 +15,7 @@ HALF_WIDTHS = 3
 
 
 def test_there_is_a_case_for_each_thing_that_could_be_wrong() -> None:
-    """At least twenty, of seven formulas, with every kind of holding time."""
+    """There are at least twenty cases, of seven formulas, with every kind of holding time."""
     kinds = {str(case.holding).split(':')[0] for case in CASES}
 
     assert len(CASES) >= 20
@@ -25,7 +25,7 @@ def test_there_is_a_case_for_each_thing_that_could_be_wrong() -> None:
 
 @pytest.mark.parametrize('case', CASES, ids=[case.title for case in CASES])
 def test_a_simulation_gives_what_theory_says(case: Scenario) -> None:
-    """Refusals, occupancy and overrun, and the whole distribution of the occupancy where theory has it."""
+    """Refusals, occupancy, overrun and, if theory has one, the distribution agree."""
     result = case.replace(jobs=5000, seed=7).run(replications=12, history=False)
     found = list(compared(result))
 

@@ -28,7 +28,7 @@ class LiveResult(Result):
     """
 
     clock: ClassVar[str] = 'scenario time'
-    looked_at: ClassVar[str] = 'queried throughout'
+    checked: ClassVar[str] = 'queried throughout'
 
     measured: Measured
     simulated: Result | None = field(repr=False)

@@ -77,8 +77,8 @@ def _next_granted(holders: Holders, pools: Counts, late: Counts) -> Counts:
     order = np.argsort(grants, kind='stable')
     places = np.searchsorted(grants, expiries, sorter=order)
     found = order[np.minimum(places, len(order) - 1)]
-    there = (places < len(order)) & (pools[found] == pools[late])
-    following: Counts = np.where(there, found, _NOBODY)
+    exists = (places < len(order)) & (pools[found] == pools[late])
+    following: Counts = np.where(exists, found, _NOBODY)
     return following
 
 
@@ -100,8 +100,8 @@ class PoolCounts(NamedTuple):
 def counts(part: Part, pool: int, first: float, last: float) -> PoolCounts:
     """Return the counts of a pool between two instants, from the first event that was kept on."""
     block = part.block
-    there = np.flatnonzero(block.pools == pool)
-    times, whats = block.times[there], block.whats[there]
+    own = np.flatnonzero(block.pools == pool)
+    times, whats = block.times[own], block.whats[own]
     first = max(first, float(block.times[0]))
     begin, end = np.searchsorted(times, [first, last], side='right')
     instants = np.concatenate([[first], times[begin:end], [max(first, last)]])
@@ -112,4 +112,4 @@ def counts(part: Part, pool: int, first: float, last: float) -> PoolCounts:
         values = np.concatenate([[found], after[begin:end]])
         return np.append(values, values[-1])
 
-    return PoolCounts(instants, level(block.occupancy[there], OCCUPANCY), level(block.running[there], RUNNING))
+    return PoolCounts(instants, level(block.occupancy[own], OCCUPANCY), level(block.running[own], RUNNING))

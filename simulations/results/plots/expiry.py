@@ -34,7 +34,7 @@ def plot_expiry(facts: Facts, ax: Axes | None = None, job: int | None = None) ->
     still runs and releases late. The lower part shows the occupancy and the running bodies of that
     pool during this time.
     """
-    part = facts.whole
+    part = facts.known_part
     holders = part.holders()
     close = choose(part, holders, facts.max_size, job)
     if close is None:

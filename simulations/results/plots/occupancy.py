@@ -80,9 +80,9 @@ def _fewer(envelope: Envelope) -> Envelope:
     sums = np.add.reduceat(lengths, firsts)
 
     def fewer(band: Band) -> Band:
-        most = np.maximum.reduceat(band.most, firsts)
+        most = np.maximum.reduceat(band.maximum, firsts)
         mean = np.add.reduceat(band.mean * lengths, firsts) / np.where(sums > 0, sums, 1.0)
-        return Band(np.minimum.reduceat(band.least, firsts), np.where(sums > 0, mean, most), most)
+        return Band(np.minimum.reduceat(band.minimum, firsts), np.where(sums > 0, mean, most), most)
 
     return Envelope(np.append(edges[firsts], edges[-1]), fewer(envelope.occupancy), fewer(envelope.running))
 

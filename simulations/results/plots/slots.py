@@ -43,16 +43,16 @@ def plot_slots(
         raise ValueError(f'most must be at least 1 holder, got {most!r}')
     if window is not None and not window[0] < window[1]:
         raise ValueError(f'window must be (first, last) with first < last, in seconds, got {window!r}')
-    holders = facts.whole.holders()
+    holders = facts.known_part.holders()
     if window is not None:
         _check_kept(facts, window)
     first, last = _telling_window(facts, holders) if window is None else window
-    there = (holders.granted < last) & ~(np.fmax(holders.body_until, holders.slot_until) < first)
+    visible = (holders.granted < last) & ~(np.fmax(holders.body_until, holders.slot_until) < first)
     if not first < last:
         # Everything happened at one instant; leave some width to show it.
         last = first + 1.0
-        there |= holders.granted == first
-    within = holders.select(there)
+        visible |= holders.granted == first
+    within = holders.select(visible)
     shown = _sample(within, (first + last) / 2, most, _SEEN * (last - first))
     rows = len(shown.jobs)
     ax = new_axes((9, 2 + max(0.12 * rows, 0.25 * min(8, rows), 0.5))) if ax is None else ax
@@ -60,7 +60,7 @@ def plot_slots(
     origin, since = facts.figures.first, 'the first arrival'
     if first - origin >= _LATE * (last - first):
         origin, since = first, f'{duration(first - origin)} after the first arrival'
-    refusals = facts.whole.refusals()
+    refusals = facts.known_part.refusals()
     refusals = refusals[(first <= refusals) & (refusals <= last)]
     entries = [
         *_draw_holders(ax, shown, (first, last), (origin, length), _gone(facts)),
@@ -159,7 +159,7 @@ def _gone(facts: Facts) -> str:
 
 def _kept(facts: Facts) -> tuple[float, float]:
     """Return the first and the last instant between which all events are known, in seconds."""
-    times = facts.whole.block.times
+    times = facts.known_part.block.times
     if facts.kept is not None or not len(times):
         return -np.inf, np.inf
     # Before the first event of the run, and after its last, nothing happened.
@@ -170,7 +170,7 @@ def _kept(facts: Facts) -> tuple[float, float]:
 def _check_kept(facts: Facts, window: tuple[float, float]) -> None:
     first, last = _kept(facts)
     if not first <= window[0] < window[1] <= last:
-        times = facts.whole.block.times
+        times = facts.known_part.block.times
         # With all digits, so that the user can request exactly this window.
         raise ValueError(
             f'window must be within the part of the run that was kept, {float(times[0])!r} to {float(times[-1])!r} s,'
@@ -197,7 +197,7 @@ def _telling_window(facts: Facts, holders: Holders) -> tuple[float, float]:
         centre = float(moments[len(moments) // 2])
         first = max(float(holders.granted[0]), earliest, centre - 1.5 * facts.slot_exp)
         return first, min(latest, centre + 1.5 * facts.slot_exp)
-    block = facts.whole.block
+    block = facts.known_part.block
     fullest = float(block.times[int(np.argmax(block.occupancy))])
     middle = int((holders.granted <= fullest).sum())
     around = holders.select(

@@ -28,7 +28,7 @@ def figures(folder: Path, *words: str) -> dict[str, Any]:
 
 
 def test_without_arguments_it_replays_the_real_trace_on_a_real_server(tmp_path: Path, running_server: Path) -> None:
-    """A progress bar, a report with the verdict, the line that repeats it, and two pictures."""
+    """It shows a progress bar, a report with the repeat line, and writes pictures."""
     done = in_a_process(tmp_path)
 
     assert done.returncode == 0, done.stderr
@@ -75,7 +75,7 @@ def test_the_figures_as_json_are_alone_on_standard_output(tmp_path: Path) -> Non
 
 
 def test_the_command_gives_what_the_library_gives(tmp_path: Path, socket: str) -> None:
-    """The same seed, the same history: from Python, and from the command on a server by its URL."""
+    """Python and the command on a server by URL produce the same history for the same seed."""
     own = replay(Poisson(6, parse_holding('exp:1'), jobs=300, seed=7), max_size=5, slot_exp=0.5)
     there = figures(tmp_path, *SHORT, '--seed', '7', '--store', f'unix://{socket}')
 
@@ -83,7 +83,7 @@ def test_the_command_gives_what_the_library_gives(tmp_path: Path, socket: str) -
 
 
 def test_the_line_that_repeats_a_run_repeats_it(tmp_path: Path) -> None:
-    """Copied from the report, it gives the same history."""
+    """The repeat line, copied from the report, produces the same history."""
     words = ['run', '--horizon', '40', '--rate', '3.3', '--holding', 'lognormal:-0.123456789:1', '--slot-exp', 'none']
     words += ['--store', 'memory', '--no-pictures']
     first = pool_sim(tmp_path, *words, '--seed', '5', '--csv', 'first.csv')
@@ -97,7 +97,7 @@ def test_the_line_that_repeats_a_run_repeats_it(tmp_path: Path) -> None:
 
 
 def test_it_is_a_module_as_well(tmp_path: Path) -> None:
-    """``python -m simulations`` is the same command."""
+    """``python -m simulations`` runs the same command."""
     done = subprocess.run(
         [sys.executable, '-m', 'simulations', *SHORT, '--store', 'memory', '--json', 'figures.json'],
         cwd=tmp_path,
@@ -112,7 +112,7 @@ def test_it_is_a_module_as_well(tmp_path: Path) -> None:
 
 
 def test_theory_tells_erlangs_formulas_without_a_run(tmp_path: Path) -> None:
-    """Known values; the smallest pool for a target; as text for people, as JSON for scripts."""
+    """The text and the JSON contain known values and the smallest pool for a target."""
     told = figures(tmp_path, 'theory', '--max-size', '5', '--load', '3', '--target', '0.01')
     assert told['erlang_b'] == pytest.approx(0.110054347826, abs=1e-12)
     assert told['erlang_c'] == pytest.approx(0.236151603, abs=1e-9)
@@ -127,7 +127,7 @@ def test_theory_tells_erlangs_formulas_without_a_run(tmp_path: Path) -> None:
 
 
 def test_a_table_of_ones_own_is_replayed(tmp_path: Path) -> None:
-    """With its columns, its unit and a pool for each value of a column; the line that repeats it does so."""
+    """Columns, unit and keys are read from options, and the repeat line repeats them."""
     (tmp_path / 'calls.csv').write_text('start,took,tenant\n0,5000,a\n1000,5000,b\n2000,5000,a\n')
     words = ['replay', 'calls.csv', '--arrival', 'start', '--holding', 'took', '--unit', 'ms', '--key', 'tenant']
     words += ['--max-size', '1', '--slot-exp', 'none', '--store', 'memory', '--json', 'f.json', '--no-pictures']
@@ -141,7 +141,7 @@ def test_a_table_of_ones_own_is_replayed(tmp_path: Path) -> None:
 
 
 def test_a_scenario_is_run_by_its_name_and_options_change_it(tmp_path: Path) -> None:
-    """What is not changed stays, of the back-off too; the line that repeats it does so."""
+    """Options change only what they name, back-off included; the repeat line repeats the run."""
     words = ['run', 'api-connection-limit', '--jobs', '3000', '--tries', '2', '--store', 'memory', '--no-pictures']
     done = pool_sim(tmp_path, *words, '--json', 'f.json')
     found = json.loads((tmp_path / 'f.json').read_text())
@@ -162,7 +162,7 @@ def test_a_scenario_is_run_by_its_name_and_options_change_it(tmp_path: Path) -> 
 
 
 def test_what_was_asked_for_is_saved_as_a_scenario(tmp_path: Path) -> None:
-    """And gives the same run when it is asked for by its file."""
+    """The saved file runs and produces the same history."""
     words = [
         '--arrivals',
         'bursty:1:60:20:5',
@@ -186,7 +186,7 @@ def test_what_was_asked_for_is_saved_as_a_scenario(tmp_path: Path) -> None:
 
 
 def test_several_runs_have_an_interval_of_their_own(tmp_path: Path) -> None:
-    """As many as one says, or until the refusal share is known to within a half-width."""
+    """A given number of runs is made, or as many as a half-width of the refusal share needs."""
     few = figures(tmp_path, *SHORT, '--store', 'memory', '--replications', '4')
     enough = figures(tmp_path, *SHORT, '--store', 'memory', '--half-width', '0.02')
 
@@ -198,7 +198,7 @@ def test_several_runs_have_an_interval_of_their_own(tmp_path: Path) -> None:
 
 
 def test_the_history_is_kept_only_if_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long run takes no memory for it otherwise; and the pictures are the same five."""
+    """Without ``--csv`` a long run keeps no events, and the pictures are the same five."""
     asked = []
     run = Scenario.run
 
@@ -221,7 +221,7 @@ def test_the_history_is_kept_only_if_it_is_asked_for(tmp_path: Path, monkeypatch
 
 
 def test_without_pictures_there_is_no_folder_for_them(tmp_path: Path) -> None:
-    """And where there is one, those of another run are gone, because they would be taken for this run's."""
+    """Pictures of an earlier run are removed, because they would be mistaken for this run's."""
     left, other = tmp_path / 'pool-sim-results' / 'slots.png', tmp_path / 'pool-sim-results' / 'notes.txt'
     assert pool_sim(tmp_path, *SHORT, '--store', 'memory').returncode == 0
     assert not left.parent.exists()
@@ -234,7 +234,7 @@ def test_without_pictures_there_is_no_folder_for_them(tmp_path: Path) -> None:
 
 
 def test_the_scenarios_are_listed_with_what_they_teach(tmp_path: Path) -> None:
-    """A name to run, a title, a sentence."""
+    """Each entry has a name to run, a title and a sentence."""
     listed = pool_sim(tmp_path, 'scenarios').stdout
 
     assert 'crash-loop: A crash loop\n    One holder in twenty crashes' in listed
@@ -292,7 +292,7 @@ def test_what_cannot_be_done_gets_one_clear_line_and_status_2(
     words: list[str],
     complaint: str,
 ) -> None:
-    """Never a traceback."""
+    """No request ends with a traceback."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'README.txt').write_text('no trace\n')
     try:
@@ -309,7 +309,7 @@ def test_what_cannot_be_done_gets_one_clear_line_and_status_2(
 
 
 def test_the_process_ends_with_the_status(tmp_path: Path) -> None:
-    """And with nothing else on either output."""
+    """Nothing else is written to either output."""
     done = in_a_process(tmp_path, 'run', '--tries', '3')
 
     assert (done.returncode, done.stdout) == (2, '')
@@ -317,7 +317,7 @@ def test_the_process_ends_with_the_status(tmp_path: Path) -> None:
 
 
 def test_a_broken_promise_ends_with_status_1(tmp_path: Path) -> None:
-    """The report, the figures as far as they go, and the events before it."""
+    """The report, the figures so far and the events before the violation are shown."""
     program = (
         'import sys\n'
         'from py_cachify import MemoryClient\n'
@@ -338,7 +338,7 @@ def test_a_broken_promise_ends_with_status_1(tmp_path: Path) -> None:
 
 
 def test_a_report_that_nobody_reads_to_its_end_loses_no_file(tmp_path: Path) -> None:
-    """As in ``pool-sim | head -1``: the files are there, and nothing is said."""
+    """With ``pool-sim | head -1`` the files are written, and nothing is reported."""
     command = Path(sys.executable).with_name('pool-sim')
     writer = subprocess.Popen(
         [str(command), *DRAWN, '--store', 'memory', '--csv', 'events.csv'],
@@ -359,7 +359,7 @@ def test_a_report_that_nobody_reads_to_its_end_loses_no_file(tmp_path: Path) -> 
 
 
 def test_a_server_that_goes_away_in_the_middle_gets_one_clear_line(tmp_path: Path, server: 'redis.Redis') -> None:
-    """As one that never answered."""
+    """The line is that of a server that never answered."""
     socket = server.connection_pool.connection_kwargs['path']
     program = (
         'import redis, sys\n'
@@ -384,7 +384,7 @@ def test_a_server_that_goes_away_in_the_middle_gets_one_clear_line(tmp_path: Pat
 
 
 def test_the_embedded_server_is_gone_also_when_the_command_is_killed(tmp_path: Path, running_server: Path) -> None:
-    """A server without its user would stay for ever."""
+    """A server that outlives its command would run forever."""
     program = (
         'import os, signal\n'
         'from redis import Redis\n'

@@ -14,7 +14,7 @@ from simulations.cli import main
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the command is run."""
+    """Return the folder that the command runs in."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -34,7 +34,7 @@ def found(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[st
 def test_a_broken_pool_ends_with_status_1_its_story_and_three_files(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The schedule, a test of it, and its picture; the story is told on the terminal."""
+    """It writes the schedule, a test and a picture; the terminal shows the story."""
     assert run('check-then-add') == 1
     told = capsys.readouterr().out
 
@@ -61,7 +61,7 @@ def test_a_broken_pool_ends_with_status_1_its_story_and_three_files(
 
 
 def test_the_shipped_pool_ends_with_status_0(capsys: pytest.CaptureFixture[str]) -> None:
-    """With how much was searched, as JSON for scripts."""
+    """The JSON contains how much was searched."""
     status, told = found(capsys, 'memory', '--clients', '2', '--max-size', '1', '--faults', '1')
 
     assert status == 0
@@ -74,7 +74,7 @@ def test_the_shipped_pool_ends_with_status_0(capsys: pytest.CaptureFixture[str])
 
 
 def test_only_the_faults_that_are_named_happen(capsys: pytest.CaptureFixture[str]) -> None:
-    """The line that repeats it names them."""
+    """The repeat line names these faults."""
     assert run('memory', '--clients', '2', '--max-size', '1', '--kinds', 'crash,store forgets') == 1
     told = capsys.readouterr().out
 
@@ -83,7 +83,7 @@ def test_only_the_faults_that_are_named_happen(capsys: pytest.CaptureFixture[str
 
 
 def test_random_schedules_are_as_many_as_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    """And the same for the same seed."""
+    """The same seed produces the same schedules."""
     words = ('memory', '--clients', '4', '--faults', '2', '--schedules', '50', '--seed', '3')
     status, told = found(capsys, *words)
     _, again = found(capsys, *words)
@@ -95,7 +95,7 @@ def test_random_schedules_are_as_many_as_asked_for(capsys: pytest.CaptureFixture
 def test_a_schedule_is_replayed_on_a_server_as_well(
     folder: Path, capsys: pytest.CaptureFixture[str], server: 'redis.Redis', socket: str
 ) -> None:
-    """The scripts are explored where they run; nothing goes wrong in what went wrong elsewhere."""
+    """The scripts run where they are deployed; a schedule that fails elsewhere may pass there."""
     schedule = {'protocol': 'redis', 'clients': 2, 'max_size': 1, 'slot_exp': 10, 'rounds': 1}
     moves = [[0, 'step'], [1, 'step'], 'wait', [0, 'step']]
     (folder / 'it.json').write_text(json.dumps(schedule | {'moves': moves}))
@@ -126,7 +126,7 @@ def test_a_schedule_is_replayed_on_a_server_as_well(
 def test_what_cannot_be_done_gets_one_line_and_status_2(
     words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As with the other commands."""
+    """Errors are reported as by the other commands."""
     assert run(*words) == 2
     said = capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""Faults on the command line: what is asked for happens, is reported, and can be asked for again."""
+"""Faults on the command line: they happen, are reported, and can be repeated."""
 
 import json
 import shlex
@@ -18,7 +18,7 @@ FAULTY = (
 
 
 def ran(words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, dict[str, object]]:
-    """Exit status, report and figures."""
+    """Return exit status, report and figures."""
     status = main([*shlex.split(words), '--out', str(tmp_path), '--json', str(tmp_path / 'figures.json')])
     return status, capsys.readouterr().out, json.loads((tmp_path / 'figures.json').read_text())
 
@@ -26,7 +26,7 @@ def ran(words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple
 def test_a_run_with_faults_reports_them_and_is_repeated_by_its_own_words(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The same history comes of them."""
+    """The repeat line produces the same history."""
     status, report, figures = ran(f'{FAULTY} --no-pictures', tmp_path, capsys)
     [again] = [line.partition('repeat it with: pool-sim ')[2] for line in report.splitlines() if 'repeat it' in line]
     _, _, repeated = ran(f'{again} --no-pictures', tmp_path, capsys)
@@ -43,7 +43,7 @@ def test_a_run_with_faults_reports_them_and_is_repeated_by_its_own_words(
 
 
 def test_what_was_asked_for_is_saved_as_a_scenario(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With its faults, network and workers."""
+    """The file contains the faults, the network and the workers."""
     ran(f'{FAULTY} --no-pictures --save {tmp_path / "mine.toml"}', tmp_path, capsys)
     scenario = Scenario.load(tmp_path / 'mine.toml')
 
@@ -52,7 +52,7 @@ def test_what_was_asked_for_is_saved_as_a_scenario(tmp_path: Path, capsys: pytes
 
 
 def test_options_change_the_network_of_a_scenario(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is not said stays; and the lesson, which was of other numbers, is not told."""
+    """Other fields stay; the lesson, which is about other numbers, is omitted."""
     _, report, _ = ran('run long-pause --latency exp:0.05 --store memory --no-pictures', tmp_path, capsys)
 
     assert 'latency exp:0.05 s each way, time-out 1 s' in report
@@ -61,7 +61,7 @@ def test_options_change_the_network_of_a_scenario(tmp_path: Path, capsys: pytest
 
 
 def test_a_broken_pool_is_reported_and_the_status_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The run is whole, with its pictures."""
+    """The run continues to its end, with its pictures."""
     status, report, figures = ran(
         'run --rate 6 --max-size 3 --slot-exp 5 --jobs 500 --latency exp:0.05 --protocol check-then-add --store memory',
         tmp_path,
@@ -76,7 +76,7 @@ def test_a_broken_pool_is_reported_and_the_status_says_so(tmp_path: Path, capsys
 
 
 def test_a_run_is_done_twice_where_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """And says that all was the same."""
+    """The report says that both runs were the same."""
     status, report, _ = ran(f'{FAULTY} --no-pictures --twice', tmp_path, capsys)
 
     assert status == 0
@@ -102,7 +102,7 @@ def test_a_run_is_done_twice_where_that_is_asked_for(tmp_path: Path, capsys: pyt
 def test_what_cannot_be_is_refused_in_one_line(
     words: str, complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With status 2."""
+    """The exit status is 2."""
     try:
         status = main([*shlex.split(words), '--jobs', '10', '--out', str(tmp_path)])
     except SystemExit as left:

@@ -67,7 +67,7 @@ COLUMNS: dict[str, Texts] = {
 
 
 def some_of(options: Mapping[str, Texts]) -> Words:
-    """Any of these options, in any order."""
+    """Draw any of these options, in any order."""
 
     def in_order(chosen: dict[str, str]) -> Words:
         return st.permutations([f'{flag}={text}' for flag, text in chosen.items()])
@@ -76,14 +76,14 @@ def some_of(options: Mapping[str, Texts]) -> Words:
 
 
 def one_of(options: Mapping[str, Texts]) -> Words:
-    """One of these options, which exclude each other, or none."""
+    """Draw one of these options, which exclude each other, or none."""
     return nothing | st.one_of(
         [texts.map(f'{flag}={{}}'.format).map(lambda word: [word]) for flag, texts in options.items()]
     )
 
 
 def together(*parts: Words) -> Words:
-    """The words of all parts."""
+    """Concatenate the words of all parts."""
     return st.tuples(*parts).map(lambda lists: [word for words in lists for word in words])
 
 
@@ -163,7 +163,7 @@ def parsed(command: str, words: list[str]) -> argparse.Namespace:
 
 
 def values(namespace: argparse.Namespace, options: tuple[Option, ...]) -> dict[str, Any]:
-    """Those that the namespace has; what is not given may be absent."""
+    """Return the values in the namespace; an option that was not given may be absent."""
     return {option.name: vars(namespace)[option.name] for option in options if option.name in vars(namespace)}
 
 
@@ -171,7 +171,7 @@ def values(namespace: argparse.Namespace, options: tuple[Option, ...]) -> dict[s
 @settings(max_examples=60)
 @given(data=st.data())
 def test_the_words_give_an_equal_scenario_and_the_same_options(command: str, data: st.DataObject) -> None:
-    """And of what they give, the words are the same."""
+    """The repeat line of the repeated request is the same as well."""
     request = import_module(f'simulations.cli.{command}').request
     words_of_options, own = COMMANDS[command]
     options = parsed(command, data.draw(words_of_options))
@@ -197,7 +197,7 @@ search = st.one_of(
 @settings(max_examples=60)
 @given(st.sampled_from(list(SUBJECTS)), together(scope, search, some_of(STORES)))
 def test_the_words_of_a_search_give_the_same_search(protocol: str, flags: list[str]) -> None:
-    """Its scope, its kinds of faults, its schedules and its store."""
+    """They repeat its scope, its kinds of faults, its schedules and its store."""
     options = parsed('explore', [protocol, *flags])
     words = explore.request(options)
 

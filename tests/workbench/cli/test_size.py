@@ -33,7 +33,7 @@ def answer(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
 
 
 def test_json_tells_size_share_and_interval(capsys: pytest.CaptureFixture[str]) -> None:
-    """The keys that scripts rely on, alone on standard output; the answer is Erlang's, and the library's."""
+    """JSON is alone on standard output, with the keys that scripts rely on and Erlang's answer."""
     found = answer(capsys, *SMALL, '--target', '0.08')
     assert found['max_size'] == found['max_size_theory'] == 6
     low, high = found['refusal_share_ci']
@@ -45,13 +45,13 @@ def test_json_tells_size_share_and_interval(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_two_processes_give_the_same_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    """To the last digit."""
+    """The answers agree to the last digit."""
     alone = answer(capsys, *SMALL, '--target', '0.08')
     assert answer(capsys, *DRAWN[:-1], '2', '--target', '0.08', '--no-pictures') == alone
 
 
 def test_it_reports_and_draws_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    """The words of the library, and the picture that shows why."""
+    """The report is the library's text, and the picture shows the reason."""
     assert main([*DRAWN, '--target', '0.08', '--json', 'answer.json']) == 0
     out = capsys.readouterr().out
     assert 'max_size 6 is the smallest that refuses less than 0.08 of the jobs' in out
@@ -64,7 +64,7 @@ def test_it_reports_and_draws_the_answer(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_with_recovery_it_chooses_the_expiry_first(capsys: pytest.CaptureFixture[str]) -> None:
-    """And sizes the pool with it; both are in the JSON, and in pictures."""
+    """The pool is sized with that expiry; the JSON and the pictures show both."""
     words = [*DRAWN, '--target', '0.08', '--crash', '0.1', '--recovery', '6', '--overrun-share', '0.01']
     found = answer(capsys, *words)
     scenario = Scenario(
@@ -77,7 +77,7 @@ def test_with_recovery_it_chooses_the_expiry_first(capsys: pytest.CaptureFixture
 
 
 def test_where_no_expiry_does_both_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    """And sizes the pool with the shortest that few enough outlive."""
+    """The pool is sized with the shortest expiry that few enough jobs outlive."""
     words = [*SMALL, '--holding', 'const:2', '--target', '0.08', '--recovery', '1']
     assert main([*words, '--json', 'answer.json']) == 0
     found = json.loads(Path('answer.json').read_text())
@@ -95,7 +95,7 @@ def test_where_no_expiry_does_both_it_says_so(capsys: pytest.CaptureFixture[str]
     ],
 )
 def test_the_line_that_repeats_it_does_so(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
-    """Copied from the report, it gives the same answer."""
+    """The repeat line, copied from the report, produces the same answer."""
     assert main([*SMALL, *words, '--json', 'first.json']) == 0
     [line] = [line for line in capsys.readouterr().out.splitlines() if 'repeat it with: pool-sim ' in line]
     assert main([*shlex.split(line)[4:], '--workers', '1', '--no-pictures', '--json', 'again.json']) == 0
@@ -103,7 +103,7 @@ def test_the_line_that_repeats_it_does_so(capsys: pytest.CaptureFixture[str], wo
 
 
 def test_a_trace_gets_its_exact_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    """Five jobs at once need five slots; the line that repeats it names the file."""
+    """Five simultaneous jobs need five slots; the repeat line names the file."""
     Trace([(0, 1)] * 5).to_csv('burst.csv')
     assert answer(capsys, 'size', 'burst.csv', '--target', '0.08', '--no-pictures')['max_size'] == 5
     assert main(['size', 'burst.csv', '--target', '0.08', '--no-pictures']) == 0
@@ -113,7 +113,7 @@ def test_a_trace_gets_its_exact_answer(capsys: pytest.CaptureFixture[str]) -> No
 def test_a_broken_promise_ends_with_status_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the events before it, as in a single run."""
+    """The events before the violation are shown, as for a single run."""
     take = MemoryClient.take_slot
     monkeypatch.setattr(
         MemoryClient, 'take_slot', lambda self, key, token, size, life: take(self, key, token, size + 1, life)
@@ -143,7 +143,7 @@ def test_a_broken_promise_ends_with_status_1(
 def test_what_cannot_be_done_gets_one_clear_line_and_status_2(
     capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
 ) -> None:
-    """Never a traceback."""
+    """No request ends with a traceback."""
     Trace([(0, 1), (1, 1)]).to_csv('trace.csv')
     try:
         status = main(['size', *words])

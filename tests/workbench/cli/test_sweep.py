@@ -39,7 +39,7 @@ def table(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
 
 
 def test_it_writes_the_table_that_the_library_makes(capsys: pytest.CaptureFixture[str]) -> None:
-    """As CSV and JSON, with the picture; and then the journal is gone, as everything is in the table."""
+    """It writes CSV, JSON and a picture, then removes the journal, which is no longer needed."""
     assert main([*DRAWN, *SIZES, '--json', 'table.json']) == 0
     scenario = Scenario(arrivals='poisson:6', holding='exp:1', max_size=5, slot_exp=0.5, jobs=200, seed=4)
     found = sweep(scenario, {'max_size': (2, 4, 6)}, workers=1)
@@ -54,7 +54,7 @@ def test_it_writes_the_table_that_the_library_makes(capsys: pytest.CaptureFixtur
 
 
 def test_json_is_alone_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
-    """A row for each point, the last name varying fastest, with what was varied and an interval."""
+    """It has a row for each point with its values and an interval; the last name varies fastest."""
     found = table(capsys, *SMALL, *SIZES, '--vary', 'slot_exp=0.1:0.3:0.1')
     assert [(row['max_size'], row['slot_exp']) for row in found['points']] == [
         (size, life) for size in (2, 4, 6) for life in (0.1, 0.2, 0.3)
@@ -66,7 +66,7 @@ def test_json_is_alone_on_standard_output(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_a_sweep_over_expiries_alone_shows_the_trade_off_as_well() -> None:
-    """In a picture of its own."""
+    """The trade-off is a separate picture."""
     assert main([*DRAWN, '--vary', 'slot_exp=0.2,1,5,none', '--crash', '0.1']) == 0
     assert Path('pool-sim-results/trade-off.png').read_bytes().startswith(b'\x89PNG')
 
@@ -80,7 +80,7 @@ def test_a_sweep_over_expiries_alone_shows_the_trade_off_as_well() -> None:
     ],
 )
 def test_the_line_that_repeats_it_does_so(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
-    """Copied from the report, it gives the same table, byte for byte."""
+    """The repeat line, copied from the report, produces the same table, byte for byte."""
     assert main([*SMALL, *words]) == 0
     [line] = [line for line in capsys.readouterr().out.splitlines() if 'repeat it with: pool-sim ' in line]
     first = Path('pool-sim-results/sweep.csv').read_bytes()
@@ -89,7 +89,7 @@ def test_the_line_that_repeats_it_does_so(capsys: pytest.CaptureFixture[str], wo
 
 
 def test_the_line_that_repeats_a_trace_or_a_file_does_so(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whose own fields are changed by options."""
+    """The options that change its fields are repeated as well."""
     Trace([(number * 0.5, 1.0 + number % 3) for number in range(60)]).to_csv('calls.csv')
     Scenario(title='Mine', arrivals='poisson:4', holding='exp:1', max_size=3, jobs=100).save('mine.toml')
     for words in (['calls.csv', '--thin', '0.7'], ['mine.toml', '--holding', 'exp:2', '--jobs', '90']):
@@ -117,7 +117,7 @@ def _stop_after(monkeypatch: pytest.MonkeyPatch, most: int) -> list[int]:
 def test_started_again_it_goes_on_and_with_fresh_it_begins_anew(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Interrupted with status 130 after two of three runs: one run is missing, or all three."""
+    """After an interruption (status 130) one of three runs is missing; ``--fresh`` repeats all."""
     assert main([*SMALL, *SIZES, '--out', 'whole']) == 0
     for words, missing in ([], [6]), (['--fresh'], [2, 4, 6]):
         with monkeypatch.context() as patch:
@@ -137,7 +137,7 @@ def test_started_again_it_goes_on_and_with_fresh_it_begins_anew(
 def test_another_sweep_does_not_take_an_interrupted_one_for_its_own(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is refused in one line, and the journal left alone."""
+    """The other sweep is refused in one line, and the journal is left alone."""
     with monkeypatch.context() as patch:
         _stop_after(patch, 2)
         assert main([*SMALL, *SIZES]) == 130
@@ -150,12 +150,12 @@ def test_another_sweep_does_not_take_an_interrupted_one_for_its_own(
 
 
 def _as_in_a_terminal() -> None:
-    """Who starts the tests in the background may have them ignore the keyboard."""
+    """Restore the handling of keyboard interrupts, which tests in the background may ignore."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_interrupted_from_the_keyboard_two_processes_say_one_line(tmp_path: Path) -> None:
-    """The interruption reaches all of them, as it does in a terminal; what was finished is kept."""
+    """The interruption reaches all processes, as in a terminal; finished runs are kept."""
     command = Path(sys.executable).with_name('pool-sim')
     words = ['sweep', '--jobs', '20000', '--vary', 'max_size=1:200:1', '--workers', '2']
     with Path('err').open('w') as err:
@@ -178,7 +178,7 @@ def test_interrupted_from_the_keyboard_two_processes_say_one_line(tmp_path: Path
 def test_a_broken_promise_ends_with_status_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the events before it, as in a single run."""
+    """The events before the violation are shown, as for a single run."""
     take = MemoryClient.take_slot
     monkeypatch.setattr(
         MemoryClient, 'take_slot', lambda self, key, token, size, life: take(self, key, token, 99, life)
@@ -212,7 +212,7 @@ def test_a_broken_promise_ends_with_status_1(
 def test_what_cannot_be_done_gets_one_clear_line_and_status_2(
     capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
 ) -> None:
-    """Before any run is made."""
+    """The request is refused before any run is made."""
     Trace([(0, 1), (1, 1)]).to_csv('trace.csv')
     try:
         status = main(['sweep', *words])

@@ -31,14 +31,14 @@ RUNS = st.fixed_dictionaries(
 
 @pytest.fixture(params=[1, 7, 8192], ids='in blocks of {}'.format)
 def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """How many events are handed on at once."""
+    """Set how many events are handed on together."""
     monkeypatch.setattr('simulations.engine.immediate.BLOCK', request.param)
     size: int = request.param
     return size
 
 
 def levels(result: Result) -> Iterator[tuple[float, float, tuple[int, int, int], tuple[int, int, int]]]:
-    """Event by event: the instant, the seconds since the last, and the counts before and after."""
+    """Yield, for each event, its instant, the seconds since the last, and the counts around it."""
     held: set[int] = set()
     running: set[int] = set()
     before, last = (0, 0, 0), None
@@ -62,7 +62,7 @@ def levels(result: Result) -> Iterator[tuple[float, float, tuple[int, int, int],
 @settings(max_examples=60, deadline=None)
 @given(JOBS, RUNS)
 def test_figures_are_those_of_a_count_event_by_event(jobs: Any, run: dict[str, Any]) -> None:
-    """Means, peaks and shares of occupancy, running bodies and overrun; attempts, crashes, what came back."""
+    """Means, peaks, shares, attempts, crashes and recoveries equal a count event by event."""
     result = replay(Trace(jobs), **run)
     rows, figures = list(levels(result)), result.figures
     whole = sum(seconds for _, seconds, _, _ in rows)
@@ -88,7 +88,7 @@ def test_figures_are_those_of_a_count_event_by_event(jobs: Any, run: dict[str, A
 
 @pytest.mark.parametrize('on_refusal', [Leave(), Retry('exp:1', tries=3)], ids=str)
 def test_the_size_of_a_block_changes_nothing(block: int, on_refusal: Leave | Retry) -> None:
-    """Figures, shares, series, timeline, and the hash, which is that of the whole history."""
+    """Figures, shares, series and timeline are the same, and the hash is that of the history."""
     result = replay(
         Poisson(6, 'exp:1', jobs=2998, seed=5),
         max_size=5,
@@ -102,7 +102,7 @@ def test_the_size_of_a_block_changes_nothing(block: int, on_refusal: Leave | Ret
     assert result.history_hash == result.history.hash()
     assert result.timeline.steps() is None
     for band, which in ((occupancy, 0), (running, 1)):
-        assert band.most.max() == max(after[which] for *_, after in rows)
+        assert band.maximum.max() == max(after[which] for *_, after in rows)
         lengths = np.append(edges[1:-1], rows[-1][0]) - edges[:-1]
         mean = sum(before[which] * seconds for _, seconds, before, _ in rows)
         assert band.mean @ lengths == pytest.approx(mean)
@@ -111,7 +111,7 @@ def test_the_size_of_a_block_changes_nothing(block: int, on_refusal: Leave | Ret
 
 
 def assert_envelope(envelope: Envelope, rows: list[Any]) -> None:
-    """Each span holds the least and the most of what was there in it."""
+    """Assert that each span has the minimum and the maximum of its counts."""
     times = [time for time, *_ in rows]
     for which, band in ((0, envelope.occupancy), (1, envelope.running)):
         after = [row[3][which] for row in rows]
@@ -119,13 +119,13 @@ def assert_envelope(envelope: Envelope, rows: list[Any]) -> None:
             first = int(np.searchsorted(times, begin, side='left'))
             past = int(np.searchsorted(times, end, side='left'))
             there = after[max(first - 1, 0) : max(past, 1)]
-            assert band.least[number] == min(there)
-            assert band.most[number] == max(there)
-            assert band.least[number] - 1e-9 <= band.mean[number] <= band.most[number] + 1e-9
+            assert band.minimum[number] == min(there)
+            assert band.maximum[number] == max(there)
+            assert band.minimum[number] - 1e-9 <= band.mean[number] <= band.maximum[number] + 1e-9
 
 
 def assert_series(series: Series, result: Result) -> None:
-    """Each stretch holds as many jobs as the others, and sums up what happened between the last of one and the next."""
+    """Assert that stretches have equal numbers of jobs and sum up all that happened in between."""
     outcomes = [event.what in ('granted', 'refused') for event in result.history]
     left = len(result.history) - len(outcomes)
     assert left == 0
@@ -152,7 +152,7 @@ def as_jobs(holders: Holders) -> dict[int, tuple[float, float, float, bool]]:
 
 
 def test_the_part_that_is_kept_knows_who_was_running_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of every holder that ran in this time the same is known as from the whole history, up to its end."""
+    """The part knows as much about its holders as the history does, up to its end."""
     monkeypatch.setattr('simulations.engine.immediate.BLOCK', 50)
     run = replay(
         Poisson(6, 'exp:1', jobs=3000, seed=5),
@@ -162,7 +162,7 @@ def test_the_part_that_is_kept_knows_who_was_running_before_it(monkeypatch: pyte
         on_refusal=Retry('exp:1'),
     )
     first, last = run.part.block.times[0], run.part.block.times[-1]
-    known, whole = as_jobs(run.part.holders()), as_jobs(run.whole.holders())
+    known, whole = as_jobs(run.part.holders()), as_jobs(run.known_part.holders())
 
     assert 50 < len(run.part.block.times) < 300
     assert first > run.figures.last / 3
@@ -178,7 +178,7 @@ def test_the_part_that_is_kept_knows_who_was_running_before_it(monkeypatch: pyte
 
 
 def test_without_a_history_the_rest_is_the_same() -> None:
-    """Figures, intervals, hash, pictures; the history is missed in words."""
+    """Figures, intervals, hash and pictures are the same; asking for the history is an error."""
     jobs = Poisson(6, 'exp:1', jobs=500, seed=5)
     kept, not_kept = (replay(jobs, max_size=5, slot_exp=0.5, history=history) for history in (True, False))
 
@@ -190,7 +190,7 @@ def test_without_a_history_the_rest_is_the_same() -> None:
 
 
 def test_memory_does_not_grow_with_a_run_whose_history_is_not_kept() -> None:
-    """Three times the jobs take no more; with the history they take some forty bytes for each of their events."""
+    """Three times the jobs need no more memory; a history needs about 40 bytes for each event."""
 
     def most(jobs: int, history: bool) -> int:
         workload = Poisson(6, 'exp:1', jobs=jobs, seed=1)

@@ -11,7 +11,7 @@ from simulations.statistics.intervals import Interval, ratio_interval
 
 
 def test_intervals_of_single_runs_hold_the_truth() -> None:
-    """Of 40 runs' 99 % intervals, refusals and overrun, hardly any misses theory; a tenth of them would be too many."""
+    """Of the 99 % intervals of 40 runs, fewer than a tenth miss theory."""
     truth = loss_system(6, parse_holding('exp:1'), 5, 0.5)
     missed_refusals = missed_overrun = 0
     for seed in range(40):
@@ -26,7 +26,7 @@ def test_intervals_of_single_runs_hold_the_truth() -> None:
 
 
 def test_the_warm_up_is_left_out_of_a_run_that_began_empty() -> None:
-    """A pool that fills slowly: with the beginning the share of refusals would be too small, and that is seen."""
+    """The pool fills slowly, so including the beginning would bias the refusals visibly."""
     run = replay(Poisson(20, 'exp:100', jobs=20_000, seed=2), max_size=1900, history=False)
     left_out = run.figures.jobs - int(run.estimates.series.jobs.sum())
 
@@ -37,7 +37,7 @@ def test_the_warm_up_is_left_out_of_a_run_that_began_empty() -> None:
 
 
 def test_nothing_is_left_out_of_a_trace() -> None:
-    """Recorded arrivals change with time: the interval is of all, and the report says what it means."""
+    """Recorded arrivals change with time; the interval covers all, and the report explains it."""
     jobs = list(Poisson(6, 'exp:1', jobs=3000, seed=1))
     found = replay(Trace(jobs), max_size=5, slot_exp=0.5).estimates
 
@@ -47,7 +47,7 @@ def test_nothing_is_left_out_of_a_trace() -> None:
 
 
 def test_a_run_too_short_to_tell_says_so() -> None:
-    """Nine jobs have no interval, and no crash."""
+    """Nine jobs have no interval, but cause no error."""
     run = replay(Trace([(number, 1) for number in range(9)]), max_size=2)
 
     assert run.estimates[:4] == (None, None, None, None)
@@ -56,14 +56,14 @@ def test_a_run_too_short_to_tell_says_so() -> None:
 
 
 def test_what_never_happened_may_still_happen() -> None:
-    """None refused of 500: up to 0.92 % may be, at 99 %; and the same upside down."""
+    """With no refusal in 500 jobs up to 0.92 % may be refused, at 99 %; the same holds for all."""
     assert bounded_share(Interval(0, 0, 0), 500, 0.99) == pytest.approx((0, 0, 0.00917), abs=1e-5)
     assert bounded_share(Interval(1, 1, 1), 500, 0.99) == pytest.approx((1, 0.99083, 1), abs=1e-5)
     assert bounded_share(Interval(0.01, -0.01, 0.03), 500, 0.99) == (0.01, 0, 0.03)
 
 
 def test_a_few_refusals_have_a_wider_interval_than_they_seem_to() -> None:
-    """Five of 5,000: Wilson's bounds, as so small a count is skewed; two hundred of them are left as they are."""
+    """Five of 5,000 get Wilson's bounds, because so few are skewed; 200 do not need them."""
     few = bounded_share(Interval(0.001, 0.0004, 0.0016), 5000, 0.99, 5000)
     many = Interval(0.04, 0.035, 0.045)
 
@@ -80,13 +80,13 @@ def test_a_few_refusals_have_a_wider_interval_than_they_seem_to() -> None:
 
 
 def test_a_run_without_refusals_has_an_interval() -> None:
-    """Up to what one would have seen."""
+    """It reaches up to the share that would have been seen."""
     run = replay(Poisson(1, 'exp:1', jobs=500, seed=1), max_size=50)
     assert run.to_json()['refusal_share_ci'] == pytest.approx([0, 0.0093], abs=5e-4)
 
 
 def test_a_burst_that_never_came_may_still_come() -> None:
-    """Ten runs without one are ten looks, however many jobs they had: what was not seen may be one in three."""
+    """Ten runs without a burst are ten looks, so a burst may come in up to a third of the runs."""
     calm = Scenario(arrivals='bursty:2:1e7:100:10', holding='exp:1', max_size=12, jobs=1000)
     found = calm.run(replications=10, history=False).estimates.refusal_share
 
@@ -99,7 +99,7 @@ def test_a_burst_that_never_came_may_still_come() -> None:
 
 
 def test_jobs_that_see_the_same_pool_are_one_look() -> None:
-    """Fifty jobs that come within one holding time tell hardly more than one."""
+    """Fifty jobs within one holding time say hardly more than one."""
     run = replay(Poisson(50, 'exp:1', jobs=5000, seed=1), max_size=200)
 
     assert looks_of(run.estimates.series) == pytest.approx(100, rel=0.2)
@@ -108,7 +108,7 @@ def test_jobs_that_see_the_same_pool_are_one_look() -> None:
 
 
 def test_what_hardly_ever_outlives_its_slot_has_no_interval() -> None:
-    """Of a handful of bodies beyond their slot none can be made; the report says how many there were."""
+    """A handful of overruns gets no interval; the report says how many there were."""
     rare = replay(Poisson(6, 'exp:1', jobs=4000, seed=1), max_size=5, slot_exp=6)
     often = replay(Poisson(6, 'exp:1', jobs=4000, seed=1), max_size=5, slot_exp=1)
 
@@ -122,7 +122,7 @@ def test_what_hardly_ever_outlives_its_slot_has_no_interval() -> None:
 
 
 def test_a_run_of_few_holding_times_is_called_short() -> None:
-    """However many jobs it has."""
+    """The number of jobs does not matter."""
     run = replay(Poisson(100, 'exp:1', jobs=3000, seed=1), max_size=100)
 
     assert not run.estimates.sound

@@ -21,7 +21,7 @@ PICTURES = ('plot_occupancy', 'plot_slots', 'plot_expiry')
 
 @pytest.fixture(scope='module')
 def paused() -> Result:
-    """A worker stands still while its slot expires, and another job takes it."""
+    """Return a run in which a worker pauses, its slot expires, and another job takes it."""
     return replay(
         Trace([(0, 6), (11, 3), (12, 3)]),
         max_size=1,
@@ -33,25 +33,25 @@ def paused() -> Result:
 
 
 def drawn(result: Result, picture: str, **how: Any) -> Axes:
-    """The axes of a picture."""
+    """Return the axes of a picture."""
     axes: Axes = getattr(result, picture)(Figure(figsize=(10, 4.5), layout='constrained').add_subplot(), **how)
     return axes
 
 
 def words(axes: Axes) -> list[str]:
-    """What is written in the picture."""
+    """Return the texts in the picture."""
     return [text.get_text().strip() for text in axes.texts]
 
 
 def legend(axes: Axes) -> list[str]:
-    """What the legend names."""
+    """Return the labels of the legend."""
     found = axes.get_legend()
     return [] if found is None else [text.get_text() for text in found.get_texts()]
 
 
 @pytest.mark.parametrize('picture', PICTURES)
 def test_a_fault_is_a_band_with_its_name(paused: Result, picture: str) -> None:
-    """From its beginning to its end, in the unit of the axis; one of no length is a line."""
+    """It spans the fault in the unit of the axis; a fault without duration is a line."""
     axes = drawn(paused, picture)
     origin = 0.001 if picture == 'plot_expiry' else paused.figures.first
 
@@ -64,7 +64,7 @@ def test_a_fault_is_a_band_with_its_name(paused: Result, picture: str) -> None:
 
 
 def test_the_legend_names_each_kind_once() -> None:
-    """However often it happened; and of many only the legend does."""
+    """If there are many bands, only the legend names them."""
     result = Scenario.load('flaky-network').replay(history=False)
     axes = drawn(result, 'plot_occupancy')
 
@@ -73,7 +73,7 @@ def test_the_legend_names_each_kind_once() -> None:
 
 
 def test_only_what_is_in_the_window_is_drawn(paused: Result) -> None:
-    """A fault that is over before it, or begins after it, is none of its own."""
+    """A fault that ends before the window or begins after it is not drawn."""
     axes = drawn(paused, 'plot_slots', window=(0, 4))
 
     assert words(axes) == []
@@ -81,7 +81,7 @@ def test_only_what_is_in_the_window_is_drawn(paused: Result) -> None:
 
 
 def test_a_kind_has_one_colour_in_all_pictures_of_a_run(paused: Result) -> None:
-    """Also where another kind is not in the window."""
+    """The colour does not depend on which other kinds are in the window."""
     narrow, wide = drawn(paused, 'plot_slots', window=(10, 20)), drawn(paused, 'plot_slots')
 
     colours = {
@@ -92,7 +92,7 @@ def test_a_kind_has_one_colour_in_all_pictures_of_a_run(paused: Result) -> None:
 
 
 def test_a_slot_that_nobody_uses_is_drawn_as_such() -> None:
-    """Its release was lost; and one whose job was never told is taken without a body from the first."""
+    """This holds for a lost release, and from the start for a grant whose reply was lost."""
     result = replay(
         Trace([(0, 2), (3, 2)]),
         max_size=2,
@@ -110,14 +110,14 @@ def test_a_slot_that_nobody_uses_is_drawn_as_such() -> None:
 
 
 def test_who_lost_a_slot_is_not_said_to_have_outlived_it() -> None:
-    """Where the store lost writes the legend says so."""
+    """If the store lost writes, the legend says so."""
     result = Scenario.load('failover').replay()
 
     assert 'slot expired, or lost by the store' in legend(drawn(result, 'plot_slots'))
 
 
 def test_an_episode_is_told_in_words() -> None:
-    """Whom it befell, where there are few."""
+    """The text names the affected workers, if there are few."""
     assert str(Episode('restart', (), 1, 2)) == 'restart'
     assert str(Episode('pause', (3,), 1, 2)) == 'pause of worker 3'
     assert str(Episode('pause', (0, 3), 1, 2)) == 'pause of worker 0 and 3'

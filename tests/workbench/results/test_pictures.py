@@ -38,7 +38,7 @@ def legend(ax: Axes) -> list[str]:
 
 @pytest.fixture
 def expiring() -> Result:
-    """A body that outlives its slot, another that takes the slot, a third that is refused."""
+    """Return a run with one body that outlives its slot, one that takes it, and one refusal."""
     return replay(Trace([(0, 10), (4, 3), (5, 1)]), max_size=1, slot_exp=4)
 
 
@@ -47,7 +47,7 @@ PICTURES = ['plot_occupancy', 'plot_slots', 'plot_occupancy_shares', 'plot_overr
 
 @pytest.mark.parametrize('picture', PICTURES)
 def test_a_picture_is_drawn_where_it_is_wanted(expiring: Result, picture: str) -> None:
-    """On the axes given, or on new ones; both axes are labelled, with the unit of time."""
+    """It is drawn on given axes or new ones; both axes are labelled, with the unit of time."""
     ax = axes()
     draw = getattr(expiring, picture)
 
@@ -63,7 +63,7 @@ def test_a_picture_is_drawn_where_it_is_wanted(expiring: Result, picture: str) -
 
 
 def test_occupancy_stays_below_the_line_and_running_is_drawn_beside_it(expiring: Result) -> None:
-    """The step curve is the history's, and the number running exceeds ``max_size`` where it did."""
+    """The curve is the history's, and running exceeds ``max_size`` where it did."""
     ax = expiring.plot_occupancy(axes())
     curves = {str(line.get_label()): line for line in ax.get_lines()}
 
@@ -74,7 +74,7 @@ def test_occupancy_stays_below_the_line_and_running_is_drawn_beside_it(expiring:
 
 
 def test_running_is_left_out_where_it_is_the_occupancy() -> None:
-    """Without an expiry under a running body the two are one curve."""
+    """Without an expiry under a running body, the two are one curve."""
     assert legend(replay(Trace([(0, 1)]), max_size=1).plot_occupancy(axes())) == [
         'occupancy (live slots)',
         'max_size = 1',
@@ -82,7 +82,7 @@ def test_running_is_left_out_where_it_is_the_occupancy() -> None:
 
 
 def test_a_gantt_bar_is_hatched_from_expiry_to_end(expiring: Result) -> None:
-    """Held from grant to expiry, running without a slot from there to the end; the next holder is a row of its own."""
+    """It is solid until the expiry and hatched until the end; the next holder has its own row."""
     ax = expiring.plot_slots(axes(), window=(0, 10))
     spans = [(bar.get_x(), bar.get_x() + bar.get_width(), bar.get_hatch() is not None) for bar in bars(ax)]
 
@@ -93,7 +93,7 @@ def test_a_gantt_bar_is_hatched_from_expiry_to_end(expiring: Result) -> None:
 
 
 def test_a_gantt_shows_a_sample_where_there_are_too_many_holders() -> None:
-    """At most thirty rows, some of them expired; the title says of how many."""
+    """At most thirty rows are drawn, some of them expired; the title says how many there are."""
     run = replay(Poisson(rate=60, holding=parse_holding('exp:1'), jobs=3000, seed=1), max_size=60, slot_exp=2)
     ax = run.plot_slots(axes())
 
@@ -111,7 +111,7 @@ def test_time_is_shown_in_the_unit_one_would_choose(span: float, unit: str) -> N
 
 
 def test_a_long_run_is_drawn_as_an_envelope_that_touches_every_extreme() -> None:
-    """However many events there are, the picture has as many points, and the peak is not smoothed away."""
+    """The number of points does not grow with the events, and the peak is not smoothed away."""
     run = replay(Poisson(rate=6, holding=parse_holding('exp:1'), jobs=20_000, seed=1), max_size=8, slot_exp=1.5)
     ax = run.plot_occupancy(axes())
     most, mean = (np.asarray(line.get_ydata()) for line in ax.get_lines()[2:4])
@@ -124,7 +124,7 @@ def test_a_long_run_is_drawn_as_an_envelope_that_touches_every_extreme() -> None
 
 
 def test_no_short_peak_is_lost_in_an_envelope() -> None:
-    """Each of many is drawn, however short it is."""
+    """Each of many peaks is drawn, however short."""
     peaks = [37.2 + 101 * number for number in range(29)]
     jobs = [*((float(second), 0.1) for second in range(3000)), *((peak, 0.01) for peak in peaks for _ in range(4))]
     ax = replay(Trace(jobs), max_size=4).plot_occupancy(axes())
@@ -136,7 +136,7 @@ def test_no_short_peak_is_lost_in_an_envelope() -> None:
 
 
 def test_the_colours_differ_in_grey() -> None:
-    """Printed without colour, the bands, the lines and the limit still have different lightness."""
+    """Bands, lines and limit still have different lightness without colour."""
     lightness = sorted(
         float(np.dot(to_rgb(colour), (0.299, 0.587, 0.114)))
         for colour in (colours.LIMIT, colours.OCCUPANCY, colours.RUNNING, colours.HELD, colours.DEAD)
@@ -146,7 +146,7 @@ def test_the_colours_differ_in_grey() -> None:
 
 
 def test_a_result_shows_itself_in_a_notebook(expiring: Result) -> None:
-    """A card with the figures and the picture; the workload's name cannot break it."""
+    """The card has figures and a picture; the name of the workload cannot break it."""
     page = replay(Trace([(0, 1)], name='<b>mine</b>'), max_size=1)._repr_html_()
 
     assert '&lt;b&gt;mine' in page
@@ -156,7 +156,7 @@ def test_a_result_shows_itself_in_a_notebook(expiring: Result) -> None:
 
 @pytest.mark.parametrize('jobs', [1, 3000])
 def test_what_happened_in_one_instant_can_be_drawn(jobs: int) -> None:
-    """Without a warning, however much it was."""
+    """There is no warning, whatever the number of events."""
     run = replay(Trace([(5, 0)] * jobs), max_size=1)
 
     run.plot_occupancy(axes())
@@ -169,7 +169,7 @@ def bars(ax: Axes) -> list[Rectangle]:
 
 
 def test_the_histogram_stands_beside_the_distribution_of_theory() -> None:
-    """A bar for each number of slots, as high as its share of the time; theory's probabilities on top of them."""
+    """A bar for each number of slots has its share as height; theory's probabilities are on top."""
     run = replay(Poisson(6, 'exp:1', jobs=20_000, seed=1), max_size=5, slot_exp=0.5)
     ax = run.plot_occupancy_shares(axes())
     [theory] = [line for line in ax.get_lines() if line.get_label() == 'theory']
@@ -183,7 +183,7 @@ def test_the_histogram_stands_beside_the_distribution_of_theory() -> None:
 
 
 def test_a_histogram_of_many_values_has_few_bars() -> None:
-    """Neighbours share one, measured and theory alike, and nothing is lost."""
+    """Neighbouring values share a bar, measured and theoretical alike, and nothing is lost."""
     run = replay(Poisson(300, 'exp:1', jobs=20_000, seed=1), max_size=330)
     ax = run.plot_occupancy_shares(axes())
     [theory] = [line for line in ax.get_lines() if line.get_label() == 'theory']
@@ -195,7 +195,7 @@ def test_a_histogram_of_many_values_has_few_bars() -> None:
 
 
 def test_where_theory_has_no_distribution_the_picture_says_why(expiring: Result) -> None:
-    """Instead of the points that one looks for."""
+    """The note takes the place of the points that a reader would look for."""
     ax = expiring.plot_occupancy_shares(axes())
 
     assert 'theory' not in legend(ax)
@@ -203,7 +203,7 @@ def test_where_theory_has_no_distribution_the_picture_says_why(expiring: Result)
 
 
 def test_overrun_stands_beside_its_mean_by_theory() -> None:
-    """A bar for each number of bodies beyond their slot."""
+    """There is a bar for each number of bodies beyond their slot."""
     run = replay(Poisson(6, 'exp:1', jobs=5000, seed=1), max_size=5, slot_exp=0.5)
     ax = run.plot_overrun_shares(axes())
 
@@ -217,7 +217,7 @@ def words(ax: Axes) -> list[str]:
 
 
 def test_an_expiry_in_close_up_tells_its_story(expiring: Result) -> None:
-    """Acquired, expired, still running, slot taken by another, released late; occupancy and running under it."""
+    """It shows acquired, expired, still running, taken, released late, and the counts."""
     ax = expiring.plot_expiry(axes())
 
     assert words(ax) == [
@@ -234,7 +234,7 @@ def test_an_expiry_in_close_up_tells_its_story(expiring: Result) -> None:
 
 
 def test_the_close_up_is_of_the_holder_one_asks_for() -> None:
-    """Or says that this one did not outlive its slot, or that none did."""
+    """If that job did not outlive its slot, or none did, the error says so."""
     run = replay(Trace([(0, 6), (1, 7), (20, 1)]), max_size=5, slot_exp=4)
 
     assert 'since job 1 acquired its slot' in run.plot_expiry(axes(), job=1).get_xlabel()
@@ -247,7 +247,7 @@ def test_the_close_up_is_of_the_holder_one_asks_for() -> None:
 
 
 def test_a_crashed_holder_leaves_a_slot_that_waits_for_its_expiry() -> None:
-    """Its bar goes on in another style from the crash until the slot is recovered."""
+    """Its bar continues in another style from the crash until the slot is freed."""
     run = replay(Trace([(0, 4)]), max_size=1, slot_exp=10, crash_probability=1)
     ax = run.plot_slots(axes())
     crash = run.history[1].time
@@ -259,7 +259,7 @@ def test_a_crashed_holder_leaves_a_slot_that_waits_for_its_expiry() -> None:
 
 
 def test_a_window_that_was_not_kept_is_refused_in_words() -> None:
-    """Without a history there is a part of a long run; the message says which."""
+    """Without a history only a part of a long run is kept; the message names it."""
     run = replay(Poisson(6, 'exp:1', jobs=60_000, seed=1), max_size=5, slot_exp=0.5, history=False)
     first, last = (float(run.part.block.times[place]) for place in (0, -1))
 
@@ -273,7 +273,7 @@ def test_a_window_that_was_not_kept_is_refused_in_words() -> None:
 @pytest.mark.parametrize('picture', PICTURES)
 @pytest.mark.parametrize('history', [True, False], ids=['with a history', 'without one'])
 def test_a_long_run_has_all_its_pictures(picture: str, history: bool) -> None:
-    """Of many pools, with retries and crashes, at times like those of a real log, its history kept or not."""
+    """They work for many pools, retries, crashes and the times of a real log, kept or not."""
     jobs = [(1.4e9 + job.arrival, job.holding, job.key) for job in Scenario.load('worker-per-customer').workload()][
         :9000
     ]
@@ -288,19 +288,19 @@ def test_a_long_run_has_all_its_pictures(picture: str, history: bool) -> None:
 
 
 def test_a_long_title_is_cut_to_what_fits() -> None:
-    """Not drawn beyond the edges of the picture."""
+    """It does not extend beyond the edges of the picture."""
     run = replay(Trace([(0, 1)], name='a name of many words ' * 20), max_size=1)
 
     assert len(run.plot_occupancy(axes()).get_title().splitlines()[0]) <= 90
 
 
 def loss(**how: object) -> Result:
-    """Poisson arrivals at a pool of five."""
+    """Return a run with Poisson arrivals at a pool of five."""
     return replay(Poisson(6, 'exp:1', jobs=3000, seed=1), max_size=5, **how)  # type: ignore[arg-type]
 
 
 def drawn(picture: str, result: Result, size: tuple[float, float] = (9, 4)) -> Axes:
-    """The picture on a figure of this size, laid out."""
+    """Return the picture on a figure of this size, laid out."""
     figure = Figure(figsize=size, layout='constrained')
     ax: Axes = getattr(result, picture)(figure.add_subplot())
     FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
@@ -314,7 +314,7 @@ def drawn(picture: str, result: Result, size: tuple[float, float] = (9, 4)) -> A
     ids=['expiring', 'crashing', 'retrying'],
 )
 def test_nothing_is_wider_than_the_picture(picture: str, how: dict[str, object]) -> None:
-    """Neither title nor legend is cut off, and no legend presses the axes together."""
+    """Neither title nor legend is cut off, and no legend squeezes the axes."""
     ax = drawn(picture, loss(**how))
     figure = ax.get_figure(root=True)
     assert figure is not None
@@ -329,7 +329,7 @@ def test_nothing_is_wider_than_the_picture(picture: str, how: dict[str, object])
 
 @pytest.mark.parametrize('picture', PICTURES)
 def test_a_long_title_fits_narrow_axes_too(picture: str) -> None:
-    """It is cut by the width of the axes that were given."""
+    """It is cut to the width of the given axes."""
     jobs = Trace([(0, 10), (4, 3), (5, 1)], name='a name of many words ' * 20)
     ax = drawn(picture, replay(jobs, max_size=1, slot_exp=4), (5, 4))
     figure = ax.get_figure(root=True)
@@ -341,7 +341,7 @@ def test_a_long_title_fits_narrow_axes_too(picture: str) -> None:
 
 
 def test_running_differs_from_occupancy_without_colour() -> None:
-    """Its area is hatched and its mean dashed: the two areas are of one lightness."""
+    """Its area is hatched and its mean dashed, because both areas have the same lightness."""
     ax = loss(slot_exp=0.5).plot_occupancy(axes())
     areas = {str(area.get_label()): area.get_hatch() for area in ax.collections}
     lines = {str(line.get_label()): line.get_linestyle() for line in ax.get_lines()}
@@ -353,7 +353,7 @@ def test_running_differs_from_occupancy_without_colour() -> None:
 
 
 def test_what_is_not_there_takes_no_room(expiring: Result) -> None:
-    """Nobody crashed: no symbol of it lies in a corner, and the axes are as high as the words about them leave."""
+    """Without crashes there is no crash symbol in a corner, and the axes keep their height."""
     ax = expiring.plot_slots(window=(0, 10))
 
     figure = ax.get_figure(root=True)
@@ -366,7 +366,7 @@ def test_what_is_not_there_takes_no_room(expiring: Result) -> None:
 
 
 def test_the_legend_of_a_short_run_shows_its_areas(expiring: Result) -> None:
-    """As lines beside words the two would be alike in grey: one area is hatched there, as in the picture."""
+    """Two lines would look alike in grey, so the legend shows the hatched area."""
     shown = expiring.plot_occupancy(axes()).get_legend()
     assert shown is not None
 
@@ -377,7 +377,7 @@ def test_the_legend_of_a_short_run_shows_its_areas(expiring: Result) -> None:
 
 
 def test_a_symbol_at_the_edge_is_whole_and_none_is_beyond_it(expiring: Result) -> None:
-    """The last release is at the right edge of the axes; what happened outside of the window is not marked."""
+    """The last release is at the right edge; events outside the window have no symbol."""
     released = {str(line.get_label()): line for line in expiring.plot_slots(axes(), window=(0, 7)).get_lines()}
 
     assert np.asarray(released['released'].get_xdata()).tolist() == [7]
@@ -386,7 +386,7 @@ def test_a_symbol_at_the_edge_is_whole_and_none_is_beyond_it(expiring: Result) -
 
 
 def test_a_slot_that_never_comes_back_is_held_by_a_crashed_holder() -> None:
-    """It goes on to the end of the picture, and no expiry is promised or marked."""
+    """It extends to the end of the picture, without a marked expiry."""
     run = replay(Trace([(0, 4), (5, 1)]), max_size=2, crash_probability=1)
     ax = run.plot_slots(axes(), window=(0, 0.1))
 
@@ -396,7 +396,7 @@ def test_a_slot_that_never_comes_back_is_held_by_a_crashed_holder() -> None:
 
 
 def test_refused_attempts_are_not_called_refused_jobs() -> None:
-    """With retries, a job that was put off may be granted a slot yet."""
+    """With retries, a refused job may still be granted a slot later."""
     run = replay(Trace([(0, 3), (1, 1)]), max_size=1, on_refusal=Retry('const:1'))
 
     assert run.figures.refused == 0
@@ -405,7 +405,7 @@ def test_refused_attempts_are_not_called_refused_jobs() -> None:
 
 
 def test_a_window_partly_beyond_what_was_kept_is_refused_too() -> None:
-    """Or it would look as if nobody had held a slot there; the default window is within."""
+    """An empty window would suggest that no slot was held; the default window lies within."""
     long = Poisson(6, 'mix:0.99*exp:1+0.01*const:800', jobs=60_000, seed=1)
     run = replay(long, max_size=60, slot_exp=700, history=False)
     first, last = (float(run.part.block.times[place]) for place in (0, -1))
@@ -421,7 +421,7 @@ def test_a_window_partly_beyond_what_was_kept_is_refused_too() -> None:
 
 
 def test_a_short_window_late_in_a_run_counts_from_its_own_beginning() -> None:
-    """Ticks are not a number of ten digits, or what is to be added to one."""
+    """Ticks have neither ten digits nor an offset."""
     run = replay(Trace([(0, 1), (1e9, 2), (1e9 + 1, 2)]), max_size=2)
     ax = run.plot_slots(axes(), window=(1e9, 1e9 + 4))
 
@@ -430,7 +430,7 @@ def test_a_short_window_late_in_a_run_counts_from_its_own_beginning() -> None:
 
 
 def test_max_size_is_marked_where_it_is_or_told_where_it_is_far() -> None:
-    """The line stands at the value; a pool of a million of which few slots are used does not press the bars flat."""
+    """A pool of a million slots, of which few are used, does not flatten the bars."""
     near = loss(slot_exp=0.5).plot_occupancy_shares(axes())
     [limit] = [line for line in near.get_lines() if line.get_label() == 'max_size = 5']
     assert np.asarray(limit.get_xdata()).tolist() == [5, 5]
@@ -442,7 +442,7 @@ def test_max_size_is_marked_where_it_is_or_told_where_it_is_far() -> None:
 
 
 def test_where_theory_knows_only_means_the_picture_says_so() -> None:
-    """With retries there is a mean, and no distribution."""
+    """With retries theory has a mean, but no distribution."""
     run = replay(Poisson(3, 'exp:1', jobs=500, seed=1), max_size=5, on_refusal=Retry('exp:1'))
     title = run.plot_occupancy_shares(axes()).get_title().replace('\n', ' ')
 
@@ -452,7 +452,7 @@ def test_where_theory_knows_only_means_the_picture_says_so() -> None:
 
 
 def test_a_close_up_is_of_a_full_pool_if_there_was_one() -> None:
-    """Where a slot was free anyhow, nobody took that of the late body."""
+    """If another slot was free, nobody took the slot of the late body."""
     run = replay(Trace([(0, 8), (5, 4), (100, 9), (101, 5), (104, 3)]), max_size=2, slot_exp=4)
 
     assert run.plot_expiry(axes()).get_xlabel() == 'seconds since job 2 acquired its slot'
@@ -460,7 +460,7 @@ def test_a_close_up_is_of_a_full_pool_if_there_was_one() -> None:
 
 
 def test_the_slot_is_taken_by_a_job_of_the_same_pool() -> None:
-    """One that was granted the slot of another pool in between did not take it, nor did one after the body's end."""
+    """A grant of another pool in between does not count, nor one after the body's end."""
     run = replay(Trace([(0, 10, 'a'), (5, 2, 'b'), (6, 2, 'a')]), max_size=1, slot_exp=4)
     assert 'slot taken by job 2' in words(run.plot_expiry(axes()))
 
@@ -472,16 +472,16 @@ def test_the_slot_is_taken_by_a_job_of_the_same_pool() -> None:
 
 
 def test_a_close_up_is_of_a_holder_that_was_kept_from_grant_to_end() -> None:
-    """Even if another, of which less is known, would tell more."""
+    """A more instructive holder that is only partly known is not chosen."""
     run = replay(Trace([(0, 8), (4, 3), (20, 5), (24.5, 1)]), max_size=1, slot_exp=4)
-    block = run.whole.block
+    block = run.known_part.block
     rows = [*zip(*(column.tolist() for column in block), strict=True)]
     part = Part(follow(nobody(), Block.of(rows[:1])), Block.of(rows[1:]))
-    known, less = (choose(kept, kept.holders(), 1, None) for kept in (run.whole, part))
+    known, less = (choose(kept, kept.holders(), 1, None) for kept in (run.known_part, part))
 
     assert known is not None
     assert less is not None
-    assert run.whole.holders().jobs[known.late] == 0
+    assert run.known_part.holders().jobs[known.late] == 0
     assert part.holders().jobs[less.late] == 2
 
 
@@ -499,7 +499,7 @@ def test_a_close_up_is_of_a_holder_that_was_kept_from_grant_to_end() -> None:
     ids=['short overrun', 'long overrun', 'taken late', 'a moment', 'all at once', 'a moment at the end', 'not taken'],
 )
 def test_no_words_of_a_close_up_overlap(jobs: list[tuple[float, float]]) -> None:
-    """However the instants lie."""
+    """This holds however close the instants are."""
     ax = drawn('plot_expiry', replay(Trace(jobs), max_size=1, slot_exp=4), (7, 4.5))
     boxes = {text.get_text(): text.get_window_extent() for text in ax.texts}
 
@@ -529,10 +529,10 @@ def test_the_close_up_of_a_part_shows_just_what_the_whole_run_would() -> None:
 
 
 def test_counts_are_not_invented_where_nothing_was_kept() -> None:
-    """They begin with what was kept, at the level that the first event of this pool found."""
+    """They begin with the part that was kept, at the level of this pool's first event."""
     jobs = [(0.0, 9.0, 'a'), (1.0, 8.0, 'a'), (2.0, 1.0, 'b'), (4.0, 0.0, 'b'), (6.0, 1.0, 'a')]
     run = replay(Trace(jobs), max_size=3)
-    block = run.whole.block
+    block = run.known_part.block
     kept = run.part._replace(block=Block.of([*zip(*(column[2:].tolist() for column in block), strict=True)]))
     times, occupancy, running = counts(kept, 0, 0.0, 8.0)
 
@@ -555,7 +555,7 @@ def test_a_body_that_ended_outside_of_what_was_kept_is_not_denied() -> None:
 
 @pytest.mark.parametrize('picture', PICTURES[:4])
 def test_a_run_without_jobs_has_pictures(picture: str) -> None:
-    """Empty ones, on axes that begin at 0."""
+    """They are empty, on axes that begin at 0."""
     ax = getattr(replay(Trace([]), max_size=2), picture)(axes())
 
     assert ax.get_xlabel()
@@ -565,7 +565,7 @@ def test_a_run_without_jobs_has_pictures(picture: str) -> None:
 
 
 def test_the_card_is_compact_and_takes_the_colours_of_the_notebook(expiring: Result) -> None:
-    """No wider than 900 pixels, text in the colour of the theme and wrapped, and the rest to be opened."""
+    """It is at most 900 pixels wide, takes the theme's text colour, and folds the rest away."""
     page = expiring._repr_html_()
     found = re.search(r'alt="([^"]+)"[^>]*base64,([^"]+)"', page)
     assert found is not None
@@ -584,7 +584,7 @@ def test_the_card_is_compact_and_takes_the_colours_of_the_notebook(expiring: Res
 
 @pytest.mark.parametrize('title', ['$\\frac{$', 'a\\$b$\\x$', 'from $5 to $9', 'two\nlines', '<b>', '\u2603'])
 def test_a_title_stands_as_it_was_written(title: str) -> None:
-    """A dollar begins no formula, and no title kills a picture."""
+    """A dollar sign begins no formula, and no title breaks a picture."""
     scenario = Scenario(title=title, arrivals='poisson:6', holding='exp:1', max_size=5, slot_exp=0.5, jobs=400)
     run = scenario.replay()
     for picture in PICTURES:

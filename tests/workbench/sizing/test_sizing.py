@@ -21,13 +21,13 @@ from simulations.traces.bundled import BUNDLED_SLOT_EXP, BUNDLED_TRACE
 
 @pytest.fixture(scope='module')
 def executor() -> Iterator[Executor]:
-    """Two processes, which all cases share."""
+    """Return an executor of two processes, shared by all cases."""
     with processes(2) as two:
         yield two
 
 
 def erlang(load: float, size: int) -> float:
-    """Erlang B by its recursion, written here anew."""
+    """Return Erlang B by its recursion, written independently."""
     blocked = 1.0
     for slots in range(1, size + 1):
         blocked = load * blocked / (slots + load * blocked)
@@ -35,13 +35,13 @@ def erlang(load: float, size: int) -> float:
 
 
 def engset(clients: int, alpha: float, size: int) -> float:
-    """Call congestion: what a client meets is the state of all the others."""
+    """Return the call congestion: a client sees the state of all other clients."""
     weights = [math.comb(clients - 1, busy) * alpha**busy for busy in range(min(size, clients - 1) + 1)]
     return weights[size] / sum(weights) if size < clients else 0.0
 
 
 def zipf(load: float, pools: int, size: int) -> float:
-    """Each pool by itself, the k-th with a share proportional to 1/k."""
+    """Return the refusals of separate pools, the k-th with a share proportional to 1/k."""
     whole = sum(1 / k for k in range(1, pools + 1))
     return sum(1 / k / whole * erlang(load / k / whole, size) for k in range(1, pools + 1))
 
@@ -72,7 +72,7 @@ CASES: dict[str, tuple[Scenario, float, Callable[[int], float]]] = {
 
 @pytest.mark.parametrize('name', CASES)
 def test_the_answer_is_that_of_theory(name: str, executor: Executor) -> None:
-    """Erlang's and Engset's, at loads from 1 to 20 and targets from 0.1 to 0.001; what decided is said as it was."""
+    """Erlang's and Engset's answers, loads 1 to 20, targets 0.1 to 0.001, and what decided."""
     scenario, target, refused = CASES[name]
     answer = next(size for size in range(1, 100) if refused(size) < target)
 
@@ -90,7 +90,7 @@ def test_the_answer_is_that_of_theory(name: str, executor: Executor) -> None:
 
 
 def test_where_the_measurement_cannot_tell_theory_does_and_the_answer_says_so() -> None:
-    """The target is what theory says of five slots, to a hair: no measurement tells 5 from 6, but 5 is not below it."""
+    """The target is nearly theory's value for five slots, so no measurement separates 5 from 6."""
     scenario = made_up('poisson:3', 'exp:1', 500)
     for target, answer in ((erlang(3, 5) * 0.9999, 6), (erlang(3, 5) * 1.0001, 5)):
         found = size_pool(scenario, target, most_runs=20, curve=0)
@@ -101,7 +101,7 @@ def test_where_the_measurement_cannot_tell_theory_does_and_the_answer_says_so() 
 
 
 def test_where_neither_tells_the_mean_decides_and_the_answer_says_so() -> None:
-    """Bursts have no theory here, and ten short runs tell little."""
+    """Bursts have no theory here, and ten short runs say little."""
     scenario = made_up('bursty:1:20:9:5', 'exp:1', 100)
     rough = size_pool(scenario, 0.1, most_runs=10, curve=0)
     assert rough.decided_by == 'mean'
@@ -112,7 +112,7 @@ def test_where_neither_tells_the_mean_decides_and_the_answer_says_so() -> None:
 
 
 def test_where_jobs_ask_until_they_get_a_slot_the_target_is_of_attempts(executor: Executor) -> None:
-    """As none is refused in the end; theory is that of retrials."""
+    """No job is refused in the end; theory is that of retrials."""
     scenario = made_up('poisson:3', 'exp:1', on_refusal=Retry('exp:1'))
     found = size_pool(scenario, 0.12, executor=executor, curve=0)
     plain = found.to_json()
@@ -127,7 +127,7 @@ def test_where_jobs_ask_until_they_get_a_slot_the_target_is_of_attempts(executor
 
 
 def test_clients_that_ask_until_they_get_a_slot_may_have_fewer_slots_than_they_would_like() -> None:
-    """They wait for one another, so nothing grows for ever: the mean of slots that they would occupy is no bound."""
+    """They wait for one another, so their number is limited and their load is no lower bound."""
     scenario = made_up('clients:10:exp:1', 'exp:1', on_refusal=Retry('exp:1'))
     found = size_pool(scenario, 0.6, most_runs=10, curve=0)
     shares = [scenario.replace(max_size=size).replay().figures.attempts_refusal_share for size in (1, 2, 3, 4, 5)]
@@ -145,7 +145,7 @@ def recorded(folder: Path, jobs: 'list[tuple[float, float]]', **fields: Any) -> 
 def test_a_trace_without_chance_is_run_once_at_each_size_and_the_answer_is_exact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int, target: float
 ) -> None:
-    """The smallest of all sizes, each tried, be the jobs ever so few."""
+    """It is the smallest of all sizes, each tried, however few the jobs."""
     stream = random.Random(jobs)
     scenario = recorded(tmp_path, [(stream.random() * jobs / 10, stream.expovariate(1)) for _ in range(jobs)])
     runs: list[int] = []
@@ -167,12 +167,12 @@ def test_a_trace_without_chance_is_run_once_at_each_size_and_the_answer_is_exact
 
 @pytest.mark.parametrize('jobs', [4, 10])
 def test_a_share_of_just_the_target_is_not_below_it(tmp_path: Path, jobs: int) -> None:
-    """Half of the jobs of one instant are refused with half as many slots: one more it takes."""
+    """With half as many slots, half of the simultaneous jobs are refused, so one more is needed."""
     assert size_pool(recorded(tmp_path, [(0.0, 1.0)] * jobs), 0.5).max_size == jobs // 2 + 1
 
 
 def test_jobs_of_one_instant_that_try_again_need_no_slot_each(tmp_path: Path) -> None:
-    """A hundred at once, each of a second, that ask again each second: 34 slots do it in three goes."""
+    """A hundred jobs of a second each that retry each second need 34 slots for three rounds."""
     scenario = recorded(tmp_path, [(0.0, 1.0)] * 100, on_refusal=Retry('const:1'))
     assert size_pool(scenario, 0.5).max_size == 34
     asked = [scenario.replace(max_size=size).replay().figures.attempts_refusal_share for size in (33, 34)]
@@ -180,7 +180,7 @@ def test_jobs_of_one_instant_that_try_again_need_no_slot_each(tmp_path: Path) ->
 
 
 def test_the_bundled_trace_needs_543_slots_for_one_percent() -> None:
-    """A real cluster's jobs, slots of three days: with one slot less it is more than one in a hundred."""
+    """With slots of three days, one slot fewer refuses more than one job in a hundred."""
     scenario = Scenario(trace=BUNDLED_TRACE, max_size=1, slot_exp=BUNDLED_SLOT_EXP)
     found = size_pool(scenario, 0.01, curve=0)
     assert found.max_size == 543
@@ -191,12 +191,12 @@ def test_the_bundled_trace_needs_543_slots_for_one_percent() -> None:
 
 @pytest.fixture(scope='module')
 def sized() -> Sizing:
-    """A small answer with its curve."""
+    """Return a small answer with its curve."""
     return size_pool(made_up('poisson:3', 'exp:1', 500), 0.05, most_runs=20)
 
 
 def test_the_curve_goes_around_the_answer(sized: Sizing) -> None:
-    """From about half of it to about one and a half times it; shares fall; the picture shows them and the target."""
+    """It spans half to one and a half times the answer, falls, and is drawn with the target."""
     sizes = list(sized.curve)
     assert sizes == sorted(sizes)
     assert sizes[0] <= sized.max_size // 2
@@ -209,7 +209,7 @@ def test_the_curve_goes_around_the_answer(sized: Sizing) -> None:
 
 
 def test_the_answer_as_plain_values_has_the_keys_that_scripts_rely_on(sized: Sizing) -> None:
-    """Size, share and interval."""
+    """The keys include size, share and interval."""
     plain = sized.to_json()
     assert plain['max_size'] == sized.max_size
     assert plain['refusal_share'] == sized.refusal_share.mean
@@ -219,13 +219,13 @@ def test_the_answer_as_plain_values_has_the_keys_that_scripts_rely_on(sized: Siz
 
 @pytest.mark.parametrize('target', [0, 1, -0.1, 1.5, math.nan, math.inf])
 def test_targets_that_cannot_be_are_refused(target: float) -> None:
-    """None below 0 is, and all are below 1."""
+    """No share is below 0, and all are below 1."""
     with pytest.raises(ValueError, match='target must be'):
         size_pool(made_up('poisson:3', 'exp:1'), target)
 
 
 def test_a_scenario_without_jobs_is_refused() -> None:
-    """By sizing as by the choice of an expiry."""
+    """Sizing and the choice of an expiry both refuse it."""
     empty = Scenario(arrivals='poisson:1', holding='exp:1', horizon=1e-9, max_size=1)
     with pytest.raises(ValueError, match='no job arrives in this scenario: there is nothing to size a pool for'):
         size_pool(empty, 0.01)
@@ -245,18 +245,18 @@ HOLDINGS: dict[str, Callable[[float], float]] = {
 @pytest.mark.parametrize('recovery', [0.7, 30.0])
 @pytest.mark.parametrize('holding', HOLDINGS)
 def test_the_shortest_expiry_is_that_of_the_distribution(holding: str, recovery: float) -> None:
-    """Its quantile, to 1 % and what 4,000 jobs leave open, from below as from above."""
+    """It is the quantile, to 1 % and the uncertainty of 4,000 jobs, from either side."""
     roomy = Scenario(arrivals='poisson:1', holding=holding, max_size=100, jobs=4000, seed=1)
     truth = HOLDINGS[holding](0.05)
     found = choose_expiry(roomy, recovery, 0.05, points=0)
-    # One standard error of the share, as one of the quantile: the share falls by so much for a relative change of 1.
+    # The standard error of the share, converted to one of the quantile by the slope of the share.
     slope = {'const:2': math.inf, 'uniform:1:3': truth / 2, 'exp:2': truth / 2 * 0.05}[holding]
     error = math.sqrt(0.05 * 0.95 / 4000) / slope
     assert -5 * error - 1e-9 <= found.shortest / truth - 1 <= 0.01 + 5 * error
 
 
 def test_the_longest_expiry_that_frees_a_crashed_slot_in_time_is_chosen() -> None:
-    """None of the slots of crashed holders is back later; and few enough jobs outlive theirs."""
+    """No slot of a crashed holder is freed later, and few enough jobs outlive theirs."""
     scenario = Scenario(
         arrivals='poisson:3', holding='exp:1', max_size=20, slot_exp=900.0, crash_probability=0.1, jobs=4000, seed=1
     )
@@ -278,7 +278,7 @@ def test_the_longest_expiry_that_frees_a_crashed_slot_in_time_is_chosen() -> Non
 
 
 def test_where_no_expiry_does_both_the_answer_says_so() -> None:
-    """None is chosen; it says what each of the two wishes would need, and goes on with the one that few outlive."""
+    """It says what each condition needs, and continues with the expiry that few jobs outlive."""
     scenario = Scenario(arrivals='poisson:3', holding='const:5', max_size=20, crash_probability=0.1, jobs=500, seed=1)
     found = choose_expiry(scenario, recovery=2, overrun_share=0.01, points=3)
     assert found.slot_exp is None
@@ -292,7 +292,7 @@ def test_where_no_expiry_does_both_the_answer_says_so() -> None:
 
 
 def test_the_curve_of_expiries_holds_the_answer(tmp_path: Path) -> None:
-    """And what was asked for, and what is shorter and longer than both."""
+    """It also includes the requested recovery, and values below and above both."""
     found = choose_expiry(made_up('poisson:3', 'exp:1', 500), recovery=4, overrun_share=0.05, points=5)
     lives = [point.values['slot_exp'] for point in found.curve.points]
     assert {4.0, found.shortest} <= set(lives)
@@ -311,13 +311,13 @@ def test_the_curve_of_expiries_holds_the_answer(tmp_path: Path) -> None:
     ],
 )
 def test_wishes_that_cannot_be_are_refused(given: dict[str, Any], complaint: str) -> None:
-    """Before any run."""
+    """They are refused before any run."""
     with pytest.raises(ValueError, match=complaint):
         choose_expiry(made_up('poisson:3', 'exp:1'), **given)
 
 
 def test_jobs_that_outlive_even_the_longest_life_are_reported() -> None:
-    """A hundred years are not enough for them, and no search goes on beyond."""
+    """Not even a hundred years are enough for them, and the search stops there."""
     scenario = Scenario(arrivals='poisson:1', holding='const:1e10', max_size=9, jobs=20)
     with pytest.raises(ValueError, match='too many outlive the longest possible, 3153600000 s: raise overrun_share'):
         choose_expiry(scenario, recovery=60)

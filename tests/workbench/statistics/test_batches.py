@@ -15,14 +15,14 @@ pytestmark = pytest.mark.quick
 
 
 def near(covered: int, runs: int, confidence: float) -> bool:
-    """Whether so many of the intervals may well have held the truth: three deviations of a binomial count."""
+    """Return whether a count lies within three deviations of its binomial mean."""
     return abs(covered / runs - confidence) < 3 * math.sqrt(confidence * (1 - confidence) / runs)
 
 
 @pytest.mark.parametrize(('memory', 'length'), [(0.0, 300), (0.5, 1000), (0.8, 1500)])
 @pytest.mark.parametrize('confidence', [0.95, 0.99])
 def test_batches_cover_the_truth_as_often_as_they_say(memory: float, length: int, confidence: float) -> None:
-    """Independent values or neighbours that are alike: 400 runs each."""
+    """This holds over 400 runs each, with independent and with correlated values."""
     found = [batch_means(run, confidence=confidence) for run in autoregressive(400, length, memory, seed=3).tolist()]
 
     assert near(sum(0.0 in each.interval for each in found), 400, confidence)
@@ -30,7 +30,7 @@ def test_batches_cover_the_truth_as_often_as_they_say(memory: float, length: int
 
 
 def test_the_values_themselves_would_make_an_interval_that_is_far_too_narrow() -> None:
-    """What batches are for: taken as independent, one in three of these would hold the truth that 95 % promises."""
+    """Without batches, 95 % intervals would cover the true mean in only one run of three."""
     runs = autoregressive(200, 1000, 0.9, seed=4).tolist()
 
     assert sum(0.0 in mean_interval(run, 0.95) for run in runs) < 100
@@ -40,7 +40,7 @@ def test_the_values_themselves_would_make_an_interval_that_is_far_too_narrow() -
 @pytest.mark.parametrize(('servers', 'load'), [(1, 1.0), (5, 3.0)])
 @pytest.mark.parametrize('confidence', [0.95, 0.99])
 def test_batches_of_refusals_by_arrivals_cover_erlangs_share(servers: int, load: float, confidence: float) -> None:
-    """A ratio of sums in one run of a loss system, its first tenth left out: 400 runs."""
+    """400 runs of a loss system, each with its first tenth left out, are a ratio of sums."""
     arrived, refused = loss_system_runs(400, 4000, servers, load, seed=3)
     share = erlang_b(servers, load)
     found = [
@@ -52,7 +52,7 @@ def test_batches_of_refusals_by_arrivals_cover_erlangs_share(servers: int, load:
 
 
 def test_a_run_that_is_too_short_for_its_memory_is_not_trusted() -> None:
-    """Where batches go on being alike, fewer are made, and it is said if ten are still alike."""
+    """Fewer batches are made while they are correlated; if ten still are, the result says so."""
     found = [batch_means(run) for run in autoregressive(200, 300, 0.99, seed=5).tolist()]
 
     assert sum(each.batches == 10 for each in found) > 150
@@ -61,7 +61,7 @@ def test_a_run_that_is_too_short_for_its_memory_is_not_trusted() -> None:
 
 
 def test_all_values_count_and_batches_differ_by_one_at_most() -> None:
-    """The mean is that of every value, whatever their number; a constant run has no width."""
+    """The mean covers every value, whatever their number; a constant run has no width."""
     stream = random.Random(2)
     values = [stream.random() for _ in range(317)]
     found = batch_means(values, batches=7)
@@ -76,14 +76,14 @@ def test_all_values_count_and_batches_differ_by_one_at_most() -> None:
 
 
 def test_the_correlation_is_that_of_neighbouring_batches() -> None:
-    """Ups and downs by turns are not alike, a slope is; the former do no harm."""
+    """Alternating values are negatively correlated, which does no harm; a slope is correlated."""
     turns, slope = batch_means([0.0, 1.0] * 15), batch_means([float(number) for number in range(30)])
 
     assert turns.correlation == pytest.approx(-1, abs=0.1)
     assert (turns.batches, turns.independent) == (30, True)
     assert slope.correlation == pytest.approx(1, abs=0.1)
     assert (slope.batches, slope.independent) == (10, False)
-    # Of a ratio it is that of what the ratio leaves unexplained: nothing here, however the numbers grow.
+    # For a ratio, it is the correlation of the residuals: 0 here, however the numbers grow.
     growing = batch_means([2.0 * number for number in range(30)], per=[float(number) for number in range(30)])
     assert (growing.interval.mean, growing.correlation, growing.batches) == (2, 0, 30)
 

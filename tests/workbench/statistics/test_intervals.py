@@ -34,7 +34,7 @@ pytestmark = pytest.mark.quick
     ],
 )
 def test_students_t_has_its_tabulated_values(freedom: int, ninety_five: float, ninety_nine: float) -> None:
-    """The two-sided points of the usual table, from one degree of freedom on."""
+    """They are the two-sided points of the usual table, from one degree of freedom on."""
     assert student_t(0.975, freedom) == pytest.approx(ninety_five, abs=5.1e-4)
     assert student_t(0.995, freedom) == pytest.approx(ninety_nine, abs=5.1e-4)
     assert student_t(0.025, freedom) == pytest.approx(-ninety_five, abs=5.1e-4)
@@ -43,14 +43,14 @@ def test_students_t_has_its_tabulated_values(freedom: int, ninety_five: float, n
 @pytest.mark.parametrize('freedom', [1, 2, 3, 4, 7, 12, 33, 100, 999, 10_000, 10_001, 10**6])
 @pytest.mark.parametrize('probability', [0.01, 0.5, 0.6, 0.9, 0.99, 0.9995, 0.99999])
 def test_students_t_is_that_of_another_package(probability: float, freedom: int) -> None:
-    """To ten digits, where the sum ends and the expansion begins as well."""
+    """They agree to ten digits, also where the sum ends and the expansion begins."""
     expected = float(student_law.ppf(probability, freedom))
 
     assert student_t(probability, freedom) == pytest.approx(expected, rel=1e-10, abs=1e-15)
 
 
 def test_an_interval_covers_the_truth_as_often_as_it_says() -> None:
-    """Of 2,000 intervals at 90 %, about 1,800 hold the true mean; also of three values only."""
+    """Of 2,000 intervals at 90 %, about 1,800 cover the true mean, even for three values."""
     stream = random.Random(5)
     for count in (8, 3):
         covered = sum(0.0 in mean_interval([stream.gauss(0, 3) for _ in range(count)], 0.9) for _ in range(2000))
@@ -59,7 +59,7 @@ def test_an_interval_covers_the_truth_as_often_as_it_says() -> None:
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20), st.floats(0.01, 0.99))
 def test_an_interval_is_the_mean_and_students_half_width(values: list[float], confidence: float) -> None:
-    """By its definition."""
+    """It follows its definition."""
     interval = mean_interval(values, confidence)
     half = student_t((1 + confidence) / 2, len(values) - 1) * stdev(values) / math.sqrt(len(values))
 
@@ -70,7 +70,7 @@ def test_an_interval_is_the_mean_and_students_half_width(values: list[float], co
 
 
 def test_a_ratio_of_sums_is_no_mean_of_ratios() -> None:
-    """Nine of ten refused in a small run and none of ninety in a large one are nine in a hundred."""
+    """Nine of ten refused in a small run and none of ninety in a large one make 9 %."""
     interval = ratio_interval([9, 0], [10, 90])
 
     assert interval.mean == pytest.approx(0.09)
@@ -79,14 +79,14 @@ def test_a_ratio_of_sums_is_no_mean_of_ratios() -> None:
 
 
 def test_a_ratio_of_equal_parts_is_a_mean() -> None:
-    """The interval as well."""
+    """The interval is the same as well."""
     values = [3, 1, 4, 1, 5]
 
     assert ratio_interval(values, [2] * 5) == pytest.approx(mean_interval([value / 2 for value in values]))
 
 
 def test_a_ratio_interval_covers_the_truth_as_often_as_it_says() -> None:
-    """Refusals by arrivals of 30 stretches of a loss system, which hardly know of each other: 1,000 times over."""
+    """Refusals per arrival come from 30 nearly independent stretches, 1,000 times over."""
     arrived, refused = (each.reshape(1000, 30, 15).sum(axis=2) for each in loss_system_runs(1000, 4500, 1, 1.0, seed=8))
     for confidence in (0.95, 0.99):
         covered = sum(
@@ -118,7 +118,7 @@ def test_what_makes_no_interval_is_refused(call: Callable[[], Any], kind: type[E
 
 
 def test_an_interval_that_holds_no_number_holds_no_other_thing() -> None:
-    """``in`` asks for numbers."""
+    """``in`` accepts only numbers."""
     assert 1 in Interval(1, 0, 2)
     assert 3 not in Interval(1, 0, 2)
     assert '1' not in Interval(1, 0, 2)  # type: ignore[comparison-overlap]

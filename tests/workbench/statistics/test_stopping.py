@@ -21,7 +21,7 @@ def run_by(rule: StoppingRule, one_more: Callable[[], float]) -> list[float]:
 
 
 def test_it_stops_as_soon_as_the_half_width_is_reached() -> None:
-    """An absolute one, or a share of the mean, or the narrower of both; not before, and not long after."""
+    """It stops at the absolute half-width, the relative one, or the narrower of both."""
     stream = random.Random(1)
     for rule, target in [
         (StoppingRule(half_width=0.5), 0.5),
@@ -37,7 +37,7 @@ def test_it_stops_as_soon_as_the_half_width_is_reached() -> None:
 
 
 def test_it_makes_the_least_number_of_runs_and_not_more_than_the_most() -> None:
-    """However alike the first ones are, and however far the target is."""
+    """These limits hold however similar the first runs are, and however far the target is."""
     alike = run_by(StoppingRule(half_width=1, at_least=12), lambda: 5.0)
     stream = random.Random(1)
     rule = StoppingRule(half_width=1e-6, at_most=25)
@@ -50,7 +50,7 @@ def test_it_makes_the_least_number_of_runs_and_not_more_than_the_most() -> None:
 
 
 def test_enough_runs_first_keep_the_promise_of_the_interval() -> None:
-    """At 95 %: from ten runs on nearly kept; from two on, broken by runs that happened to agree."""
+    """At 95 %, starting at ten runs nearly keeps the coverage; starting at two does not."""
 
     def coverage(at_least: int) -> float:
         stream = random.Random(4)
@@ -63,14 +63,14 @@ def test_enough_runs_first_keep_the_promise_of_the_interval() -> None:
 
 
 def test_what_was_never_seen_is_not_known_to_a_share_of_itself() -> None:
-    """All zeros are as narrow as can be, and tell nothing of how rare it is."""
+    """Zeros have no spread, but say nothing about how rare the event is."""
     assert not StoppingRule(relative=0.1).judge([0.0] * 50).stop
     assert StoppingRule(relative=0.1).judge([0.0] * 50).expected is None
     assert StoppingRule(half_width=0.1).judge([0.0] * 50).stop
 
 
 def test_it_says_about_how_many_runs_it_will_take() -> None:
-    """Twice as narrow takes four times as many."""
+    """Half the width needs four times as many runs."""
     stream = random.Random(3)
     values = [stream.gauss(0, 1) for _ in range(50)]
     half = mean_interval(values).half_width
@@ -80,7 +80,7 @@ def test_it_says_about_how_many_runs_it_will_take() -> None:
 
 
 def test_without_runs_or_with_one_nothing_is_known() -> None:
-    """So that a loop may begin with an empty list."""
+    """A loop may begin with an empty list."""
     rule = StoppingRule(relative=0.1)
 
     assert rule.judge([]).stop is False
@@ -89,7 +89,7 @@ def test_without_runs_or_with_one_nothing_is_known() -> None:
 
 
 def test_batches_of_one_run_may_be_judged_as_well() -> None:
-    """Or any interval, with how many values it is of."""
+    """So may any interval, together with its number of values."""
     stream = random.Random(3)
     found = batch_means([stream.gauss(10, 1) for _ in range(300)])
     rule = StoppingRule(relative=0.05)
@@ -111,6 +111,6 @@ def test_batches_of_one_run_may_be_judged_as_well() -> None:
     ],
 )
 def test_a_rule_that_cannot_be_is_refused(arguments: dict[str, Any], kind: type[Exception], complaint: str) -> None:
-    """When it is made."""
+    """It is refused when it is created."""
     with pytest.raises(kind, match=complaint):
         StoppingRule(**arguments)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.quick
 
 @given(st.lists(st.integers(-50, 50).map(float), min_size=20, max_size=150))
 def test_the_cut_is_where_the_rule_says(values: list[float]) -> None:
-    """By its definition, in the simplest words: the first of the smallest, in the first half."""
+    """A plain implementation of the definition takes the first minimum in the first half."""
     fives = [sum(values[at : at + 5]) / 5 for at in range(0, len(values) // 5 * 5, 5)]
     half = len(fives) // 2
     errors = []
@@ -34,13 +34,13 @@ def test_the_cut_is_where_the_rule_says(values: list[float]) -> None:
 
 @pytest.mark.parametrize('level', [0.0, 0.1, 1 / 3, 1234.567, 1e9 / 7])
 def test_a_step_is_cut_off_and_a_constant_is_not(level: float) -> None:
-    """Forty values of a beginning that is over at once; none where there is no beginning."""
+    """Forty values of a step are cut; a series without a beginning loses none."""
     assert mser5([level + 7] * 40 + [level] * 460) == Warmup(40, 500, True)
     assert mser5([level] * 100) == Warmup(0, 100, True)
 
 
 def test_what_is_cut_off_is_bias() -> None:
-    """Of 300 runs that begin fifty deviations away, what is left has a tenth of the bias, and most intervals hold 0."""
+    """Of 300 runs that begin far off, a tenth of the bias remains; most intervals hold 0."""
     runs = autoregressive(300, 1500, 0.9, seed=6, start=50.0)
     cuts = [mser5(run.tolist()) for run in runs]
     left = [run[found.cut :] for run, found in zip(runs, cuts, strict=True)]
@@ -51,14 +51,14 @@ def test_what_is_cut_off_is_bias() -> None:
 
 
 def test_hardly_anything_is_cut_off_a_run_that_begins_as_it_goes_on() -> None:
-    """A few values in a hundred, on average."""
+    """On average a few values in a hundred are cut."""
     cuts = [mser5(run).cut for run in autoregressive(200, 1000, 0.5, seed=7).tolist()]
 
     assert np.mean(cuts) < 30
 
 
 def test_a_run_that_is_all_warm_up_says_so() -> None:
-    """Half of it is the most that is cut off, and the sentence asks for a longer run."""
+    """At most half of it is cut, and the sentence asks for a longer run."""
     stream = random.Random(1)
     rising = mser5([number + stream.random() for number in range(1000)])
 
@@ -68,7 +68,7 @@ def test_a_run_that_is_all_warm_up_says_so() -> None:
 
 
 def test_too_few_values_or_wrong_ones_are_refused() -> None:
-    """The error names them."""
+    """The error names the values."""
     with pytest.raises(ValueError, match='values must have at least 20 elements, got 19'):
         mser5([1.0] * 19)
     with pytest.raises(ValueError, match='values must be finite, got nan'):

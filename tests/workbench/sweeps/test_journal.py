@@ -30,13 +30,13 @@ RUNS = 8
 
 @pytest.fixture(scope='module')
 def whole() -> str:
-    """The table of a sweep that nothing interrupted, without a journal."""
+    """Return the table of an uninterrupted sweep without a journal."""
     return sweep(SMALL, VARY, replications=2, workers=1).to_csv()
 
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Counts the runs that are made: one number for each."""
+    """Return a list that receives a number for each run that is made."""
     numbers: list[int] = []
 
     def counted(scenario: Scenario, seed: int, store: str) -> Outcome:
@@ -54,7 +54,7 @@ def go_on(journal: Path) -> str:
 def test_interrupted_from_the_keyboard_it_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: str, made: list[int]
 ) -> None:
-    """What was finished is not made again, and the table is that of an uninterrupted sweep, byte for byte."""
+    """Finished runs are not repeated, and the table is that of an uninterrupted sweep."""
     counted = simulations.sweeps.run.run_once
 
     def interrupted(scenario: Scenario, seed: int, store: str) -> Outcome:
@@ -76,7 +76,7 @@ def test_interrupted_from_the_keyboard_it_goes_on_where_it_stopped(
 def test_a_killed_process_loses_no_finished_run_and_leaves_no_process(
     tmp_path: Path, whole: str, made: list[int]
 ) -> None:
-    """SIGKILL in the middle, with two processes at work: they end by themselves, and the sweep goes on."""
+    """After SIGKILL the two worker processes end, and the sweep continues when started again."""
     journal = tmp_path / 'journal'
     program = """
 import os, sys
@@ -125,7 +125,7 @@ sweep(SMALL, VARY, replications=2, workers=1, journal={str(journal)!r})
 
 
 def test_processes_that_wait_leave_an_interruption_to_the_one_that_started_them(tmp_path: Path) -> None:
-    """From the keyboard it reaches all; they end without a word."""
+    """An interrupt from the keyboard reaches all of them; the workers end silently."""
     program = """
 import os, random, time
 from concurrent.futures import wait
@@ -173,7 +173,7 @@ def _runs(process: int) -> bool:
 
 
 def test_a_journal_that_was_cut_off_anywhere_is_gone_on_with(tmp_path: Path, whole: str, made: list[int]) -> None:
-    """In the middle of a line, at its end, even in the first: what is whole is kept, and the file is mended."""
+    """Complete lines are kept and the file is repaired, wherever it was cut off."""
     journal = tmp_path / 'journal'
     go_on(journal)
     text = journal.read_bytes()
@@ -188,7 +188,7 @@ def test_a_journal_that_was_cut_off_anywhere_is_gone_on_with(tmp_path: Path, who
 
 
 def test_runs_may_be_finished_in_any_order(tmp_path: Path, whole: str, made: list[int]) -> None:
-    """As they are on several processes."""
+    """Several processes finish them in any order."""
     go_on(tmp_path / 'journal')
     head, *lines = (tmp_path / 'journal').read_text().splitlines(keepends=True)
     random.Random(1).shuffle(lines)
@@ -210,7 +210,7 @@ def test_runs_may_be_finished_in_any_order(tmp_path: Path, whole: str, made: lis
     ],
 )
 def test_the_journal_of_another_sweep_is_refused_and_left_alone(tmp_path: Path, other: Callable[[Path], Any]) -> None:
-    """Another seed, scenario, number of runs, other values, another order: their numbers mean other runs."""
+    """With another seed, scenario, number of runs or order, its numbers mean other runs."""
     journal = tmp_path / 'journal'
     go_on(journal)
     before = journal.read_bytes()
@@ -223,7 +223,7 @@ def test_the_journal_of_another_sweep_is_refused_and_left_alone(tmp_path: Path, 
 
 @pytest.mark.parametrize('text', ['a letter', 'a letter\n', '{"sweep": 1}\n', '[1, 2]\n{}\n', '{}\n'])
 def test_a_file_that_is_no_journal_is_refused_and_left_alone(tmp_path: Path, text: str) -> None:
-    """It may be something that somebody needs."""
+    """It may contain something important."""
     (tmp_path / 'journal').write_text(text)
     with pytest.raises(ValueError, match='belongs to another sweep'):
         go_on(tmp_path / 'journal')
@@ -232,7 +232,7 @@ def test_a_file_that_is_no_journal_is_refused_and_left_alone(tmp_path: Path, tex
 
 @pytest.mark.parametrize('part', ['trace', 'arrivals', 'holding', 'mixture', 'pause'])
 def test_a_file_that_changed_meanwhile_makes_it_another_sweep(tmp_path: Path, part: str) -> None:
-    """The scenario only names it, wherever it does."""
+    """The scenario contains only the name of the file."""
     path = tmp_path / 'file.csv'
     made_up: dict[str, Any] = {'arrivals': 'poisson:1', 'holding': 'exp:1', 'max_size': 1, 'jobs': 3}
 
@@ -261,14 +261,14 @@ def test_a_file_that_changed_meanwhile_makes_it_another_sweep(tmp_path: Path, pa
 
 
 def test_every_digit_of_an_outcome_is_kept() -> None:
-    """What is read from the journal equals what was written, whether there are intervals or too few jobs for them."""
+    """An outcome read from the journal equals the one written, with intervals or without."""
     for jobs in (5, 150):
         found = run_once(SMALL.replace(jobs=jobs), 1, 'memory')
         assert Outcome.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
 def test_a_run_is_on_disk_as_soon_as_it_is_finished(tmp_path: Path) -> None:
-    """Not when the file is closed."""
+    """It is written before the file is closed."""
     with Journal(tmp_path / 'journal', 'this') as journal:
         journal.keep(4, run_once(SMALL, 1, 'memory'))
         assert json.loads((tmp_path / 'journal').read_text().splitlines()[1])[0] == 4

@@ -32,7 +32,7 @@ VARY = {'max_size': (3, 5, 8), 'slot_exp': (0.5, 2, None)}
 
 
 class OnlySubmits(Executor):
-    """No more than the interface asks for."""
+    """An executor with nothing but the required interface."""
 
     def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> 'Future[Any]':
         future: Future[Any] = Future()
@@ -42,12 +42,12 @@ class OnlySubmits(Executor):
 
 @pytest.fixture(scope='module')
 def alone() -> str:
-    """The table that this process makes by itself."""
+    """Return the table that a single process makes."""
     return sweep(BUSY, VARY, replications=2, workers=1).to_csv()
 
 
 def test_the_same_seed_gives_the_same_table_on_one_process_and_two(alone: str) -> None:
-    """Byte for byte; and another seed gives another."""
+    """The tables agree byte for byte; another seed makes another table."""
     assert sweep(BUSY, VARY, replications=2, workers=2).to_csv() == alone
     assert sweep(BUSY, VARY, replications=2, workers=1).to_csv() == alone
     assert sweep(BUSY.replace(seed=4), VARY, replications=2, workers=1).to_csv() != alone
@@ -61,7 +61,7 @@ def test_the_same_table_comes_from_threads_and_from_what_only_submits(alone: str
 
 
 def test_the_same_table_comes_from_a_cluster_of_dask(alone: str) -> None:
-    """A real one: a scheduler and two worker processes on this machine."""
+    """The cluster is real: a scheduler and two worker processes on this machine."""
     import distributed
 
     dask: Any = distributed  # which is not typed throughout
@@ -76,14 +76,14 @@ def test_the_same_table_comes_from_a_cluster_of_dask(alone: str) -> None:
 
 
 def test_more_runs_than_are_handed_over_at_once_are_all_made(monkeypatch: pytest.MonkeyPatch, alone: str) -> None:
-    """An executor is never given more than it may hold, and is given the rest as it gets on."""
+    """An executor never receives more than the limit, and receives the rest as it progresses."""
     monkeypatch.setattr('simulations.sweeps.run._MOST_WAITING', 2)
     with ThreadPoolExecutor(3) as threads:
         assert sweep(BUSY, VARY, replications=2, executor=threads).to_csv() == alone
 
 
 def test_points_differ_by_nothing_but_what_was_varied() -> None:
-    """Each is what the scenario gives there by itself with the same seeds: the same jobs, the same crashes."""
+    """Each point equals a separate run with the same seeds, jobs and crashes."""
     found = sweep(BUSY, VARY, replications=2, workers=1)
     assert [point.values for point in found.points] == [
         {'max_size': size, 'slot_exp': life} for size in VARY['max_size'] for life in VARY['slot_exp']
@@ -98,19 +98,19 @@ def test_points_differ_by_nothing_but_what_was_varied() -> None:
 
 
 def test_with_common_random_numbers_more_slots_refuse_fewer() -> None:
-    """Step by step for one seed, which independent runs so near to each other would not show."""
+    """For one seed this holds at every step, which independent runs could not show."""
     short = BUSY.replace(jobs=90, crash_probability=0.0, slot_exp=None)
     shares = [point.refusal_share for point in sweep(short, {'max_size': range(1, 20)}, workers=1).points]
     means = [share.mean for share in shares if share is not None]
     assert len(means) == 19
     assert means == sorted(means, reverse=True)
     assert means[0] > 0.5 > means[-1] == 0
-    # No warm-up is left out of so short a run, so the shares are of whole numbers of the same 90 jobs.
+    # So short a run has no warm-up left out, so the shares count the same 90 jobs.
     assert all(math.isclose(90 * mean, round(90 * mean)) for mean in means)
 
 
 def test_load_multiplies_the_arrivals() -> None:
-    """Of a scenario that has a load factor of its own as well as of one that has none."""
+    """This holds for a scenario with its own load factor and for one without."""
     [once, twice] = sweep(BUSY, {'load': (1, 2)}, workers=1).points
     faster = sweep(BUSY.replace(arrivals='poisson:12'), {'max_size': [5]}, workers=1).points[0]
     assert twice.refusal_share == faster.refusal_share != once.refusal_share
@@ -122,7 +122,7 @@ def _sigmas(interval: Interval, theory: float, runs: int) -> float:
 
 
 def test_theory_stands_in_the_table_and_the_measurement_agrees() -> None:
-    """At each point that point's own theory, refusals and overrun, within 5 standard errors of ten runs."""
+    """At each point, refusals and overrun agree within 5 standard errors of ten runs."""
     crashing = Scenario(arrivals='poisson:6', holding='exp:1', max_size=5, crash_probability=0.1, jobs=2000, seed=1)
     # At each point some hundred refusals: a handful would not scatter as Student's t says.
     vary = {'max_size': (3, 5), 'slot_exp': (0.5, 1.0), 'load': (0.5, 1.0)}
@@ -141,7 +141,7 @@ def test_theory_stands_in_the_table_and_the_measurement_agrees() -> None:
 
 
 def test_where_jobs_ask_until_they_get_a_slot_theory_is_of_attempts() -> None:
-    """As is the interval beside it; where theory does not apply there is none."""
+    """So is the interval; if theory does not apply, there is no value."""
     asking = Scenario(arrivals='poisson:3', holding='exp:1', max_size=5, on_refusal=Retry('exp:1'), jobs=2500)
     [point] = sweep(asking, {'max_size': [5]}, replications=10, workers=1).points
     assert point.of_attempts
@@ -156,7 +156,7 @@ def test_where_jobs_ask_until_they_get_a_slot_theory_is_of_attempts() -> None:
 
 
 def test_a_broken_promise_comes_back_from_where_it_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sweep stops with it, and it travels between processes as itself."""
+    """The sweep stops with the original error, sent between processes."""
     take = MemoryClient.take_slot
     monkeypatch.setattr(
         MemoryClient, 'take_slot', lambda self, key, token, size, life: take(self, key, token, size + 1, life)
@@ -189,7 +189,7 @@ def test_a_broken_promise_comes_back_from_where_it_was_found(monkeypatch: pytest
     ],
 )
 def test_what_cannot_be_varied_is_refused_before_any_run(vary: Any, error: type[Exception], complaint: str) -> None:
-    """In words that name it."""
+    """The error names it."""
 
     class NoRuns(OnlySubmits):
         def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> 'Future[Any]':
@@ -200,7 +200,7 @@ def test_what_cannot_be_varied_is_refused_before_any_run(vary: Any, error: type[
 
 
 def test_an_executor_and_a_number_of_workers_exclude_each_other() -> None:
-    """And processes are at least one."""
+    """There must be at least one worker."""
     with pytest.raises(ValueError, match='give either executor or workers, not both'):
         sweep(BUSY, {'max_size': [1]}, executor=OnlySubmits(), workers=2)
     with pytest.raises(ValueError, match='workers must be at least 1, got 0'):
@@ -216,7 +216,7 @@ def test_an_executor_and_a_number_of_workers_exclude_each_other() -> None:
 def test_a_range_holds_its_ends_and_decimals_are_exact(
     first: int, step: int, count: int, data: st.DataObject, places: int
 ) -> None:
-    """0.1:0.9:0.1 gives 0.3 and not 0.30000000000000004, and 0.9; a last value that no step reaches is not passed."""
+    """0.1:0.9:0.1 yields 0.3, not 0.30000000000000004, and 0.9; a range never exceeds its end."""
     beyond = data.draw(st.integers(0, step - 1))
     values = [Decimal(first + number * step).scaleb(-places) for number in range(count)]
     last = values[-1] + Decimal(beyond).scaleb(-places)
@@ -226,7 +226,7 @@ def test_a_range_holds_its_ends_and_decimals_are_exact(
 
 @given(st.lists(st.floats(1e-300, 1e300), min_size=1, max_size=20, unique=True))
 def test_a_list_is_read_as_it_is_written(values: list[float]) -> None:
-    """Every digit of every number."""
+    """Every digit of every number is kept."""
     assert parse_vary(f'load={",".join(map(repr, values))}') == ('load', tuple(values))
 
 
@@ -244,7 +244,7 @@ TEXTS = st.one_of(
 
 @given(TEXTS)
 def test_nothing_but_finite_numbers_gets_through(text: str) -> None:
-    """Whatever is typed is read, or refused with a ``ValueError``: no NaN, no infinity, no endless count."""
+    """Any text is read or refused with a ``ValueError``: no NaN, no infinity, no endless count."""
     try:
         name, values = parse_vary(text)
     except ValueError:
@@ -278,13 +278,13 @@ def test_nothing_but_finite_numbers_gets_through(text: str) -> None:
     ],
 )
 def test_what_is_written_wrongly_is_refused_in_words(text: str, complaint: str) -> None:
-    """The message says what was wrong, and how to write it."""
+    """The message says what is wrong, and how to write it."""
     with pytest.raises(ValueError, match='(?s)' + complaint.replace('(', r'\(')):
         parse_vary(text)
 
 
 def test_none_is_a_life_for_ever_and_decimals_stay_decimals() -> None:
-    """The examples of the docstring."""
+    """These are the examples of the docstring."""
     assert parse_vary('max_size=5:20:5') == ('max_size', (5, 10, 15, 20))
     assert parse_vary('slot_exp=1,2.5,none') == ('slot_exp', (1.0, 2.5, None))
     assert parse_vary('load=0.1:1:0.1')[1] == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -295,12 +295,12 @@ def test_none_is_a_life_for_ever_and_decimals_stay_decimals() -> None:
 
 @pytest.fixture(scope='module')
 def grid() -> Sweep:
-    """Two names that were varied, without crashes, so that theory applies."""
+    """Return a sweep over two names without crashes, so that theory applies."""
     return sweep(BUSY.replace(crash_probability=0.0), VARY, workers=1)
 
 
 def test_one_name_is_a_curve_with_its_interval_and_theory(grid: Sweep) -> None:
-    """What is drawn is what is in the table."""
+    """The picture shows the values of the table."""
     found = sweep(BUSY, {'max_size': (3, 5, 8)}, workers=1)
     lines = {line.get_label(): line for line in found.plot().lines}
     assert np.asarray(lines['measured'].get_xdata()).tolist() == [3, 5, 8]
@@ -309,7 +309,7 @@ def test_one_name_is_a_curve_with_its_interval_and_theory(grid: Sweep) -> None:
 
 
 def test_two_names_are_a_heat_map(grid: Sweep) -> None:
-    """One cell for each point, where its names say."""
+    """There is one cell for each point, at the position of its values."""
     [image] = grid.plot().images
     cells = np.asarray(image.get_array())
     assert cells.shape == (3, 3)
@@ -319,14 +319,14 @@ def test_two_names_are_a_heat_map(grid: Sweep) -> None:
 
 
 def test_a_sweep_shows_itself_as_table_and_picture(grid: Sweep) -> None:
-    """In JupyterLab as HTML with an image; printed with a line for each point."""
+    """JupyterLab shows HTML with an image; printing shows a line for each point."""
     assert '<img ' in grid._repr_html_()
     assert grid._repr_html_().count('<tr>') == 10
     assert len(str(grid).splitlines()) == 1 + 11
 
 
 def test_what_has_no_picture_says_so(grid: Sweep) -> None:
-    """A figure that there is not; three names at once."""
+    """This covers an unknown figure, and three varied names."""
     with pytest.raises(ValueError, match="unknown figure 'speed': choose from refusal_share"):
         grid.plot(figure='speed')
     three = sweep(BUSY.replace(jobs=20), {**VARY, 'load': (1, 2)}, workers=1)

@@ -1,4 +1,4 @@
-"""What theory expects of a workload: the known values, simulations that share no code with it, and why not."""
+"""Known values, simulations without shared code, and the reasons why theory does not apply."""
 
 import heapq
 import random
@@ -78,7 +78,7 @@ def synthetic(
 def test_poisson_arrivals_that_leave_meet_the_known_values(
     rate: float, max_size: int, slot_exp: float | None, crashing: float, refused: float, overrun: float
 ) -> None:
-    """Expiry and crashes included; an overrun that no one will see is 0."""
+    """Expiry and crashes are included; a negligible overrun is 0."""
     found = expected(Poisson(rate, 'exp:1', jobs=10), max_size, slot_exp, crash_probability=crashing)
 
     assert found.refusal_share == found.attempts_refusal_share == pytest.approx(refused, abs=1e-5)
@@ -93,7 +93,7 @@ def test_poisson_arrivals_that_leave_meet_the_known_values(
 
 
 def test_a_report_says_whose_formula_it_is_and_for_which_load() -> None:
-    """In one line."""
+    """The formula fits in one line."""
     at_expiry = expected(Poisson(6, 'exp:1', jobs=10), 5, 0.5)
 
     assert at_expiry.formula == "Erlang's loss system M/G/5/5 at an offered load of 2.361 erlangs"
@@ -113,7 +113,7 @@ def test_a_report_says_whose_formula_it_is_and_for_which_load() -> None:
 
 
 def test_crashes_without_an_expiry_take_every_slot() -> None:
-    """In the long run all is refused."""
+    """In the long run every job is refused."""
     found = expected(Poisson(3, 'exp:1', jobs=10), 5, None, crash_probability=0.1)
 
     assert (found.refusal_share, found.occupancy_mean, found.overrun_mean) == (1, 5, 0)
@@ -121,7 +121,7 @@ def test_crashes_without_an_expiry_take_every_slot() -> None:
 
 
 def test_each_of_many_pools_is_a_loss_system_of_its_own() -> None:
-    """The shares of refused jobs weigh as jobs come, and live slots and overruns add up."""
+    """Refusal shares are weighted by arrivals; live slots and overruns add up."""
     found = expected(synthetic('poisson:12', 'exp:1', 'zipf:3:1'), 4, 0.8, crash_probability=0.1)
     parts = [
         expected(Poisson(rate, 'exp:1', jobs=1), 4, 0.8, crash_probability=0.1) for rate in (72 / 11, 36 / 11, 24 / 11)
@@ -138,7 +138,7 @@ def test_each_of_many_pools_is_a_loss_system_of_its_own() -> None:
 
 
 def test_equal_pools_are_as_one_with_its_part_of_the_load() -> None:
-    """Any number of them."""
+    """This holds for any number of pools."""
     found = expected(synthetic('poisson:3000', keys='zipf:1000:0'), 5)
 
     assert found.refusal_share == pytest.approx(erlang_b(5, 3.0), rel=1e-9)
@@ -147,7 +147,7 @@ def test_equal_pools_are_as_one_with_its_part_of_the_load() -> None:
 
 
 def test_many_pools_refuse_as_often_as_replayed() -> None:
-    """20 runs of 3,000 jobs through three pools: the expected share lies in their 99.9 % interval."""
+    """The expected share lies in the 99.9 % interval of 20 runs of 3,000 jobs in three pools."""
     workloads = [synthetic('poisson:12', 'exp:1', 'zipf:3:1', 3000, seed) for seed in range(20)]
     shares = [replay(workload, max_size=4, slot_exp=0.8).figures.refusal_share for workload in workloads]
     measured = mean_interval(shares, 0.999)
@@ -157,7 +157,7 @@ def test_many_pools_refuse_as_often_as_replayed() -> None:
 
 
 def test_clients_that_leave_meet_the_known_values() -> None:
-    """Engset's: the share of requests that are refused is less than that of the time that all slots are busy."""
+    """By Engset's formula, the share refused is below the share of the time that all are busy."""
     found = expected(synthetic('clients:10:const:2', 'exp:1'), 5)
 
     assert found.refusal_share == found.attempts_refusal_share == pytest.approx(0.106961, abs=1e-6)
@@ -169,7 +169,7 @@ def test_clients_that_leave_meet_the_known_values() -> None:
 
 @pytest.mark.parametrize('holding', ['exp:1', 'const:1', 'pareto:2.5:0.6'])
 def test_clients_are_refused_as_often_as_their_turns_say(holding: str) -> None:
-    """30 runs of the turns of ten clients by a few lines of code that know no theory, whatever the distributions."""
+    """A simulation of ten clients without any theory, 30 runs, agrees for any distribution."""
     workloads = [synthetic('clients:10:uniform:0:4', holding, seed=seed) for seed in range(30)]
     shares, occupancies = zip(*(_clients_by_hand(workload, 5, 1000.0) for workload in workloads), strict=True)
     share, occupancy = mean_interval(shares, 0.999), mean_interval(occupancies, 0.999)
@@ -180,7 +180,7 @@ def test_clients_are_refused_as_often_as_their_turns_say(holding: str) -> None:
 
 
 def _clients_by_hand(workload: Synthetic, slots: int, horizon: float) -> tuple[float, float]:
-    """Share of refused requests, and busy slots on average, from 50 s on."""
+    """Return the share of refused requests and the mean number of busy slots, from 50 s on."""
     assert workload.clients is not None
     turns = [workload.turns(client) for client in range(workload.clients.number)]
     current = [next(each) for each in turns]
@@ -207,7 +207,7 @@ def _clients_by_hand(workload: Synthetic, slots: int, horizon: float) -> tuple[f
 
 
 def test_jobs_that_retry_meet_the_known_values() -> None:
-    """The share of first attempts that find all busy; and of all attempts."""
+    """The values are the share of first attempts that find all busy, and of all attempts."""
     for pause, busy in (('exp:10', 0.16416), ('exp:1', 0.18275), ('exp:0.1', 0.21838)):
         found = expected(Poisson(3, 'exp:1', jobs=10), 5, None, Retry(pause))
         assert found.refusal_share == pytest.approx(busy, abs=1e-5)
@@ -223,7 +223,7 @@ def test_jobs_that_retry_meet_the_known_values() -> None:
 @pytest.mark.parametrize('servers', [1, 2, 5, 30, 200])
 @pytest.mark.parametrize('load', [0.1, 1.0, 4.5, 40.0, 250.0])
 def test_renewal_loss_with_poisson_arrivals_is_erlang_b(servers: int, load: float) -> None:
-    """The known case, whatever the unit of time."""
+    """The known case holds in any unit of time."""
     assert renewal_loss(servers, poisson_spacing(load)) == pytest.approx(erlang_b(servers, load), rel=1e-11, abs=1e-300)
     assert renewal_loss(servers, poisson_spacing(load / 7), 7.0) == pytest.approx(
         erlang_b(servers, load), rel=1e-11, abs=1e-300
@@ -231,7 +231,7 @@ def test_renewal_loss_with_poisson_arrivals_is_erlang_b(servers: int, load: floa
 
 
 def test_renewal_loss_has_its_limits() -> None:
-    """One server: a job is refused if the one before it still holds; no arrivals, none refused."""
+    """One server refuses a job while the previous one holds; without arrivals it refuses none."""
     for interval in (1e-3, 0.7, 5.0, 100.0):
         assert renewal_loss(1, even_spacing(interval)) == pytest.approx(2.718281828459045**-interval, rel=1e-12)
     assert renewal_loss(5, even_spacing(1e9)) == 0
@@ -239,7 +239,7 @@ def test_renewal_loss_has_its_limits() -> None:
 
 
 def test_evenly_spaced_arrivals_are_refused_as_often_as_counted_by_hand() -> None:
-    """30 runs of 3,000 jobs by a few lines of code that know no theory."""
+    """A simulation without any theory, 30 runs of 3,000 jobs, agrees."""
     workloads = [synthetic('periodic:0.25', 'exp:1', jobs=3000, seed=seed) for seed in range(30)]
     measured = mean_interval([_loss_by_hand(workload, 4) for workload in workloads], 0.999)
     found = expected(workloads[0], 4)
@@ -287,7 +287,7 @@ SAME_LOAD = 'with Poisson arrivals of the same mean load, {load} erlangs, {share
     ],
 )
 def test_where_theory_has_no_answer_it_tells_that_of_poisson_arrivals(arrivals: str, holding: str, why: str) -> None:
-    """With the same mean load: how much is due to the arrivals being others can then be seen."""
+    """The comparison at the same mean load shows how much the arrivals matter."""
     said = reason(synthetic(arrivals, holding))
 
     assert said.startswith(why)
@@ -295,7 +295,7 @@ def test_where_theory_has_no_answer_it_tells_that_of_poisson_arrivals(arrivals: 
 
 
 def test_a_recorded_trace_is_compared_with_poisson_arrivals_of_its_load() -> None:
-    """As many a second as from its first arrival to its last, each for as long as its slot lasts."""
+    """The rate is that between first and last arrival; a job counts for as long as its slot."""
     trace = Trace([(second, 4.0 if second % 2 else 2.0) for second in range(101)])
 
     assert reason(trace, 3, 3.0).startswith('Recorded arrivals follow no known law; ')
@@ -308,7 +308,7 @@ def test_a_recorded_trace_is_compared_with_poisson_arrivals_of_its_load() -> Non
     'trace', [Trace([]), Trace([(1, 1)]), Trace([(1, 1), (1, 1)]), Trace([(0, 1, 'a'), (1, 1, 'b')])]
 )
 def test_a_trace_without_a_rate_or_with_many_pools_is_compared_with_nothing(trace: Trace) -> None:
-    """There is nothing to tell."""
+    """There is no comparison to make."""
     assert reason(trace) == 'Recorded arrivals follow no known law.'
     assert reason(Trace([(0, 1), (1, 1)]), on_refusal=Retry()) == 'Recorded arrivals follow no known law.'
 
@@ -356,7 +356,7 @@ def test_a_trace_without_a_rate_or_with_many_pools_is_compared_with_nothing(trac
     ],
 )
 def test_why_theory_does_not_apply_is_said_in_a_sentence(said: Callable[[], str], why: str) -> None:
-    """It names what is in the way."""
+    """The sentence names the obstacle."""
     assert why in said()
 
 
@@ -382,7 +382,7 @@ class _Law:
 
 
 class _Other:
-    """A workload of someone else's."""
+    """A user-defined workload."""
 
     name = 'other jobs'
     expected_jobs = 1
@@ -398,7 +398,7 @@ class _Other:
 
 
 def test_a_pool_of_any_size_is_answered_at_once() -> None:
-    """Without a list of all its states."""
+    """It does not list all states."""
     large = 2**31 - 1
 
     assert expected(Poisson(6, 'exp:1', jobs=1), large).occupancy_distribution is None
@@ -416,6 +416,6 @@ def test_a_pool_of_any_size_is_answered_at_once() -> None:
     ],
 )
 def test_a_pool_that_cannot_be_is_refused(arguments: tuple[int, float | None], complaint: str) -> None:
-    """Naming the argument and its value."""
+    """The error names the argument and its value."""
     with pytest.raises(ValueError, match=complaint):
         expect(Poisson(6, 'exp:1', jobs=1), *arguments)

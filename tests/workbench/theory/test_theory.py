@@ -1,4 +1,4 @@
-"""The formulas of queueing theory: published values, exact arithmetic, other people's code, and laws that hold."""
+"""The formulas against published values, exact arithmetic, other packages, and known laws."""
 
 import math
 from collections.abc import Callable
@@ -56,7 +56,7 @@ def exact_engset(servers: int, sources: int, alpha: Fraction) -> list[Fraction]:
     [(5, 3.0, 0.110054347826), (10, 5.0, 0.018384570337), (30, 25.0, 0.052603172), (1, 1.0, 0.5), (0, 2.0, 1.0)],
 )
 def test_erlang_b_has_its_known_values(servers: int, load: float, share: float) -> None:
-    """The values found in tables, and the two that one knows by heart."""
+    """These are tabulated values, and two well-known ones."""
     assert erlang_b(servers, load) == pytest.approx(share, abs=1e-9)
 
 
@@ -65,7 +65,7 @@ TWO_PERCENT = [(5, 1.657), (9, 4.345), (15, 9.010), (21, 14.036), (49, 39.323)]
 
 @pytest.mark.parametrize(('servers', 'load'), TWO_PERCENT)
 def test_erlang_b_meets_the_published_two_percent_table_forwards_and_backwards(servers: int, load: float) -> None:
-    """At the tabulated loads two in a hundred are refused; the load and the size are found again from the target."""
+    """Tabulated loads refuse 2 %, and the target leads back to the load and the size."""
     assert erlang_b(servers, load) == pytest.approx(0.02, abs=2e-5)
     assert load_for(servers, 0.02) == pytest.approx(load, abs=5.1e-4)
     assert max_size_for(load - 0.001, 0.02) == servers
@@ -73,7 +73,7 @@ def test_erlang_b_meets_the_published_two_percent_table_forwards_and_backwards(s
 
 
 def test_erlang_c_and_its_mean_wait_have_their_known_values() -> None:
-    """Four in nine wait with three servers at two erlangs; M/M/5 at three erlangs."""
+    """Three servers at two erlangs make four in nine jobs wait; five at three are known too."""
     assert erlang_c(3, 2.0) == pytest.approx(4 / 9, rel=1e-14, abs=0)
     assert erlang_c(5, 3.0) == pytest.approx(0.236151603, abs=1e-9)
     assert mean_wait(5, 3.0) == pytest.approx(0.118075802, abs=1e-9)
@@ -81,7 +81,7 @@ def test_erlang_c_and_its_mean_wait_have_their_known_values() -> None:
 
 
 def test_engset_has_its_known_values() -> None:
-    """Five servers and ten sources that each offer half an erlang while they are free."""
+    """Five servers and ten sources offer half an erlang each while free."""
     known = engset(5, 10, 0.5)
 
     assert known.time_congestion == pytest.approx(0.147887, abs=5e-7)
@@ -90,7 +90,7 @@ def test_engset_has_its_known_values() -> None:
 
 @pytest.mark.parametrize(('retry_rate', 'share'), [(0.1, 0.16416), (1.0, 0.18275), (10.0, 0.21838)])
 def test_retrials_have_their_known_values(retry_rate: float, share: float) -> None:
-    """Five servers at three erlangs, found by an independent solution."""
+    """Five servers at three erlangs were solved independently."""
     assert retrials(5, 3.0, retry_rate).all_busy == pytest.approx(share, abs=5e-6)
     # Only the ratio of pause and holding time counts.
     assert retrials(5, 3.0, retry_rate / 60, holding_mean=60).all_busy == pytest.approx(share, abs=5e-6)
@@ -103,7 +103,7 @@ def test_retrials_have_their_known_values(retry_rate: float, share: float) -> No
 def test_the_loss_system_has_the_values_found_by_independent_simulation(
     max_size: int, rate: float, slot_exp: float, crashes: float, refusals: float, overrun: float
 ) -> None:
-    """Refusals by Erlang's formula at the load that expiry and crashes leave, and the bodies beyond their slots."""
+    """Refusals follow Erlang at the load left by expiry and crashes; overruns agree as well."""
     theory = loss_system(rate, parse_holding('exp:1'), max_size, slot_exp, crashes)
 
     assert theory.refusal_share == pytest.approx(refusals, abs=5e-6)
@@ -113,7 +113,7 @@ def test_the_loss_system_has_the_values_found_by_independent_simulation(
 @pytest.mark.parametrize('load', [Fraction(1, 1000), Fraction(1, 3), Fraction(7), Fraction(49, 2), Fraction(500)])
 @pytest.mark.parametrize('servers', [0, 1, 2, 7, 24, 25, 80])
 def test_the_closed_forms_agree_with_exact_arithmetic(servers: int, load: Fraction) -> None:
-    """Erlang B and C, the occupancy, and Engset, against their definitions in whole numbers, to fourteen digits."""
+    """Erlang B and C, occupancy and Engset agree with exact arithmetic to fourteen digits."""
     share = exact_erlang_b(servers, load)
     weights = [load**busy / math.factorial(busy) for busy in range(servers + 1)]
 
@@ -146,7 +146,7 @@ def test_the_closed_forms_agree_with_exact_arithmetic(servers: int, load: Fracti
 
 @pytest.mark.parametrize(('servers', 'load'), [(1, 0.5), (5, 3.0), (40, 39.5), (200, 150.0), (700, 650.0)])
 def test_erlang_and_mmc_agree_with_another_package(servers: int, load: float) -> None:
-    """pyqueueing computes them in its own way."""
+    """pyqueueing computes them differently."""
     waiting = MMC(arrival_rate=load, service_rate=1, servers=servers)
 
     assert erlang_b(servers, load) == pytest.approx(
@@ -160,7 +160,7 @@ def test_erlang_and_mmc_agree_with_another_package(servers: int, load: float) ->
     ('servers', 'load'), [(10**6, 1e6), (10**6, 999_000.0), (10**6, 1.003e6), (10**5, 1e5), (1000, 900.0)]
 )
 def test_a_million_servers_are_no_trouble(servers: int, load: float) -> None:
-    """The share that a truncated Poisson distribution gives, to the digits that SciPy's has."""
+    """The share is that of a truncated Poisson distribution, to the digits that SciPy has."""
     share = poisson.pmf(servers, load) / poisson.cdf(servers, load)
 
     assert erlang_b(servers, load) == pytest.approx(share, rel=1e-8, abs=0)
@@ -168,7 +168,7 @@ def test_a_million_servers_are_no_trouble(servers: int, load: float) -> None:
 
 
 def test_the_ends_of_the_range_are_what_they_must_be() -> None:
-    """No load, no server, a load without end: limits, and no error and no NaN."""
+    """No load, no server or an infinite load yields a limit, never an error or NaN."""
     assert [erlang_b(3, 0), erlang_b(0, 0), erlang_b(3, math.inf), erlang_b(10**6, 1e-9)] == [0, 1, 1, 0]
     assert [erlang_c(3, 0), erlang_c(3, 3), erlang_c(3, math.inf)] == [0, 1, 1]
     assert [mean_wait(3, 0), mean_wait(3, 3), mean_wait(3, 1e9)] == [0, math.inf, math.inf]
@@ -187,7 +187,7 @@ def test_the_ends_of_the_range_are_what_they_must_be() -> None:
 
 
 def test_a_pool_that_crashed_holders_fill_for_ever_refuses_everything() -> None:
-    """Without expiry any share of crashes takes one slot after the other; with one, all may crash."""
+    """Without expiry any crashes take all slots in turn; with one, all holders may crash."""
     holding = parse_holding('exp:1')
 
     assert loss_system(3, holding, 5, None, 0.1) == (math.inf, 1, 5, 0)
@@ -202,7 +202,7 @@ def test_a_pool_that_crashed_holders_fill_for_ever_refuses_everything() -> None:
 @example(10**6, 1e-9)
 @example(5, 1e7)
 def test_refusals_grow_with_the_load_and_fall_with_the_servers(servers: int, load: float) -> None:
-    """Between 0 and 1, never less than what the servers cannot carry at all, never more than what must wait."""
+    """They lie between 0 and 1, above the load that cannot be carried and below Erlang C."""
     share = erlang_b(servers, load)
 
     assert 0 <= share < 1
@@ -218,7 +218,7 @@ def test_refusals_grow_with_the_load_and_fall_with_the_servers(servers: int, loa
 @given(st.integers(1, 20_000), LOADS)
 @settings(max_examples=60)
 def test_what_is_carried_is_what_is_accepted(servers: int, load: float) -> None:
-    """The mean occupancy is load (1 - B), the last state is B, and the probabilities make 1."""
+    """The mean occupancy is load (1 - B), the last state is B, and probabilities sum to 1."""
     shares = occupancy_distribution(servers, load)
     mean = np.arange(servers + 1) @ shares
     theory = loss_system(load, parse_holding('const:1'), servers, None)
@@ -234,7 +234,7 @@ def test_what_is_carried_is_what_is_accepted(servers: int, load: float) -> None:
 @given(st.integers(1, 10**6), LOADS.map(lambda load: load / 100), TARGETS)
 @settings(max_examples=40)
 def test_sizing_finds_the_smallest_pool_and_the_largest_load(max_size: int, load: float, target: float) -> None:
-    """One slot fewer, or a little more load, and more than the target is refused."""
+    """One slot fewer, or slightly more load, refuses more than the target."""
     smallest = max_size_for(load, target)
     largest = load_for(max_size, target)
 
@@ -244,14 +244,14 @@ def test_sizing_finds_the_smallest_pool_and_the_largest_load(max_size: int, load
 
 
 def test_sizing_meets_a_target_that_is_met_exactly() -> None:
-    """At most the target may be refused, not less than it."""
+    """A share equal to the target is allowed."""
     assert all(max_size_for(load, erlang_b(size, load)) == size for size in (1, 7, 60) for load in (0.5, 7.0, 65.0))
 
 
 @given(POOLS, POOLS, LOADS.map(lambda load: load / 1000))
 @settings(max_examples=60)
 def test_engset_keeps_its_balance(servers: int, sources: int, alpha: float) -> None:
-    """Sources refuse each other less often than the time suggests; what is carried is what free ones offer."""
+    """Call congestion is below time congestion; the carried load is what free sources offer."""
     theory = engset(servers, sources, alpha)
     shares = engset_occupancy(servers, sources, alpha)
     free = sources - theory.occupancy_mean
@@ -278,7 +278,7 @@ def test_engset_becomes_erlang_with_many_sources(servers: int, load: float) -> N
 
 
 def chain_with_retries(servers: int, load: float, retry_rate: float, most: int) -> tuple[float, float]:
-    """P(all busy) and the mean number of waiting jobs, from all balance equations at once."""
+    """Return P(all busy) and the mean number of waiting jobs from all balance equations."""
     wide = servers + 1
     rates = np.zeros(((most + 1) * wide, (most + 1) * wide))
     for waiting in range(most + 1):
@@ -305,7 +305,7 @@ def chain_with_retries(servers: int, load: float, retry_rate: float, most: int) 
 def test_retrials_agree_with_the_whole_chain_solved_at_once(
     servers: int, load: float, retry_rate: float, most: int
 ) -> None:
-    """The level by level solution against a general solver on all states."""
+    """The level-by-level solution agrees with a general solver on all states."""
     all_busy, waiting = chain_with_retries(servers, load, retry_rate, most)
     theory = retrials(servers, load, retry_rate)
 
@@ -315,7 +315,7 @@ def test_retrials_agree_with_the_whole_chain_solved_at_once(
 
 @pytest.mark.parametrize(('load', 'retry_rate'), [(0.5, 1.0), (0.9, 0.05), (0.99, 30.0), (1e-6, 1.0)])
 def test_retrials_of_one_server_have_their_closed_form(load: float, retry_rate: float) -> None:
-    """Busy for a share rho; rho^2 / (1 - rho) wait as in a queue, and rho^2 / (v (1 - rho)) more for their pauses."""
+    """The share rho is busy; rho^2 / (1 - rho) jobs queue, and rho^2 / (v (1 - rho)) more pause."""
     theory = retrials(1, load, retry_rate)
 
     assert theory.all_busy == pytest.approx(load, rel=1e-12, abs=0)
@@ -325,7 +325,7 @@ def test_retrials_of_one_server_have_their_closed_form(load: float, retry_rate: 
 @given(st.integers(1, 50), st.floats(0.01, 0.97), st.floats(-2, 3).map(lambda power: 10**power))
 @settings(max_examples=40)
 def test_retrials_lie_between_loss_and_queue(servers: int, rho: float, retry_rate: float) -> None:
-    """More refusals than where nobody comes back, fewer than where all press on; quicker retries, shorter waits."""
+    """They refuse more than loss and less than a queue; faster retries make shorter waits."""
     load = rho * servers
     assume(erlang_c(servers, load) > 1e-100)
     theory = retrials(servers, load, retry_rate)
@@ -341,7 +341,7 @@ def test_retrials_lie_between_loss_and_queue(servers: int, rho: float, retry_rat
 
 
 def test_retrials_reach_their_limits() -> None:
-    """At once is a queue; seldom is the loss system at the load that the retries make of it."""
+    """Immediate retries are a queue; rare ones a loss system at the load with retries."""
     at_once, seldom = retrials(5, 3.0, 1e9), retrials(5, 3.0, 1e-4)
     retried = 0.0
     for _ in range(200):
@@ -393,7 +393,7 @@ def test_a_wrong_argument_is_refused(call: Callable[[], Any], kind: type[Excepti
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
-    """As they come out of an array of sizes or loads."""
+    """Sizes and loads may come from arrays."""
     assert erlang_b(np.int64(5), np.float64(3)) == erlang_b(5, 3.0)  # type: ignore[arg-type]
     assert erlang_b(5, np.float32(3)) == erlang_b(5, 3.0)  # type: ignore[arg-type]
 
@@ -412,7 +412,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
 def test_a_simulated_pool_refuses_as_erlang_says(
     max_size: int, rate: float, holding: str, slot_exp: float | None
 ) -> None:
-    """Refusal share, occupancy and overrun of 12 replications lie around theory, within 99.9 % intervals."""
+    """Refusals, occupancy and overrun of 12 runs agree with theory within 99.9 % intervals."""
     distribution: Holding = parse_holding(holding)
     runs = [
         replay(Poisson(rate, distribution, jobs=3000, seed=seed), max_size=max_size, slot_exp=slot_exp).figures
@@ -421,7 +421,7 @@ def test_a_simulated_pool_refuses_as_erlang_says(
     theory = loss_system(rate, distribution, max_size, slot_exp)
 
     assert theory.refusal_share in mean_interval([run.refusal_share for run in runs], 0.999)
-    # Each run begins and ends empty, which takes about two holding times of some thousand seconds off the mean.
+    # Each run begins and ends empty, which costs the mean about two holding times of its thousands.
     assert theory.occupancy_mean in mean_interval([run.occupancy_mean * _whole(run.last) for run in runs], 0.999)
     if slot_exp is not None:
         assert theory.overrun_mean in mean_interval([run.overrun_mean * _whole(run.last) for run in runs], 0.999)
