@@ -181,7 +181,8 @@ def _check_kept(facts: Facts, window: tuple[float, float]) -> None:
 def _telling_window(facts: Facts, holders: Holders) -> tuple[float, float]:
     """Return the most instructive window, in seconds.
 
-    It lies around an expiry under a running body, else around a crash, else where the pool is fullest.
+    It lies around an expiry under a running body, else around a crash, else where the pool is
+    fullest.
     """
     if not len(holders.jobs):
         return 0.0, 1.0
@@ -209,7 +210,8 @@ def _telling_window(facts: Facts, holders: Holders) -> tuple[float, float]:
 def _sample(holders: Holders, centre: float, limit: int, seen: float) -> Holders:
     """Return at most ``limit`` holders: some that overran or crashed, and others of all lengths.
 
-    Holders that overran, crashed or left their slot unused are chosen by their distance from ``centre``.
+    Holders that overran, crashed or left their slot unused are chosen by their distance from
+    ``centre``.
     """
     if len(holders.jobs) <= limit:
         return holders
