@@ -56,7 +56,7 @@ def check_writable(options: argparse.Namespace) -> None:
     files = {name: Path(path) for name, path in given.items() if path is not None and str(path) != '-'}
     for path in files.values():
         if path.is_dir() or not path.name:
-            raise ValueError(f'cannot write the file {str(path)!r}: it is a folder')
+            raise ValueError(f'cannot write the file {str(path)!r}: it is a folder, name a file in it')
         if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
             raise ValueError(f'cannot write the file {path}: {path.parent} is not a writable folder')
     if len({path.resolve() for path in files.values()}) < len(files):
