@@ -191,12 +191,8 @@ def _search(measure: Measure, guess: int, too_small: int) -> int:
     """Return the smallest size that is enough: search outwards from a guess, then bisect."""
     floor = too_small
     enough = max(guess, floor + 1)
-    step = 1
-    while not measure.verdict(enough).enough:
-        too_small = enough
-        # If pauses are shorter than holding times, retries may need more slots than the peak.
-        enough, step = enough + step, 2 * step
-    found = _edge(enough, too_small, lambda size: measure.verdict(size).enough)
+    # If pauses are shorter than holding times, retries may need more slots than the peak.
+    found = _edge_from(enough, too_small, lambda size: measure.verdict(size).enough)
     if found - 1 > floor:
         measure.verdict(found - 1)
     return found
@@ -213,19 +209,30 @@ def _range(measure: Measure, found: int, unstable: int) -> tuple[int, int]:
         share = measure.verdict(size).share
         return share.high < measure.target or not share.mean
 
-    lowest = _edge(found, unstable, lambda size: measure.verdict(size).share.low <= measure.target)
-    highest, step = found, 1
-    while not surely(highest):
-        highest, step = highest + step, 2 * step
-    return lowest, _edge(highest, found - 1, surely)
+    lowest = _edge_from(found, unstable, lambda size: measure.verdict(size).share.low <= measure.target)
+    return lowest, _edge_from(found, found - 1, surely)
 
 
-def _edge(yes: int, no: int, holds: Callable[[int], bool]) -> int:
-    """Return the smallest size for which ``holds`` is true, as it is for ``yes`` but not ``no``."""
+def _edge_from(guess: int, no: int, holds: Callable[[int], bool]) -> int:
+    """Return the smallest size for which ``holds`` is true, searching from ``guess``; it is false for ``no``.
+
+    The steps double until the edge lies between two of them; then the search bisects.
+    """
     step = 1
-    while yes - step > no and holds(yes - step):
-        yes, step = yes - step, 2 * step
-    no = max(no, yes - step)
+    if holds(guess):
+        yes = guess
+        while yes - step > no and holds(yes - step):
+            yes, step = yes - step, 2 * step
+        return _bisect(yes, max(no, yes - step), holds)
+    no, yes = guess, guess + step
+    while not holds(yes):
+        step *= 2
+        no, yes = yes, yes + step
+    return _bisect(yes, no, holds)
+
+
+def _bisect(yes: int, no: int, holds: Callable[[int], bool]) -> int:
+    """Return the smallest size for which ``holds`` is true, as it is for ``yes`` but not ``no``."""
     while yes - no > 1:
         middle = (yes + no) // 2
         if holds(middle):
@@ -259,4 +266,4 @@ def _theory(scenario: Scenario, target: float, peak: int) -> int | None:
         if found is None or big > ENDLESS // 2:
             return None
         too_small, big = big, 2 * big
-    return _edge(big, too_small, lambda size: bool(enough(size)))
+    return _bisect(big, too_small, lambda size: bool(enough(size)))
