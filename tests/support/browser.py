@@ -180,7 +180,7 @@ class Notebook:
             if not waiting and (all(run) or (any(run) and time.monotonic() > since + _STALLED)):
                 break
             assert time.monotonic() < until, f'the cells are not done: {now}'
-            time.sleep(0.05)
+            time.sleep(0.2)
         self.choose('File', 'Save Notebook')
         self.page.locator('.lm-TabBar-tab.lm-mod-current:not(.jp-mod-dirty)', has_text=self._path.name).wait_for()
 

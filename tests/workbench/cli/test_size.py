@@ -14,7 +14,7 @@ from simulations import Scenario, Trace, choose_expiry, size_pool
 from simulations.cli import main
 
 
-DRAWN = ['size', '--rate', '3', '--jobs', '600', '--seed', '4', '--workers', '1']
+DRAWN = ['size', '--rate', '3', '--jobs', '300', '--seed', '4', '--workers', '1']
 SMALL = [*DRAWN, '--no-pictures']
 
 
@@ -40,7 +40,7 @@ def test_json_tells_size_share_and_interval(capsys: pytest.CaptureFixture[str]) 
     assert low <= found['refusal_share'] <= high
     assert found['refusal_share'] < 0.08
     assert (found['seed'], found['target'], found['of']) == (4, 0.08, 'jobs')
-    scenario = Scenario(arrivals='poisson:3', holding='exp:1', max_size=5, slot_exp=600.0, jobs=600, seed=4)
+    scenario = Scenario(arrivals='poisson:3', holding='exp:1', max_size=5, slot_exp=600.0, jobs=300, seed=4)
     assert found == {'seed': 4, **json.loads(json.dumps(size_pool(scenario, 0.08).to_json()))}
 
 
@@ -68,7 +68,7 @@ def test_with_recovery_it_chooses_the_expiry_first(capsys: pytest.CaptureFixture
     words = [*DRAWN, '--target', '0.08', '--crash', '0.1', '--recovery', '6', '--overrun-share', '0.01']
     found = answer(capsys, *words)
     scenario = Scenario(
-        arrivals='poisson:3', holding='exp:1', max_size=5, slot_exp=600.0, crash_probability=0.1, jobs=600, seed=4
+        arrivals='poisson:3', holding='exp:1', max_size=5, slot_exp=600.0, crash_probability=0.1, jobs=300, seed=4
     )
     assert found['expiry'] == json.loads(json.dumps(choose_expiry(scenario, 6, 0.01).to_json()))
     assert found['slot_exp'] == found['expiry']['slot_exp'] == 6

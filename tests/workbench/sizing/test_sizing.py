@@ -46,7 +46,7 @@ def zipf(load: float, pools: int, size: int) -> float:
     return sum(1 / k / whole * erlang(load / k / whole, size) for k in range(1, pools + 1))
 
 
-def made_up(arrivals: str, holding: str, jobs: int = 1200, **fields: Any) -> Scenario:
+def made_up(arrivals: str, holding: str, jobs: int = 600, **fields: Any) -> Scenario:
     return Scenario(arrivals=arrivals, holding=holding, jobs=jobs, max_size=1, seed=1, **fields)
 
 
