@@ -1,6 +1,9 @@
-"""How long from a key to the picture: ``python -m tests.browser_speed``, in JupyterLab, over all sliders and choices.
+"""Measure the time from a key to the picture, in JupyterLab, over all sliders and choices.
 
-A line for each control: how many keys, the median and the worst in seconds.  It takes about a minute.
+Run it with ``python -m tests.browser_speed``.
+
+A line for each control: how many keys, the median and the worst in seconds.  It takes about a
+minute.
 """
 
 import shutil
@@ -19,7 +22,7 @@ _CHOICE = ('ArrowDown',) * 4
 
 
 def main() -> None:
-    """Print the table, for the notebooks whose names begin with the arguments; without one, for all with sliders."""
+    """Print the table for the notebooks whose names begin with an argument, or for all."""
     wanted = tuple(sys.argv[1:]) or ('2', '3', '5', '8')
     with tempfile.TemporaryDirectory() as folder, browser() as chromium:
         copy = Path(shutil.copytree(NOTEBOOKS, Path(folder) / 'notebooks'))
@@ -38,7 +41,7 @@ def main() -> None:
 
 
 def _times(follower: Follower, name: str) -> list[float]:
-    """Seconds from a key to the picture, for each key that changes it; the control ends where it began."""
+    """Return the seconds from key to picture for each key; the control ends where it began."""
     control, found = follower.control(name), []
     begun = control.get_attribute('aria-valuenow')
     for key in _CHOICE if begun is None else _SLIDER:

@@ -22,9 +22,10 @@ settings.load_profile('suite')
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile each module once for all processes that the tests start, also where no bytecode is to be written.
+    """Compile each module once for all processes that the tests start.
 
-    It lies in pytest's own cache, so nothing is written beside the sources.
+    The bytecode goes into pytest's cache, even if the environment forbids Python to write any
+    next to the sources.
     """
     sys.pycache_prefix = str(config.rootpath / '.pytest_cache' / 'bytecode')
     sys.dont_write_bytecode = False
@@ -33,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """The thousands of collected tests stay: the garbage collector need not visit them again and again."""
+    """Exempt the thousands of collected tests from garbage collection: they stay anyway."""
     gc.freeze()
 
 

@@ -6,8 +6,8 @@
 
 Each page is a single file that contains its pictures and formulas and loads nothing from elsewhere.
 In place of sliders a page shows the picture of their first values.  Answers are folded away, and
-code that a notebook hides is left out.  ``index.html`` lists the pages.  The command needs the extra
-``lab``.
+code that a notebook hides is left out.  ``index.html`` lists the pages.  The command needs the
+extra ``lab``.
 """
 
 import argparse

@@ -79,7 +79,7 @@ class Scenario:
 
     Example::
 
-        Scenario(title='An API', arrivals='poisson:6', holding='exp:1', max_size=5, slot_exp=600.0, jobs=10_000)
+        Scenario(arrivals='poisson:6', holding='exp:1', max_size=5, slot_exp=600.0, jobs=10_000)
     """
 
     title: str = ''

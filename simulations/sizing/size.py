@@ -135,7 +135,7 @@ def size_pool(
 
     Example::
 
-        size_pool(Scenario(arrivals='poisson:3', holding='exp:1', jobs=5000), 0.01).max_size       # 8
+        size_pool(Scenario(arrivals='poisson:3', holding='exp:1', jobs=5000), 0.01).max_size  # 8
     """
     target, tolerance = inner_probability('target', target), positive('tolerance', tolerance)
     whole_number('most_runs', most_runs, 1)
@@ -214,9 +214,10 @@ def _range(measure: Measure, found: int, unstable: int) -> tuple[int, int]:
 
 
 def _edge_from(guess: int, no: int, holds: Callable[[int], bool]) -> int:
-    """Return the smallest size for which ``holds`` is true, searching from ``guess``; it is false for ``no``.
+    """Return the smallest size for which ``holds`` is true, searching from ``guess``.
 
-    The steps double until the edge lies between two of them; then the search bisects.
+    It is false for ``no``, which is smaller. The steps double until the edge lies between two of
+    them; then the search bisects.
     """
     step = 1
     if holds(guess):

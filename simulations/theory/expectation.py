@@ -89,7 +89,7 @@ def expect(
 
     Example::
 
-        expect(Poisson(6, 'exp:1', jobs=1000), max_size=5, slot_exp=0.5).refusal_share      # 0.0596...
+        expect(Poisson(6, 'exp:1', jobs=1000), max_size=5, slot_exp=0.5).refusal_share  # 0.0596...
     """
     check_max_size(max_size)
     check_expiration('slot_exp', slot_exp)

@@ -55,7 +55,7 @@ def loss_system(
 
     Example::
 
-        loss_system(6, parse_holding('exp:1'), max_size=5, slot_exp=0.5).refusal_share      # 0.0596...
+        loss_system(6, parse_holding('exp:1'), max_size=5, slot_exp=0.5).refusal_share  # 0.0596...
     """
     rate, crashing = not_negative('rate', rate), probability('crash_probability', crash_probability)
     check_max_size(max_size)

@@ -29,7 +29,7 @@ def renewal_loss(servers: int, odds: Callable[[float], float], holding_mean: flo
 
     Example::
 
-        renewal_loss(5, even_spacing(1 / 3))                # 0.0334...: less than the 0.110... of erlang_b(5, 3)
+        renewal_loss(5, even_spacing(1 / 3))    # 0.0334..., less than erlang_b(5, 3), 0.110...
     """
     servers, holding_mean = whole_number('servers', servers, 1), positive('holding_mean', holding_mean)
     total = term = 1.0

@@ -44,7 +44,7 @@ def select_jobs(
 
     Example::
 
-        select_jobs(bundled_trace(), thin=0.5, seed=1, time_scale=0.5)      # the same load, other bursts
+        select_jobs(bundled_trace(), thin=0.5, seed=1, time_scale=0.5)  # same load, other bursts
     """
     begin = -math.inf if start is None else instant_seconds('start', start)
     end = math.inf if until is None else instant_seconds('until', until)

@@ -65,7 +65,7 @@ def read_table(
 
     Example::
 
-        read_table('requests.csv', end='finished_at', holding='duration_ms', unit='ms', key='tenant')
+        read_table('requests.csv', end='finished_at', holding='duration', unit='ms', key='tenant')
     """
     path = Path(path)
     request = _Request.of(arrival, holding, end, key, unit, instants, header)

@@ -158,8 +158,8 @@ def built() -> Iterator[Built]:
             'PATH': f'{environment}/bin:/usr/bin:/bin',
             # Every package must be a wheel; a package that needs a compiler finds none.
             'PIP_ONLY_BINARY': ':all:',
-            # Bytecode is not part of what is installed.  pip takes this value for that of its option
-            # "compile", so it is 0.
+            # Bytecode is not part of what is installed.  pip takes this value for that of its
+            # option "compile", so it is 0.
             'PIP_NO_COMPILE': '0',
             'PIP_CACHE_DIR': str(Path.home() / '.cache' / 'pip'),
             'CC': '/bin/false',

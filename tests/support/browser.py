@@ -3,7 +3,8 @@
 ::
 
     with lab(folder) as address, browser() as chromium:
-        notebook = Notebook(chromium.new_page(), address, folder / 'notebooks' / '2_slot_expiry.ipynb')
+        path = folder / 'notebooks' / '2_slot_expiry.ipynb'
+        notebook = Notebook(chromium.new_page(), address, path)
         notebook.run_all()
         follower = notebook.followers()[0]
         follower.press('slot_exp', 'ArrowRight')

@@ -1,7 +1,7 @@
 """Notebooks as values: read, written and run.
 
-What does it is imported at the first use, because it takes more than a second, and most processes of the suite collect
-the tests of notebooks without running them.
+What does it is imported at the first use, because it takes more than a second, and most processes
+of the suite collect the tests of notebooks without running them.
 """
 
 from pathlib import Path

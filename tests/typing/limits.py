@@ -1,4 +1,7 @@
-"""What type checkers cannot follow.  Each is named in the guide; should one of them learn it, these lines fail."""
+"""What type checkers cannot follow.
+
+The guide names each case. If a checker learns one of them, the line here fails.
+"""
 
 from typing import assert_type
 
@@ -26,7 +29,7 @@ def a_static_method_is_called_on_its_class() -> None:
 
 
 def on_the_class_the_first_parameter_may_be_left_out() -> None:
-    """Whether it is a method or a class method is not seen, so both ways of calling it are let pass."""
+    """Checkers do not see whether it is a method or a class method, and allow both calls."""
     Printer.write(printer, 'a')
     Printer.write('a')
 

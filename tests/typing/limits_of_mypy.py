@@ -1,4 +1,7 @@
-"""What mypy alone cannot follow, so this file is for mypy alone.  Should it learn it, these lines fail."""
+"""What only mypy cannot follow, so only mypy checks this file.
+
+If mypy learns one of these cases, its line fails.
+"""
 
 from collections.abc import Coroutine
 from typing import Any, TypeVar, assert_type

@@ -1,4 +1,4 @@
-"""A method is called, and asked for its ``size``, without ``self``; a class method without ``cls``."""
+"""Calls of a method and its ``size`` omit ``self``; those of a class method omit ``cls``."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, assert_type

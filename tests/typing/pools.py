@@ -34,7 +34,7 @@ def of_a_refusal(full: CachifyPoolFullError) -> None:
 
 
 def of_clients() -> None:
-    """Those of ``redis`` and ``redis.asyncio``, a memory client, and what keeps the plain contract."""
+    """``redis``, ``redis.asyncio``, a memory client and plain clients are all accepted."""
     sync: list[SyncClient] = [MemoryClient(), DictClient(), fakeredis.FakeRedis(), redis.Redis()]
     asynchronous: list[AsyncClient | MemoryClient] = [
         MemoryClient(),

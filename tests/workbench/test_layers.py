@@ -1,4 +1,7 @@
-"""The packages of the workbench stand in layers: each imports only those below it, and no import is circular."""
+"""The packages of the workbench form layers.
+
+Each imports only packages below it, and no import is circular.
+"""
 
 import ast
 from pathlib import Path
@@ -39,7 +42,7 @@ LAYERS = (
     'cli',
     '__main__',
 )
-"""From the ground up.  The facade, ``simulations/__init__.py``, offers them all and is imported by none."""
+"""The layers, lowest first. Nothing imports the facade, ``simulations/__init__.py``."""
 
 PLAIN_MODULES = 8
 

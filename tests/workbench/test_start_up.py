@@ -1,4 +1,4 @@
-"""What is loaded when: the workbench starts quickly, and works as far as what it needs is installed."""
+"""The workbench starts quickly, and works as far as its packages are installed."""
 
 import ast
 import json

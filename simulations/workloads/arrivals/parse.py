@@ -27,19 +27,20 @@ _FORMS = {
 def parse_arrivals(text: str, folder: str | Path | None = None) -> Arrivals | Clients:
     """Read a law of arrivals; times are in seconds, rates in arrivals a second.
 
-    =========================================  =======================================================
+    =========================================  ===================================================
     ``poisson:RATE``                           at random
-    ``periodic:INTERVAL[:TOGETHER[:SPREAD]]``  TOGETHER jobs each interval, each up to SPREAD seconds
-                                               late
-    ``bursty:RATE:MEAN:RATE:MEAN[:...]``       at random, at one rate for MEAN seconds on average, then
-                                               at another
+    ``periodic:INTERVAL[:TOGETHER[:SPREAD]]``  TOGETHER jobs each interval, each up to SPREAD
+                                               seconds late
+    ``bursty:RATE:MEAN:RATE:MEAN[:...]``       at random, at one rate for MEAN seconds on average,
+                                               then at another
     ``varying:PERIOD:RATE:RATE[:...]``         at random, at rates that repeat each period and are
                                                linear in between
     ``trace:PATH``                             as recorded, in any format that
                                                :func:`simulations.read_trace` recognises
-    ``clients:NUMBER:FORM``                    NUMBER clients, each of which thinks before it asks, for
-                                               a time that :func:`simulations.parse_holding` reads
-    =========================================  =======================================================
+    ``clients:NUMBER:FORM``                    NUMBER clients, each of which thinks before it asks,
+                                               for a time that :func:`simulations.parse_holding`
+                                               reads
+    =========================================  ===================================================
 
     Args:
         text: one of the forms.

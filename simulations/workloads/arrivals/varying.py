@@ -28,7 +28,7 @@ class Varying(Process):
 
     Example::
 
-        Varying(86400, (1, 1, 8, 8)).rate()             # 4.5: calm from 0 to 6 h, busy from 12 to 18 h
+        Varying(86400, (1, 1, 8, 8)).rate()  # 4.5: calm from 0 to 6 h, busy from 12 to 18 h
     """
 
     length: float

@@ -247,7 +247,7 @@ def test_the_report_names_the_formula_or_says_why_there_is_none() -> None:
 
 
 def test_a_store_that_cannot_be_had_is_named() -> None:
-    """An unknown name, or a server that does not answer, raises ``StoreError`` without the password."""
+    """An unknown name or a silent server raises ``StoreError`` without the password."""
     with pytest.raises(StoreError, match=r"no store 'disk': choose memory, fakeredis, valkey"):
         replay(short_run(), max_size=5, store='disk')
     with pytest.raises(StoreError, match='does not answer') as error:
