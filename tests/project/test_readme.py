@@ -100,3 +100,12 @@ def test_an_invalid_place_is_refused(tmp_path: Path, text: str, message: str) ->
 
     with pytest.raises(ValueError, match=message):
         repository(tmp_path)
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_prose_is_wrapped_at_100_columns(page: str) -> None:
+    """Tables, code, headings, and links and pictures that cannot be broken may be longer."""
+    outside = re.sub(r'```.*?```', '', (ROOT / page).read_text(encoding='utf-8'), flags=re.DOTALL)
+    prose = [line for line in outside.splitlines() if not re.match(r'\||#|\[?!\[', line) and ' ' in line]
+
+    assert [line for line in prose if len(line) > 100] == []
