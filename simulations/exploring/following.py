@@ -88,7 +88,7 @@ def differs(first: tuple[State, Happened], second: tuple[State, Happened]) -> st
         return f'came out as "{sentence(first[1])}" the first time and as "{sentence(second[1])}" the second'
     if first[0] != second[0]:
         parts = [name for name in State._fields if getattr(first[0], name) != getattr(second[0], name)]
-        return f'looked the same and left another state the second time ({", ".join(parts)})'
+        return f'looked the same but left another state the second time ({", ".join(parts)})'
     return None
 
 

@@ -21,34 +21,30 @@ def sentence(happened: Happened) -> str:
     if do == WAIT:
         return f'{happened.seconds:g} s pass.'
     if do == FORGET:
-        return 'The store forgets all it knew.'
+        return 'The store forgets everything.'
     who = f'Client {name_of(client)}'
     if do == CRASH:
-        return f'{who} crashes, and does nothing ever again.'
+        return f'{who} crashes and does nothing more.'
     if do == HURRY:
-        return f'The clock of {who[0].lower()}{who[1:]} is ahead from now on, by the life of a slot.'
-    begins = {'acquire': f'{who} wants a slot', 'release': f'{who} gives its slot back'}
-    first = begins.get(happened.called.partition(' ')[0], who)
-    asks = f'{first}{":" if happened.called else ""} it asks {command_words(happened.command)}'
-    if not happened.called:
-        asks = f'{who} asks {command_words(happened.command)}'
-    answer = f'is told {happened.told}'
+        return f'The clock of {who[0].lower()}{who[1:]} runs ahead from now on, by the life of a slot.'
+    calls = {'acquire': f'{who} acquires: it', 'release': f'{who} releases: it'}
+    call = calls.get(happened.called.partition(' ')[0], who)
+    answer = f' and receives {happened.told}'
     if do == LOSE_REQUEST:
-        answer = 'the request is lost, and so is the connection'
+        answer = '; the request and the connection are lost'
     elif do == LOSE_REPLY:
-        answer = f'it happens, the answer {happened.answers[0]!r} is lost, and so is the connection'
+        answer = f'; the server carries it out, but the reply {happened.answers[0]!r} and the connection are lost'
     elif do == REPEAT:
-        answer = (
-            f'the answer {happened.answers[0]!r} is lost, its driver asks again, and it is told {happened.answers[1]!r}'
-        )
+        first, second = happened.answers[:2]
+        answer = f'; the reply {first!r} is lost, and its driver sends the request again and receives {second!r}'
     ends = {
-        'granted': f': {happened.token} has a slot',
-        'refused': f': {happened.token} is refused',
-        'released': f': {happened.token} has released its slot',
-        'too late': f': the slot of {happened.token} was gone',
-        'failed': f': the attempt of {happened.token} has failed',
+        'granted': f'; {happened.token} holds a slot',
+        'refused': f'; {happened.token} is refused',
+        'released': f'; {happened.token} has released its slot',
+        'too late': f'; the slot of {happened.token} was gone',
+        'failed': f'; the attempt of {happened.token} has failed',
     }
-    return f'{asks}; {answer}{ends.get(happened.ended, "")}.'
+    return f'{call} sends {command_words(happened.command)}{answer}{ends.get(happened.ended, "")}.'
 
 
 def command_words(command: Any) -> str:

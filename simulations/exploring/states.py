@@ -159,7 +159,7 @@ class Machine:
                 raise ImpossibleMoveError('no fault is left')
             return state._replace(store=self._nothing, faults=state.faults - 1), Happened(move), None
         if not 0 <= move.client < len(state.clients) or state.clients[move.client].over:
-            raise ImpossibleMoveError(f'client {move.client} does nothing any more')
+            raise ImpossibleMoveError(f'client {move.client} has finished')
         client = state.clients[move.client]
         if move.do != STEP:
             if not state.faults:
@@ -213,7 +213,7 @@ class Machine:
             client, monitor, ended, wrong = self._end(client, monitor, stands_now)
         asked_more = asked_more or closed(steps)
         if asked_more and not wrong:
-            wrong = f'{token} would ask {asked_more} after a crash, and who crashed asks for nothing'
+            wrong = f'{token} would send {asked_more} after its crash, but a crashed client sends nothing'
         words = 'connection lost' if told is LOST else repr(told)
         happened = Happened(move, called, stands.command, answers, words, ended, 0.0, token)
         clients = _with(state.clients, client)
@@ -225,9 +225,8 @@ class Machine:
         running = [client.token for client in clients if client.lease is not None and not client.over]
         if len(running) <= (size := self._scope.max_size):
             return None
-        return (
-            f'{len(running)} bodies run at once, with a pool of {size}, as one outlives its slot: {", ".join(running)}'
-        )
+        names = ', '.join(running)
+        return f'{len(running)} bodies run at the same time in a pool of {size}, because one outlived its slot: {names}'
 
     def _after_crash(self, client: Client) -> Any:
         steps = self._steps(client)
@@ -274,29 +273,29 @@ class Machine:
         found, counts = taken(), state.monitor.counts()
         if found not in counts:
             right = ' or '.join(str(each) for each in sorted(counts))
-            return f'when all was over {found} of {size} slots were taken, and {right} should have been'
+            return f'at the end {found} of {size} slots were taken instead of {right}'
         while self._next_expiry(state) is not None:
             state, _, _ = self._wait(state, Move(WAIT))
         self._put_back(state)
         if life is None and counts != {0}:
             return None
         if found := taken():
-            return f'{found} of {size} slots are taken for ever, and nobody holds one'
+            return f'{found} of {size} slots stay taken forever although nobody holds them'
         # As a size may have removed what has expired: an acquire must as well.
         self._put_back(state)
         leases = []
         for number in range(size):
             lease = run(protocol.acquire(KEY, f'Z{number + 1}', size, life), perform)
             if lease is None:
-                held = f'{number} of {size} slots are taken' if number else 'nobody holds a slot'
-                return f'{held}, and yet the pool is full'
+                held = f'only {number} of {size} slots are taken' if number else 'nobody holds a slot'
+                return f'the pool refuses although {held}'
             leases.append(lease)
         if (found := taken()) != size:
-            return f'all {size} slots are taken, and the size is {found}'
+            return f'all {size} slots are taken, but size() returns {found}'
         if run(protocol.acquire(KEY, f'Z{size + 1}', size, life), perform) is not None:
             return f'one more slot was granted although all {size} were taken'
         if not all(run(protocol.release(lease), perform) for lease in leases):
-            return 'a release of a slot that had not expired was told that it was gone'
+            return 'a release reported its slot as gone although it had not expired'
         if found := taken():
-            return f'all slots were given back, and the size is {found}'
+            return f'all slots were released, but size() returns {found}'
         return None

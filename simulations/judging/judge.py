@@ -193,7 +193,10 @@ def _too_many(leases: Iterable[tuple[_Lease, float]], terms: Terms, key: str) ->
         most = max(most, len(holders))
         if len(holders) > terms.max_size:
             names = ', '.join(list(holders)[-TOLD_AT_MOST:])
-            words = f'{len(holders)} hold a slot{_named(key)} at once, where {terms.max_size} may: {names}'
+            words = (
+                f'{len(holders)} clients hold a slot{_named(key)} at the same time,'
+                f' but max_size is {terms.max_size}: {names}'
+            )
             found.append(Violation('grants', instant, words))
     return found, most
 
@@ -213,7 +216,7 @@ def _release(lease: _Lease, terms: Terms) -> list[Violation]:
         return []
     lost = any(lease.acquired.called < loss.instant <= released.returned for loss in terms.losses)
     rule = LOST_WRITES if lost else 'own release' if terms.owned else NOT_ITS_OWN
-    words = f'{token} found its slot{key} gone, which expires at {lease.earliest:.6g} s at the earliest'
+    words = f'{token} found its slot{key} gone, although it expires at {lease.earliest:.6g} s at the earliest'
     return [Violation(rule, released.returned, words)]
 
 
@@ -238,7 +241,7 @@ def _refusals(refused: Sequence[Call], levels: Sequence[tuple[float, int]], max_
         if place == len(spans) or spans[place][0] > call.returned:
             when = f'from {call.called:.6g} to {call.returned:.6g} s'
             words = (
-                f'{call.token} was refused{_named(key)} {when}, and less than {max_size} slots were taken all the while'
+                f'{call.token} was refused{_named(key)} {when}, and fewer than {max_size} slots were taken throughout'
             )
             found.append(Violation('honest refusal', call.returned, words))
     return found

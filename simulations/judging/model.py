@@ -126,7 +126,7 @@ class Model:
         self.until(now)
         if size != len(pool.until):
             rule = 'occupancy' if pool.running else 'at rest'
-            self._object(rule, now, f'the store counts {size} slots where {len(pool.until)} are taken', pool)
+            self._object(rule, now, f'the store counts {size} slots, but {len(pool.until)} are taken', pool)
 
     def until(self, now: float) -> None:
         """Time goes on until ``now``."""

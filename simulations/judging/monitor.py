@@ -112,7 +112,10 @@ class Monitor(NamedTuple):
         following = self._with(self.pending - {call}, frozenset(agreeing), leases, called)
         if len(leases) > self.max_size:
             holders = ', '.join(sorted(token for token, _ in leases))
-            return following, f'{len(leases)} hold a slot of a pool of {self.max_size} at once: {holders}'
+            return (
+                following,
+                f'{len(leases)} clients hold a slot of a pool of {self.max_size} at the same time: {holders}',
+            )
         if not agreeing:
             return following, self._why(what, token, answer)
         return following, None
@@ -140,12 +143,12 @@ class Monitor(NamedTuple):
 
     def _why(self, what: str, token: str, answer: bool) -> str:
         if what == 'acquire' and answer:
-            return f'{token} was granted a slot although {self.max_size} were taken all the while'
+            return f'{token} was granted a slot although {self.max_size} were taken throughout'
         if what == 'acquire':
-            return f'{token} was refused although a slot was free all the while'
+            return f'{token} was refused although a slot was free throughout'
         if answer:
-            return f'{token} released a slot that it did not have any more'
-        return f'{token} was told that its slot was gone, and it had not expired'
+            return f'{token} released a slot that it no longer held'
+        return f'the release of {token} reported its slot as gone although it had not expired'
 
     def passed(self, seconds: float) -> 'Monitor':
         """Time passes.  What is under way may have happened before it did."""

@@ -14,7 +14,7 @@ SLOTS = (
         f'nobody asks for it again.\n{_DROP_ENDED}',
         'nobody asks for it again.\n',
         'memory',
-        'C1 was refused although a slot was free all the while',
+        'C1 was refused although a slot was free throughout',
     ),
     Mutant(
         'a slot that expires now is not dropped before counting',
@@ -22,7 +22,7 @@ SLOTS = (
         f'nobody asks for it again.\n{_DROP_ENDED}',
         'nobody asks for it again.\n            if slots.earliest() < now:\n                slots.drop_ended(now)\n',
         'memory',
-        'C1 was refused although a slot was free all the while',
+        'C1 was refused although a slot was free throughout',
     ),
     Mutant(
         'own token not looked for',
@@ -30,7 +30,7 @@ SLOTS = (
         'if token in tokens:',
         'if False:',
         'memory',
-        'B1 was refused although a slot was free all the while',
+        'B1 was refused although a slot was free throughout',
     ),
     Mutant(
         'no count before adding',
@@ -38,7 +38,7 @@ SLOTS = (
         'if len(tokens) >= max_size:',
         'if False:',
         'memory',
-        '3 hold a slot of a pool of 2 at once: A1, B1, C1',
+        '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
         'refused above max_size, not at it',
@@ -46,7 +46,7 @@ SLOTS = (
         'len(tokens) >= max_size',
         'len(tokens) > max_size',
         'memory',
-        '3 hold a slot of a pool of 2 at once: A1, B1, C1',
+        '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
         'a slot never expires',
@@ -54,7 +54,7 @@ SLOTS = (
         'math.inf if slot_exp is None else now + slot_exp',
         'math.inf',
         'memory',
-        'A1 released a slot that it did not have any more',
+        'A1 released a slot that it no longer held',
     ),
     Mutant(
         'a slot expires early',
@@ -62,7 +62,7 @@ SLOTS = (
         'else now + slot_exp',
         'else now + slot_exp / 2',
         'memory',
-        'A1 was told that its slot was gone, and it had not expired',
+        'the release of A1 reported its slot as gone although it had not expired',
     ),
     Mutant(
         'granted without adding',
@@ -70,7 +70,7 @@ SLOTS = (
         '            slots.add(key, token, math.inf if slot_exp is None else now + slot_exp)\n',
         '',
         'memory',
-        'A1 was told that its slot was gone, and it had not expired',
+        'the release of A1 reported its slot as gone although it had not expired',
     ),
     Mutant(
         'expired slots not dropped before a release',
@@ -78,7 +78,7 @@ SLOTS = (
         f'{_DROP_ENDED}            return slots.remove',
         '            return slots.remove',
         'memory',
-        'A1 released a slot that it did not have any more',
+        'A1 released a slot that it no longer held',
     ),
     Mutant(
         'a release removes nothing',
@@ -86,7 +86,7 @@ SLOTS = (
         'return slots.remove(key, token)',
         'return token in slots.live.get(key, {})',
         'memory',
-        'C1 was refused although a slot was free all the while',
+        'C1 was refused although a slot was free throughout',
     ),
     Mutant(
         'released, whatever was removed',
@@ -94,7 +94,7 @@ SLOTS = (
         'return slots.remove(key, token)',
         'slots.remove(key, token)\n            return True',
         'memory',
-        'A1 released a slot that it did not have any more',
+        'A1 released a slot that it no longer held',
     ),
     Mutant(
         'the size counts expired slots',
@@ -102,7 +102,7 @@ SLOTS = (
         '            self._slots.drop_ended(self._clock())\n            return len',
         '            return len',
         'memory',
-        '2 of 2 slots are taken for ever, and nobody holds one',
+        '2 of 2 slots stay taken forever although nobody holds them',
     ),
     Mutant(
         'what ends now has not ended',
@@ -110,7 +110,7 @@ SLOTS = (
         'heap[0][0] <= now',
         'heap[0][0] < now',
         'memory',
-        'A1 released a slot that it did not have any more',
+        'A1 released a slot that it no longer held',
     ),
     Mutant(
         'only one of those that have ended is dropped',
@@ -118,7 +118,7 @@ SLOTS = (
         'while heap and',
         'if heap and',
         'memory',
-        'B1 released a slot that it did not have any more',
+        'B1 released a slot that it no longer held',
     ),
     Mutant(
         'a slot for ever expires',
@@ -126,7 +126,7 @@ SLOTS = (
         'math.inf if slot_exp is None',
         'now + 1 if slot_exp is None',
         'memory',
-        'A1 was told that its slot was gone, and it had not expired',
+        'the release of A1 reported its slot as gone although it had not expired',
         FOR_EVER,
     ),
 )
@@ -138,7 +138,7 @@ NAMES = (
         'if nx and name in self._values:',
         'if False:',
         'nx',
-        '3 hold a slot of a pool of 2 at once: A1, B1, C1',
+        '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
         'a name that was set anew keeps no life',
@@ -146,7 +146,7 @@ NAMES = (
         'math.inf if ex is None else now + ex',
         'math.inf',
         'nx',
-        'A1 released a slot that it did not have any more',
+        'A1 released a slot that it no longer held',
     ),
     Mutant(
         'expired names are there for get',
@@ -154,7 +154,7 @@ NAMES = (
         '            self._drop_ended_names()\n            return self._values.get(name)',
         '            return self._values.get(name)',
         'nx',
-        'A1 released a slot that it did not have any more',
+        'A1 released a slot that it no longer held',
     ),
     Mutant(
         'expired names are there for set',
@@ -162,7 +162,7 @@ NAMES = (
         'now = self._drop_ended_names()',
         'now = self._clock()',
         'nx',
-        '1 of 2 slots are taken, and yet the pool is full',
+        'the pool refuses although only 1 of 2 slots are taken',
     ),
     Mutant(
         'delete keeps the value',
@@ -170,7 +170,7 @@ NAMES = (
         'found += self._names.remove(name, name)\n                self._values.pop(name, None)',
         'found += self._names.remove(name, name)',
         'nx',
-        'when all was over 2 of 2 slots were taken, and 1 should have been',
+        'at the end 2 of 2 slots were taken instead of 1',
     ),
     Mutant(
         'SetIfAbsent is asked without nx',
@@ -178,7 +178,7 @@ NAMES = (
         'return _truth(self._client.set(name, value, ex=ex, nx=True))',
         'return _truth(self._client.set(name, value, ex=ex))',
         'nx',
-        '3 hold a slot of a pool of 2 at once: A1, B1, C1',
+        '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
         'SetIfAbsent is asked without ex',
@@ -186,7 +186,7 @@ NAMES = (
         'return _truth(self._client.set(name, value, ex=ex, nx=True))',
         'return _truth(self._client.set(name, value, nx=True))',
         'nx',
-        'A1 released a slot that it did not have any more',
+        'A1 released a slot that it no longer held',
     ),
     Mutant(
         'SetIfAbsent is true whatever the client answers',
@@ -194,7 +194,7 @@ NAMES = (
         'return _truth(self._client.set(name, value, ex=ex, nx=True))',
         'self._client.set(name, value, ex=ex, nx=True)\n                return True',
         'nx',
-        '3 hold a slot of a pool of 2 at once: A1, B1, C1',
+        '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
         'DeleteName is not passed on',
@@ -202,6 +202,6 @@ NAMES = (
         '                self._client.delete(name)\n',
         '',
         'nx',
-        'when all was over 2 of 2 slots were taken, and 1 should have been',
+        'at the end 2 of 2 slots were taken instead of 1',
     ),
 )

@@ -12,7 +12,7 @@ ATOMIC = (
         'yield from _undo(_release_atomically(lease), error)',
         'pass',
         'memory',
-        'C1 was refused although a slot was free all the while',
+        'C1 was refused although a slot was free throughout',
     ),
     Mutant(
         'a failed acquire is taken for a refusal',
@@ -20,7 +20,7 @@ ATOMIC = (
         'yield from _undo(_release_atomically(lease), error)\n        raise',
         'yield from _undo(_release_atomically(lease), error)\n        return None',
         'memory',
-        'A1 was refused although a slot was free all the while',
+        'A1 was refused although a slot was free throughout',
     ),
     Mutant(
         'the error does not say that it could not be undone',
@@ -28,7 +28,7 @@ ATOMIC = (
         "        error.add_note(f'{NOT_UNDONE} ({why}): its slot may stay until it expires.')",
         '        error.add_note(why)',
         'memory',
-        'C1 was refused although a slot was free all the while',
+        'C1 was refused although a slot was free throughout',
     ),
     Mutant(
         'granted, whatever the store answers',
@@ -36,7 +36,7 @@ ATOMIC = (
         'return lease if granted else None',
         'return lease',
         'memory',
-        '3 hold a slot of a pool of 2 at once: A1, B1, C1',
+        '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
         'released, whatever the store answers',
@@ -44,7 +44,7 @@ ATOMIC = (
         '        return (yield from drop)',
         '        yield from drop\n        return True',
         'memory',
-        'A1 released a slot that it did not have any more',
+        'A1 released a slot that it no longer held',
     ),
     Mutant(
         'a crash within an acquire is undone as an error is',
@@ -52,7 +52,7 @@ ATOMIC = (
         '        return lease if granted else None\n    except GeneratorExit:\n        raise\n',
         '        return lease if granted else None\n',
         'memory',
-        "A1 would ask DropSlot(key='pool', token='A1') after a crash, and who crashed asks for nothing",
+        "A1 would send DropSlot(key='pool', token='A1') after its crash, but a crashed client sends nothing",
     ),
     Mutant(
         'the size is always 0',
@@ -60,7 +60,7 @@ ATOMIC = (
         'return (yield from CountSlots(key))',
         'yield from CountSlots(key)\n    return 0',
         'memory',
-        'when all was over 0 of 2 slots were taken, and 2 should have been',
+        'at the end 0 of 2 slots were taken instead of 2',
     ),
 )
 
@@ -71,7 +71,7 @@ INDEXED = (
         'yield from _undo(_release_by_index(lease), error)',
         'pass',
         'nx',
-        'when all was over 1 of 2 slots were taken, and 0 should have been',
+        'at the end 1 of 2 slots were taken instead of 0',
     ),
     Mutant(
         'released without a look at whose the name is',
@@ -79,7 +79,7 @@ INDEXED = (
         '    if (yield from GetValue(lease.name)) != lease.token:\n        return False\n',
         '',
         'nx',
-        'A1 released a slot that it did not have any more',
+        'A1 released a slot that it no longer held',
     ),
     Mutant(
         "released if the name is anybody's",
@@ -87,7 +87,7 @@ INDEXED = (
         '(yield from GetValue(lease.name)) != lease.token',
         '(yield from GetValue(lease.name)) is None',
         'nx',
-        'A1 was told that its slot was gone, and it had not expired',
+        'the release of A1 reported its slot as gone although it had not expired',
     ),
     Mutant(
         'a release that finds another there says released',
@@ -95,7 +95,7 @@ INDEXED = (
         '!= lease.token:\n        return False',
         '!= lease.token:\n        return True',
         'nx',
-        'A1 released a slot that it did not have any more',
+        'A1 released a slot that it no longer held',
     ),
     Mutant(
         'a release deletes nothing',
@@ -103,7 +103,7 @@ INDEXED = (
         '    yield from DeleteName(lease.name)\n',
         '',
         'nx',
-        'when all was over 2 of 2 slots were taken, and 0 should have been',
+        'at the end 2 of 2 slots were taken instead of 0',
     ),
     Mutant(
         'a name is set without a life',
@@ -111,7 +111,7 @@ INDEXED = (
         'ex = None if slot_exp is None else math.ceil(slot_exp)',
         'ex = None',
         'nx',
-        'A1 released a slot that it did not have any more',
+        'A1 released a slot that it no longer held',
     ),
     Mutant(
         'a name lives for half as long',
@@ -119,7 +119,7 @@ INDEXED = (
         'ex = None if slot_exp is None else math.ceil(slot_exp)',
         'ex = None if slot_exp is None else math.ceil(slot_exp / 2)',
         'nx',
-        'A1 was told that its slot was gone, and it had not expired',
+        'the release of A1 reported its slot as gone although it had not expired',
     ),
     Mutant(
         'the scan leaves the first name out',
@@ -127,7 +127,7 @@ INDEXED = (
         'for step in range(max_size):',
         'for step in range(1, max_size):',
         'nx',
-        '1 of 2 slots are taken, and yet the pool is full',
+        'the pool refuses although only 1 of 2 slots are taken',
     ),
     Mutant(
         'the scan ends one name early',
@@ -135,7 +135,7 @@ INDEXED = (
         'for step in range(max_size):',
         'for step in range(max_size - 1):',
         'nx',
-        '1 of 2 slots are taken, and yet the pool is full',
+        'the pool refuses although only 1 of 2 slots are taken',
     ),
     Mutant(
         'refused at the first name that is taken',
@@ -143,7 +143,7 @@ INDEXED = (
         '            if granted:\n                return lease\n',
         '            return lease if granted else None\n',
         'nx',
-        '1 of 2 slots are taken, and yet the pool is full',
+        'the pool refuses although only 1 of 2 slots are taken',
     ),
     Mutant(
         'granted, whatever the store answers',
@@ -151,7 +151,7 @@ INDEXED = (
         '            if granted:\n                return lease\n',
         '            return lease\n',
         'nx',
-        '3 hold a slot of a pool of 2 at once: A1, B1, C1',
+        '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
         'one name more than max_size',
@@ -159,7 +159,7 @@ INDEXED = (
         '(first + step) % max_size',
         '(first + step) % (max_size + 1)',
         'nx',
-        '3 hold a slot of a pool of 2 at once: A1, B1, C1',
+        '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
         'the size leaves the last name out',
@@ -167,7 +167,7 @@ INDEXED = (
         'for index in range(max_size):',
         'for index in range(max_size - 1):',
         'nx',
-        'all 2 slots are taken, and the size is 1',
+        'all 2 slots are taken, but size() returns 1',
     ),
     Mutant(
         'the size counts the names that are free',
@@ -175,7 +175,7 @@ INDEXED = (
         'slot_name(key, index))) is not None',
         'slot_name(key, index))) is None',
         'nx',
-        '2 of 2 slots are taken for ever, and nobody holds one',
+        '2 of 2 slots stay taken forever although nobody holds them',
     ),
     Mutant(
         'a name for ever expires',
@@ -183,7 +183,7 @@ INDEXED = (
         'ex = None if slot_exp is None',
         'ex = 1 if slot_exp is None',
         'nx',
-        'A1 was told that its slot was gone, and it had not expired',
+        'the release of A1 reported its slot as gone although it had not expired',
         FOR_EVER._replace(pauses=False),
     ),
 )

@@ -18,7 +18,7 @@ SCRIPTS = (
         "redis.call('ZSCORE', KEYS[1], ARGV[1]) and 1 or 0",
         '0',
         'redis',
-        'B1 was refused although a slot was free all the while',
+        'B1 was refused although a slot was free throughout',
     ),
     Mutant(
         'expired slots not removed before counting',
@@ -26,7 +26,7 @@ SCRIPTS = (
         "taken - redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)",
         'taken',
         'redis',
-        'C1 was refused although a slot was free all the while',
+        'C1 was refused although a slot was free throughout',
     ),
     Mutant(
         'expired slots removed, and counted all the same',
@@ -34,7 +34,7 @@ SCRIPTS = (
         "taken = taken - redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)",
         "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)",
         'redis',
-        'C1 was refused although a slot was free all the while',
+        'C1 was refused although a slot was free throughout',
     ),
     Mutant(
         'a slot that expires now is not removed',
@@ -42,7 +42,7 @@ SCRIPTS = (
         "'-inf', now)",
         "'-inf', '(' .. now)",
         'redis',
-        'C1 was refused although a slot was free all the while',
+        'C1 was refused although a slot was free throughout',
     ),
     Mutant(
         'no count before adding',
@@ -50,7 +50,7 @@ SCRIPTS = (
         'taken >= tonumber(ARGV[2])',
         'false',
         'redis',
-        '3 hold a slot of a pool of 2 at once: A1, B1, C1',
+        '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
         'refused above max_size, not at it',
@@ -58,7 +58,7 @@ SCRIPTS = (
         'taken >= tonumber',
         'taken > tonumber',
         'redis',
-        '3 hold a slot of a pool of 2 at once: A1, B1, C1',
+        '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
         'a pool with one slot taken counts as empty',
@@ -66,7 +66,7 @@ SCRIPTS = (
         'if taken > 0 then',
         'if taken > 1 then',
         'redis',
-        '2 hold a slot of a pool of 1 at once: A1, B1',
+        '2 clients hold a slot of a pool of 1 at the same time: A1, B1',
         Scope(clients=2, max_size=1),
     ),
     Mutant(
@@ -75,7 +75,7 @@ SCRIPTS = (
         "ARGV[3] == '' and 'inf' or now + ARGV[3]",
         "'inf'",
         'redis',
-        'A1 released a slot that it did not have any more',
+        'A1 released a slot that it no longer held',
     ),
     Mutant(
         'a slot expires a second early',
@@ -83,7 +83,7 @@ SCRIPTS = (
         'or now + ARGV[3]',
         'or now + ARGV[3] - 1',
         'redis',
-        'A1 was told that its slot was gone, and it had not expired',
+        'the release of A1 reported its slot as gone although it had not expired',
     ),
     Mutant(
         'a slot expires a second late',
@@ -91,7 +91,7 @@ SCRIPTS = (
         'or now + ARGV[3]',
         'or now + ARGV[3] + 1',
         'redis',
-        'A1 released a slot that it did not have any more',
+        'A1 released a slot that it no longer held',
     ),
     Mutant(
         'granted without adding',
@@ -99,7 +99,7 @@ SCRIPTS = (
         "redis.call('ZADD', KEYS[1], 'NX', expiry, ARGV[1]) == 1",
         'false',
         'redis',
-        'A1 was told that its slot was gone, and it had not expired',
+        'the release of A1 reported its slot as gone although it had not expired',
     ),
     Mutant(
         'the key expires at once',
@@ -107,7 +107,7 @@ SCRIPTS = (
         'KEYS[1], 86400000)',
         'KEYS[1], 0)',
         'redis',
-        'A1 was told that its slot was gone, and it had not expired',
+        'the release of A1 reported its slot as gone although it had not expired',
     ),
     Mutant(
         'a release removes nothing',
@@ -115,7 +115,7 @@ SCRIPTS = (
         "  redis.call('ZREM', KEYS[1], ARGV[1])\n  return",
         '  return',
         'redis',
-        'C1 was refused although a slot was free all the while',
+        'C1 was refused although a slot was free throughout',
     ),
     Mutant(
         'a release of an expired slot says released',
@@ -123,7 +123,7 @@ SCRIPTS = (
         'tonumber(expiry) > now and 1 or 0',
         '1',
         'redis',
-        'A1 released a slot that it did not have any more',
+        'A1 released a slot that it no longer held',
     ),
     Mutant(
         'a release at the instant of the expiry says released',
@@ -131,7 +131,7 @@ SCRIPTS = (
         'tonumber(expiry) > now',
         'tonumber(expiry) >= now',
         'redis',
-        'A1 released a slot that it did not have any more',
+        'A1 released a slot that it no longer held',
     ),
     Mutant(
         'a release of an unknown token says released',
@@ -139,7 +139,7 @@ SCRIPTS = (
         '  return 0\nend',
         '  return 1\nend',
         'redis',
-        'A1 released a slot that it did not have any more',
+        'A1 released a slot that it no longer held',
     ),
     Mutant(
         'a release removes all slots',
@@ -147,7 +147,7 @@ SCRIPTS = (
         "  redis.call('ZREM', KEYS[1], ARGV[1])\n  return",
         "  redis.call('DEL', KEYS[1])\n  return",
         'redis',
-        'B1 was told that its slot was gone, and it had not expired',
+        'the release of B1 reported its slot as gone although it had not expired',
     ),
     Mutant(
         'the size counts expired slots',
@@ -155,7 +155,7 @@ SCRIPTS = (
         "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)\n",
         '',
         'redis',
-        '1 of 1 slots are taken for ever, and nobody holds one',
+        '1 of 1 slots stay taken forever although nobody holds them',
         Scope(clients=2, max_size=1),
     ),
     Mutant(
@@ -164,7 +164,7 @@ SCRIPTS = (
         '*_limits(max_size, slot_exp)) > 0',
         '*_limits(max_size, slot_exp)) >= 0',
         'redis',
-        '3 hold a slot of a pool of 2 at once: A1, B1, C1',
+        '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
         'a release of a slot for ever removes nothing',
@@ -172,7 +172,7 @@ SCRIPTS = (
         "redis.call('ZREM', KEYS[1], ARGV[1])\nreturn 1",
         'return 1',
         'redis',
-        'B1 was refused although a slot was free all the while',
+        'B1 was refused although a slot was free throughout',
         FOR_EVER,
     ),
     Mutant(
@@ -181,7 +181,7 @@ SCRIPTS = (
         "redis.call('ZREM', KEYS[1], ARGV[1])\nreturn 1",
         "redis.call('ZREM', KEYS[1], ARGV[1])\nreturn 0",
         'redis',
-        'A1 was told that its slot was gone, and it had not expired',
+        'the release of A1 reported its slot as gone although it had not expired',
         FOR_EVER,
     ),
     Mutant(
@@ -190,7 +190,7 @@ SCRIPTS = (
         "'inf' or now",
         '(now + 1) or now',
         'redis',
-        'A1 was told that its slot was gone, and it had not expired',
+        'the release of A1 reported its slot as gone although it had not expired',
         FOR_EVER,
     ),
 )

@@ -38,8 +38,8 @@ def test_a_broken_pool_ends_with_status_1_its_story_and_three_files(
     assert run('check-then-add') == 1
     told = capsys.readouterr().out
 
-    assert '   5. Client A asks Add(pool, A1, 10); is told None: A1 has a slot.' in told
-    assert '! 2 hold a slot of a pool of 1 at once: A1, B1' in told
+    assert '   5. Client A sends Add(pool, A1, 10) and receives None; A1 holds a slot.' in told
+    assert '! 2 clients hold a slot of a pool of 1 at the same time: A1, B1' in told
     assert 'repeat it with: pool-sim explore check-then-add' in told
     results = folder / 'pool-sim-results'
     assert sorted(path.name for path in results.iterdir()) == [
@@ -57,7 +57,7 @@ def test_a_broken_pool_ends_with_status_1_its_story_and_three_files(
         timeout=120,
     )
     assert done.returncode == 1
-    assert '2 hold a slot of a pool of 1 at once' in done.stdout
+    assert '2 clients hold a slot of a pool of 1 at the same time' in done.stdout
 
 
 def test_the_shipped_pool_ends_with_status_0(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +78,7 @@ def test_only_the_faults_that_are_named_happen(capsys: pytest.CaptureFixture[str
     assert run('memory', '--clients', '2', '--max-size', '1', '--kinds', 'crash,store forgets') == 1
     told = capsys.readouterr().out
 
-    assert 'The store forgets all it knew.' in told
+    assert 'The store forgets everything.' in told
     assert "--kinds 'crash,store forgets'" in told
 
 

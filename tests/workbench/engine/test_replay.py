@@ -205,7 +205,7 @@ def test_a_store_that_lies_about_its_size_is_found_out_by_an_audit() -> None:
             return super().take_slot(key, token, max_size, slot_exp)
 
     jobs = Trace([(0, 1), (5, 1)])
-    with pytest.raises(InvariantError, match='the store counts 2 slots where 1 are taken'):
+    with pytest.raises(InvariantError, match='the store counts 2 slots, but 1 are taken'):
         replay(jobs, max_size=9, slot_exp=4, store=_StoreWith(KeepsTwice), audit=True)
 
 

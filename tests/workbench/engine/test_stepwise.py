@@ -334,7 +334,7 @@ def test_more_than_max_size_may_be_told_that_they_hold_a_slot_when_writes_are_lo
     assert judgement.most == 2
     assert judgement.limits[0][::2] == (
         'lost writes',
-        '2 hold a slot at once, where 1 may: 0, 1',
+        '2 clients hold a slot at the same time, but max_size is 1: 0, 1',
     )
 
 

@@ -74,7 +74,7 @@ def test_a_schedule_that_cannot_be_made_twice_is_found_out() -> None:
     found = difference(machine, longer)
     assert found is not None
     assert found.moves == 3
-    assert found.reason == ('not deterministic: move 3 cannot be made the second time: client 0 does nothing any more')
+    assert found.reason == ('not deterministic: move 3 cannot be made the second time: client 0 has finished')
 
 
 def test_another_state_is_found_out_although_the_client_is_told_the_same() -> None:
@@ -86,7 +86,7 @@ def test_another_state_is_found_out_although_the_client_is_told_the_same() -> No
 
     found = difference(machine, other)
     assert found is not None
-    assert found.reason == 'not deterministic: move 1 looked the same and left another state the second time (store)'
+    assert found.reason == 'not deterministic: move 1 looked the same but left another state the second time (store)'
     found = difference(machine, trail._replace(wrong='it burns'))
     assert found is not None
     assert found.reason == (

@@ -26,13 +26,13 @@ pytestmark = pytest.mark.quick
 
 
 SHORTEST = {
-    'check-then-add': (6, '2 hold a slot of a pool of 1 at once: A1, B1'),
-    'blind-release': (4, 'A1 released a slot that it did not have any more'),
-    'short-lock': (12, '2 hold a slot of a pool of 1 at once: A1, B1'),
-    'client-clock': (5, '2 hold a slot of a pool of 1 at once: A1, B1'),
-    'counter': (2, '1 of 1 slots are taken for ever, and nobody holds one'),
-    'delete-by-index': (6, 'B1 was told that its slot was gone, and it had not expired'),
-    'retried-acquire': (1, 'A1 was refused although a slot was free all the while'),
+    'check-then-add': (6, '2 clients hold a slot of a pool of 1 at the same time: A1, B1'),
+    'blind-release': (4, 'A1 released a slot that it no longer held'),
+    'short-lock': (12, '2 clients hold a slot of a pool of 1 at the same time: A1, B1'),
+    'client-clock': (5, '2 clients hold a slot of a pool of 1 at the same time: A1, B1'),
+    'counter': (2, '1 of 1 slots stay taken forever although nobody holds them'),
+    'delete-by-index': (6, 'the release of B1 reported its slot as gone although it had not expired'),
+    'retried-acquire': (1, 'A1 was refused although a slot was free throughout'),
 }
 
 
@@ -135,7 +135,7 @@ def test_a_limit_of_the_plain_contract_is_found_as_it_is_named() -> None:
     found = explore(subject('nx'), Scope(clients=2, max_size=1, faults=0, pauses=True))
 
     assert found.violation is not None
-    assert found.violation.reason == 'B1 was told that its slot was gone, and it had not expired'
+    assert found.violation.reason == 'the release of B1 reported its slot as gone although it had not expired'
     assert len(found.violation.schedule.moves) == 6
 
 
@@ -181,13 +181,13 @@ def test_a_store_that_forgets_is_a_limit_of_every_protocol() -> None:
     found = explore(subject('redis'), Scope(clients=2, max_size=1, faults=1, kinds=(FORGET,)))
 
     assert found.violation is not None
-    assert found.violation.reason == 'A1 was told that its slot was gone, and it had not expired'
+    assert found.violation.reason == 'the release of A1 reported its slot as gone although it had not expired'
     moves = found.violation.schedule.moves
     assert [move.do for move in moves] == ['step', 'store forgets', 'step']
     overbooked = replay_schedule(found.violation.schedule.with_moves([*moves[:2], Move('step', 1)]))
     assert overbooked is not None
-    assert overbooked.reason == '2 hold a slot of a pool of 1 at once: A1, B1'
-    assert 'The store forgets all it knew.' in str(found)
+    assert overbooked.reason == '2 clients hold a slot of a pool of 1 at the same time: A1, B1'
+    assert 'The store forgets everything.' in str(found)
     assert Schedule.from_json(found.violation.schedule.to_json()) == found.violation.schedule
     assert replay_schedule(found.violation.schedule) is not None
     assert found.violation.plot(Figure().add_subplot()).texts
@@ -219,8 +219,13 @@ def _without(name: str, old: str, new: str) -> RedisWorld:
             'taken',
             'was refused although a slot was free',
         ),
-        ('acquire', 'taken >= tonumber(ARGV[2])', 'taken > tonumber(ARGV[2])', 'hold a slot of a pool of 1 at once'),
-        ('release', 'tonumber(expiry) > now and 1 or 0', '1', 'released a slot that it did not have any more'),
+        (
+            'acquire',
+            'taken >= tonumber(ARGV[2])',
+            'taken > tonumber(ARGV[2])',
+            'hold a slot of a pool of 1 at the same time',
+        ),
+        ('release', 'tonumber(expiry) > now and 1 or 0', '1', 'released a slot that it no longer held'),
         (
             'release',
             "  redis.call('ZREM', KEYS[1], ARGV[1])\n  return",
@@ -275,7 +280,7 @@ def test_an_acquire_that_is_not_undone_is_found_out(monkeypatch: pytest.MonkeyPa
     found = explore(subject('memory'), Scope(clients=2, max_size=1, faults=1, kinds=(LOSE_REPLY,)))
 
     assert found.violation is not None
-    assert found.violation.reason == 'B1 was refused although a slot was free all the while'
+    assert found.violation.reason == 'B1 was refused although a slot was free throughout'
 
 
 def test_a_plain_release_that_does_not_look_whose_slot_it_is_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,7 +352,7 @@ def test_what_is_no_schedule_is_refused_in_words(tmp_path: Path, text: str, comp
 def test_a_move_that_cannot_be_made_is_named() -> None:
     """As the schedule is of another version of the protocol, say."""
     schedule = Schedule('memory', 1, 1, 10, 1, (Move('step', 0), Move('step', 0), Move('step', 0)))
-    with pytest.raises(ValueError, match='move 3, step, cannot be made: client 0 does nothing any more'):
+    with pytest.raises(ValueError, match='move 3, step, cannot be made: client 0 has finished'):
         replay_schedule(schedule)
     with pytest.raises(ValueError, match='move 1, wait, cannot be made: nothing is left that could expire'):
         replay_schedule(schedule.with_moves([Move('wait')]))
@@ -386,11 +391,11 @@ def test_a_schedule_is_drawn_as_a_sequence_diagram(name: str) -> None:
 def test_each_kind_of_fault_is_told_and_drawn() -> None:
     """What happened, and what the client knows of it."""
     faults = {
-        CRASH: 'crashes, and does nothing ever again',
-        LOSE_REQUEST: 'the request is lost, and so is the connection',
-        LOSE_REPLY: 'it happens, the answer True is lost',
-        REPEAT: 'its driver asks again, and it is told True',
-        'clock ahead': 'is ahead from now on',
+        CRASH: 'crashes and does nothing more',
+        LOSE_REQUEST: 'the request and the connection are lost',
+        LOSE_REPLY: 'the server carries it out, but the reply True',
+        REPEAT: 'its driver sends the request again and receives True',
+        'clock ahead': 'runs ahead from now on',
     }
     assert faults.keys() == set(FAULTS)
     for fault, words in faults.items():

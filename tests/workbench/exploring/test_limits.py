@@ -15,11 +15,11 @@ pytestmark = pytest.mark.quick
 
 
 SHORTEST = {
-    'nx-spurious-refusal': (6, 'C1 was refused although a slot was free all the while'),
-    'nx-paused-release': (6, 'B1 was told that its slot was gone, and it had not expired'),
-    'nx-repeated-request': (1, 'A1 was refused although a slot was free all the while'),
-    'redis-forgets': (3, 'A1 was told that its slot was gone, and it had not expired'),
-    'redis-outlived-slot': (3, '2 bodies run at once, with a pool of 1, as one outlives its slot: A1, B1'),
+    'nx-spurious-refusal': (6, 'C1 was refused although a slot was free throughout'),
+    'nx-paused-release': (6, 'the release of B1 reported its slot as gone although it had not expired'),
+    'nx-repeated-request': (1, 'A1 was refused although a slot was free throughout'),
+    'redis-forgets': (3, 'the release of A1 reported its slot as gone although it had not expired'),
+    'redis-outlived-slot': (3, '2 bodies run at the same time in a pool of 1, because one outlived its slot: A1, B1'),
 }
 
 
@@ -71,7 +71,7 @@ def test_a_limit_is_searched_by_its_name_and_ends_with_status_1(
     assert main(['explore', 'nx-spurious-refusal']) == 1
     told = capsys.readouterr().out
 
-    assert 'GOES WRONG after 6 moves: C1 was refused although a slot was free all the while' in told
+    assert 'GOES WRONG after 6 moves: C1 was refused although a slot was free throughout' in told
     saved = tmp_path / 'pool-sim-results' / 'nx_spurious_refusal.json'
     assert main(['explore', '--replay', str(saved)]) == 1
 
