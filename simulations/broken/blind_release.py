@@ -21,5 +21,5 @@ def _size(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001
 BLIND_RELEASE = Broken(
     'blind-release',
     SlotProtocol('blind-release', _acquire, _release, _size),
-    'its release deletes the lock without looking whose it is: a late one frees the slot of the next holder',
+    "its release deletes the lock without checking the owner: a late one frees the next holder's slot",
 )

@@ -18,5 +18,5 @@ def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Ste
 CHECK_THEN_ADD = Broken(
     'check-then-add',
     SlotProtocol('check-then-add', _acquire, release_member, count_members),
-    'it counts the slots and then adds one, without a lock: two clients may both find room for one',
+    'it counts the slots and then adds one, without a lock, so two clients can both find room for one',
 )

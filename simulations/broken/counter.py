@@ -25,7 +25,7 @@ def _size(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001
 COUNTER = Broken(
     'counter',
     SlotProtocol('counter', _acquire, _release, _size),
-    'it counts up and down without a word of who holds what: a crash takes a slot for ever',
+    'it counts up and down without recording the holders, so a crash takes a slot forever',
     clients=1,
     faults=1,
     kinds=('crash',),

@@ -29,5 +29,5 @@ def _size(key: str, max_size: int) -> Steps[int]:
 DELETE_BY_INDEX = Broken(
     'delete-by-index',
     SlotProtocol('delete-by-index', _acquire, _release, _size),
-    'its release looks whose the slot is and then deletes it: paused between the two it frees the slot of another',
+    "its release checks the owner and then deletes: a pause in between frees another holder's slot",
 )

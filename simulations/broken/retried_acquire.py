@@ -15,7 +15,7 @@ def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Ste
 RETRIED_ACQUIRE = Broken(
     'retried-acquire',
     SlotProtocol('retried-acquire', _acquire, release_member, count_members),
-    'its acquire does not look for its own token: asked again after a lost reply it is refused, its slot taken',
+    'its acquire does not look for its own token, so a repeat after a lost reply is refused',
     clients=1,
     faults=1,
     kinds=('repeat',),

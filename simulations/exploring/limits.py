@@ -20,7 +20,7 @@ LIMITS: Mapping[str, Subject] = {
             plain_world,
             Scope(clients=3, max_size=2, faults=0, pauses=False),
             honest=True,
-            idea='while a scan goes from name to name, one becomes free behind it and another is taken before it',
+            idea='during a scan of the names, one becomes free behind the scan and another is taken ahead of it',
         ),
         Subject(
             'nx-paused-release',
@@ -28,7 +28,7 @@ LIMITS: Mapping[str, Subject] = {
             plain_world,
             Scope(clients=2, max_size=1, faults=0),
             honest=False,
-            idea="a release that is paused past the expiry, between look and deletion, frees another's slot",
+            idea="a release that pauses past the expiry, between check and deletion, frees another holder's slot",
         ),
         Subject(
             'nx-repeated-request',
@@ -36,7 +36,7 @@ LIMITS: Mapping[str, Subject] = {
             plain_world,
             Scope(clients=1, max_size=1, faults=1, kinds=(REPEAT,)),
             honest=True,
-            idea='a client that repeats a request by itself, and answers false as its first try had set the name',
+            idea='a client repeats a request by itself, and returns false because its first try had set the name',
         ),
         Subject(
             'redis-forgets',
@@ -44,7 +44,7 @@ LIMITS: Mapping[str, Subject] = {
             fakeredis_world,
             Scope(clients=2, max_size=1, faults=1, kinds=(FORGET,)),
             honest=True,
-            idea='a server that is restarted without its data, or fails over to a replica without the last writes',
+            idea='a server restarts without its data, or fails over to a replica without the last writes',
         ),
         Subject(
             'redis-outlived-slot',
@@ -52,7 +52,7 @@ LIMITS: Mapping[str, Subject] = {
             fakeredis_world,
             Scope(clients=2, max_size=1, faults=0),
             honest=True,
-            idea='a body that runs longer than its slot lives goes on beside the one that gets the slot next',
+            idea='a body that outlives its slot runs on while the next holder has that slot',
             bodies=True,
         ),
     )

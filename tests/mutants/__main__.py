@@ -19,7 +19,8 @@ def main() -> None:
     options = parser.parse_args()
     began = time.perf_counter()
     print(
-        '| pool | decision | in | found out by | shortest schedule | schedules (states) up to there | at random after |'
+        '| pool | decision | in | caught because | shortest schedule | schedules (states) up to there'
+        ' | at random after |'
     )
     print('|---|---|---|---|---|---|---|')
     for mutant in tqdm(MUTANTS, unit=' mutants', file=sys.stderr):
@@ -39,7 +40,7 @@ def main() -> None:
         place = beyond.file.rpartition('/')[2]
         print(f'| `{beyond.subject}` | {beyond.title} | `{place}` | {beyond.why} | `{beyond.test}` |')
     print(
-        f'\n{len(MUTANTS)} found out, {len(BEYOND)} beyond; {options.seeds} seeds from {options.seed}, '
+        f'\n{len(MUTANTS)} caught by the explorer, {len(BEYOND)} by a test; {options.seeds} seeds from {options.seed}, '
         f'{time.perf_counter() - began:.0f} s.'
     )
 
