@@ -1,6 +1,6 @@
-"""Pools that look right and are not, one idea to a file, in the same steps as the shipped ones.
+"""Pools that look right and are not, one idea in each file.
 
-Each is found out by ``pool-sim explore NAME``, which draws the shortest schedule that goes wrong.
+``pool-sim explore NAME`` catches each of them and draws the shortest schedule that goes wrong.
 """
 
 from simulations.broken.base import Broken

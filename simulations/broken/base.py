@@ -1,4 +1,4 @@
-"""What a broken protocol says of itself."""
+"""The description of a broken protocol."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,13 @@ class Broken(NamedTuple):
     """A protocol that does not keep its promise.
 
     Attributes:
-        name: by which the command line knows it.
+        name: its name on the command line.
         protocol: its steps.
         idea: what is wrong with it, in a sentence.
-        clients, max_size, rounds, faults, kinds: the smallest scope in which that shows, and the faults that it takes.
-        honest: whether it claims that a refusal was due, as one that refuses where it finds a lock cannot.
+        clients, max_size, rounds, faults, kinds: the smallest scope that shows it, and the faults
+            it needs.
+        honest: whether it claims that refusals are honest; a protocol that refuses when it finds a
+            lock cannot.
     """
 
     name: str

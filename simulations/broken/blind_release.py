@@ -1,4 +1,4 @@
-"""A lock for one holder whose release deletes it without looking whose it is."""
+"""A lock for one holder whose release deletes it without checking the owner."""
 
 from py_cachify.commands import Steps
 from py_cachify.protocols import Lease, SlotProtocol

@@ -1,4 +1,4 @@
-"""Count the slots, and add one if there is room: between the two another client does the same."""
+"""Count the slots, and add one if there is room; in between, another client does the same."""
 
 from py_cachify.commands import Steps
 from py_cachify.protocols import Lease, SlotProtocol

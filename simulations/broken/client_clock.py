@@ -1,4 +1,4 @@
-"""One indivisible step, but what has expired is judged by the client's own clock."""
+"""One atomic step, but the client's own clock decides what has expired."""
 
 from py_cachify.commands import Steps
 from py_cachify.protocols import Lease, SlotProtocol

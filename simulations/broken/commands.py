@@ -1,6 +1,6 @@
-"""Commands of a plain server, for protocols that are put together of them: keys with values, counters, sets, lists.
+"""Commands of a plain server, from which protocols are built: keys, counters, sets and lists.
 
-Each is indivisible, as one command of a real server is; what goes wrong is what happens between two of them.
+Each command is atomic, as on a real server. What goes wrong happens between two commands.
 """
 
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ from py_cachify.commands import Command
 
 @dataclass(frozen=True, slots=True)
 class GetKey(Command['str | None']):
-    """The value of ``name``, or ``None``."""
+    """Get the value of ``name``, or ``None``."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class SetNew(Command[bool]):
-    """Set ``name`` for ``ex`` seconds unless it exists; whether this call did."""
+    """Set ``name`` for ``ex`` seconds unless it exists; return whether this call set it."""
 
     name: str
     value: str
@@ -27,14 +27,14 @@ class SetNew(Command[bool]):
 
 @dataclass(frozen=True, slots=True)
 class Remove(Command[bool]):
-    """Remove ``name``; whether it was there."""
+    """Remove ``name``; return whether it existed."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Increment(Command[int]):
-    """Add ``by`` to the counter ``name``; what it is then."""
+    """Add ``by`` to the counter ``name``; return its new value."""
 
     name: str
     by: int = 1
@@ -42,7 +42,7 @@ class Increment(Command[int]):
 
 @dataclass(frozen=True, slots=True)
 class Count(Command[int]):
-    """How many members the set ``name`` has."""
+    """Return the number of members of the set ``name``."""
 
     name: str
 
@@ -58,7 +58,7 @@ class Add(Command[None]):
 
 @dataclass(frozen=True, slots=True)
 class Drop(Command[bool]):
-    """Take a member out of the set ``name``; whether it was there."""
+    """Remove a member from the set ``name``; return whether it was there."""
 
     name: str
     member: str
@@ -66,17 +66,18 @@ class Drop(Command[bool]):
 
 @dataclass(frozen=True, slots=True)
 class DropExpired(Command[int]):
-    """Take out of the set ``name`` the members whose score is past, by the server's clock; how many."""
+    """Remove the members of the set ``name`` whose score has passed, by the server's clock."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class TakeBelow(Command[bool]):
-    """Drop what has expired from the set ``name``, then add a member for ``seconds`` if there are fewer than ``most``.
+    """Drop expired members of the set ``name``, then add one if there are fewer than ``most``.
 
-    One that ``knows_own`` answers a member that is there already that it has its place.  What has expired is judged
-    by ``now``, if that is given, else by the server's clock.
+    The new member lives for ``seconds``. With ``knows_own``, a member that is already there is
+    granted again. ``now`` decides what has expired, if it is given; otherwise the server's clock
+    does.
     """
 
     name: str
@@ -89,18 +90,18 @@ class TakeBelow(Command[bool]):
 
 @dataclass(frozen=True, slots=True)
 class OwnClock(Command[float]):
-    """The present instant by the client's own clock, in seconds; no server is asked."""
+    """Return the present instant of the client's own clock, in seconds, without asking a server."""
 
 
 @dataclass
 class KeyValues:
-    """A server that carries these out, under a clock that is given with each command."""
+    """A server that carries out these commands, at the instant that comes with each."""
 
     values: dict[str, tuple[Any, float | None]] = field(default_factory=dict)
     sets: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def perform(self, command: Command[Any], now: float, own_now: float) -> Any:
-        """Carry out ``command`` at the instant ``now``; the client's own clock says ``own_now``."""
+        """Carry out ``command`` at ``now``; the client's own clock shows ``own_now``."""
         self._let_expire(now)
         match command:
             case GetKey(name):
@@ -151,14 +152,14 @@ class KeyValues:
             del self.values[name]
 
     def snapshot(self, now: float) -> tuple[Any, ...]:
-        """All of it as a value, instants relative to ``now``."""
+        """Return the contents as a value, with instants relative to ``now``."""
         self._let_expire(now)
         values = sorted((n, v, None if until is None else until - now) for n, (v, until) in self.values.items())
         sets = sorted((n, tuple(sorted((m, s - now) for m, s in members.items()))) for n, members in self.sets.items())
         return tuple(values), tuple(each for each in sets if each[1])
 
     def restore(self, snapshot: tuple[Any, ...], now: float) -> None:
-        """Make it so again."""
+        """Restore a snapshot."""
         values, sets = snapshot
         self.values = {n: (v, None if left is None else now + left) for n, v, left in values}
         self.sets = {n: {m: now + left for m, left in members} for n, members in sets}

@@ -1,4 +1,4 @@
-"""A counter that goes up and down: whoever crashes never takes one off again."""
+"""A counter that goes up and down; a client that crashes never counts down again."""
 
 from py_cachify.commands import Steps
 from py_cachify.protocols import Lease, SlotProtocol

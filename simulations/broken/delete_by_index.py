@@ -1,4 +1,4 @@
-"""A name for each slot, released by its number: between the look whose it is and the deletion it changes hands."""
+"""A name for each slot, released by number: the slot changes hands between check and deletion."""
 
 from py_cachify.commands import Steps
 from py_cachify.protocols import Lease, SlotProtocol

@@ -1,4 +1,4 @@
-"""How those pools are released and counted that keep their holders in one set: nothing is wrong with this part."""
+"""Release and count for pools that keep their holders in one set. This part is correct."""
 
 from py_cachify.commands import Steps
 from py_cachify.protocols import Lease
@@ -6,7 +6,7 @@ from simulations.broken.commands import Count, Drop, DropExpired
 
 
 def release_member(lease: Lease) -> Steps[bool]:
-    """Drop what has expired, then the holder; whether it was still there."""
+    """Drop what has expired, then the holder; return whether it was still there."""
     yield from DropExpired(lease.name)
     return (yield from Drop(lease.name, lease.token))
 

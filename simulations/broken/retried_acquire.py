@@ -1,4 +1,4 @@
-"""One indivisible step that does not know its own token: a driver that asks again is refused its own slot."""
+"""One atomic step that ignores its own token, so a repeated request is refused."""
 
 from py_cachify.commands import Steps
 from py_cachify.protocols import Lease, SlotProtocol

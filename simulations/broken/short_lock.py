@@ -1,4 +1,4 @@
-"""Count and add under a lock that expires before a paused client is done."""
+"""Count and add under a lock that can expire before a paused client is done."""
 
 from py_cachify.commands import Steps
 from py_cachify.protocols import Lease, SlotProtocol
@@ -11,7 +11,7 @@ LOCK_SECONDS = 1.0
 
 
 def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | None]:
-    # Whoever finds it locked asks again; a search stops after three attempts.
+    # A client that finds the lock taken tries again, at most three times.
     for _ in range(3):
         if (yield from SetNew(f'{key}-lock', token, LOCK_SECONDS)):
             break

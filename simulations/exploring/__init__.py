@@ -1,11 +1,11 @@
-"""Every interleaving of a few clients of a pool, with faults between any two commands, judged by a model of its own.
+"""Search every interleaving of a few clients of a pool, with faults between any two commands.
 
-::
+An independent model judges each schedule::
 
     from simulations.exploring import explore, subject
 
     found = explore(subject('check-then-add'))
-    print(found)                        # the shortest schedule that goes wrong, told step by step
+    print(found)                        # the shortest schedule that goes wrong, step by step
     found.violation.plot()              # the same as a sequence diagram
 """
 

@@ -1,7 +1,7 @@
-"""A client of an exploration: it acquires, holds and releases some times over, one command after the other.
+"""A client of an exploration, which acquires, holds and releases, one command after the other.
 
-A client is a plain value.  Where it stands within an operation is the list of the answers that it got so far: its steps
-are made anew and given these again, as steps know nothing else.
+A client is a plain value. The answers it has received so far say where it is within an operation:
+the steps of the operation are created anew and given these answers again.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ KEY = 'pool'
 
 
 class Lost(Enum):
-    """What stands for an answer that never came: the steps see an error instead, made anew each time."""
+    """The stand-in for an answer that never arrived; the steps see a new error instead."""
 
     LOST = 'lost'
 
@@ -29,13 +29,13 @@ class Client(NamedTuple):
     """One client.
 
     Attributes:
-        number: from 0.
-        round: the how-manieth time it acquires, from 0.
-        lease: what it holds, if it holds something.
-        answers: what it was told in the operation under way; ``None``: none is.
-        repeated: whether its driver asked something twice in the operation under way.
+        number: which client this is, counted from 0.
+        round: which acquisition this is, counted from 0.
+        lease: the lease it holds; ``None`` if it holds none.
+        answers: the answers it has received in the current operation; ``None`` between operations.
+        repeated: whether its driver sent a request twice in the current operation.
         ahead: whether its own clock is ahead.
-        over: whether it has done all it wanted, or crashed.
+        over: whether it has finished or crashed.
     """
 
     number: int
@@ -48,29 +48,29 @@ class Client(NamedTuple):
 
     @property
     def token(self) -> str:
-        """By which its slot is known: a letter for the client, a number for the round."""
+        """The token of its slot: a letter for the client and a number for the round."""
         return f'{name_of(self.number)}{self.round + 1}'
 
     @property
     def what(self) -> str:
-        """The operation under way, or the next one."""
+        """The current operation, or the next one."""
         return 'acquire' if self.lease is None else 'release'
 
 
 class Asked(NamedTuple):
-    """The operation goes on: it asks for this."""
+    """The operation continues: it sends this command."""
 
     command: Command[Any]
 
 
 class Returned(NamedTuple):
-    """The operation is over, with this result."""
+    """The operation has ended with this result."""
 
     result: Any
 
 
 class Raised(NamedTuple):
-    """The operation ended with an error; ``undone`` unless the error says otherwise."""
+    """The operation has ended with an error; ``undone`` is false if the error says so."""
 
     error: BaseException
 
@@ -81,19 +81,19 @@ class Raised(NamedTuple):
 
 
 def name_of(number: int) -> str:
-    """A client's letter."""
+    """Return the letter of a client."""
     return chr(ord('A') + number)
 
 
 def operation(client: Client, protocol: SlotProtocol, max_size: int, slot_exp: float | None) -> Steps[Any]:
-    """The steps of the operation under way, or of the next one."""
+    """Return the steps of the current operation, or of the next one."""
     if client.lease is None:
         return protocol.acquire(KEY, client.token, max_size, slot_exp)
     return protocol.release(client.lease)
 
 
 def follow(steps: Steps[Any], answers: Iterable[Any]) -> Asked | Returned | Raised:
-    """Where steps stand that were made just now and are given these answers."""
+    """Return where new steps are after these answers."""
     try:
         stands: Asked | Returned | Raised = Asked(next(steps))
     except StopIteration as done:
@@ -104,7 +104,7 @@ def follow(steps: Steps[Any], answers: Iterable[Any]) -> Asked | Returned | Rais
 
 
 def go_on(steps: Steps[Any], answer: Any) -> Asked | Returned | Raised:
-    """Where steps stand with one more answer; for a lost one they see that the connection is gone."""
+    """Return where steps are after one more answer; a lost answer becomes a connection error."""
     try:
         return Asked(steps.throw(LostConnectionError('connection lost')) if answer is LOST else steps.send(answer))
     except StopIteration as done:
@@ -114,7 +114,7 @@ def go_on(steps: Steps[Any], answer: Any) -> Asked | Returned | Raised:
 
 
 def closed(steps: Steps[Any]) -> Command[Any] | None:
-    """Close steps, as a crash does; what they ask for even then, if they do."""
+    """Close steps, as a crash does, and return the command that they still send, if any."""
     try:
         asked: Command[Any] = steps.throw(GeneratorExit)
     except (StopIteration, GeneratorExit):

@@ -1,4 +1,4 @@
-"""A schedule as a sequence diagram: clients and store as lanes, time downwards."""
+"""Draw a schedule as a sequence diagram: clients and store are lanes, time runs downwards."""
 
 import textwrap
 
@@ -19,18 +19,19 @@ _WRAP = 80
 
 
 def plot_schedule(schedule: Schedule, story: tuple[Happened, ...], reason: str, ax: Axes | None = None) -> Axes:
-    """Draw a schedule: each command as an arrow to the store and back, faults as crosses, slots held as bars.
+    """Draw a schedule as a sequence diagram.
 
-    The instant at which it goes wrong is a line at the bottom, with the reason.
+    Each command is an arrow to the store and back, each fault a cross, each held slot a bar. The
+    last line gives the reason why the schedule goes wrong.
 
     Args:
-        schedule: what happened.
-        story: what each move came to.
-        reason: which promise was broken.
-        ax: where to draw; a new figure by default.
+        schedule: the schedule.
+        story: the outcome of each move.
+        reason: the broken promise.
+        ax: the axes to draw on; a new figure by default.
     """
     clients = schedule.clients
-    # The store stands in the middle, so that arrows of most clients cross no other lane.
+    # The store is in the middle, so that few arrows cross another lane.
     store = clients // 2 if clients > 1 else 1
     places = {number: float(number if number < store else number + 1) for number in range(clients)}
     lanes = {
@@ -63,7 +64,7 @@ def plot_schedule(schedule: Schedule, story: tuple[Happened, ...], reason: str, 
 
 
 def _draw_bars(ax: Axes, story: tuple[Happened, ...], places: dict[int, float], depth: float) -> None:
-    """On a client's lane, a bar for as long as it believes that it has a slot."""
+    """Draw a bar on the lane of a client for as long as it believes that it holds a slot."""
     since: dict[int, float] = {}
     for row, happened in enumerate(story):
         client, y = happened.move.client, (row + 0.5) * _ROW

@@ -1,4 +1,4 @@
-"""Search the schedules of a protocol for one that goes wrong: all of them in a small scope, or random ones."""
+"""Search the schedules of a protocol, all of a small scope or random ones."""
 
 import random
 import time
@@ -23,21 +23,22 @@ if TYPE_CHECKING:
 
 MOST_STATES = 200_000
 PLAIN = (STEP, WAIT)
-"""Moves that are no fault."""
+"""The moves that are not faults."""
 TWICE = 100
-"""One in so many random schedules, and the moves from one in so many states, are made twice and compared."""
+"""One in this many random schedules, and the moves from one in this many states, are made twice."""
 _FAULT_SHARE = 0.2
-"""Of the moves of a random schedule, while faults are left."""
+"""The share of faults among the moves of a random schedule, while faults are left."""
 
 
 class Failure(NamedTuple):
     """A schedule that goes wrong.
 
     Attributes:
-        schedule: what happened; it makes the same happen again.
-        reason: which promise was broken, in a sentence.
-        story: what each move came to.
-        found_after: how many schedules were tried before; of an exhaustive search, how many states were seen.
+        schedule: the schedule, which repeats the failure.
+        reason: the broken promise, in a sentence.
+        story: the outcome of each move.
+        found_after: the number of random schedules tried before it, or of states seen by an
+            exhaustive search.
     """
 
     schedule: Schedule
@@ -49,32 +50,33 @@ class Failure(NamedTuple):
         return told(self.story, self.reason)
 
     def plot(self, ax: 'Axes | None' = None) -> 'Axes':
-        """Draw it as a sequence diagram: clients and store as lanes, time downwards, and where it goes wrong."""
+        """Draw the schedule as a sequence diagram, and where it goes wrong; return the axes."""
         from simulations.exploring.diagram import plot_schedule
 
         return plot_schedule(self.schedule, self.story, self.reason, ax)
 
     def to_test(self, name: str = 'this_schedule') -> str:
-        """The text of a pytest test that makes the same happen again and fails as long as it goes wrong."""
+        """Return the text of a pytest test that fails while the schedule goes wrong."""
         from simulations.exploring.narrative import as_test
 
         return as_test(self.schedule, self.reason, name)
 
 
 class Exploration(NamedTuple):
-    """What a search found.
+    """The outcome of a search.
 
     Attributes:
         subject: the protocol.
-        scope: what was searched.
-        exhaustive: whether every schedule of the scope was, rather than random ones.
-        complete: whether the search came to its end.
-        states: how many different states there were; 0 of a random search, which keeps none.
-        steps: how many moves were made.
-        schedules: how many schedules that is, from beginning to end.
-        seconds: how long it took.
-        seed: of a random search.
-        violation: the schedule that goes wrong, if one was found; the shortest there is, of an exhaustive search.
+        scope: the scope that was searched.
+        exhaustive: whether the search covers every schedule of the scope, not random ones.
+        complete: whether the search reached its end.
+        states: the number of different states; 0 for a random search, which keeps none.
+        steps: the number of moves.
+        schedules: the number of complete schedules.
+        seconds: how long the search took.
+        seed: the seed of a random search.
+        violation: the schedule that goes wrong; ``None`` if none was found. An exhaustive search
+            finds a shortest one.
     """
 
     subject: Subject
@@ -108,7 +110,7 @@ class Exploration(NamedTuple):
         return '\n'.join([*lines, str(self.violation)])
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """Return the outcome as plain values."""
         return {
             'protocol': self.subject.name,
             'scope': self.scope._asdict(),
@@ -137,18 +139,23 @@ def explore(
 ) -> Exploration:
     """Search for a schedule in which a protocol breaks its promise.
 
-    Between any two commands of a client another one may go on, time may pass until the next slot expires, or a fault
-    may happen; everything is judged by :class:`simulations.judging.monitor.Monitor`, and when all clients are done or
-    have crashed, and all had time to expire, the pool must be empty and have room.
+    Between any two commands of a client, another client can act, time can pass until the next slot
+    expires, or a fault can happen. :class:`simulations.judging.monitor.Monitor` judges each move.
+    When all clients are done or have crashed, and everything has had time to expire, the pool must
+    be empty and have room.
 
     Args:
         subject: the protocol, see :func:`simulations.exploring.subject`.
-        scope: what is searched, by default the subject's own.
-        schedules: so many random schedules; by default every one, states that are alike taken as one.
-        seed: of a random search.
-        world: the store, by default the subject's own.
-        most_states: an exhaustive search is cut off there.
+        scope: what to search; by default the subject's own scope.
+        schedules: the number of random schedules; by default every schedule, with equal states
+            visited once.
+        seed: the seed of a random search.
+        world: the store; by default the subject's own.
+        most_states: an exhaustive search stops after this many states.
         progress: show a progress bar on standard error, or in the notebook.
+
+    Raises:
+        TypeError, ValueError: the scope, ``schedules`` or ``most_states`` is invalid.
 
     Example::
 
@@ -178,14 +185,14 @@ def explore(
 
 
 def replay_schedule(schedule: Schedule, world: World | None = None) -> Failure | None:
-    """Make the same happen again; ``None`` if nothing goes wrong any more.
+    """Repeat a schedule; return ``None`` if nothing goes wrong.
 
     Args:
-        schedule: what happened.
-        world: another store than the subject's own.
+        schedule: the schedule.
+        world: a store to use instead of the subject's own.
 
     Raises:
-        ValueError: there is no such protocol, or one of the moves cannot be made.
+        ValueError: no protocol has this name, or one of the moves cannot be made.
     """
     known = subject(schedule.protocol)
     faults = sum(move.do not in PLAIN for move in schedule.moves)
@@ -199,7 +206,7 @@ def replay_schedule(schedule: Schedule, world: World | None = None) -> Failure |
 
 
 class _Exhaustive:
-    """Breadth first, so that the first schedule that goes wrong is as short as any."""
+    """A breadth-first search, so that the first schedule that goes wrong is as short as any."""
 
     def __init__(self, machine: Machine, subject: Subject, scope: Scope, most: int, bar: 'tqdm[None]') -> None:
         self._machine = machine
@@ -274,7 +281,10 @@ class _Exhaustive:
 
 
 def _count_ways(following: list[list[int]]) -> int:
-    """How many ways lead from the first state to one that nothing follows: no way comes back to where it was."""
+    """Count the ways from the first state to the final ones.
+
+    No way returns to a state that it has left.
+    """
     ways: dict[int, int] = {}
     stack = [0]
     while stack:
@@ -324,7 +334,7 @@ def _random_trail(machine: Machine, stream: random.Random) -> Trail:
 
 
 def _failure(schedule: Schedule, trail: Trail, twice: Difference | None, found_after: int) -> Failure | None:
-    """That it is not the same each time, or else what is wrong with it."""
+    """Return the failure of a trail: that it is not deterministic, or what goes wrong in it."""
     if twice is not None:
         return Failure(
             schedule.with_moves(schedule.moves[: twice.moves]), twice.reason, trail.story[: twice.moves], found_after

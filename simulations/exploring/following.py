@@ -1,7 +1,8 @@
-"""Make a schedule happen, make it happen again and compare, and cut one that goes wrong down to what it needs.
+"""Make a schedule happen, repeat and compare it, and shorten one that goes wrong.
 
-Whatever decides how a schedule goes on is in its states.  So it comes out the same each time, and one that does not is
-a failure of its own: what it showed could be no evidence of anything.
+The states of a schedule contain everything that decides how it continues, so it has the same
+outcome each time. A schedule that does not is reported as a failure itself, because it would be no
+evidence of anything.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from simulations.exploring.states import Happened, ImpossibleMoveError, Machine,
 
 
 class Made(NamedTuple):
-    """One move that was made: what it came to, and the state it led to."""
+    """One move: its outcome, and the state that it led to."""
 
     move: Move
     happened: Happened
@@ -21,33 +22,33 @@ class Made(NamedTuple):
 
 
 class Trail(NamedTuple):
-    """A schedule that was made to happen, and what is wrong with it, if something is."""
+    """A schedule that was made to happen, and what goes wrong in it, if anything."""
 
     made: tuple[Made, ...]
     wrong: str | None
 
     @property
     def moves(self) -> tuple[Move, ...]:
-        """Its moves."""
+        """The moves."""
         return tuple(each.move for each in self.made)
 
     @property
     def story(self) -> tuple[Happened, ...]:
-        """What each of them came to."""
+        """The outcome of each move."""
         return tuple(each.happened for each in self.made)
 
 
 class Difference(NamedTuple):
-    """Where a schedule came out differently the second time: after how many moves, and how, in a sentence."""
+    """Where a repeated schedule differs: after how many moves, and how, in a sentence."""
 
     moves: int
     reason: str
 
 
 def follow_moves(machine: Machine, moves: Iterable[Move], strict: bool = True) -> Trail:
-    """Make these moves, up to where it goes wrong.
+    """Make these moves, up to the point where the schedule goes wrong.
 
-    Those that cannot be made are left out, or if ``strict`` refused by a ``ValueError``.
+    Moves that cannot be made are left out, or raise ``ValueError`` if ``strict``.
     """
     made: list[Made] = []
     state = machine.start()
@@ -65,7 +66,7 @@ def follow_moves(machine: Machine, moves: Iterable[Move], strict: bool = True) -
 
 
 def difference(machine: Machine, trail: Trail) -> Difference | None:
-    """Make the same happen again and compare it move by move: the first that comes out differently, if one does."""
+    """Repeat a trail and return the first move with a different outcome, if there is one."""
     state, wrong = machine.start(), None
     for number, (move, before, then) in enumerate(trail.made, 1):
         try:
@@ -83,7 +84,7 @@ def difference(machine: Machine, trail: Trail) -> Difference | None:
 
 
 def differs(first: tuple[State, Happened], second: tuple[State, Happened]) -> str | None:
-    """How a move that was made twice differs from itself, if it does."""
+    """Return how two outcomes of one move differ; ``None`` if they agree."""
     if first[1] != second[1]:
         return f'came out as "{sentence(first[1])}" the first time and as "{sentence(second[1])}" the second'
     if first[0] != second[0]:
@@ -93,7 +94,7 @@ def differs(first: tuple[State, Happened], second: tuple[State, Happened]) -> st
 
 
 def shrink(machine: Machine, trail: Trail) -> Trail:
-    """Of a schedule that goes wrong, one without the moves that it does not need: none can be left out any more."""
+    """Remove the moves that a failing schedule does not need, until none can be left out."""
     place = 0
     while place < len(trail.made):
         moves = trail.moves

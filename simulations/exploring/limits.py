@@ -1,6 +1,7 @@
-"""Named limits of the shipped protocols: what each of them does not promise, as if it did, so that it is found.
+"""Named limits of the shipped protocols: what they do not promise, searched as if they did.
 
-A search of one ends with the smallest schedule that shows it.  Where nothing is found, the limit is gone.
+A search for a limit ends with the shortest schedule that shows it. If nothing is found, the limit
+is gone.
 """
 
 from collections.abc import Mapping

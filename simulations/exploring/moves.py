@@ -1,6 +1,6 @@
-"""What can happen next in an exploration, and a schedule: what did, as a small text.
+"""What can happen next in an exploration, and schedules as short texts.
 
-A schedule is all that is needed to make the same happen again, on any store.
+A schedule contains everything that is needed to repeat it, on any store.
 """
 
 import json
@@ -12,18 +12,19 @@ from typing import Any, NamedTuple
 STEP, CRASH, LOSE_REQUEST, LOSE_REPLY, REPEAT = 'step', 'crash', 'lose request', 'lose reply', 'repeat'
 WAIT, HURRY, FORGET = 'wait', 'clock ahead', 'store forgets'
 FAULTS = (CRASH, LOSE_REQUEST, LOSE_REPLY, REPEAT, HURRY)
-"""Each takes one of the faults that a search may use.
+"""The kinds of fault, each of which counts as one.
 
-* ``crash``: the client never does anything again;
-* ``lose request``: the command does not reach the store, and the client is told that the connection is gone;
-* ``lose reply``: it does, and the client is told the same;
-* ``repeat``: the client's driver asks again by itself after a lost reply, and the second answer is the one it gets;
+* ``crash``: the client does nothing more;
+* ``lose request``: the command does not reach the store, and the client sees a lost connection;
+* ``lose reply``: the command reaches the store, but the client sees a lost connection;
+* ``repeat``: after a lost reply the client's driver sends the request again by itself, and the
+  client receives the second answer;
 * ``clock ahead``: from now on the client's own clock is ahead by the life of a slot.
 """
 STORE_FAULTS = (FORGET,)
-"""What no protocol promises to survive, and is searched only where it is asked for.
+"""What no protocol promises to survive; it is searched only on request.
 
-* ``store forgets``: the server is restarted without its data, or fails over to a replica that has none of it.
+* ``store forgets``: the server restarts without its data, or fails over to an empty replica.
 """
 
 
@@ -31,9 +32,9 @@ class Move(NamedTuple):
     """One thing that happens.
 
     Attributes:
-        do: ``step`` (the client's next command, or its next call), ``wait`` (time passes until the next slot expires),
-            or one of the faults.
-        client: whose, from 0; -1 where it is nobody's, as time passes or the store forgets.
+        do: ``step`` (the client's next command or call), ``wait`` (time passes until the next slot
+            expires), or one of the faults.
+        client: the number of the client, from 0; -1 if no client is involved, as when time passes.
     """
 
     do: str
@@ -45,11 +46,12 @@ class Schedule(NamedTuple):
 
     Attributes:
         protocol: the name of the subject.
-        clients: how many.
-        max_size: slots of the pool.
-        slot_exp: life of a slot in seconds of virtual time; ``None`` for ever.
+        clients: the number of clients.
+        max_size: the slots of the pool.
+        slot_exp: the life of a slot in seconds of virtual time; ``None`` for slots that never
+            expire.
         rounds: how often each client acquires and releases.
-        moves: what happened.
+        moves: the moves.
     """
 
     protocol: str
@@ -60,17 +62,17 @@ class Schedule(NamedTuple):
     moves: tuple[Move, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """Return the schedule as plain values."""
         moves = [move.do if move.client < 0 else [move.client, move.do] for move in self.moves]
         return {**self._asdict(), 'moves': moves}
 
     def save(self, path: str | Path) -> None:
-        """Write the schedule to a file, which :meth:`load` reads."""
+        """Write the schedule to a file that :meth:`load` reads."""
         Path(path).write_text(json.dumps(self.to_json(), indent=1) + '\n', encoding='utf-8')
 
     @classmethod
     def from_json(cls, plain: Any) -> 'Schedule':
-        """The schedule that was written so.  Raises ``ValueError`` for anything else."""
+        """Return the schedule with these values. Raise ``ValueError`` for anything else."""
         try:
             moves = tuple(_move(each) for each in plain['moves'])
             clients, size, rounds = (_number(plain[name]) for name in ('clients', 'max_size', 'rounds'))
@@ -81,14 +83,14 @@ class Schedule(NamedTuple):
 
     @classmethod
     def load(cls, path: str | Path) -> 'Schedule':
-        """Read a schedule from a file.  Raises ``ValueError`` if it holds none."""
+        """Read a schedule from a file. Raise ``ValueError`` if the file contains none."""
         try:
             return cls.from_json(json.loads(Path(path).read_text(encoding='utf-8')))
         except (OSError, ValueError) as error:
             raise ValueError(f'cannot read the schedule {path}: {error}') from None
 
     def with_moves(self, moves: Sequence[Move]) -> 'Schedule':
-        """The same scope, other moves."""
+        """Return a schedule of the same scope with other moves."""
         return self._replace(moves=tuple(moves))
 
 

@@ -1,4 +1,4 @@
-"""A schedule in words: numbered sentences, and a test of it."""
+"""Describe a schedule in numbered sentences, and write a test of it."""
 
 import json
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from simulations.exploring.states import Happened
 
 
 def told(story: Sequence[Happened], reason: str) -> str:
-    """The story as numbered sentences, the last of which says what is wrong."""
+    """Return the story as numbered sentences; the last one says what goes wrong."""
     lines = [f'  {number:>2}. {sentence(each)}' for number, each in enumerate(story, 1)]
     return '\n'.join([*lines, f'      ! {reason}'])
 
 
 def sentence(happened: Happened) -> str:
-    """One move in words."""
+    """Return one move as a sentence."""
     do, client = happened.move
     if do == WAIT:
         return f'{happened.seconds:g} s pass.'
@@ -48,7 +48,7 @@ def sentence(happened: Happened) -> str:
 
 
 def command_words(command: Any) -> str:
-    """A command as one would call it: its name, and what it is given."""
+    """Return a command as a call: its name and its arguments."""
     fields = [name for name in getattr(type(command), '__slots__', ()) if name != '__weakref__']
     values = (getattr(command, name) for name in fields)
     given = ', '.join(_value(value) for value in values if value is not None)
@@ -60,7 +60,7 @@ def _value(value: Any) -> str:
 
 
 def as_test(schedule: Schedule, reason: str, name: str) -> str:
-    """The text of a pytest test of a schedule."""
+    """Return the text of a pytest test of a schedule."""
     text = json.dumps(schedule.to_json(), indent=4)
     return (
         'import json\n\n'

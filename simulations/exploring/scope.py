@@ -1,4 +1,4 @@
-"""What is searched: of which protocol, and how much of it."""
+"""What to search: which protocol, and how much of it."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,16 +9,18 @@ from simulations.exploring.worlds import World
 
 
 class Scope(NamedTuple):
-    """How much is searched.
+    """How much to search.
 
     Attributes:
-        clients: how many.
-        max_size: slots of the pool.
+        clients: the number of clients.
+        max_size: the slots of the pool.
         rounds: how often each client acquires and releases.
-        faults: how many may happen in one schedule.
-        slot_exp: life of a slot in seconds of virtual time, a whole number; ``None`` for ever.
-        kinds: which faults may happen.
-        pauses: whether time may pass while an operation is under way: a client that stands still between two commands.
+        faults: the largest number of faults in one schedule.
+        slot_exp: the life of a slot in whole seconds of virtual time; ``None`` for slots that never
+            expire.
+        kinds: the faults that can happen.
+        pauses: whether time can pass during an operation, as for a client that pauses between two
+            commands.
     """
 
     clients: int = 3
@@ -34,14 +36,14 @@ class Subject(NamedTuple):
     """A protocol, the store it runs on, and what it promises.
 
     Attributes:
-        name: by which the command line knows it.
+        name: its name on the command line.
         protocol: its steps.
-        world: makes its store.
-        scope: what is searched where nothing else is said.
-        honest: whether it promises that a refusal was due.
+        world: a function that creates its store.
+        scope: the scope that is searched by default.
+        honest: whether it promises that the pool was full at some instant of each refused acquire.
         idea: what it does, or what is wrong with it, in a sentence.
-        bodies: whether it promises that no more than ``max_size`` bodies run at once, those that outlive their slot
-            included.
+        bodies: whether it promises that no more than ``max_size`` bodies run at the same time,
+            including those that outlive their slot.
     """
 
     name: str

@@ -1,7 +1,8 @@
 """The states of an exploration, and how one leads to the next.
 
-A state holds all that decides what can happen and whether it is right: the clients, the store, what the monitor knows,
-how many faults are left, what time it is.  Two ways into equal states are one from there on.
+A state contains everything that decides what can happen and whether it is right: the clients, the
+store, the knowledge of the monitor, the faults left, and the time. Two schedules that reach equal
+states continue in the same way.
 """
 
 import math
@@ -37,23 +38,23 @@ class State(NamedTuple):
 
     @property
     def over(self) -> bool:
-        """Whether no client will do anything any more."""
+        """Whether all clients have finished or crashed."""
         return all(client.over for client in self.clients)
 
 
 class Happened(NamedTuple):
-    """What a move came to, for those who read it.
+    """The outcome of a move, for readers.
 
     Attributes:
-        move: which.
-        called: the operation that began with it, if one did: ``acquire A1``.
-        command: what was asked of the store, if something was.
-        answers: what the store answered, once or, if it was asked again, twice.
-        told: what the client was told: the answer, or that the connection is lost.
-        ended: how the operation ended with it, if it did: ``granted``, ``refused``, ``released``, ``too late``,
-            ``failed``.
-        seconds: for how long time passed.
-        token: of the operation.
+        move: the move.
+        called: the operation that began with it, such as ``acquire A1``; empty if none did.
+        command: the command that was sent to the store, if any.
+        answers: the store's answers: one, or two if the request was repeated.
+        told: what the client received: an answer, or that the connection is lost.
+        ended: how the operation ended with this move: ``granted``, ``refused``, ``released``,
+            ``too late`` or ``failed``; empty if it did not end.
+        seconds: how much time passed.
+        token: the token of the operation.
     """
 
     move: Move
@@ -67,7 +68,7 @@ class Happened(NamedTuple):
 
 
 class ImpossibleMoveError(ValueError):
-    """A move that cannot be made in this state."""
+    """A move cannot be made in this state."""
 
 
 def _with(clients: tuple[Client, ...], client: Client) -> tuple[Client, ...]:
@@ -89,23 +90,23 @@ class Machine:
         self._moves = {
             (number, do): Move(do, number) for number in range(scope.clients) for do in (STEP, *self._faults)
         }
-        # A server may have kept something of another exploration.
+        # A server may still contain slots of another exploration.
         self._world.restore(self._nothing)
 
     def leave(self) -> None:
-        """Empty the store: a server keeps nothing of an exploration."""
+        """Empty the store, so that a server keeps nothing of an exploration."""
         self._there = None
         self._world.restore(self._nothing)
 
     def start(self) -> State:
-        """Nobody has done anything yet."""
+        """Return the first state, in which no client has acted yet."""
         scope = self._scope
         clients = tuple(Client(number) for number in range(scope.clients))
         monitor = Monitor.start(scope.max_size, math.inf if self._life is None else self._life, self._subject.honest)
         return State(clients, self._nothing, monitor, scope.faults)
 
     def moves(self, state: State) -> list[Move]:
-        """What can happen next."""
+        """Return the moves that are possible in a state."""
         possible: list[Move] = []
         paused = False
         for client in state.clients:
@@ -118,7 +119,8 @@ class Machine:
                 continue
             busy = under_way or client.lease is not None
             for fault in self._faults:
-                # Who has not begun loses nothing by a crash; a clock that is ahead already stays so.
+                # A crash of a client that has not begun changes nothing; nor does a second jump of
+                # a clock.
                 if not ((fault == CRASH and not busy) or (fault == HURRY and client.ahead)):
                     possible.append(self._moves[number, fault])
         if state.faults and FORGET in self._scope.kinds and state.store != self._nothing:
@@ -128,7 +130,7 @@ class Machine:
         return possible
 
     def _put_back(self, state: State) -> None:
-        # Most often the state is the one that was just reached, and the store is so already.
+        # Usually this is the state that was just reached, and the store is already in it.
         there, self._there = self._there, None
         if there is None or there[0] is not state.store or there[1] != state.now:
             self._world.now = state.now
@@ -148,9 +150,10 @@ class Machine:
         return first if first < math.inf else None
 
     def make(self, state: State, move: Move) -> tuple[State, Happened, str | None]:
-        """Make a move; the third value says what is wrong, if something is.
+        """Make a move; the third value says what goes wrong, if anything.
 
-        Raises ``ImpossibleMoveError`` if it cannot be made.
+        Raises:
+            ImpossibleMoveError: the move cannot be made.
         """
         if move.do == WAIT:
             return self._wait(state, move)
@@ -192,7 +195,7 @@ class Machine:
             monitor, called = monitor.call(what, token), f'{what} {token}'
             client = client._replace(answers=())
         answered = client.answers or ()
-        # Each place at which it asks is reached here first, or with an answer below; a crash may come at any of them.
+        # A crash can come at each command; each is first reached here, or with an answer below.
         asked_more = None if answered else self._after_crash(client)
         steps = self._steps(client)
         stands = follow(steps, answered)
@@ -255,11 +258,12 @@ class Machine:
         return client, monitor, ended, wrong
 
     def left_behind(self, state: State) -> str | None:
-        """Of a state in which all is over: what is wrong with what is left of it, if something is.
+        """Return what is wrong with the final state of a schedule; ``None`` if nothing is.
 
-        The size is that of slots which can be taken.  After everything had time to expire the pool is empty, and one
-        client after the other gets each of its slots, no more, and gives it back.  Where slots live for ever, those of
-        the crashed stay, and a pool in which some may be is not asked for more.
+        The size must be the number of slots that can be taken. When everything has had time to
+        expire, the pool must be empty, grant each of its slots to one client after the other and no
+        more, and take them back. If slots never expire, those of crashed clients stay, and a pool
+        that may contain some is not asked for more.
         """
         protocol, size, life = self._subject.protocol, self._scope.max_size, self._life
 
@@ -281,7 +285,7 @@ class Machine:
             return None
         if found := taken():
             return f'{found} of {size} slots stay taken forever although nobody holds them'
-        # As a size may have removed what has expired: an acquire must as well.
+        # The size may have removed what has expired; an acquire must do so as well.
         self._put_back(state)
         leases = []
         for number in range(size):

@@ -1,4 +1,4 @@
-"""Protocols that can be explored, by name, each with the scope for which it makes its promise."""
+"""The protocols to explore, by name, each with the scope in which it keeps its promise."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ SHIPPED = (
         PLAIN.name,
         PLAIN.steps,
         plain_world,
-        # Its named limit: a release that is paused past the expiry, between look and deletion, may free another's slot.
+        # Its named limit: a release that pauses past the expiry can free another holder's slot.
         Scope(clients=3, max_size=2, pauses=False),
         honest=PLAIN.honest,
         idea=PLAIN.idea,
@@ -44,7 +44,7 @@ SUBJECTS: Mapping[str, Subject] = {
 
 
 def subject(name: str) -> Subject:
-    """The protocol, or the limit, of this name.  Raises ``ValueError`` that lists those there are."""
+    """Return the protocol or limit with this name. Raise ``ValueError`` with the known names."""
     known = {**SUBJECTS, **LIMITS}
     if name not in known:
         raise ValueError(f'there is no protocol {name!r}: choose {", ".join(known)}')

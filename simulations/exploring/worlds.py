@@ -1,7 +1,7 @@
-"""Stores that can be put back to how they were: what an exploration carries commands out on.
+"""Stores that can be put back into an earlier state, on which an exploration carries out commands.
 
-A snapshot is a plain value, equal for two states in which the same will happen.  Instants in it are relative to the
-present, so that it does not matter when something happened.
+A snapshot is a plain value, equal for two states in which the same will happen. Its instants are
+relative to the present, so the absolute time does not matter.
 """
 
 import math
@@ -21,7 +21,7 @@ Snapshot = tuple[Any, ...]
 
 
 class World(Protocol):
-    """A store under virtual time."""
+    """A store in virtual time."""
 
     now: float
 
@@ -30,20 +30,20 @@ class World(Protocol):
         ...
 
     def snapshot(self) -> Snapshot:
-        """How the store is, relative to ``now``."""
+        """Return the state of the store, relative to ``now``."""
         ...
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Make it so again, at the present ``now``."""
+        """Restore a snapshot at the present ``now``."""
         ...
 
     def next_expiry(self, snapshot: Snapshot) -> float | None:
-        """Seconds from then until the first of what it held expires; nothing is asked of the store."""
+        """Return the seconds from a snapshot to its next expiry, without asking the store."""
         ...
 
 
 class MemoryWorld:
-    """The library's own store in memory: pools under ``MemoryBackend``, names under the plain contract."""
+    """The library's store in memory, for atomic pools and for the plain contract."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class MemoryWorld:
 
 
 class RedisWorld:
-    """The shipped scripts, on fakeredis or a server, in a database of its own that is emptied."""
+    """The shipped scripts, on fakeredis or in an emptied database of a server."""
 
     def __init__(self, client: Any, backend: Callable[[Any, Callable[[], float]], Backend] = RedisBackend) -> None:
         self.now = 0.0
@@ -106,7 +106,7 @@ class RedisWorld:
 
 
 class KeyValueWorld:
-    """What the broken protocols are written for: a server of keys, values, counters and lists."""
+    """The store of the broken protocols: a server with keys, values, counters and lists."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -132,24 +132,24 @@ def _first(left: Iterable[float]) -> float | None:
 
 
 def memory_world() -> World:
-    """The store in memory, slots taken as a whole."""
+    """Return the store in memory, which takes a slot in one step."""
     return MemoryWorld(MemoryBackend)
 
 
 def plain_world() -> World:
-    """The plain contract, on names in memory."""
+    """Return the plain contract on names in memory."""
     return MemoryWorld(PlainBackend)
 
 
 def fakeredis_world() -> World:
-    """The shipped Lua scripts on fakeredis."""
+    """Return the shipped Lua scripts on fakeredis."""
     import fakeredis
 
     return RedisWorld(fakeredis.FakeRedis(server=fakeredis.FakeServer()))
 
 
 def server_world(url: str) -> World:
-    """The shipped Lua scripts on a server, in the database that the URL names, which must be empty."""
+    """Return the shipped Lua scripts on a server, in the empty database that the URL names."""
     import redis
 
     client = redis.Redis.from_url(url, single_connection_client=True)

@@ -1,7 +1,8 @@
-"""Judge what clients were told, without trusting when exactly it happened: recorded calls and returns.
+"""Judge what clients received, without trusting the instants: recorded calls and returns.
 
-A simulation with faults and a live run record the same: :class:`Call`.  :func:`judge` says which promises were broken,
-and which named limits showed; :func:`linearizable` looks at whole histories, within a stated bound.
+A simulation with faults and a live run record the same values, :class:`Call`. :func:`judge` reports
+which promises were broken and which named limits showed. :func:`linearizable` checks entire
+histories, within a stated bound.
 """
 
 from simulations.judging.calls import (

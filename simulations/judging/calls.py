@@ -1,4 +1,7 @@
-"""A history of calls and returns: what clients asked and were told, and nothing of what really happened in between."""
+"""A history of calls and returns: what clients sent and received.
+
+It says nothing about what the store did in between.
+"""
 
 import json
 import math
@@ -18,7 +21,7 @@ GRANTED, REFUSED, RELEASED, TOO_LATE, FAILED, UNKNOWN = (
     'unknown',
 )
 ANSWERS = {ACQUIRE: (GRANTED, REFUSED, FAILED, UNKNOWN), RELEASE: (RELEASED, TOO_LATE, UNKNOWN)}
-"""How each can end.
+"""How each kind of call can end.
 
 * ``failed``: an acquire, with an error, and whoever asked undid what may have happened;
 * ``unknown``: with an error, or never, as its client crashed: it may have happened, or may yet.
@@ -30,15 +33,16 @@ class Call(NamedTuple):
 
     Attributes:
         what: ``acquire`` or ``release``.
-        token: of the slot; an acquire and its release have the same, and no other call has it.
-        called: the instant at which it was called, in seconds of one clock for all.
-        returned: the instant at which it returned; infinite if it never did.
-        answer: how it ended: ``granted`` or ``refused``, ``released`` or ``too late``, ``failed`` or ``unknown``.
-        key: the pool, ``''`` where there is only one.
-        worker: the number of the worker whose it was.
-        repeated: whether the client's driver may have asked more than once.
-        settled: the instant from which on nothing of it can happen any more, where someone knows, as a simulation does;
-            infinite otherwise.
+        token: the token of the slot, which only an acquire and its release share.
+        called: the instant of the call, in seconds of one clock for all clients.
+        returned: the instant of the return; infinite if the call never returned.
+        answer: how it ended: ``granted`` or ``refused``, ``released`` or ``too late``, ``failed``
+            or ``unknown``.
+        key: the pool; ``''`` if there is only one.
+        worker: the number of the worker that made the call.
+        repeated: whether the client's driver may have sent a request more than once.
+        settled: the instant from which nothing of the call can happen, if known, as in a
+            simulation; infinite otherwise.
     """
 
     what: str
@@ -60,10 +64,10 @@ def write_calls(calls: Iterable[Call], path: str | Path) -> None:
 
 
 def read_calls(path: str | Path) -> list[Call]:
-    """Read what :func:`write_calls` wrote.
+    """Read calls that :func:`write_calls` wrote.
 
     Raises:
-        ValueError: a line holds no call; it is named.
+        ValueError: a line contains no call; the message names it.
         OSError: the file cannot be read.
     """
     calls = []

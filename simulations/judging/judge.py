@@ -1,14 +1,15 @@
-"""Judge the calls of many clients by what is sure, whatever the instants at which the store really answered.
+"""Judge the calls of many clients by what is certain, whenever the store really answered.
 
-* *grants*: a lease surely lasts from the return of its acquire to the call of its release, or to its earliest possible
-  expiry.  More than ``max_size`` of those at once were granted too many.
-* *honest refusal*: a slot is possibly taken from the call of its acquire to the return of its release, or to its latest
-  possible expiry.  A refusal is wrong if less than ``max_size`` were possibly taken all the while.
-* *own release*: one that surely had expired was not released; one that surely had not, and that nobody else released,
-  was not too late.
+* *grants*: a lease surely lasts from the return of its acquire to the call of its release, or to
+  its earliest possible expiry. More than ``max_size`` such leases at the same time are a violation.
+* *honest refusal*: a slot is possibly taken from the call of its acquire to the return of its
+  release, or to its latest possible expiry. A refusal is wrong if fewer than ``max_size`` slots
+  were possibly taken throughout.
+* *own release*: a release must not succeed if its slot had surely expired. It must not report
+  its slot as gone if the slot had surely not expired and nobody else released it.
 
-A store that loses writes is held to nothing that rests on them, and a protocol to nothing that it does not promise.
-What shows then is a *limit*, and named.
+If the store loses writes, no promise that rests on them is judged; a protocol is judged by its own
+promises only. What is seen beyond them is reported as a *limit*, by name.
 """
 
 import math
@@ -27,17 +28,17 @@ LOST_WRITES, NOT_ITS_OWN, SPURIOUS, TAKEN_TWICE = LIMITS = (
     'spurious refusal',
     'taken twice',
 )
-"""What is not promised, by name: of a store that loses writes; of the plain contract."""
+"""The limits: of a store that loses writes, and of the plain contract."""
 TOLD_AT_MOST = 8
-"""Holders that a sentence names."""
+"""The largest number of holders that a message names."""
 
 
 class Seen(NamedTuple):
-    """What someone saw who looked into the store after each command.
+    """What an observer saw who read the store after each command.
 
     Attributes:
-        levels: of each pool, how many slots were taken from which instant on.
-        removed: when the slot of a token was removed, by whomever, before it expired.
+        levels: for each pool, the number of taken slots and the instant from which it holds.
+        removed: when a token's slot was removed before it expired, by anyone.
     """
 
     levels: Mapping[str, Sequence[tuple[float, int]]]
@@ -45,15 +46,15 @@ class Seen(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """What came of it.
+    """The verdict.
 
     Attributes:
-        violations: promises that were broken, in order of time.
-        limits: what is not promised, and showed.
-        grants: how many grants were judged.
-        refusals: how many refusals were.
-        unknown: calls that may or may not have happened.
-        most: the most leases that surely lasted at once, of one pool.
+        violations: the broken promises, in order of time.
+        limits: what showed that is not promised.
+        grants: the number of judged grants.
+        refusals: the number of judged refusals.
+        unknown: the calls that may or may not have happened.
+        most: the largest number of leases that surely lasted at the same time, in one pool.
     """
 
     violations: list[Violation]
@@ -65,7 +66,7 @@ class Judged(NamedTuple):
 
 
 class _Lease(NamedTuple):
-    """A slot that was granted: for how long surely, and for how long possibly."""
+    """A granted slot: how long it surely and how long it possibly lasted."""
 
     acquired: Call
     released: Call | None
@@ -74,12 +75,13 @@ class _Lease(NamedTuple):
 
 
 def judge(calls: Sequence[Call], terms: Terms, seen: Seen | None = None) -> Judged:
-    """Judge calls, in any order.
+    """Judge calls, given in any order.
 
     Args:
-        calls: of all clients; those that never returned among them.
-        terms: what is promised.
-        seen: by who looked into the store; without it, refusals are judged by what clients were told.
+        calls: the calls of all clients, including those that never returned.
+        terms: the promises.
+        seen: what an observer of the store saw; without it, refusals are judged by what clients
+            received.
 
     Example::
 
@@ -95,7 +97,7 @@ def judge(calls: Sequence[Call], terms: Terms, seen: Seen | None = None) -> Judg
         if call.answer == REFUSED:
             refusals[call.key].append(call)
         else:
-            # What its driver asked first may have taken the slot anew after it was granted.
+            # The first request of its driver may have taken the slot again after the grant.
             taken_by = max(call.returned, call.settled) if call.repeated else call.returned
             lease = _Lease(call, releases.get(call.token), *terms.life(call.called, taken_by))
             possible[call.key] += [(call.called, 1), (_possibly_until(lease, terms), -1)]
@@ -132,7 +134,7 @@ def _named(key: str) -> str:
 
 
 def _possibly_until(lease: _Lease, terms: Terms) -> float:
-    """Until when it may have been in the store."""
+    """Return the latest instant at which the slot may have been in the store."""
     acquired, released = lease.acquired, lease.released
     if acquired.answer == UNKNOWN or (acquired.repeated and acquired.settled > acquired.returned):
         # It may happen, or happen again, at any later instant.
@@ -140,19 +142,19 @@ def _possibly_until(lease: _Lease, terms: Terms) -> float:
     if acquired.answer == FAILED or released is None or released.answer == UNKNOWN:
         return lease.latest
     for loss in terms.losses:
-        # The release was one of the writes that are lost.
+        # The release is one of the lost writes.
         if acquired.called < loss.instant and released.returned > loss.instant - loss.missing:
             return lease.latest
     return min(released.returned, lease.latest)
 
 
 def _surely_until(lease: _Lease) -> float:
-    """Until when its holder has it."""
+    """Return the instant until which its holder surely has the slot."""
     return lease.earliest if lease.released is None else min(lease.released.called, lease.earliest)
 
 
 def _promised_until(lease: _Lease, terms: Terms, removed: Mapping[str, float]) -> float:
-    """Until when its holder has it as far as that was promised."""
+    """Return the instant until which its holder has the slot by promise."""
     acquired = lease.acquired
     lost = (
         loss.instant
@@ -165,7 +167,7 @@ def _promised_until(lease: _Lease, terms: Terms, removed: Mapping[str, float]) -
 def _grants(
     leases: Sequence[_Lease], terms: Terms, key: str, removed: Mapping[str, float]
 ) -> tuple[list[Violation], list[Violation], int]:
-    """Where too many were granted: what breaks the promise, what is a limit, and the most at once."""
+    """Return the violations, the limits, and the largest number of sure leases at one time."""
     at_all, most = _too_many([(lease, _surely_until(lease)) for lease in leases], terms, key)
     if not terms.losses and not removed:
         return at_all, [], most
@@ -176,7 +178,7 @@ def _grants(
 
 
 def _too_many(leases: Iterable[tuple[_Lease, float]], terms: Terms, key: str) -> tuple[list[Violation], int]:
-    """Where more than ``max_size`` had a slot, each from the return of its acquire to the given instant."""
+    """Return where more than ``max_size`` clients had a slot."""
     changes: list[tuple[float, int, str]] = []
     for lease, until in leases:
         if (since := lease.acquired.returned) < until:
@@ -184,7 +186,7 @@ def _too_many(leases: Iterable[tuple[_Lease, float]], terms: Terms, key: str) ->
     found: list[Violation] = []
     holders: dict[str, None] = {}
     most = 0
-    # At one instant those who leave come first: they surely have nothing any more.
+    # At one instant, releases come first: those clients surely hold nothing any longer.
     for instant, change, token in sorted(changes):
         if change < 0:
             del holders[token]
@@ -202,7 +204,7 @@ def _too_many(leases: Iterable[tuple[_Lease, float]], terms: Terms, key: str) ->
 
 
 def _release(lease: _Lease, terms: Terms) -> list[Violation]:
-    """What is wrong with its release."""
+    """Return what is wrong with a release."""
     released = lease.released
     if released is None or released.answer not in (RELEASED, TOO_LATE):
         return []
@@ -221,7 +223,7 @@ def _release(lease: _Lease, terms: Terms) -> list[Violation]:
 
 
 def _levels(changes: Iterable[tuple[float, int]]) -> list[tuple[float, int]]:
-    """How many there are from which instant on; at one instant those who come are counted first."""
+    """Return the counts and the instants from which they hold; arrivals come first."""
     levels: list[tuple[float, int]] = []
     level = 0
     for instant, change in sorted(changes, key=lambda each: (each[0], -each[1])):
@@ -231,7 +233,7 @@ def _levels(changes: Iterable[tuple[float, int]]) -> list[tuple[float, int]]:
 
 
 def _refusals(refused: Sequence[Call], levels: Sequence[tuple[float, int]], max_size: int, key: str) -> list[Violation]:
-    """Those during which the pool cannot have been full."""
+    """Return the refusals during which the pool cannot have been full."""
     found: list[Violation] = []
     spans = _full_spans(levels, max_size)
     place = 0
@@ -248,7 +250,7 @@ def _refusals(refused: Sequence[Call], levels: Sequence[tuple[float, int]], max_
 
 
 def _full_spans(levels: Sequence[tuple[float, int]], max_size: int) -> list[tuple[float, float]]:
-    """From when to when at least so many were taken, instants of no length included."""
+    """Return the spans with at least this many taken slots, including spans of no length."""
     spans: list[tuple[float, float]] = []
     since: float | None = None
     for instant, level in levels:

@@ -1,8 +1,9 @@
-"""Whether a whole history of calls is linearizable, as far as can be told in reasonable time.
+"""Check whether a history of calls is linearizable, as far as reasonable time allows.
 
-:mod:`simulations.judging.monitor` follows all ways in which it can have happened.  Each call under way makes three
-of one at worst, and one of unknown outcome is under way until nothing of it can happen any more; so the judgement of a
-pool ends where the ways are more than ``MOST_WAYS`` at once, or the store loses writes or its clock jumps, and says so.
+:mod:`simulations.judging.monitor` follows all possible orders. In the worst case each call under
+way triples their number, and a call of unknown outcome stays under way until nothing of it can
+happen. So the check of a pool stops when more than ``MOST_WAYS`` are open, when the store loses
+writes or when its clock jumps, and says so.
 """
 
 import math
@@ -19,25 +20,25 @@ from simulations.judging.violation import Violation
 
 
 MOST_WAYS = 60_000
-"""At once, reckoned as the states in which the pool can be, times three for every call under way: not yet, yes, no."""
+"""The most open orders: possible states, times three for every call under way."""
 MOST_LOOKED_AT = 400_000
-"""In all, of each pool."""
+"""The most steps for one pool."""
 _TICKS = 1_000_000_000
-"""Instants are whole nanoseconds here: seconds left that are counted down stay exact."""
+"""Instants are whole nanoseconds here, so that counting down stays exact."""
 _UNDO, _AGAIN = 'undo', 'acquire again'
 _NEARLY = 2
-"""Ticks by which an instant may be another for the store, whose sums of seconds end in other digits."""
+"""The ticks by which the store's instants may differ, because it adds seconds in another order."""
 _FOR_EVER = 1 << 62
 
 
 class Linearity(NamedTuple):
-    """What was found.
+    """The outcome of the check.
 
     Attributes:
         violation: the first return that fits no order, if there is one.
-        judged: how many calls were, up to there or to where the bound ended it.
-        calls: how many there are.
-        why_not_all: in words, where not all were.
+        judged: the number of calls that were checked before the end or the bound.
+        calls: the number of calls.
+        why_not_all: why not all calls were checked; empty if they were.
     """
 
     violation: Violation | None
@@ -53,13 +54,14 @@ class _Event(NamedTuple):
 
 
 _CALLED, _RETURNED, _SETTLED = range(3)
-"""At one instant in this order, which allows the most orders of the calls."""
+"""The order of events at one instant, which allows the most orders of calls."""
 
 
 def linearizable(calls: Sequence[Call], terms: Terms) -> Linearity:
-    """Look for an order in which all calls happened one after the other, each between its call and its return.
+    """Look for an order in which each call happened at one instant between its call and its return.
 
-    Pools are judged one by one, which is enough (M. Herlihy and J. Wing, 1990, theorem 1: locality).
+    Pools are checked one by one, which is enough (M. Herlihy and J. Wing, 1990, theorem 1:
+    locality).
 
     Example::
 
@@ -97,7 +99,7 @@ def _pool(calls: Sequence[Call], terms: Terms) -> Linearity:
             monitor = _nearly_over(monitor.passed(event.tick - now))
         now = event.tick
         monitor, wrong = _take(monitor, event)
-        # How many surely hold a slot is judged elsewhere, by instants that are not in the order of these events.
+        # Sure leases are judged elsewhere, by instants that are not in the order of these events.
         monitor = monitor._replace(leases=frozenset())
         judged += event.happens == _RETURNED
         if wrong is not None:
@@ -106,13 +108,13 @@ def _pool(calls: Sequence[Call], terms: Terms) -> Linearity:
 
 
 def _end(terms: Terms) -> int | None:
-    """From when on it cannot be told what the store holds."""
+    """Return the instant from which the contents of the store are unknown."""
     instants = [loss.instant - (0 if math.isinf(loss.missing) else loss.missing) for loss in terms.losses]
     return min(map(_tick, [*instants, *terms.clock.jumps]), default=None)
 
 
 def _nearly_over(monitor: Monitor) -> Monitor:
-    """A slot that ends about now may have ended or not."""
+    """Allow that a slot that ends about now has ended, or has not."""
     states = set(monitor.states)
     for state in monitor.states:
         over = [slot for slot in state.slots if slot[1] <= 2 * _NEARLY]
@@ -132,7 +134,7 @@ def _events(calls: Sequence[Call]) -> list[_Event]:
 
 
 def _may_come_again(call: Call) -> bool:
-    """Whether its driver asked twice: what it asked first may happen as well, before or after."""
+    """Return whether its driver sent two requests, so that the first can still happen."""
     return call.what == ACQUIRE and call.repeated
 
 
@@ -145,7 +147,7 @@ def _take(monitor: Monitor, event: _Event) -> tuple[Monitor, str | None]:
     if event.happens == _CALLED:
         monitor = monitor.call(call.what, call.token)
         if call.what == ACQUIRE and call.answer in (UNKNOWN, FAILED):
-            # It is undone in the end, as far as that goes.
+            # It is undone in the end, as far as possible.
             monitor = monitor.call(_UNDO, call.token)
         if _may_come_again(call):
             monitor = monitor.call(_AGAIN, call.token)
@@ -160,7 +162,7 @@ def _take(monitor: Monitor, event: _Event) -> tuple[Monitor, str | None]:
 
 
 def _settle(monitor: Monitor, token: str, whats: Sequence[str]) -> Monitor:
-    """What of these has not happened by now never will."""
+    """Drop what has not happened by now and never will."""
     over = {Pending(what, token) for what in whats}
     states = frozenset(
         state._replace(done=frozenset(done for done in state.done if done[0] not in over)) for state in monitor.ways()

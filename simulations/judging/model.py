@@ -1,14 +1,15 @@
-"""Judge a run while it happens, by an independent model of what a pool is.
+"""Judge a run while it happens, by an independent model of a pool.
 
-The model is written from the promises, not from the protocol, and shares no code with the library: a list of
-who holds a slot until when.  It is told what the store answered and objects where the promises are broken:
+The model is written from the promises, not from the protocol, and shares no code with the library.
+It knows who holds a slot until when. It receives the answers of the store and objects if a promise
+is broken:
 
 * *occupancy*: a slot was granted although ``max_size`` were taken;
 * *honest refusal*: a job was refused although a slot was free;
-* *own release*: a release found its slot gone although it had not expired, or there although it had;
+* *own release*: a release found its slot gone before it had expired, or present afterwards;
 * *at rest*: slots are left in the store after everyone has left.
 
-At the very instant of its expiry a slot is gone.
+A slot is gone at the very instant of its expiry.
 """
 
 import math
@@ -20,11 +21,11 @@ from simulations.judging.violation import EVENTS_SHOWN, BrokenPromise, Violation
 
 
 FEW_EXPIRIES = 10_000
-"""Expiries that may be kept of slots which were released since."""
+"""The most expiries of released slots that are kept."""
 
 
 class _Pool:
-    """Who holds a slot of one pool until when, who crashed with one and when, and how many bodies run."""
+    """One pool: who holds a slot until when, who crashed when, and how many bodies run."""
 
     __slots__ = ('crashed', 'key', 'number', 'running', 'until')
 
@@ -40,13 +41,13 @@ class Model:
     """What the pools of a run must look like, by the promises alone.
 
     Args:
-        max_size: slots of each pool.
-        slot_exp: life of a slot in seconds, ``None`` for ever.
-        recorder: takes down what happened, in order of time.
+        max_size: the slots of each pool.
+        slot_exp: the life of a slot in seconds; ``None`` for slots that never expire.
+        recorder: receives the events in order of time.
 
     Attributes:
-        recoveries: for how many seconds each recovered slot was without its crashed holder: how many, their sum, the
-            longest.
+        recoveries: the number of recovered slots, and the sum and maximum of the seconds for which
+            they had no holder.
     """
 
     def __init__(self, max_size: int, slot_exp: float | None, recorder: Recorder) -> None:
@@ -55,7 +56,7 @@ class Model:
         self._recorder = recorder
         self._note = recorder.rows.append
         self._pools: dict[str, _Pool] = {}
-        # In order, as all slots live equally long.
+        # In order, because all slots have the same life.
         self._expiries: deque[tuple[float, int, _Pool]] = deque()
         self._next_expiry = math.inf
         self._most_expiries = FEW_EXPIRIES
@@ -63,11 +64,11 @@ class Model:
 
     @property
     def keys(self) -> list[str]:
-        """The pools that were asked."""
+        """The keys of the pools that were used."""
         return list(self._pools)
 
     def pool(self, key: str) -> _Pool:
-        """The pool of this key, which the other methods want."""
+        """Return the pool with this key, for the other methods."""
         found = self._pools.get(key)
         if found is None:
             found = self._pools[key] = _Pool(key, len(self._recorder.key_names))
@@ -75,7 +76,7 @@ class Model:
         return found
 
     def granted(self, now: float, job: int, pool: _Pool) -> None:
-        """The store gave ``job`` a slot."""
+        """Record that the store granted ``job`` a slot."""
         if self._next_expiry <= now:
             self._let_expire(now)
         until = pool.until
@@ -92,7 +93,7 @@ class Model:
         self._note((now, GRANTED, job, pool.number, len(until), pool.running))
 
     def refused(self, now: float, job: int, pool: _Pool, again: bool = False) -> None:
-        """The store answered ``job`` that the pool is full; it will ask ``again``, or leaves."""
+        """Record that the store refused ``job``, which retries or leaves."""
         if self._next_expiry <= now:
             self._let_expire(now)
         taken = len(pool.until)
@@ -101,7 +102,7 @@ class Model:
         self._note((now, RETRYING if again else REFUSED, job, pool.number, taken, pool.running))
 
     def ended(self, now: float, job: int, pool: _Pool, in_time: bool) -> None:
-        """The body of ``job`` ended; ``in_time`` is the store's answer whether its slot was still there."""
+        """Record that a body ended; ``in_time`` says whether the store still had its slot."""
         if self._next_expiry <= now:
             self._let_expire(now)
         held = pool.until.pop(job, None) is not None
@@ -112,7 +113,7 @@ class Model:
         self._note((now, RELEASED if held else OVERRAN, job, pool.number, len(pool.until), pool.running))
 
     def crashed(self, now: float, job: int, pool: _Pool) -> None:
-        """The holder ``job`` is gone without a release."""
+        """Record that the holder ``job`` crashed without a release."""
         if self._next_expiry <= now:
             self._let_expire(now)
         held = job in pool.until
@@ -122,19 +123,19 @@ class Model:
         self._note((now, CRASHED if held else OVERRAN, job, pool.number, len(pool.until), pool.running))
 
     def counted(self, now: float, pool: _Pool, size: int) -> None:
-        """The store was asked for the size of a pool."""
+        """Record the answer of the store to a query of the size."""
         self.until(now)
         if size != len(pool.until):
             rule = 'occupancy' if pool.running else 'at rest'
             self._object(rule, now, f'the store counts {size} slots, but {len(pool.until)} are taken', pool)
 
     def until(self, now: float) -> None:
-        """Time goes on until ``now``."""
+        """Let time pass until ``now``."""
         if self._next_expiry <= now:
             self._let_expire(now)
 
     def last_expiry(self) -> float | None:
-        """The instant at which the last slot of a crashed holder comes back, if one will."""
+        """The instant at which the last slot of a crashed holder expires, if there is one."""
         expiries = [pool.until[job] for pool in self._pools.values() for job in pool.crashed]
         return max((expiry for expiry in expiries if expiry < math.inf), default=None)
 
@@ -152,7 +153,7 @@ class Model:
         self._next_expiry = expiries[0][0] if expiries else math.inf
 
     def _forget_released(self) -> None:
-        # Released slots are passed over when they would have expired, which may be long after the run.
+        # Released slots are skipped when they would have expired, which may be long after the run.
         self._expiries = deque(entry for entry in self._expiries if entry[1] in entry[2].until)
         self._most_expiries = max(FEW_EXPIRIES, 2 * len(self._expiries))
 

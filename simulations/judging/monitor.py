@@ -1,17 +1,18 @@
-"""Judge a history of calls and returns while it happens, by a model of what a pool is.
+"""Judge a history of calls and returns while it happens, by a model of a pool.
 
-Written from the reference, sharing no code with the library.  The model is sequential: a set of tokens, each with the
-instant at which its slot expires.  A history is *linearizable* if each call can be thought to happen as a whole at one
-instant between call and return, so that every answer is the model's; a call whose outcome is unknown may happen at any
-later instant, or never (M. Herlihy and J. Wing, "Linearizability", ACM Transactions on Programming Languages and
-Systems 12, 1990).
+The model is written from the reference and shares no code with the library. It is sequential: a set
+of tokens, each with the instant at which its slot expires. A history is *linearizable* if every
+call can be placed at one instant between its call and its return so that each answer is the
+model's. A call of unknown outcome may happen at any later instant, or never (M. Herlihy and J.
+Wing, "Linearizability", ACM Transactions on Programming Languages and Systems 12, 1990).
 
-All ways to think so are followed at once (G. Lowe, "Testing for linearizability", Concurrency and Computation 29,
-2017): what is kept is the set of the states in which the pool can be, and the history goes wrong when it is empty.  The
-number of calls that are under way at once bounds it, not the length of the history.
+The monitor follows all placements at the same time (G. Lowe, "Testing for linearizability",
+Concurrency and Computation 29, 2017). It keeps the set of possible states of the pool; the history
+is wrong when this set is empty. The cost depends on the number of calls that are under way at the
+same time, not on the length of the history.
 
-Besides it counts *grants*: a lease surely lasts from the return of the acquire to the call of the release, or to the
-earliest instant at which it can expire; there are never more than ``max_size``.
+The monitor also counts *grants*: a lease surely lasts from the return of the acquire to the call of
+the release, or to its earliest possible expiry. There are never more than ``max_size``.
 """
 
 from typing import NamedTuple
@@ -20,7 +21,8 @@ from typing import NamedTuple
 class Call(NamedTuple):
     """An operation under way: ``acquire`` or ``release``.
 
-    Or ``undo``: what a failed acquire gives back; or ``acquire again``: what its driver asked first, and arrives last.
+    ``undo`` is the release after a failed acquire. ``acquire again`` is the first request of a
+    driver that sent two, if it arrives last.
     """
 
     what: str
@@ -28,11 +30,11 @@ class Call(NamedTuple):
 
 
 class State(NamedTuple):
-    """One way in which the pool can be: who holds a slot for how many seconds yet, and which calls have happened so.
+    """One possible state of the pool.
 
     Attributes:
-        slots: (token, seconds left) of live slots.
-        done: (call, answer) of calls that happened but have not returned.
+        slots: (token, seconds left) of the live slots.
+        done: (call, answer) of the calls that have happened but not returned.
     """
 
     slots: frozenset[tuple[str, float]]
@@ -43,15 +45,16 @@ class Monitor(NamedTuple):
     """What is known of the pool so far; a value, from which the next one is made.
 
     Attributes:
-        max_size: slots of the pool.
-        slot_exp: life of a slot in seconds.
-        honest: whether a refusal must be one at some instant; else it is always allowed.
-        pending: the calls under way, those of unknown outcome included.
-        states: the ways in which the pool can be.
-        leases: (token, seconds for which it surely lasts yet).
-        called: (token, seconds since its acquire was called).
-        strays: (request, seconds left) of slots that a client may have taken without learning of it, as its driver
-            asked again and was refused for the sake of what its first try had taken.
+        max_size: the slots of the pool.
+        slot_exp: the life of a slot in seconds.
+        honest: whether the pool must be full at some instant of a refused acquire; otherwise a
+            refusal is always allowed.
+        pending: the calls under way, including those of unknown outcome.
+        states: the possible states of the pool.
+        leases: (token, seconds for which the lease surely lasts).
+        called: (token, seconds since the call of its acquire).
+        strays: (request, seconds left) of slots that a client may have taken without learning of
+            it, because its driver repeated the request and was refused because of its first try.
     """
 
     max_size: int
@@ -65,12 +68,12 @@ class Monitor(NamedTuple):
 
     @classmethod
     def start(cls, max_size: int, slot_exp: float, honest: bool) -> 'Monitor':
-        """An empty pool."""
+        """Return the monitor of an empty pool."""
         nothing: frozenset[tuple[str, float]] = frozenset()
         return cls(max_size, slot_exp, honest, frozenset(), frozenset([State(nothing, frozenset())]), nothing, nothing)
 
     def call(self, what: str, token: str) -> 'Monitor':
-        """A client calls ``acquire`` or ``release``."""
+        """Return the monitor after the call of ``acquire`` or ``release``."""
         leases, called = self.leases, self.called
         if what == 'release':
             leases = frozenset([lease for lease in leases if lease[0] != token])
@@ -88,10 +91,10 @@ class Monitor(NamedTuple):
         return Monitor(self.max_size, self.slot_exp, self.honest, pending, states, leases, called, self.strays)
 
     def returned(self, what: str, token: str, answer: bool, repeated: bool = False) -> tuple['Monitor', str | None]:
-        """The call returned with this answer; the second value says what is wrong, if something is.
+        """Return the monitor after a call returned, and what is wrong, if anything.
 
-        A release that was ``repeated`` by the client's driver may be told that the slot is gone, as it was the first
-        one that took it.
+        A release that was ``repeated`` by the client's driver may find the slot gone, because its
+        first try removed it.
         """
         call = Call(what, token)
         answers = {answer, True} if repeated and what == 'release' else {answer}
@@ -121,13 +124,17 @@ class Monitor(NamedTuple):
         return following, None
 
     def repeated(self, request: str) -> 'Monitor':
-        """A request of an acquire was sent twice; who promises that refusals are due is told the truth even then."""
+        """Return the monitor after a request of an acquire was sent twice.
+
+        A protocol that promises honest refusals must keep that promise even then.
+        """
         return self if self.honest else self._replace(strays=self.strays | {(request, self.slot_exp)})
 
     def failed(self, token: str, undone: bool) -> 'Monitor':
-        """An acquire ended with an error: if it was undone nothing of it is left, else it may yet have happened.
+        """Return the monitor after an acquire ended with an error.
 
-        So may what was done to undo it.
+        If the acquire was undone, nothing of it is left. Otherwise both it and the attempt to undo
+        it may still happen.
         """
         call = Call('acquire', token)
         undoing = self._replace(pending=self.pending | {Call('undo', token)})
@@ -151,7 +158,7 @@ class Monitor(NamedTuple):
         return f'the release of {token} reported its slot as gone although it had not expired'
 
     def passed(self, seconds: float) -> 'Monitor':
-        """Time passes.  What is under way may have happened before it did."""
+        """Let time pass. Calls under way may have happened before it did."""
         states = frozenset(
             State(frozenset((token, left - seconds) for token, left in state.slots if left > seconds), state.done)
             for state in self.ways()
@@ -162,11 +169,11 @@ class Monitor(NamedTuple):
         return self._replace(states=states, leases=leases, called=called, strays=strays)
 
     def counts(self) -> set[int]:
-        """How many slots can be taken now, whatever of what is under way has happened."""
+        """Return the possible numbers of taken slots."""
         return {len(state.slots) + more for state in self.ways() for more in range(len(self.strays) + 1)}
 
     def ways(self) -> set[State]:
-        """All ways in which the pool can be, with any of the calls under way having happened by now, in any order."""
+        """Return all possible states, with any calls under way already done, in any order."""
         found = set(self.states)
         new = list(self.states)
         while new:
@@ -190,7 +197,7 @@ class Monitor(NamedTuple):
             reached.append(State(slots, done | {(call, True)}))
         elif len(slots) < self.max_size:
             reached.append(State(slots | {(call.token, self.slot_exp)}, done | {(call, True)}))
-        # A refusal that need not be due can be thought to happen when it returns, so nothing is kept of it before.
+        # A refusal that need not be honest can be placed at its return, so nothing is kept before.
         if call.what == 'acquire' and self.honest and len(slots) >= self.max_size and not holds:
             reached.append(State(slots, done | {(call, False)}))
         return reached

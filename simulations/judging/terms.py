@@ -1,4 +1,4 @@
-"""What is promised of a pool: its size and the life of its slots, by the store's clock, while it keeps its writes."""
+"""The promises of a pool: its size, and the life of its slots by the store's clock."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -10,10 +10,11 @@ _ROUNDING = 1e-12
 
 
 class StoreClock:
-    """How far the store's clock goes, beside the clock of those who watch.
+    """The store's clock, relative to the clock of the observers.
 
     Args:
-        jumps: (instant, seconds by which it jumps ahead, or back if less than 0); between them both go equally fast.
+        jumps: (instant, seconds by which the clock jumps ahead, or back if negative). Between jumps
+            both clocks run at the same speed.
     """
 
     def __init__(self, jumps: Iterable[tuple[float, float]] = ()) -> None:
@@ -23,29 +24,29 @@ class StoreClock:
 
     @property
     def jumps(self) -> list[float]:
-        """When it jumps."""
+        """The instants at which the clock jumps."""
         return [instant for instant, _ in self._stretches[1:]]
 
     def _parts(self, since: float) -> Iterator[tuple[float, float, float]]:
-        """(begin, end, by how much it is ahead) of each stretch of time from ``since`` on."""
+        """Yield (begin, end, offset) of each stretch of time from ``since`` on."""
         for (begin, ahead), (end, _) in pairwise([*self._stretches, (math.inf, 0.0)]):
             if end > since:
                 yield max(begin, since), end, ahead
 
     def readings(self, first: float, last: float) -> tuple[float, float]:
-        """The least and the most that it shows from ``first`` to ``last``."""
+        """Return the smallest and largest reading from ``first`` to ``last``."""
         shown = [(begin + ahead, min(end, last) + ahead) for begin, end, ahead in self._parts(first) if begin <= last]
         return min(least for least, _ in shown), max(most for _, most in shown)
 
     def first_at(self, reading: float, since: float) -> float:
-        """The first instant from ``since`` on at which it shows so much, or more."""
+        """Return the first instant from ``since`` on with at least this reading."""
         for begin, end, ahead in self._parts(since):
             if reading - ahead < end:
                 return max(begin, reading - ahead)
         return math.inf
 
     def last_below(self, reading: float, since: float) -> float:
-        """The instant from which on it shows so much, or more, for ever."""
+        """Return the instant from which the reading stays at this value or above."""
         last = since
         for begin, end, ahead in self._parts(since):
             if begin + ahead < reading:
@@ -54,11 +55,11 @@ class StoreClock:
 
 
 class Loss(NamedTuple):
-    """The store came back without some of what was written.
+    """The store lost writes.
 
     Attributes:
         instant: when.
-        missing: how many seconds of writes before that instant are lost; infinite: all.
+        missing: how many seconds of writes before that instant are lost; infinite for all.
     """
 
     instant: float
@@ -69,13 +70,14 @@ class Terms(NamedTuple):
     """What is promised.
 
     Attributes:
-        max_size: slots of each pool.
-        slot_exp: life of a slot in seconds, ``None`` for ever.
-        honest: whether a refusal says that the pool was full at some instant of the call.
-        owned: whether a release frees no slot but its own, whatever the network does.
-        clock: the store's.
-        losses: when it lost writes: what was promised of these ends there.
-        margin: seconds by which a slot may expire early, for clocks that do not go quite equally fast.
+        max_size: the slots of each pool.
+        slot_exp: the life of a slot in seconds; ``None`` for slots that never expire.
+        honest: whether a refusal means that the pool was full at some instant of the call.
+        owned: whether a release frees only its own slot, whatever the network does.
+        clock: the store's clock.
+        losses: when the store lost writes; promises that rest on them end there.
+        margin: the seconds by which a slot may expire early, because clocks differ slightly in
+            speed.
     """
 
     max_size: int
@@ -87,13 +89,13 @@ class Terms(NamedTuple):
     margin: float = 0.0
 
     def life(self, called: float, returned: float) -> tuple[float, float]:
-        """When a slot expires that was taken between these instants: not before the first, surely by the second."""
+        """Return the earliest and latest expiry of a slot that was taken between these instants."""
         if self.slot_exp is None:
             return math.inf, math.inf
         if math.isinf(returned):
             return self.clock.first_at(self.clock.readings(called, called)[0] + self.slot_exp, called), math.inf
         least, most = self.clock.readings(called, returned)
         earliest = self.clock.first_at(least + self.slot_exp, called)
-        # Sums of instants come out differently by the last digits, according to their order.
+        # Sums of instants differ in the last digits, depending on their order.
         margin = self.margin + _ROUNDING * max(1.0, abs(returned))
         return earliest - margin, self.clock.last_below(most + self.slot_exp, returned) + margin

@@ -1,4 +1,4 @@
-"""A promise that was broken, and the error that says so."""
+"""A broken promise, and the error that reports it."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ EVENTS_SHOWN = 12
 
 
 class Violation(NamedTuple):
-    """A promise that was broken: which, when, and how."""
+    """A broken promise: which, when, and how."""
 
     rule: str
     time: float

@@ -1,4 +1,4 @@
-"""The shipped protocols with one decision of each taken out or changed, and what finds that out.
+"""The shipped protocols with one decision removed or changed, and what catches the change.
 
-``python -m tests.mutants`` prints the table.
+``python -m tests.mutants`` prints the tables of ``README.md``.
 """

@@ -1,4 +1,4 @@
-"""Print what the explorer finds out of the shipped protocols with one decision changed, as Markdown."""
+"""Print, as Markdown, how the explorer catches each changed decision of the shipped protocols."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ from tests.mutants.table import BEYOND, MUTANTS, Mutant
 
 
 def main() -> None:
-    """Search for each mutant, and run the tests of what is beyond."""
+    """Search for each mutant, and run the tests of those that no schedule can show."""
     parser = argparse.ArgumentParser(prog='python -m tests.mutants', description=__doc__)
     parser.add_argument('--seed', type=int, default=0, help='of the first random search (default %(default)s)')
     parser.add_argument('--seeds', type=int, default=10, help='random searches of each (default %(default)s)')

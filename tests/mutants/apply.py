@@ -1,4 +1,4 @@
-"""Make a mutant: the text of a module or a script is changed and run; no file is."""
+"""Build a mutant: the changed text of a module or a script runs, and no file changes."""
 
 import functools
 import pkgutil
@@ -23,7 +23,7 @@ PACKAGE = ROOT / 'py_cachify'
 
 
 def changed_text(mutant: Mutant | Beyond) -> str:
-    """The text of its file with the change; ``ValueError`` if the old text does not occur exactly once."""
+    """Return the changed text. Raise ``ValueError`` unless the old text occurs exactly once."""
     text = (PACKAGE / mutant.file).read_text(encoding='utf-8')
     count = text.count(mutant.old)
     if count != 1:
@@ -32,7 +32,7 @@ def changed_text(mutant: Mutant | Beyond) -> str:
 
 
 def mutated(mutant: Mutant | Beyond) -> tuple[Subject, Callable[[], World]]:
-    """The protocol that is explored, and what makes its store, with the change in one of them."""
+    """Return the protocol and a function that creates its store; one of them has the change."""
     known = subject(mutant.subject)
     text = changed_text(mutant)
     if mutant.file == 'protocols.py':
@@ -83,7 +83,7 @@ def _redis_backend(file: str, text: str) -> Any:
 
 
 def _module(file: str, text: str) -> Any:
-    """A module of its own made of this text, beside the one that is imported."""
+    """Return a separate module with this text, next to the imported one."""
     name = 'py_cachify.' + file.removesuffix('.py').replace('/', '.')
     module = ModuleType(name)
     module.__package__ = name.rpartition('.')[0]

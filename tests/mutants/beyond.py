@@ -1,4 +1,4 @@
-"""Decisions that no schedule shows to be missing, why, and which test does."""
+"""Decisions whose change no schedule can show, the reason, and the test that catches it."""
 
 from tests.mutants.mutant import Beyond
 

@@ -1,4 +1,4 @@
-"""Whether the suite finds out what the explorer does not: one test is run against a changed copy of the project."""
+"""Run one test of the suite against a changed copy of the project."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ from tests.mutants.mutant import Beyond
 
 
 def fails(beyond: Beyond) -> bool:
-    """Whether its test fails with the change; ``RuntimeError`` if it cannot be run."""
+    """Return whether the test fails with the change. Raise ``RuntimeError`` if it cannot run."""
     with tempfile.TemporaryDirectory(prefix='mutant-') as folder:
         copy = Path(folder)
         root = PACKAGE.parent

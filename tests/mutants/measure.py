@@ -1,4 +1,4 @@
-"""How soon a mutant is found: breadth first, and by random schedules."""
+"""Measure how soon a mutant is caught: breadth first, and by random schedules."""
 
 import statistics
 from typing import NamedTuple
@@ -9,17 +9,17 @@ from tests.mutants.mutant import Mutant
 
 
 MOST_SCHEDULES = 2_000
-"""A random search is given up there, and counts as that many."""
+"""A random search ends after this many schedules, and counts as this many."""
 
 
 class Measured(NamedTuple):
-    """What it took.
+    """How soon a mutant was caught.
 
     Attributes:
-        moves: length of the shortest schedule.
-        schedules, states: seen by then.
-        random: schedules until it was found at random, the median over the seeds.
-        missed: in how many of them it was not.
+        moves: the length of the shortest schedule.
+        schedules, states: how many the exhaustive search saw before.
+        random: random schedules before it was caught, the median over the seeds.
+        missed: the number of seeds that did not catch it.
     """
 
     moves: int
@@ -30,7 +30,7 @@ class Measured(NamedTuple):
 
 
 def measure(mutant: Mutant, seed: int, seeds: int) -> Measured:
-    """Search for a mutant; ``RuntimeError`` if it is not found as it is said to be."""
+    """Search for a mutant. Raise ``RuntimeError`` if it is not caught for its stated reason."""
     known, _ = mutated(mutant)
     scope = mutant.scope or known.scope
     found = explore(known, scope)

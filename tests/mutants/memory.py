@@ -1,4 +1,4 @@
-"""Decisions of the store in memory: slots taken as a whole, and names under the plain contract."""
+"""Decisions of the store in memory, for atomic pools and for the plain contract."""
 
 from tests.mutants.mutant import FOR_EVER, Mutant
 

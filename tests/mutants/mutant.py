@@ -1,4 +1,4 @@
-"""What is changed, and what is said of it."""
+"""A mutant, as a value."""
 
 from typing import NamedTuple
 
@@ -10,16 +10,16 @@ FOR_EVER = Scope(clients=2, max_size=1, slot_exp=None)
 
 
 class Mutant(NamedTuple):
-    """One decision taken out of the shipped code, which the explorer finds out.
+    """One changed decision of the shipped code, which the explorer must catch.
 
     Attributes:
-        title: what is changed, in words.
-        file: where, below ``py_cachify``.
-        old: the text there, which occurs once.
-        new: what stands in its place.
-        subject: the protocol that is explored.
-        reason: what the explorer says of it.
-        scope: what is searched; by default the protocol's own scope.
+        title: the change, in words.
+        file: the file below ``py_cachify``.
+        old: the old text, which occurs once.
+        new: the new text.
+        subject: the explored protocol.
+        reason: the reason that the explorer must give.
+        scope: what to search; by default the protocol's own scope.
     """
 
     title: str
@@ -32,12 +32,12 @@ class Mutant(NamedTuple):
 
 
 class Beyond(NamedTuple):
-    """A decision that no schedule shows to be missing.
+    """A changed decision that no schedule can show.
 
     Attributes:
-        title, file, old, new, subject: as of a mutant.
+        title, file, old, new, subject: as for a mutant.
         why: why the explorer cannot see it.
-        test: which test does, below ``tests``.
+        test: the test that catches it, below ``tests``.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Decisions of ``protocols.py``, of both kinds."""
+"""Decisions of ``protocols.py``, atomic and plain."""
 
 from tests.mutants.mutant import FOR_EVER, Mutant
 

@@ -1,4 +1,4 @@
-"""Every mutant in a row, by place, and those that are beyond the explorer."""
+"""All mutants, by place, and those that no schedule can show."""
 
 from tests.mutants.beyond import BEYOND
 from tests.mutants.memory import NAMES, SLOTS

@@ -1,4 +1,4 @@
-"""The search can fail: each decision of the shipped protocols that is changed is found out, or said to be beyond it."""
+"""The search can fail: it catches each changed decision, or a named test does."""
 
 import re
 
@@ -18,7 +18,7 @@ def _name(mutant: Mutant | Beyond) -> str:
 
 @pytest.mark.parametrize('mutant', MUTANTS, ids=_name)
 def test_a_decision_that_is_changed_is_found_out_for_its_reason(mutant: Mutant) -> None:
-    """Breadth first, in the scope in which the unchanged protocol is clean."""
+    """The search is exhaustive, in the scope in which the unchanged protocol passes."""
     known, _ = mutated(mutant)
     found = explore(known, mutant.scope)
 
@@ -28,7 +28,10 @@ def test_a_decision_that_is_changed_is_found_out_for_its_reason(mutant: Mutant) 
 
 @pytest.mark.parametrize('name', ['memory', 'nx', 'redis'])
 def test_the_same_search_finds_nothing_in_what_is_not_changed(name: str) -> None:
-    """Its text is run as that of a mutant is, with nothing replaced; of redis, as far as any mutant was found."""
+    """Unchanged text runs in the same way as that of a mutant.
+
+    For redis, the search goes as far as any mutant needed.
+    """
     for mutant in {each.scope: each for each in MUTANTS if each.subject == name}.values():
         known, _ = mutated(mutant._replace(new=mutant.old))
         if name != 'redis' or mutant.scope is not None:
@@ -42,21 +45,21 @@ def test_the_same_search_finds_nothing_in_what_is_not_changed(name: str) -> None
 
 @pytest.mark.parametrize('mutant', BEYOND, ids=_name)
 def test_what_is_beyond_the_search_is_not_found_by_it(mutant: Beyond) -> None:
-    """Else it would belong in the other table."""
+    """Otherwise it would belong in the other table."""
     known, _ = mutated(mutant)
     assert explore(known, Scope(clients=2, max_size=1, rounds=1, faults=1, pauses=known.scope.pauses)).violation is None
 
 
 @pytest.mark.parametrize('mutant', BEYOND, ids=_name)
 def test_what_is_beyond_the_search_has_a_test_of_its_own(mutant: Beyond) -> None:
-    """It exists under that name; ``python -m tests.mutants`` runs each against the change."""
+    """The test exists; ``python -m tests.mutants`` runs it against the change."""
     file, _, test = mutant.test.partition('::')
     assert re.search(rf'def {test}\(', (TESTS / file).read_text(encoding='utf-8'))
     assert changed_text(mutant)
 
 
 def test_a_test_of_what_is_beyond_fails_with_the_change() -> None:
-    """For one of them here."""
+    """One of these tests, as an example."""
     beyond = next(each for each in BEYOND if each.title == 'a life is rounded down')
 
     assert fails(beyond)
@@ -65,7 +68,7 @@ def test_a_test_of_what_is_beyond_fails_with_the_change() -> None:
 
 
 def test_a_change_whose_place_is_gone_is_refused() -> None:
-    """The data must follow the code."""
+    """The table must follow the code."""
     mutant = MUTANTS[0]
     with pytest.raises(ValueError, match='its old text occurs 0 times'):
         mutated(mutant._replace(old='no such line'))
@@ -74,7 +77,7 @@ def test_a_change_whose_place_is_gone_is_refused() -> None:
 
 
 def test_a_mutant_that_is_found_for_another_reason_is_no_row_of_the_table() -> None:
-    """The table prints what was found, or nothing."""
+    """The table contains only measured rows."""
     found = measure(MUTANTS[0], seed=0, seeds=1)
 
     assert (found.moves, found.missed) == (3, 0)

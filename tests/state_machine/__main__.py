@@ -1,6 +1,7 @@
-"""``python -m tests.state_machine --seconds 600``: search for as long as is wanted.
+"""Search for any length of time: ``python -m tests.state_machine --seconds 600``.
 
-``--mutations`` breaks the library in each known way instead, and says after how many examples that was found.
+With ``--mutations`` it breaks the library in each known way instead, and reports after how many
+examples the machine finds the bug.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from tests.state_machine.stores import BACKENDS
 
 
 def main(argv: list[str]) -> int:
-    """The command; returns its exit status."""
+    """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(prog='python -m tests.state_machine', description=__doc__)
     parser.add_argument('--seconds', type=float, default=60, help='how long to search (default: 60)')
     parser.add_argument('--batches', type=int, help='how many batches to run, instead of a time')

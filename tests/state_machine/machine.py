@@ -1,4 +1,4 @@
-"""The state machine: what holders do, and what must be true then."""
+"""The state machine: what holders do, and what must be true afterwards."""
 
 import asyncio
 import logging
@@ -38,9 +38,9 @@ from tests.state_machine.wire import CANCELLATIONS, LOSSES, Fate
 
 KEYS = ('reports', 'reports:1')
 SIZES = ((1,), (2,), (3,), (1, 2), (2, 3), (1, 3))
-"""The sizes that are used in one history: mostly it is one, as it should be."""
+"""The sizes in one history: usually one, as it should be."""
 LIVES = (UNSET, 1, 1.5, 5, None, None)
-"""In seconds; with all that lasts in quarters, so that the very instant of an end is met."""
+"""In seconds. All durations are quarters, so the very instant of an end is reached."""
 
 keys = st.sampled_from([KEYS[0], *KEYS])
 lives: Any = st.sampled_from(LIVES)
@@ -48,7 +48,7 @@ frames = st.integers(0, FRAMES - 1)
 places = st.integers(0, PLACES - 1)
 which = st.integers(0, 7)
 body_errors: Any = st.sampled_from([None, ZeroDivisionError('of the body')])
-# A release under the plain contract is two requests, so that an accident may be the second's.
+# A plain release sends two requests, so an accident can hit the second.
 accidents = st.sampled_from(
     [[first] for first in LOSSES]
     + [[first, second] for first in (*LOSSES, Fate.ARRIVES) for second in LOSSES]
@@ -60,12 +60,12 @@ cancellations = st.one_of(
 )
 
 NO_TASK = -1
-"""The place of a task that ends with what it did."""
+"""The place of a task that ends after its action."""
 
 
 @dataclass
 class Entry:
-    """A slot that was taken by entering a pool object, and is to be given back by leaving it."""
+    """A slot that was taken by entering a pool object, and is released by leaving it."""
 
     frame: int
     place: int
@@ -75,7 +75,7 @@ class Entry:
 
 @dataclass(repr=False)
 class Object:
-    """A pool object of the library, with those entries that nobody has left yet, in their order."""
+    """A pool object, with the entries that nobody has left yet, in order."""
 
     of: pool
     key: str
@@ -87,7 +87,7 @@ class Object:
         return repr(self.of)
 
     def whose_turn(self, frame: int, place: int) -> Entry:
-        """Which entry ends when ``frame`` leaves: its own newest, the newest of the place, or the oldest."""
+        """Return the entry that ``frame`` leaves: its newest, that of the place, or the oldest."""
         of_frame = [entry for entry in self.entries if entry.frame == frame]
         of_place = [entry for entry in self.entries if entry.place == place]
         return (of_frame or of_place or self.entries[:1])[-1]
@@ -95,7 +95,7 @@ class Object:
 
 @dataclass
 class Tally:
-    """How much was done and what came about, and after how many examples something was found."""
+    """What was done and what happened, and after how many examples something was found."""
 
     examples: int = 0
     steps: int = 0
@@ -104,7 +104,7 @@ class Tally:
 
 
 class Holders(RuleBasedStateMachine):
-    """Holders of the pools of one store, and beside it the model."""
+    """The holders of the pools of one store, next to the model."""
 
     make_store: ClassVar[Callable[[Callable[[], float]], Store]]
     side: ClassVar[Side]
@@ -134,7 +134,7 @@ class Holders(RuleBasedStateMachine):
         self.just_passed = self.was_left_too_often = False
 
     def new_token(self, process: int) -> str:
-        """The same in each run of a history, as the plain contract begins to look where the token says."""
+        """Return a token that is the same in each run, because plain scans begin where it says."""
         self.tokens += 1
         return f'token-{self.tokens}' if process == self.process else f'token-{self.tokens}-of-child-{self.children}'
 
@@ -151,7 +151,7 @@ class Holders(RuleBasedStateMachine):
     @precondition(lambda self: len(self.made) < 6)
     @rule(target=objects, key=keys, size=st.integers(0, 1), slot_exp=lives)
     def make_pool(self, key: str, size: int, slot_exp: Any) -> Object:
-        """Another object, of a pool that there is or not; its slots may live longer or shorter than those."""
+        """Make another object of a new or a known pool, perhaps with another life of its slots."""
         made = self.new_pool(key, size, slot_exp)
         self.made.append(made)
         return made
@@ -172,7 +172,7 @@ class Holders(RuleBasedStateMachine):
 
     @rule(of=objects, frame=frames, place=places)
     def enter(self, of: Object, frame: int, place: int) -> None:
-        """It is granted if, and only if, the pool has a free slot; also where the same frame holds one."""
+        """It is granted exactly if the pool has a free slot, even if the same frame holds one."""
         outcome = self.side.do(('enter', of.of, None), frame, place)
         self.entered(of, frame, place, outcome)
         assert self.log.told() == []
@@ -187,7 +187,7 @@ class Holders(RuleBasedStateMachine):
     @precondition(lambda self: self.model.ends())
     @rule(of=objects, frame=frames, place=places, nth=which, offset=st.sampled_from([-0.25, 0, 0.25]))
     def enter_when_a_slot_ends(self, of: Object, frame: int, place: int, nth: int, offset: float) -> None:
-        """Just before a slot's end it is taken; at that very instant it is free, also if nobody has looked."""
+        """Just before a slot's end it is taken; at that very instant it is free."""
         ends = self.model.ends(of.key) or self.model.ends()
         self.model.now = max(self.model.now, ends[nth % len(ends)] + offset)
         self.enter(of, frame, place)
@@ -238,14 +238,14 @@ class Holders(RuleBasedStateMachine):
 
     @rule(of=objects, nth=which, place=places, error=body_errors)
     def leave(self, of: Object, nth: int, place: int, error: Any) -> None:
-        """Where it was entered or in another place, in whatever order: its own slot is given back, no other."""
+        """In the same or another place, in any order: it releases its own slot and no other."""
         entry = self.one_who_entered(of, nth)
         if entry is not None:
             self.leave_from(of, entry.frame, place, error)
 
     @rule(of=objects, nth=which, twice=st.booleans())
     def leave_from_another_frame(self, of: Object, nth: int, twice: bool) -> None:
-        """As an ``ExitStack`` does: one slot of this object is given back, the newest of the place if it has any."""
+        """As an ``ExitStack``: it releases the newest slot of this object in the place, if any."""
         entry = self.one_who_entered(of, nth)
         if entry is not None and twice:
             # So that there are two to choose from, of one place or of two.
@@ -267,7 +267,7 @@ class Holders(RuleBasedStateMachine):
         self.given_back(of.key, entry, of.life)
 
     def given_back(self, key: str, entry: Entry, life: float | None) -> None:
-        """Judge a release that nothing disturbed: it warns if, and only if, the slot was gone."""
+        """Judge an undisturbed release: it warns exactly if the slot was gone."""
         in_time = self.model.drop(key, entry.token)
         told = [] if in_time else [self.why_gone(entry, life)]
         assert self.log.told() == told
@@ -315,7 +315,7 @@ class Holders(RuleBasedStateMachine):
         by_object=st.booleans(),
     )
     def call(self, key: str, size: int, slot_exp: Any, when_full: str, body: str, by_object: bool) -> None:
-        """A call of a function holds a slot while its body runs, and is refused where there is none."""
+        """A call of a function holds a slot while its body runs; a full pool refuses it."""
         made = self.new_pool(key, size, slot_exp)
         of = Object(made.of, key, made.max_size, made.life)
         on_full = None if when_full == 'nothing' else lambda name: f'{name} is full'
@@ -380,7 +380,7 @@ class Holders(RuleBasedStateMachine):
     @precondition(lambda self: self.store.sees_all)
     @rule(lease=leases, max_size=st.integers(1, 3), life=st.sampled_from([1, 5, None]), after_release=st.booleans())
     def ask_again(self, lease: Lease, max_size: int, life: float | None, after_release: bool) -> None:
-        """A token that has a slot is granted it again, and the slot is what it was; else it takes a new one."""
+        """A token with a slot is granted the same slot again; another token takes a new one."""
         if after_release:
             self.release(lease)
         key = self.key_of(lease)
@@ -426,7 +426,7 @@ class Holders(RuleBasedStateMachine):
     @precondition(lambda self: self.store.forgets and len(self.open_entries()) > 1)
     @rule()
     def restart_without_data(self) -> None:
-        """All slots are free, and those who held one are told when they give it back."""
+        """All slots are free, and their former holders learn it when they release."""
         self.happened('the data was lost')
         self.store.forget()
         self.model.forget()
@@ -444,7 +444,7 @@ class Holders(RuleBasedStateMachine):
     @precondition(lambda self: self.store.wire is not None and self.side.name == 'async')
     @rule(of=objects, frame=frames, fates=cancellations)
     def enter_in_a_cancelled_task(self, of: Object, frame: int, fates: list[Fate]) -> None:
-        """A cancelled task has no slot, whatever the store had done, and whatever fails besides."""
+        """A cancelled task holds no slot, whatever the store did and whatever else fails."""
         self.wire.plan(fates)
         outcome = self.side.do_cancelled(('enter', of.of, None), frame, self.begun)
         self.judge_disturbed_entry(of, frame, NO_TASK, outcome)
@@ -472,7 +472,7 @@ class Holders(RuleBasedStateMachine):
             if not unheard:
                 assert not left
             elif self.store.sees_all:
-                # The undo was carried out as well if it is only its reply that was lost.
+                # If only its reply was lost, the undo was carried out as well.
                 kept = lost[1][1] is Fate.REQUEST_LOST and len(live) < of.max_size
                 assert len(left) == kept
         else:
@@ -487,7 +487,7 @@ class Holders(RuleBasedStateMachine):
     @precondition(lambda self: self.store.wire is not None)
     @rule(of=objects, nth=which, place=places, error=body_errors, fates=accidents)
     def leave_over_a_bad_line(self, of: Object, nth: int, place: int, error: Any, fates: list[Fate]) -> None:
-        """A release that fails once is asked for again; one that fails twice is told, or raised if need be."""
+        """A release that fails once is repeated; one that fails twice is logged or raised."""
         entry = self.one_who_entered(of, nth)
         if entry is None:
             return
@@ -499,7 +499,7 @@ class Holders(RuleBasedStateMachine):
     @precondition(lambda self: self.store.wire is not None and self.side.name == 'async')
     @rule(of=objects, nth=which, error=body_errors, fates=cancellations)
     def leave_in_a_cancelled_task(self, of: Object, nth: int, error: Any, fates: list[Fate]) -> None:
-        """The slot is given back all the same, and the cancellation goes on."""
+        """The slot is released anyway, and the cancellation continues."""
         entry = self.one_who_entered(of, nth)
         if entry is None:
             return
@@ -527,7 +527,7 @@ class Holders(RuleBasedStateMachine):
         if given_up:
             self.happened('a release was given up')
             assert told == ([] if is_raised else ['not given back'])
-            # It stays where neither request was carried out: as that of a holder who crashed.
+            # It stays if neither request was carried out, like the slot of a crashed holder.
             if unheard:
                 self.model.drop(of.key, entry.token)
             return
@@ -535,7 +535,7 @@ class Holders(RuleBasedStateMachine):
         if not lost:
             assert told == ([] if in_time else [self.why_gone(entry, of.life)])
         else:
-            # Where the first reply was lost, that the slot was gone says nothing, but that the body took too long.
+            # If the first reply was lost, a missing slot only means that the body took too long.
             self.happened('a release was asked for again')
             is_late = (not in_time or unheard) and self.outlived(entry, of.life)
             assert told == (['expired'] if is_late else [])
@@ -553,7 +553,7 @@ class Holders(RuleBasedStateMachine):
     @precondition(lambda self: self.may_fork and self.children < 2 and self.open_entries())
     @rule(key=keys, size=st.integers(0, 1), slot_exp=lives)
     def fork(self, key: str, size: int, slot_exp: Any) -> None:
-        """A child leaves all that its parent entered, and releases nothing; then it enters a pool, and dies."""
+        """A child leaves what its parent entered, releases nothing, enters a pool and dies."""
         of = self.new_pool(key, size, slot_exp)
         self.children += 1
         self.happened('forked')
@@ -588,7 +588,8 @@ class Holders(RuleBasedStateMachine):
     def the_occupancy_is_the_models(self) -> None:
         """``size()`` is the number of live slots.
 
-        It drops what has expired, so it is not asked when time has just passed: the next operation has to see to that.
+        It drops what has expired, so it is not asked when time has just passed: the next operation
+        has to see to that.
         """
         self.tally.steps += 1
         if self.just_passed:
@@ -599,7 +600,7 @@ class Holders(RuleBasedStateMachine):
             assert self.side.size(whole) == len(self.model.live(key))
 
     def teardown(self) -> None:
-        """When all is given back, and every slot that can expire has, nothing is left but slots for ever."""
+        """When all is released or expired, only slots that never expire are left."""
         error = sys.exc_info()[1]
         try:
             if error is None:
@@ -627,7 +628,7 @@ class Holders(RuleBasedStateMachine):
 
 
 class Log:
-    """What the library tells at the level of warnings."""
+    """The warnings of the library."""
 
     KINDS: ClassVar = {
         'but its slot expired': 'expired',
@@ -661,7 +662,7 @@ class Log:
 
 @contextmanager
 def in_virtual_time(clock: Callable[[], float], new_token: Callable[[int], str]) -> Iterator[None]:
-    """Let the library measure by this clock how long a body takes, and name slots so."""
+    """Let the library use this clock for durations and tokens."""
     library: Any = of_the_library
     right = library.time, library.new_token
     library.time, library.new_token = SimpleNamespace(monotonic=clock), new_token
@@ -672,7 +673,7 @@ def in_virtual_time(clock: Callable[[], float], new_token: Callable[[int], str])
 
 
 def in_a_child(body: Callable[[], bool]) -> bool:
-    """What ``body()`` results in, in a forked child that ends then without another word; what it raises is told."""
+    """Return the result of ``body()`` in a forked child, or raise its error."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         # Of other threads, which do nothing here.
@@ -695,7 +696,7 @@ def in_a_child(body: Callable[[], bool]) -> bool:
 
 @contextmanager
 def machine_over(backend: str, driver: str, socket: str = '') -> Iterator[type[Holders]]:
-    """The machine over new stores of one kind, driven by threads or by tasks."""
+    """Return the machine over new stores of one kind, driven by threads or by tasks."""
     side = side_of(driver)
     try:
         with stores_of(backend, side.loop, socket) as make:
@@ -716,7 +717,7 @@ def examine(
     number: Hashable = 0,
     phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink),
 ) -> None:
-    """Run it on so many histories, which follow from ``number``; raises what it finds."""
+    """Run a number of histories, which follow from ``number``; raise what they find."""
     run_state_machine_as_test(
         seed(number)(machine),
         settings=settings(

@@ -1,13 +1,13 @@
-"""What pools promise, as the instants at which slots end.  It knows nothing of the library."""
+"""What pools promise, as the instants at which slots end. It knows nothing of the library."""
 
 import math
 from collections import defaultdict
 
 
 class Model:
-    """The slots of all pools: each granted and not given back, and the instant at which it is gone.
+    """The granted slots of all pools, and the instant at which each is gone.
 
-    ``whole_seconds`` says that a fraction of a second in a life is rounded up.
+    ``whole_seconds`` means that fractions of a second in a life are rounded up.
     """
 
     def __init__(self, *, whole_seconds: bool) -> None:
@@ -16,7 +16,7 @@ class Model:
         self._ends: defaultdict[str, dict[str, float]] = defaultdict(dict)
 
     def live(self, key: str) -> set[str]:
-        """The tokens that have a slot of the pool ``key``; at the very instant of its end a slot is gone."""
+        """Return the tokens with a live slot; at the very instant of its end a slot is gone."""
         return {token for token, end in self._ends[key].items() if end > self.now}
 
     def take(self, key: str, token: str, life: float | None) -> None:

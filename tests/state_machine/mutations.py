@@ -21,10 +21,10 @@ from tests.state_machine.machine import examine, machine_over
 
 
 class Mutation(NamedTuple):
-    """In ``where``, a function or the name of a script, ``wrong`` stands for ``right``.
+    """A bug: in ``where``, a function or a script, ``wrong`` replaces ``right``.
 
-    ``backend`` and ``driver`` say over which store it is to be found, and how that is used; ``number`` is the seed of
-    the search, another one where that finds it sooner.
+    ``backend`` and ``driver`` name the store and the side to find it with; ``number`` is the seed
+    of the search, chosen to find it soon.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""The two ways to use a pool, by threads and by tasks, as one interface.
+"""The two ways to use a pool, by threads and by tasks, behind one interface.
 
-A *frame* is one call of a function, which enters and leaves pools as ``with`` statements in it would; it can be
-gone on with in another thread or task.  A *place* is such a thread or task.
+A *frame* is one call of a function, which enters and leaves pools as its ``with`` statements would;
+it can continue in another thread or task. A *place* is such a thread or task.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ Step = tuple[Literal['enter', 'leave'], pool, BaseException | None]
 
 
 def _frame() -> Generator[BaseException | None, Step]:
-    """Do what is sent; yields the error that it ended in."""
+    """Carry out what is sent; yield the error that ended it."""
     outcome = None
     while True:
         what, of, error = yield outcome
@@ -44,7 +44,7 @@ def _frame() -> Generator[BaseException | None, Step]:
 
 
 async def _async_frame() -> AsyncGenerator[BaseException | None, Step]:
-    """The same, awaited."""
+    """Carry out what is sent, in a task; yield the error that ended it."""
     outcome = None
     while True:
         what, of, error = yield outcome

@@ -1,4 +1,4 @@
-"""Run the machine for as long as is wanted, over one store after the other, and say how much was done."""
+"""Run the machine for any length of time, over all stores, and report the work done."""
 
 import time
 from collections import Counter
@@ -23,7 +23,7 @@ def soak(
     goes_on: Callable[[int], bool],
     say: Callable[[str], None],
 ) -> dict[tuple[str, str], Tally]:
-    """Run batch after batch, each over every pair of backend and driver, while ``goes_on(batches so far)``.
+    """Run batches, each over every pair of backend and driver, while ``goes_on(batches so far)``.
 
     A find is raised, after ``say`` was told how to repeat it.
     """

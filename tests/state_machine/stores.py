@@ -1,4 +1,4 @@
-"""The stores that the machine runs over: what the library is given of each, and a look at what is really in it."""
+"""The stores that the machine runs over: their clients, and a look at their real contents."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -26,11 +26,11 @@ class Store:
     """An empty store in virtual time.
 
     Attributes:
-        cachify: what ``init_cachify()`` makes of it.
-        wire: what passes between the library and the store; ``None`` where nothing does.
-        shared: whether a forked child uses the same store, and not a copy.
+        cachify: the result of ``init_cachify()`` for it.
+        wire: the connection between library and store; ``None`` if there is none.
+        shared: whether a forked child uses the same store, not a copy.
         whole_seconds: whether a life is rounded up to whole seconds.
-        sees_all: whether each acquire sees all slots of a pool, also those beyond its own ``max_size``.
+        sees_all: whether each acquire sees all slots of a pool, even those beyond its ``max_size``.
     """
 
     cachify: Cachify
@@ -149,7 +149,7 @@ class Scripted(Store):
 
 @contextmanager
 def stores_of(backend: str, loop: asyncio.AbstractEventLoop, socket: str = '') -> Iterator[Callable[[Clock], Store]]:
-    """Makes empty stores of one kind, each in the time of a clock; ``socket`` is that of a server."""
+    """Yield a function that makes empty stores of one kind; ``socket`` is that of a server."""
     match backend:
         case 'memory':
             yield InMemory

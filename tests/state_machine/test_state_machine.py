@@ -1,8 +1,8 @@
-"""Whatever holders do, in any order, and whatever befalls them: the pool agrees with a model of a few lines.
+"""Whatever holders do and whatever happens to them, the pool agrees with a model of a few lines.
 
-The state machine of ``tests/state_machine`` runs over every kind of store, by threads and by tasks, in virtual time.
-The second half proves that it can fail: it finds each of many planted bugs.  A longer search than the suite's:
-``python -m tests.state_machine --seconds 600``.
+The state machine of ``tests/state_machine`` runs over every kind of store, by threads and by tasks,
+in virtual time. The second half proves that it can fail: it finds each of many planted bugs. A
+longer search: ``python -m tests.state_machine --seconds 600``.
 """
 
 import pytest
@@ -49,7 +49,7 @@ HAPPENINGS = {
 
 
 def run_over(backend: str, driver: str, number: int, socket: str) -> Tally:
-    """Some histories; what was done in them."""
+    """Run some histories; return what was done in them."""
     with machine_over(backend, driver, socket) as machine:
         examine(machine, EXAMPLES, number=f'{backend} {driver} {number}')
     print(table({(backend, driver): machine.tally}))  # shown when a test fails, or by pytest -s
@@ -59,13 +59,16 @@ def run_over(backend: str, driver: str, number: int, socket: str) -> Tally:
 @pytest.mark.parametrize('driver', DRIVERS)
 @pytest.mark.parametrize('backend', BACKENDS)
 def test_every_history_agrees_with_the_model(backend: str, driver: str, request: pytest.FixtureRequest) -> None:
-    """Any history of entries, exits, crashes, expiries, accidents, cancellations and forks, on every store."""
+    """On every store.
+
+    Histories contain entries, exits, crashes, expiries, accidents, cancellations and forks.
+    """
     socket = request.getfixturevalue('socket') if backend == 'valkey' else ''
     assert run_over(backend, driver, 0, socket).steps > 10 * EXAMPLES
 
 
 def test_the_histories_have_all_that_happens_to_holders() -> None:
-    """A machine that never came to what it should judge would find nothing wrong with it."""
+    """A machine that never met a situation could not judge it."""
     happened: set[str] = set()
     for number in range(20):
         happened |= set(run_over('plain', 'async', number, '').events)
@@ -77,7 +80,7 @@ def test_the_histories_have_all_that_happens_to_holders() -> None:
 
 @pytest.mark.parametrize('mutation', MUTATIONS, ids=[mutation.name for mutation in MUTATIONS])
 def test_the_machine_finds_a_planted_bug(mutation: Mutation, request: pytest.FixtureRequest) -> None:
-    """In a script, in memory, in a protocol, at an exit, around a body, in a cancelled task, in a function."""
+    """In scripts, memory, protocols, exits, around bodies, in cancelled tasks and in functions."""
     socket = request.getfixturevalue('socket') if mutation.backend == 'valkey' else ''
     assert examples_until_found(mutation, socket, examples=500) is not None
 
@@ -85,7 +88,7 @@ def test_the_machine_finds_a_planted_bug(mutation: Mutation, request: pytest.Fix
 def test_a_search_says_what_it_did_and_how_to_repeat_a_find(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The command prints examples and steps on each store; a find, the command that finds it again."""
+    """The command prints the work done on each store, and the command that repeats a find."""
     command = ['--backend', 'memory', '--driver', 'sync', '--seed', '5', '--batches', '1']
     assert main(command) == 0
     told = capsys.readouterr().out

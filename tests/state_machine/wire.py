@@ -1,4 +1,4 @@
-"""The line between a client and its store: what is lost on it, and who is cancelled meanwhile."""
+"""The connection between a client and its store: lost messages and cancelled tasks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -99,13 +99,14 @@ class Wire:
             raise
 
     def _not_met(self, fate: Fate) -> None:
-        # The server does not know the script: the client asks otherwise, and that is the request that counts.
+        # The server does not know the script: the client asks otherwise, and that is the request
+        # that counts.
         if fate is not Fate.CANCELLED_BEFORE:
             self.met.pop()
             self.fates.insert(0, fate)
 
     async def _cancel(self) -> None:
-        """Have the waiting task cancelled from outside, while it waits for what ends by itself a turn later."""
+        """Cancel the waiting task from outside, one turn before its wait would end."""
         loop = asyncio.get_running_loop()
         reply = loop.create_future()
         assert self.victim is not None

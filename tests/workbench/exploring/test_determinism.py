@@ -1,4 +1,4 @@
-"""A schedule that comes out differently the second time is a failure of its own, whatever it showed the first time."""
+"""A schedule with another outcome the second time is a failure itself, whatever it showed."""
 
 import itertools
 import random
@@ -46,7 +46,7 @@ def _undecided() -> Any:
 @pytest.mark.parametrize('every', [7, 40, 150])
 @pytest.mark.parametrize('schedules', [None, 200])
 def test_a_store_that_decides_by_what_is_in_no_state_is_found_out(schedules: int | None, every: int) -> None:
-    """By both searches, the one breadth first and the one at random; what it seems to break is not reported."""
+    """By both searches; the promise that it seems to break is not reported."""
     found = explore(subject('memory'), SMALL, schedules=schedules, world=_Drifting(every))
 
     assert found.violation is not None
@@ -56,7 +56,7 @@ def test_a_store_that_decides_by_what_is_in_no_state_is_found_out(schedules: int
 
 @pytest.mark.parametrize('schedules', [None, 200])
 def test_a_protocol_that_draws_its_tokens_is_found_out(schedules: int | None) -> None:
-    """Although no promise is broken: only the token of the lease differs, in the samples that are made twice."""
+    """No promise is broken: only the token differs, in the samples that are made twice."""
     undecided = subject('memory')._replace(protocol=_undecided())
     found = explore(undecided, SMALL._replace(faults=0), schedules=schedules)
 
@@ -109,7 +109,7 @@ def test_a_replay_is_made_twice_as_well() -> None:
     [('memory', SMALL), ('nx', SMALL._replace(pauses=False)), ('check-then-add', None), ('short-lock', None)],
 )
 def test_nothing_of_the_kind_is_found_in_what_is_deterministic(name: str, scope: Scope | None) -> None:
-    """Whatever else goes wrong.  That the shipped protocols pass in larger scopes is a claim of other tests."""
+    """Whatever else goes wrong. Other tests claim that shipped protocols pass in larger scopes."""
     for schedules in (None, 150):
         violation = explore(subject(name), scope, schedules=schedules, seed=2).violation
         assert violation is None or 'not deterministic' not in violation.reason

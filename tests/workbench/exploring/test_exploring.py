@@ -1,4 +1,4 @@
-"""Every interleaving of a few clients: broken pools are found out by their shortest schedule, the shipped ones pass."""
+"""The search catches each broken pool by its shortest schedule, and the shipped ones pass."""
 
 import functools
 import json
@@ -100,7 +100,7 @@ SCOPES = {
 
 @pytest.mark.parametrize(('name', 'scope'), [(name, scope) for name in SCOPES for scope in SCOPES[name]], ids=str)
 def test_the_shipped_protocols_keep_every_promise(name: str, scope: Scope) -> None:
-    """In every schedule with crashes, lost requests, lost replies, repeats and clocks that are ahead."""
+    """In every schedule with crashes, lost requests and replies, repeats, and clocks ahead."""
     found = explore(subject(name), scope)
 
     assert found.violation is None, found.violation
@@ -131,7 +131,7 @@ def test_the_scripts_on_a_real_server_come_out_like_those_in_memory(server: 'red
 
 
 def test_a_limit_of_the_plain_contract_is_found_as_it_is_named() -> None:
-    """A release that is paused past the expiry, between the look and the deletion, frees another's slot."""
+    """A release that pauses past the expiry, between check and deletion, frees another's slot."""
     found = explore(subject('nx'), Scope(clients=2, max_size=1, faults=0, pauses=True))
 
     assert found.violation is not None
@@ -140,7 +140,7 @@ def test_a_limit_of_the_plain_contract_is_found_as_it_is_named() -> None:
 
 
 def _goes_wrong(name: str, scope: Scope, choices: list[int]) -> str | None:
-    """Make the moves that these numbers choose among those that are possible; what is wrong, if something is."""
+    """Make the possible moves that these numbers choose; return what goes wrong, if anything."""
     machine = Machine(subject(name), scope)
     state = machine.start()
     for choice in choices:
@@ -177,7 +177,7 @@ def test_hypothesis_cuts_a_schedule_down_to_the_shortest() -> None:
 
 
 def test_a_store_that_forgets_is_a_limit_of_every_protocol() -> None:
-    """As a failover to a replica without the last writes: the holder's slot is gone, and is given to another."""
+    """Like a failover without the last writes: the holder's slot goes to another client."""
     found = explore(subject('redis'), Scope(clients=2, max_size=1, faults=1, kinds=(FORGET,)))
 
     assert found.violation is not None
@@ -376,7 +376,7 @@ def test_a_schedule_becomes_a_test_that_fails_until_it_is_mended(name: str) -> N
 
 @pytest.mark.parametrize('name', SHORTEST)
 def test_a_schedule_is_drawn_as_a_sequence_diagram(name: str) -> None:
-    """A lane for each client and the store, an arrow for each command, and the reason at the bottom."""
+    """Each client and the store have a lane, each command an arrow; the reason is last."""
     found = caught(name).violation
     assert found is not None
     axes = Figure(figsize=(8, 6)).add_subplot()

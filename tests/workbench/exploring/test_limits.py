@@ -43,7 +43,7 @@ def test_a_limit_is_found_by_its_shortest_schedule(name: str) -> None:
 
 @pytest.mark.parametrize('name', LIMITS)
 def test_the_protocol_itself_does_not_promise_it(name: str) -> None:
-    """The same schedules break no promise of the shipped one; that a store forgets is a fault that nobody survives."""
+    """The same schedules break no promise of the shipped one; no pool survives a lost store."""
     limit = LIMITS[name]
     shipped = subject(name.partition('-')[0])
     scope = limit.scope._replace(pauses=shipped.scope.pauses, kinds=shipped.scope.kinds)
@@ -53,7 +53,7 @@ def test_the_protocol_itself_does_not_promise_it(name: str) -> None:
 
 
 def test_a_slot_that_is_not_outlived_is_shared_by_no_two_bodies() -> None:
-    """Without an expiry in between no schedule shows that limit, so it is the expiry that does it."""
+    """Without an expiry in between no schedule shows this limit, so the expiry causes it."""
     limit = LIMITS['redis-outlived-slot']
     found = explore(limit)
     assert found.violation is not None

@@ -1,4 +1,4 @@
-"""Recorded calls are judged by what is sure: good histories are accepted, bad ones refused for their reason."""
+"""Recorded calls: good histories are accepted, bad ones refused for their reason."""
 
 import json
 import math
@@ -86,7 +86,7 @@ def test_where_refusals_are_not_promised_to_be_due_they_are_a_limit() -> None:
 
 
 def test_what_a_store_lost_is_a_limit_and_nothing_else_is() -> None:
-    """Two hold the slot as the first one's is among the writes that are lost; not if it is older."""
+    """Two clients hold the slot if the first grant is among the lost writes, not if it is older."""
     calls = [acquire('a', 0, 1), acquire('b', 4, 5)]
 
     lost = judge(calls, Terms(max_size=1, slot_exp=10.0, losses=(Loss(3.0),)))

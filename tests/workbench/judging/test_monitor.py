@@ -1,4 +1,4 @@
-"""Recorded histories of calls and returns: the good ones are accepted, each bad one is refused for its reason."""
+"""Recorded histories: good ones are accepted, and each bad one is refused for its reason."""
 
 import json
 from pathlib import Path
