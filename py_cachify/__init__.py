@@ -28,7 +28,7 @@ change at any time.
 ``cachify``           ``init_cachify`` and ``Cachify``
 ====================  ==============================================================================
 
-The table lists the layers from the ground up: each module imports only those above it.  Between
+The table lists the lowest layer first: each module imports only modules listed before it.  Between
 ``backends`` and ``decorators`` are the private ``_slots``, which takes a slot for a body and gives
 it back, and ``_settings``, which holds the arguments of ``init_cachify()``.
 """

@@ -76,7 +76,8 @@ class KeyTemplate:
         if name.isidentifier() and any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             return None, True, inspect.Parameter.empty
         raise ValueError(
-            f'key {shown(self._template)} has the field {{{name}}}, which no parameter of {self._signature} supplies'
+            f'key {shown(self._template)} has the field {{{name}}}, but the function, whose parameters are'
+            f' {self._signature}, has no such parameter: name one of them'
         )
 
     def key(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
@@ -113,7 +114,9 @@ class KeyTemplate:
         bound = self._signature.bind_partial(*args, **kwargs)
         bound.apply_defaults()
         if name not in bound.arguments:
-            raise TypeError(f'the key {shown(self._template)} needs the argument {name!r}, but the call has none')
+            raise TypeError(
+                f'the key {shown(self._template)} needs the argument {name!r}, but the call does not pass it'
+            )
         return bound.arguments[name]
 
 

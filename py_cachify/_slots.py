@@ -143,6 +143,7 @@ def give_back(held: SyncHeld, *, body_failed: bool) -> None:
             in_time = backend.release(lease)
     except Exception as error:
         if spec.slot_exp is None and not body_failed:
+            _note_failed_release(held, error)
             raise
         _log_failed_release(held, error)
     except BaseException:
@@ -190,6 +191,7 @@ async def agive_back(held: AsyncHeld, *, body_failed: bool) -> None:
         in_time = request.result()
     except Exception as failed:
         if spec.slot_exp is None and not body_failed and interruption is None:
+            _note_failed_release(held, failed)
             raise
         _log_failed_release(held, failed)
     else:
@@ -235,8 +237,8 @@ def _log_overrun(held: Held[Any]) -> None:
     if _has_expired(held):
         end, remedy = f'expired after {life}', 'set slot_exp above the longest expected run time'
     else:
-        end = "was gone before it expired by this process's clock"
-        remedy = 'check whether the store lost it (a restart, a failover, an eviction) or its clock runs ahead'
+        end = "was already gone, although by this process's clock it had not expired"
+        remedy = "check whether the store lost it (a restart, a failover, an eviction) or the store's clock runs ahead"
     logger.warning(
         'pool %r: the body ran for %.3f s, but its slot %s, so more than max_size=%d bodies may have run at once; %s'
         ' [slot_exp=%s, token %s]',
@@ -252,28 +254,38 @@ def _log_overrun(held: Held[Any]) -> None:
 
 def _log_failed_release(held: Held[Any], error: Exception) -> None:
     logger.warning(
-        'pool %r: a slot could not be given back (%r) and may stay taken %s [token %s]',
+        'pool %r: a slot could not be given back (%s: %s) and may stay taken %s [token %s]',
         held.spec.key,
+        type(error).__name__,
         error,
         _how_long(held.spec),
         held.lease.token,
     )
 
 
+def _note_failed_release(held: Held[Any], error: Exception) -> None:
+    error.add_note(
+        f'pool {held.spec.key!r}: a slot could not be given back and may stay taken {_how_long(held.spec)}'
+        f' [token {held.lease.token}]'
+    )
+
+
 def _log_undone_acquire(spec: SlotSpec, token: str, error: Exception) -> None:
     if any(NOT_UNDONE in note for note in getattr(error, '__notes__', ())):
         logger.warning(
-            'pool %r: an acquire failed (%r) and could not be undone; if it was carried out, a slot stays taken %s'
+            'pool %r: an acquire failed (%s: %s) and could not be undone; if it was carried out, a slot stays taken %s'
             ' [token %s]',
             spec.key,
+            type(error).__name__,
             error,
             _how_long(spec),
             token,
         )
     else:
         logger.info(
-            'pool %r: an acquire failed (%r) and was undone, so no slot stays taken [token %s]',
+            'pool %r: an acquire failed (%s: %s) and was undone, so no slot stays taken [token %s]',
             spec.key,
+            type(error).__name__,
             error,
             token,
         )
@@ -281,5 +293,8 @@ def _log_undone_acquire(spec: SlotSpec, token: str, error: Exception) -> None:
 
 def _how_long(spec: SlotSpec) -> str:
     if spec.slot_exp is None:
-        return 'forever, because slot_exp=None: remove its token from the store'
-    return f'until it expires, within {spec.slot_exp:g} s; to free it now, remove its token from the store'
+        return 'forever, because slot_exp=None; to free it, remove its token from the store (Redis: ZREM KEY TOKEN)'
+    return (
+        f'until it expires, within {spec.slot_exp:g} s; to free it now, remove its token from the store'
+        ' (Redis: ZREM KEY TOKEN)'
+    )

@@ -1,8 +1,8 @@
 """Check arguments.  An error names the argument, its value and what is allowed.
 
 A check returns the argument as a plain ``str``, ``int`` or ``float``, because a subclass of these
-may do anything when it is compared, shown or formatted.  A refused value may do the same, so a
-check uses only its type and shows it with :func:`shown`.
+may do anything when it is compared, shown or formatted.  A refused value may misbehave in the
+same way, so a check uses only its type and shows it with :func:`shown`.
 """
 
 from typing import Any, Final, final
@@ -26,7 +26,7 @@ LARGEST_SIZE = 2**31 - 1
 """More slots than any store can hold, and exact in every number type that a store may use."""
 
 LONGEST_TEXT = 500
-"""The number of characters of a value that an error shows."""
+"""The largest number of characters of a value that an error shows."""
 
 
 def check_key(key: Any) -> str:
@@ -87,7 +87,7 @@ def check_flag(name: str, flag: Any) -> bool:
 
 
 def check_encodable(name: str, text: str) -> None:
-    """Raise ``ValueError`` if UTF-8 cannot encode ``text``, such as half of a surrogate pair."""
+    """Raise ``ValueError`` if UTF-8 cannot encode ``text``, as with half of a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -95,7 +95,7 @@ def check_encodable(name: str, text: str) -> None:
 
 
 def is_a(value: Any, kind: type) -> bool:
-    """Return whether the type of ``value`` is a ``kind``, whatever its ``__class__`` claims."""
+    """Return whether ``value``'s type is ``kind`` or a subclass, whatever ``__class__`` claims."""
     return issubclass(type(value), kind)
 
 

@@ -29,7 +29,7 @@ F = TypeVar('F')
 
 
 class Cachify:
-    """The pools of one store; ``init_cachify()`` returns it.
+    """One store and its pools, as returned by ``init_cachify()``.
 
     Example::
 
@@ -179,7 +179,7 @@ def init_cachify(
     Args:
         sync_client: the client for threads: ``redis.Redis``, ``valkey.Valkey``,
             ``fakeredis.FakeRedis``, a cluster or sentinel client, a ``MemoryClient``, or any client
-            that keeps the plain contract (see :mod:`py_cachify.clients`).
+            that fulfils the plain contract (see :mod:`py_cachify.clients`).
         async_client: the client for asyncio: the counterpart of one of these, from
             ``redis.asyncio`` and so on.  Without any client, both sides share one new
             ``MemoryClient``.  A ``MemoryClient`` for one side serves both.  With any other client
@@ -196,8 +196,8 @@ def init_cachify(
     Raises:
         TypeError: a client lacks a method or has a method that does not accept the arguments it
             would get, a client was passed for the wrong side, or an argument has the wrong type.
-        ValueError: the two clients count in different ways (one Redis, one plain), or an argument
-            is out of range.
+        ValueError: the two clients count in different ways (one Redis, one plain) or are separate
+            stores (a ``MemoryClient`` and another client), or an argument is out of range.
 
     Example::
 

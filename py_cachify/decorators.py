@@ -50,10 +50,10 @@ class _Annotated:
 class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
     """A function or method whose calls each take a slot.
 
-    Call it like the function that it wraps.  It returns the same, or what ``on_full`` returned.  In
-    a class it binds as that function would.  ``P`` are its parameters, ``R`` is what a call
-    returns, and ``S`` is what ``size()`` returns: an ``int``, or a coroutine of one for an
-    ``async`` function.
+    Call it like the function that it wraps.  It returns what that function returns; if the pool is
+    full, ``None`` or the result of ``on_full``.  In a class it binds as that function would.  ``P``
+    are its parameters, ``R`` is what a call returns, and ``S`` is what ``size()`` returns: an
+    ``int``, or a coroutine of one for an ``async`` function.
     """
 
     __wrapped__: Callable[..., Any]
@@ -139,7 +139,7 @@ class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
 if TYPE_CHECKING:
 
     class _OnClass(WrappedFunctionPool[P, R, S], Generic[P, Q, R, S]):
-        """A method or class method of a class; no type checker knows what it binds there."""
+        """A method on its class; a type checker cannot know whether access binds a parameter."""
 
         @overload
         def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
@@ -282,7 +282,7 @@ def _late_body_error(call: Any, result: Any) -> str:
 
 
 def _callable(function: Any) -> Any:
-    """Return what to call: the function, also from a ``classmethod`` or ``staticmethod``."""
+    """Return the function itself, unwrapped from a ``classmethod`` or ``staticmethod``."""
     return function.__func__ if is_a(function, classmethod) or is_a(function, staticmethod) else function
 
 

@@ -47,8 +47,8 @@ class pool:  # noqa: N801 - the name in the API reference
     Raises:
         TypeError, ValueError: an argument is wrong; raised here, not on entry.
         CachifyPoolFullError: on entry, if every slot is taken.
-        CachifyInitError: on entry or ``size()``, if ``init_cachify()`` was not called or received
-            no client for this side.
+        CachifyInitError: on entry or ``size()``, if ``init_cachify()`` was not called, or received
+            no client for threads or asyncio, whichever is used.
 
     Example::
 
@@ -78,8 +78,8 @@ class pool:  # noqa: N801 - the name in the API reference
         # A copy, even in another process, is the same pool, but has none of the open entries.
         if self._settings is not global_settings:
             raise TypeError(
-                f'{self!r} belongs to a Cachify object, which cannot be copied or pickled:'
-                ' create it again from the Cachify object'
+                f'{self!r} cannot be copied or pickled, because it belongs to a Cachify object:'
+                ' make it anew with the pool() of that object'
             )
         return type(self), (self._key, self._max_size, self._slot_exp)
 
@@ -165,7 +165,7 @@ class pool:  # noqa: N801 - the name in the API reference
         return slots.size(settings.sync_backend(), settings.prefix + self._key, self._max_size)
 
     async def asize(self) -> int:
-        """Return how many slots are taken and have not expired, from asyncio."""
+        """Return the same as ``size()``, for asyncio."""
         settings = self._settings()
         return await slots.asize(settings.async_backend(), settings.prefix + self._key, self._max_size)
 
@@ -192,9 +192,9 @@ class pool:  # noqa: N801 - the name in the API reference
     @overload
     def pooled(self, on_full: Callable[..., F], raise_on_full: bool = ...) -> Decorator[F, AnyFunction]: ...
     def pooled(self, on_full: Callable[..., Any] | None = None, raise_on_full: bool = False) -> Any:
-        """Return a decorator whose functions run in slots of this pool, whatever their arguments.
+        """Return a decorator that uses this pool for every call, whatever its arguments.
 
-        ``on_full`` and ``raise_on_full`` are those of :func:`py_cachify.pooled`.
+        ``on_full`` and ``raise_on_full`` mean the same as in :func:`py_cachify.pooled`.
         """
         return make_decorator(
             lambda _function: lambda _args, _kwargs: self._key,

@@ -14,8 +14,9 @@ shown by a test of that name:
   may become free while a later one is taken, so that every name was taken when it was checked.
 * *A release paused past its expiry can free another's slot.*  Between checking whose the name is
   and deleting it, the name may have expired and been taken again.
-* *A client that repeats a lost set by itself can take two slots.*  What the first attempt set
-  refuses the second.  So the scan continues, and the first name stays until it expires.
+* *A client that repeats a lost set by itself can take two slots.*  The first attempt
+  has set the name, so the second fails.  The scan takes another name, and the first stays until it
+  expires.
 * *Two sizes see different slots.*  With ``max_size`` 2 and 5 for one key, the first never checks
   ``key:4``.
 * A life is in whole seconds: a fraction is rounded up.
@@ -158,7 +159,7 @@ def _undo(release: Steps[bool], error: BaseException) -> Steps[None]:
         yield from release
     except Exception as second:
         why = f'{type(second).__name__}: {second}'
-        error.add_note(f'{NOT_UNDONE} ({why}): its slot may stay until it expires.')
+        error.add_note(f'{NOT_UNDONE} ({why}): its slot may stay taken; see the log of py_cachify.')
 
 
 ATOMIC = SlotProtocol('atomic', _acquire_atomically, _release_atomically, _count_atomically)

@@ -76,8 +76,8 @@ def _memory_backends(sync_client: Any, async_client: Any) -> Backends:
     clients = [client for client in (sync_client, async_client) if client is not None]
     if any(client is not clients[0] for client in clients):
         raise ValueError(
-            f'sync_client and async_client are two separate stores, {shown(sync_client)} and {shown(async_client)}:'
-            ' pass one MemoryClient, which serves both sides'
+            f'sync_client and async_client are two separate stores, a {kind_of(sync_client)} and a'
+            f' {kind_of(async_client)}: pass one MemoryClient for both, or clients of one server'
         )
     backend = MemoryBackend(clients[0])
     return Backends(backend, backend)
@@ -94,19 +94,24 @@ def _kind(name: str, client: Any) -> str:
     except Exception as error:
         # For example a proxy whose client does not exist yet.
         raise TypeError(
-            f'{name} must be a client; looking up the methods of a {kind_of(client)} raised {shown(error)}'
+            f'{name} must be a client, but looking up the methods of a {kind_of(client)} raised {shown(error)}:'
+            ' pass the client itself, once it exists'
         ) from error
     if callable(methods['eval']) and callable(methods['evalsha']):
         return SCRIPTED
     missing = [method for method in PLAIN_CALLS if not callable(methods[method])]
     if missing:
         raise TypeError(
-            f'{name} must have the methods get, set and delete, but a {kind_of(client)} has no {" or ".join(missing)}'
+            f'{name} must be a client, such as redis.Redis() or MemoryClient(), not a {kind_of(client)}:'
+            f' it has no {" or ".join(missing)}'
         )
     for method, (arguments, named) in PLAIN_CALLS.items():
         if not _accepts(methods[method], arguments, named):
             called = ', '.join([*map(repr, arguments), *(f'{each}={value!r}' for each, value in named.items())])
-            raise TypeError(f'{name}.{method} must accept ({called}), but that of a {kind_of(client)} does not')
+            raise TypeError(
+                f'{name}.{method} must accept the arguments ({called}), but the method of a {kind_of(client)} does not:'
+                ' see py_cachify.clients'
+            )
     return PLAIN
 
 

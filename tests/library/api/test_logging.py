@@ -134,9 +134,24 @@ def test_a_release_that_fails(
 
     either.run(body())
     message = the_record(caplog, logging.WARNING)
-    assert message.startswith("pool 'PYC-reports': a slot could not be given back (ConnectionError('get failed'))")
+    assert message.startswith("pool 'PYC-reports': a slot could not be given back (ConnectionError: get failed)")
     assert ('forever' if slot_exp is None else 'until it expires, within 60 s') in message
     assert token_in(message) in [value for value, _ in failing.values.values()]
+
+
+def test_a_release_that_fails_and_raises(failing: Failing, either: Driver, caplog: pytest.LogCaptureFixture) -> None:
+    """Without an expiry the caller gets the error, with a note that names pool and token."""
+
+    async def body() -> None:
+        async with either.hold(pool('reports', max_size=1, slot_exp=None)):
+            failing.lost_requests = {'get', 'delete'}
+
+    with pytest.raises(ConnectionError, match='get failed') as raised:
+        either.run(body())
+    [note] = raised.value.__notes__
+    assert note.startswith("pool 'PYC-reports': a slot could not be given back and may stay taken forever")
+    assert token_in(note) in [value for value, _ in failing.values.values()]
+    assert [record for record in caplog.records if record.name == 'py_cachify'] == []
 
 
 def test_a_release_whose_reply_was_lost_is_no_overrun(
@@ -167,9 +182,7 @@ def test_an_acquire_that_failed_and_was_undone(
     either.run(body())
     assert not failing.values
     message = the_record(caplog, logging.INFO)
-    assert message.startswith(
-        "pool 'PYC-reports': an acquire failed (ConnectionError('set failed')) and was undone, so"
-    )
+    assert message.startswith("pool 'PYC-reports': an acquire failed (ConnectionError: set failed) and was undone, so")
     assert token_in(message)
 
 
@@ -189,7 +202,7 @@ def test_an_acquire_that_failed_and_could_not_be_undone(
     either.run(body())
     ((left, _),) = failing.values.values()
     message = the_record(caplog, logging.WARNING)
-    assert message.startswith("pool 'PYC-reports': an acquire failed (ConnectionError('set failed')) and could not be")
+    assert message.startswith("pool 'PYC-reports': an acquire failed (ConnectionError: set failed) and could not be")
     assert ('forever' if slot_exp is None else 'until it expires, within 60 s') in message
     assert token_in(message) == left
 

@@ -57,7 +57,9 @@ def test_a_key_with_a_field_that_no_parameter_supplies_is_still_refused() -> Non
     """With an error that shows the parameters."""
     report = run_module(FUNCTIONS)['report']
 
-    with pytest.raises(ValueError, match=r'field \{colour\}, which no parameter of \(name: .*Unknown.*, pages: .*int'):
+    with pytest.raises(
+        ValueError, match=r'field \{colour\}, but the function, whose parameters are \(name: .*Unknown.*, pages: .*int'
+    ):
         pooled('reports-{colour}', max_size=1)(report)
 
 

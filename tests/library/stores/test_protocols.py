@@ -291,7 +291,7 @@ def test_an_undo_that_fails_adds_a_note(backend: Backend, drive: Drive, second: 
         drive(backend.protocol.acquire('k', 'token', 3, 60), perform)
     (note,) = raised.value.__notes__
     assert f'{type(second).__name__}: {second}' in note
-    assert 'may stay until it expires' in note
+    assert 'may stay taken' in note
 
 
 def test_an_error_in_a_release_is_not_asked_again(backend: Backend, drive: Drive) -> None:

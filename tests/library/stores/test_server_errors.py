@@ -172,7 +172,7 @@ def test_nobody_listens_on_the_socket(tmp_path: Path) -> None:
     with pytest.raises(redis.ConnectionError, match='connecting to') as raised, one:
         pass
     # It may have reached the server, and could not be undone either.
-    assert 'may stay until it expires' in raised.value.__notes__[0]
+    assert 'may stay taken' in raised.value.__notes__[0]
     asyncio.run(asynchronously())
     sync.close()
 
