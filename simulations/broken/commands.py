@@ -138,7 +138,7 @@ class KeyValues:
                 return True
             case OwnClock():
                 return own_now
-        raise TypeError(f'this server knows no {command!r}')
+        raise TypeError(f'this server does not support the command {command!r}')
 
     def _drop(self, name: str, now: float) -> int:
         members = self.sets.get(name, {})

@@ -11,7 +11,7 @@ def release_member(lease: Lease) -> Steps[bool]:
     return (yield from Drop(lease.name, lease.token))
 
 
-def count_members(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001 - it counts what is there
+def count_members(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001 - every holder counts
     """Drop what has expired, then count."""
     yield from DropExpired(key)
     return (yield from Count(key))

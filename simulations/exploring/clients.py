@@ -95,12 +95,12 @@ def operation(client: Client, protocol: SlotProtocol, max_size: int, slot_exp: f
 def follow(steps: Steps[Any], answers: Iterable[Any]) -> Asked | Returned | Raised:
     """Return where new steps are after these answers."""
     try:
-        stands: Asked | Returned | Raised = Asked(next(steps))
+        position: Asked | Returned | Raised = Asked(next(steps))
     except StopIteration as done:
         return Returned(done.value)
     for answer in answers:
-        stands = go_on(steps, answer)
-    return stands
+        position = go_on(steps, answer)
+    return position
 
 
 def go_on(steps: Steps[Any], answer: Any) -> Asked | Returned | Raised:
@@ -113,8 +113,8 @@ def go_on(steps: Steps[Any], answer: Any) -> Asked | Returned | Raised:
         return Raised(error)
 
 
-def closed(steps: Steps[Any]) -> Command[Any] | None:
-    """Close steps, as a crash does, and return the command that they still send, if any."""
+def close_steps(steps: Steps[Any]) -> Command[Any] | None:
+    """Close steps like a crash does; return the command that they still send, if any."""
     try:
         asked: Command[Any] = steps.throw(GeneratorExit)
     except (StopIteration, GeneratorExit):

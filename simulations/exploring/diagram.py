@@ -22,7 +22,7 @@ def plot_schedule(schedule: Schedule, story: tuple[Happened, ...], reason: str, 
     """Draw a schedule as a sequence diagram.
 
     Each command is an arrow to the store and back, each fault a cross, each held slot a bar. The
-    last line gives the reason why the schedule goes wrong.
+    last line says which promise is broken.
 
     Args:
         schedule: the schedule.
@@ -106,7 +106,7 @@ def _draw_move(ax: Axes, happened: Happened, client: float, store: float, y: flo
         answer = f'{happened.answers[0]!r} lost'
     else:
         _arrow(ax, end, begin, down, dashed=True)
-        answer = f'{happened.answers[0]!r} lost, asked again: {happened.told}' if do == REPEAT else happened.told
+        answer = f'{happened.answers[0]!r} lost, sent again: {happened.received}' if do == REPEAT else happened.received
     ended = f', {happened.token} {happened.ended}' if happened.ended else ''
     ax.text((begin + end) / 2, down + 0.02, f'{answer}{ended}', ha='center', va='top', fontsize=8, color=OCCUPANCY)
 

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from simulations.arguments import whole_number
 from simulations.exploring.following import Difference, Made, Trail, difference, differs, follow_moves, shrink
 from simulations.exploring.moves import STEP, WAIT, Move, Schedule
-from simulations.exploring.narrative import told
+from simulations.exploring.narrative import story_text
 from simulations.exploring.scope import Scope, Subject
 from simulations.exploring.states import Happened, Machine, State
 from simulations.exploring.subjects import subject
@@ -47,7 +47,7 @@ class Failure(NamedTuple):
     found_after: int
 
     def __str__(self) -> str:
-        return told(self.story, self.reason)
+        return story_text(self.story, self.reason)
 
     def plot(self, ax: 'Axes | None' = None) -> 'Axes':
         """Draw the schedule as a sequence diagram, and where it goes wrong; return the axes."""

@@ -9,7 +9,7 @@ from simulations.exploring.moves import CRASH, FORGET, HURRY, LOSE_REPLY, LOSE_R
 from simulations.exploring.states import Happened
 
 
-def told(story: Sequence[Happened], reason: str) -> str:
+def story_text(story: Sequence[Happened], reason: str) -> str:
     """Return the story as numbered sentences; the last one says what goes wrong."""
     lines = [f'  {number:>2}. {sentence(each)}' for number, each in enumerate(story, 1)]
     return '\n'.join([*lines, f'      ! {reason}'])
@@ -29,7 +29,7 @@ def sentence(happened: Happened) -> str:
         return f'The clock of {who[0].lower()}{who[1:]} runs ahead from now on, by the life of a slot.'
     calls = {'acquire': f'{who} acquires: it', 'release': f'{who} releases: it'}
     call = calls.get(happened.called.partition(' ')[0], who)
-    answer = f' and receives {happened.told}'
+    answer = f' and receives {happened.received}'
     if do == LOSE_REQUEST:
         answer = '; the request and the connection are lost'
     elif do == LOSE_REPLY:
@@ -41,7 +41,7 @@ def sentence(happened: Happened) -> str:
         'granted': f'; {happened.token} holds a slot',
         'refused': f'; {happened.token} is refused',
         'released': f'; {happened.token} has released its slot',
-        'too late': f'; the slot of {happened.token} was gone',
+        'too late': f'; the slot of {happened.token} is already gone',
         'failed': f'; the attempt of {happened.token} has failed',
     }
     return f'{call} sends {command_words(happened.command)}{answer}{ends.get(happened.ended, "")}.'

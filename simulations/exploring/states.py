@@ -9,7 +9,18 @@ import math
 from typing import Any, NamedTuple
 
 from py_cachify.drivers import run
-from simulations.exploring.clients import KEY, LOST, Asked, Client, Raised, Returned, closed, follow, go_on, operation
+from simulations.exploring.clients import (
+    KEY,
+    LOST,
+    Asked,
+    Client,
+    Raised,
+    Returned,
+    close_steps,
+    follow,
+    go_on,
+    operation,
+)
 from simulations.exploring.moves import (
     CRASH,
     FORGET,
@@ -50,7 +61,7 @@ class Happened(NamedTuple):
         called: the operation that began with it, such as ``acquire A1``; empty if none did.
         command: the command that was sent to the store, if any.
         answers: the store's answers: one, or two if the request was repeated.
-        told: what the client received: an answer, or that the connection is lost.
+        received: what the client received: an answer, or that the connection is lost.
         ended: how the operation ended with this move: ``granted``, ``refused``, ``released``,
             ``too late`` or ``failed``; empty if it did not end.
         seconds: how much time passed.
@@ -61,7 +72,7 @@ class Happened(NamedTuple):
     called: str = ''
     command: Any = None
     answers: tuple[Any, ...] = ()
-    told: str = ''
+    received: str = ''
     ended: str = ''
     seconds: float = 0.0
     token: str = ''
@@ -198,27 +209,27 @@ class Machine:
         # A crash can come at each command; each is first reached here, or with an answer below.
         asked_more = None if answered else self._after_crash(client)
         steps = self._steps(client)
-        stands = follow(steps, answered)
-        if not isinstance(stands, Asked):
-            raise TypeError(f'the protocol {self._subject.name} asks nothing of the store: {stands!r}')
+        position = follow(steps, answered)
+        if not isinstance(position, Asked):
+            raise TypeError(f'the protocol {self._subject.name} sends no command to the store: {position!r}')
         if move.do == REPEAT and client.lease is None:
             monitor = monitor.repeated(f'{token}, {len(answered) + 1}')
         offset = (self._life or 0.0) if client.ahead else 0.0
         self._put_back(state)
         times = {LOSE_REQUEST: 0, REPEAT: 2}.get(move.do, 1)
-        answers = tuple(self._world.perform(stands.command, offset) for _ in range(times))
-        told = LOST if move.do in (LOSE_REQUEST, LOSE_REPLY) else answers[-1]
+        answers = tuple(self._world.perform(position.command, offset) for _ in range(times))
+        received = LOST if move.do in (LOSE_REQUEST, LOSE_REPLY) else answers[-1]
         store = self._snapshot()
-        client = client._replace(answers=(*answered, told), repeated=client.repeated or move.do == REPEAT)
-        stands_now = go_on(steps, told)
+        client = client._replace(answers=(*answered, received), repeated=client.repeated or move.do == REPEAT)
+        next_position = go_on(steps, received)
         ended, wrong = '', None
-        if not isinstance(stands_now, Asked):
-            client, monitor, ended, wrong = self._end(client, monitor, stands_now)
-        asked_more = asked_more or closed(steps)
+        if not isinstance(next_position, Asked):
+            client, monitor, ended, wrong = self._end(client, monitor, next_position)
+        asked_more = asked_more or close_steps(steps)
         if asked_more and not wrong:
             wrong = f'{token} would send {asked_more} after its crash, but a crashed client sends nothing'
-        words = 'connection lost' if told is LOST else repr(told)
-        happened = Happened(move, called, stands.command, answers, words, ended, 0.0, token)
+        words = 'connection lost' if received is LOST else repr(received)
+        happened = Happened(move, called, position.command, answers, words, ended, 0.0, token)
         clients = _with(state.clients, client)
         if self._subject.bodies and ended == 'granted':
             wrong = wrong or self._too_many_bodies(clients)
@@ -234,24 +245,24 @@ class Machine:
     def _after_crash(self, client: Client) -> Any:
         steps = self._steps(client)
         follow(steps, ())
-        return closed(steps)
+        return close_steps(steps)
 
     def _end(
-        self, client: Client, monitor: Monitor, stands: Returned | Raised
+        self, client: Client, monitor: Monitor, position: Returned | Raised
     ) -> tuple[Client, Monitor, str, str | None]:
         token = client.token
         wrong: str | None = None
-        if isinstance(stands, Raised):
+        if isinstance(position, Raised):
             if client.lease is None:
-                monitor = monitor.failed(token, stands.undone)
+                monitor = monitor.failed(token, position.undone)
             ended, lease = 'failed', None
         elif client.lease is None:
-            lease = stands.result
+            lease = position.result
             monitor, wrong = monitor.returned('acquire', token, lease is not None)
             ended = 'refused' if lease is None else 'granted'
         else:
-            monitor, wrong = monitor.returned('release', token, bool(stands.result), client.repeated)
-            ended, lease = 'released' if stands.result else 'too late', None
+            monitor, wrong = monitor.returned('release', token, bool(position.result), client.repeated)
+            ended, lease = 'released' if position.result else 'too late', None
         rounds = client.round + (lease is None)
         over = rounds >= self._scope.rounds and lease is None
         client = client._replace(round=rounds, lease=lease, answers=None, repeated=False, over=over)

@@ -54,7 +54,7 @@ class MemoryWorld:
         self._client = client(lambda: self.now)
         self._backend = backend(self._client)
 
-    def perform(self, command: Command[Any], offset: float) -> Any:  # noqa: ARG002 - it has a clock of its own
+    def perform(self, command: Command[Any], offset: float) -> Any:  # noqa: ARG002 - the store's own clock decides
         return self._backend.perform(command)
 
     def snapshot(self) -> Snapshot:

@@ -23,8 +23,9 @@ GRANTED, REFUSED, RELEASED, TOO_LATE, FAILED, UNKNOWN = (
 ANSWERS = {ACQUIRE: (GRANTED, REFUSED, FAILED, UNKNOWN), RELEASE: (RELEASED, TOO_LATE, UNKNOWN)}
 """How each kind of call can end.
 
-* ``failed``: an acquire, with an error, and whoever asked undid what may have happened;
-* ``unknown``: with an error, or never, as its client crashed: it may have happened, or may yet.
+* ``failed``: an acquire ended with an error, and its client undid whatever may have happened;
+* ``unknown``: the call ended with an error, or never because its client crashed. It may have
+  happened, or may still happen.
 """
 
 
@@ -76,8 +77,8 @@ def read_calls(path: str | Path) -> list[Call]:
             values: list[Any] = [math.inf if value is None else value for value in json.loads(line)]
             call = Call(*values)
             if call.answer not in ANSWERS[call.what] or not call.called <= call.returned:
-                raise ValueError('its answer or its instants cannot be')  # noqa: TRY301 - told like what is no JSON
+                raise ValueError('its answer is unknown, or it returned before it was called')  # noqa: TRY301
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f'{path}, line {number} holds no call: {error}') from None
+            raise ValueError(f'{path}, line {number} is not a recorded call: {error}') from None
         calls.append(call)
     return calls

@@ -29,7 +29,7 @@ LOST_WRITES, NOT_ITS_OWN, SPURIOUS, TAKEN_TWICE = LIMITS = (
     'taken twice',
 )
 """The limits: of a store that loses writes, and of the plain contract."""
-TOLD_AT_MOST = 8
+MOST_NAMES = 8
 """The largest number of holders that a message names."""
 
 
@@ -194,7 +194,7 @@ def _too_many(leases: Iterable[tuple[_Lease, float]], terms: Terms, key: str) ->
         holders[token] = None
         most = max(most, len(holders))
         if len(holders) > terms.max_size:
-            names = ', '.join(list(holders)[-TOLD_AT_MOST:])
+            names = ', '.join(list(holders)[-MOST_NAMES:])
             words = (
                 f'{len(holders)} clients hold a slot{_named(key)} at the same time,'
                 f' but max_size is {terms.max_size}: {names}'
@@ -218,7 +218,10 @@ def _release(lease: _Lease, terms: Terms) -> list[Violation]:
         return []
     lost = any(lease.acquired.called < loss.instant <= released.returned for loss in terms.losses)
     rule = LOST_WRITES if lost else 'own release' if terms.owned else NOT_ITS_OWN
-    words = f'{token} found its slot{key} gone, although it expires at {lease.earliest:.6g} s at the earliest'
+    words = (
+        f'the release of {token} reported its slot{key} as gone,'
+        f' although it expires at {lease.earliest:.6g} s at the earliest'
+    )
     return [Violation(rule, released.returned, words)]
 
 
@@ -242,9 +245,8 @@ def _refusals(refused: Sequence[Call], levels: Sequence[tuple[float, int]], max_
             place += 1
         if place == len(spans) or spans[place][0] > call.returned:
             when = f'from {call.called:.6g} to {call.returned:.6g} s'
-            words = (
-                f'{call.token} was refused{_named(key)} {when}, and fewer than {max_size} slots were taken throughout'
-            )
+            pool = f' by the pool {key!r}' if key else ''
+            words = f'{call.token} was refused{pool} {when}, but fewer than {max_size} slots were taken throughout'
             found.append(Violation('honest refusal', call.returned, words))
     return found
 

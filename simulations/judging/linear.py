@@ -21,7 +21,7 @@ from simulations.judging.violation import Violation
 
 MOST_WAYS = 60_000
 """The most open orders: possible states, times three for every call under way."""
-MOST_LOOKED_AT = 400_000
+MOST_STEPS = 400_000
 """The most steps for one pool."""
 _TICKS = 1_000_000_000
 """Instants are whole nanoseconds here, so that counting down stays exact."""
@@ -86,14 +86,15 @@ def _pool(calls: Sequence[Call], terms: Terms) -> Linearity:
     life = _FOR_EVER if terms.slot_exp is None else round(terms.slot_exp * _TICKS) + _NEARLY
     monitor = Monitor.start(terms.max_size, life, terms.honest)
     ends = _end(terms)
-    now, judged, looked_at = None, 0, 0
+    now, judged, steps = None, 0, 0
     for event in _events(calls):
         if ends is not None and event.tick >= ends:
             return Linearity(None, judged, len(calls), 'the store lost writes, or its clock jumped')
         ways = len(monitor.states) * 3 ** len(monitor.pending)
-        looked_at += ways
-        if ways > MOST_WAYS or looked_at > MOST_LOOKED_AT:
-            words = f'{len(monitor.pending)} calls were under way at once' if ways > MOST_WAYS else 'that was enough'
+        steps += ways
+        if ways > MOST_WAYS or steps > MOST_STEPS:
+            under_way = f'{len(monitor.pending)} calls were under way at the same time'
+            words = under_way if ways > MOST_WAYS else f'the check took more than {MOST_STEPS:,} steps'
             return Linearity(None, judged, len(calls), f'{words} at {event.tick / _TICKS:.6g} s')
         if now is not None and event.tick > now:
             monitor = _nearly_over(monitor.passed(event.tick - now))

@@ -81,7 +81,7 @@ class Model:
             self._let_expire(now)
         until = pool.until
         if len(until) >= self._max_size:
-            self._object('occupancy', now, f'job {job} was granted a slot while {len(until)} were taken', pool)
+            self._object('occupancy', now, f'job {job} was granted a slot although {len(until)} were taken', pool)
         until[job] = expiry = now + self._slot_exp
         pool.running += 1
         if expiry < math.inf:
@@ -98,7 +98,7 @@ class Model:
             self._let_expire(now)
         taken = len(pool.until)
         if taken < self._max_size:
-            self._object('honest refusal', now, f'job {job} was refused while {taken} were taken', pool)
+            self._object('honest refusal', now, f'job {job} was refused although only {taken} slots were taken', pool)
         self._note((now, RETRYING if again else REFUSED, job, pool.number, taken, pool.running))
 
     def ended(self, now: float, job: int, pool: _Pool, in_time: bool) -> None:
@@ -107,8 +107,9 @@ class Model:
             self._let_expire(now)
         held = pool.until.pop(job, None) is not None
         if in_time != held:
-            found, expired = ('there', 'had') if in_time else ('gone', 'had not')
-            self._object('own release', now, f'the slot of job {job} was {found} although it {expired} expired', pool)
+            found, expired = ('present', 'had') if in_time else ('gone', 'had not')
+            words = f'the release of job {job} reported its slot as {found} although it {expired} expired'
+            self._object('own release', now, words, pool)
         pool.running -= 1
         self._note((now, RELEASED if held else OVERRAN, job, pool.number, len(pool.until), pool.running))
 
@@ -146,9 +147,9 @@ class Model:
             if pool.until.pop(job, None) is not None:
                 what = EXPIRED
                 if job in pool.crashed:
-                    what, gone = RECOVERED, instant - pool.crashed.pop(job)
-                    count, whole, longest = self.recoveries
-                    self.recoveries = (count + 1, whole + gone, max(longest, gone))
+                    what, seconds = RECOVERED, instant - pool.crashed.pop(job)
+                    count, total, longest = self.recoveries
+                    self.recoveries = (count + 1, total + seconds, max(longest, seconds))
                 self._note((instant, what, job, pool.number, len(pool.until), pool.running))
         self._next_expiry = expiries[0][0] if expiries else math.inf
 

@@ -29,7 +29,7 @@ GOOD, BAD = (sorted((CALLS / kind).glob('*.json')) for kind in ('good', 'bad'))
 
 
 def recorded(path: Path) -> tuple[list[Call], Terms, dict[str, str]]:
-    """The calls of a history, what was promised, and why it is bad."""
+    """Return the calls of a history, its terms, and why it is bad."""
     history = json.loads(path.read_text())
     rows: list[list[Any]] = [[math.inf if value is None else value for value in row] for row in history.pop('calls')]
     calls = [Call(*row) for row in rows]
@@ -38,7 +38,7 @@ def recorded(path: Path) -> tuple[list[Call], Terms, dict[str, str]]:
 
 @pytest.mark.parametrize('path', GOOD, ids=lambda path: path.stem)
 def test_a_good_history_is_accepted(path: Path) -> None:
-    """Where it can have happened, nothing is wrong."""
+    """If the history is possible, the judge reports nothing."""
     calls, terms, _ = recorded(path)
 
     assert judge(calls, terms).violations == []
@@ -47,7 +47,7 @@ def test_a_good_history_is_accepted(path: Path) -> None:
 
 @pytest.mark.parametrize('path', BAD, ids=lambda path: path.stem)
 def test_a_bad_history_is_refused_for_its_reason(path: Path) -> None:
-    """And for this one alone; the search for an order finds none either."""
+    """The judge reports this reason only, and the history is not linearizable either."""
     calls, terms, bad = recorded(path)
     [found] = judge(calls, terms).violations
 
@@ -58,7 +58,7 @@ def test_a_bad_history_is_refused_for_its_reason(path: Path) -> None:
 
 @pytest.mark.parametrize('path', BAD, ids=lambda path: path.stem)
 def test_what_happens_in_other_pools_does_not_matter(path: Path) -> None:
-    """Each pool is judged by itself: what two did at once is wrong only of one pool."""
+    """Pools are judged separately: two holders at the same time are wrong only in one pool."""
     calls, terms, bad = recorded(path)
     apart = [call._replace(key=call.token) for call in calls]
 
@@ -67,7 +67,7 @@ def test_what_happens_in_other_pools_does_not_matter(path: Path) -> None:
 
 
 def test_a_refusal_is_judged_by_who_looked_into_the_store_where_someone_did() -> None:
-    """An unknown acquire explains every refusal, but not to who saw that it did not happen."""
+    """An unknown acquire can explain a refusal, unless an observer saw that it did not happen."""
     calls = [acquire('a', 0, 1, 'unknown'), acquire('b', 2, 3, 'refused')]
     terms = Terms(max_size=1, slot_exp=10.0)
 
@@ -79,7 +79,7 @@ def test_a_refusal_is_judged_by_who_looked_into_the_store_where_someone_did() ->
 
 
 def test_where_refusals_are_not_promised_to_be_due_they_are_a_limit() -> None:
-    """As with the plain contract."""
+    """The plain contract allows a refusal while a slot is free."""
     found = judge([acquire('a', 0, 1, 'refused')], Terms(max_size=1, slot_exp=10.0, honest=False))
 
     assert (found.violations, [each.rule for each in found.limits]) == ([], ['spurious refusal'])
@@ -96,7 +96,7 @@ def test_what_a_store_lost_is_a_limit_and_nothing_else_is() -> None:
 
 
 def test_a_slot_that_the_store_lost_may_be_gone_too_early() -> None:
-    """It is a limit, while without the loss it would be a violation."""
+    """This is a limit; without the loss it would be a violation."""
     calls = [acquire('a', 0, 1), release('a', 4, 5, 'too late')]
 
     found = judge(calls, Terms(max_size=1, slot_exp=10.0, losses=(Loss(3.0),)))
@@ -104,7 +104,7 @@ def test_a_slot_that_the_store_lost_may_be_gone_too_early() -> None:
 
 
 def test_a_release_that_was_lost_may_keep_its_slot_until_it_expires() -> None:
-    """So a refusal before then is honest, and one after it is not."""
+    """A refusal before the expiry is honest; one after it is not."""
     terms = Terms(max_size=1, slot_exp=10.0, losses=(Loss(4.0, missing=2.0),))
     calls = [acquire('a', 0, 1), release('a', 2, 3)]
 
@@ -113,7 +113,7 @@ def test_a_release_that_was_lost_may_keep_its_slot_until_it_expires() -> None:
 
 
 def test_slots_live_by_the_clock_of_the_store() -> None:
-    """Where it jumps ahead they expire sooner, where it jumps back later."""
+    """A jump ahead makes them expire sooner, a jump back later."""
     ahead, back = (Terms(max_size=1, slot_exp=10.0, clock=StoreClock([(3.0, by)])) for by in (5.0, -2.0))
     twice = [acquire('a', 0, 1), acquire('b', 6, 7)]
     late = [acquire('a', 0, 1), release('a', 12, 12.5)]
@@ -125,7 +125,7 @@ def test_slots_live_by_the_clock_of_the_store() -> None:
 
 
 def test_a_clock_tells_when_it_shows_so_much() -> None:
-    """Ahead at 3 by 5, back at 20 by 7."""
+    """This clock jumps ahead by 5 s at 3 s, and back by 7 s at 20 s."""
     clock = StoreClock([(20.0, -7.0), (3.0, 5.0)])
 
     assert clock.readings(0, 2) == (0, 2)
@@ -136,7 +136,7 @@ def test_a_clock_tells_when_it_shows_so_much() -> None:
 
 
 def test_an_expiry_may_be_early_by_the_margin() -> None:
-    """Two clocks never go quite equally fast."""
+    """Two clocks never run at exactly the same speed."""
     calls = [acquire('a', 0, 1), acquire('b', 8, 9.95)]
 
     assert judge(calls, Terms(max_size=1, slot_exp=10.0)).violations != []
@@ -144,16 +144,16 @@ def test_an_expiry_may_be_early_by_the_margin() -> None:
 
 
 def test_a_history_beyond_the_bound_is_judged_as_far_as_it_goes_and_says_so() -> None:
-    """Calls of unknown outcome are under way for ever."""
+    """Calls of unknown outcome stay under way forever."""
     unknown = [acquire(f'u{number}', number, number + 0.5, 'unknown') for number in range(9)]
     found = linearizable([*unknown, *(acquire(f'b{n}', 20 + n, 20.5 + n) for n in range(5))], Terms(1, 10.0))
 
     assert found.violation is None
-    assert found.why_not_all == '6 calls were under way at once at 3 s'
+    assert found.why_not_all == '6 calls were under way at the same time at 3 s'
 
 
 def test_a_search_for_an_order_ends_where_the_store_loses_writes_or_its_clock_jumps() -> None:
-    """Nobody can tell what it holds then."""
+    """From then on the contents of the store are unknown."""
     calls = [acquire('a', 0, 1), acquire('b', 4, 5)]
 
     for terms in (Terms(1, 10.0, losses=(Loss(3.0),)), Terms(1, 10.0, clock=StoreClock([(3.0, 20.0)]))):
@@ -163,7 +163,7 @@ def test_a_search_for_an_order_ends_where_the_store_loses_writes_or_its_clock_ju
 
 
 def test_calls_are_written_and_read_again(tmp_path: Path) -> None:
-    """Those that never returned, too."""
+    """This includes calls that never returned."""
     calls = [acquire('a', 0, math.inf, 'unknown'), release('b', 4, 5, repeated=True)._replace(key='k', worker=3)]
     write_calls(calls, tmp_path / 'calls.jsonl')
 
@@ -172,10 +172,10 @@ def test_calls_are_written_and_read_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('line', ['', '[]', '{', '["acquire", "a", 2, 1, "granted"]', '["acquire", "a", 1, 2, "x"]'])
 def test_what_is_no_call_is_refused_with_its_line(tmp_path: Path, line: str) -> None:
-    """So that one finds it."""
+    """The message names the line, so that you can find it."""
     path = tmp_path / 'calls.jsonl'
     write_calls([acquire('a', 0, 1)], path)
     path.write_text(path.read_text() + line + '\n')
 
-    with pytest.raises(ValueError, match='line 2 holds no call'):
+    with pytest.raises(ValueError, match='line 2 is not a recorded call'):
         read_calls(path)

@@ -19,7 +19,7 @@ GOOD, BAD = (sorted((HISTORIES / kind).glob('*.json')) for kind in ('good', 'bad
 
 
 def judged(history: dict[str, Any], honest: bool = True) -> tuple[str | None, int]:
-    """What is wrong, and after how many events it showed."""
+    """Return what is wrong, if anything, and the number of events up to there."""
     monitor = Monitor.start(history['max_size'], float(history['slot_exp']), honest)
     wrong: str | None = None
     for count, (kind, *rest) in enumerate(history['events'], 1):
@@ -41,20 +41,20 @@ def judged(history: dict[str, Any], honest: bool = True) -> tuple[str | None, in
 
 @pytest.mark.parametrize('path', GOOD, ids=lambda path: path.stem)
 def test_a_good_history_is_accepted(path: Path) -> None:
-    """There is a way in which each call happened as a whole between its call and its return."""
+    """Each call can be placed at one instant between its call and its return."""
     assert judged(json.loads(path.read_text())) == (None, len(json.loads(path.read_text())['events']))
 
 
 @pytest.mark.parametrize('path', BAD, ids=lambda path: path.stem)
 def test_a_bad_history_is_refused_for_its_reason(path: Path) -> None:
-    """At its last event and no sooner."""
+    """The monitor objects at the last event, and no sooner."""
     history = json.loads(path.read_text())
 
     assert judged(history) == (history['why'], len(history['events']))
 
 
 def test_where_refusals_are_not_promised_to_be_due_none_is_wrong() -> None:
-    """All else still is."""
+    """Every other bad history is still wrong."""
     refusals = [path for path in BAD if 'was refused' in json.loads(path.read_text())['why']]
 
     assert len(refusals) >= 4
@@ -69,7 +69,7 @@ def test_where_refusals_are_not_promised_to_be_due_none_is_wrong() -> None:
 def test_what_a_sequential_pool_answers_is_accepted_and_the_opposite_is_not(
     max_size: int, operations: list[tuple[str, str]]
 ) -> None:
-    """One call after the other has one right answer, which a dictionary knows."""
+    """A call that overlaps no other has one right answer, which a dictionary knows."""
     monitor, held, now = Monitor.start(max_size, 10.0, honest=True), dict[str, float](), 0.0
     for number, (what, who) in enumerate(operations):
         held = {token: until for token, until in held.items() if until > now}
