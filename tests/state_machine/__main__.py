@@ -22,12 +22,19 @@ from tests.state_machine.stores import BACKENDS
 def main(argv: list[str]) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(prog='python -m tests.state_machine', description=__doc__)
-    parser.add_argument('--seconds', type=float, default=60, help='how long to search (default: 60)')
-    parser.add_argument('--batches', type=int, help='how many batches to run, instead of a time')
-    parser.add_argument('--backend', choices=BACKENDS, action='append', help='which stores (default: all)')
-    parser.add_argument('--driver', choices=DRIVERS, action='append', help='threads, tasks (default: both)')
-    parser.add_argument('--seed', type=int, help='the first seed (default: a random one)')
-    parser.add_argument('--mutations', action='store_true', help='plant each known bug, and look for it')
+    parser.add_argument('--seconds', type=float, default=60, help='seconds to search (default: 60)')
+    parser.add_argument('--batches', type=int, help='number of batches to run, instead of --seconds')
+    parser.add_argument(
+        '--backend', choices=BACKENDS, action='append', help='a store to search; may be repeated (default: all)'
+    )
+    parser.add_argument(
+        '--driver',
+        choices=DRIVERS,
+        action='append',
+        help='sync for threads, async for tasks; may be repeated (default: both)',
+    )
+    parser.add_argument('--seed', type=int, help='seed of the first batch (default: random)')
+    parser.add_argument('--mutations', action='store_true', help='plant each known bug and search for it')
     options = parser.parse_args(argv)
     if options.mutations:
         with _server(BACKENDS) as socket:
@@ -36,13 +43,13 @@ def main(argv: list[str]) -> int:
     first_seed = random.randrange(10**9) if options.seed is None else options.seed
     end = time.monotonic() + options.seconds
 
-    def goes_on(batches: int) -> bool:
+    def continues(batches: int) -> bool:
         return time.monotonic() < end if options.batches is None else bool(batches < options.batches)
 
     print(f'seeds from {first_seed} on', flush=True)
     pairs = [(backend, driver) for backend in backends for driver in options.driver or DRIVERS]
     with _server(backends) as socket:
-        print(table(soak(pairs, socket, first_seed, goes_on, lambda text: print(text, flush=True))))
+        print(table(soak(pairs, socket, first_seed, continues, lambda text: print(text, flush=True))))
     return 0
 
 

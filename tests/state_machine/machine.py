@@ -38,9 +38,9 @@ from tests.state_machine.wire import CANCELLATIONS, LOSSES, Fate
 
 KEYS = ('reports', 'reports:1')
 SIZES = ((1,), (2,), (3,), (1, 2), (2, 3), (1, 3))
-"""The sizes in one history: usually one, as it should be."""
+"""The sizes of one pool in one history: usually a single one, as recommended."""
 LIVES = (UNSET, 1, 1.5, 5, None, None)
-"""In seconds. All durations are quarters, so the very instant of an end is reached."""
+"""In seconds. All durations are multiples of 0.25 s, so the very instant of an expiry occurs."""
 
 keys = st.sampled_from([KEYS[0], *KEYS])
 lives: Any = st.sampled_from(LIVES)
@@ -60,7 +60,7 @@ cancellations = st.one_of(
 )
 
 NO_TASK = -1
-"""The place of a task that ends after its action."""
+"""The place of a task that ends after one action."""
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Entry:
 
 @dataclass(repr=False)
 class Object:
-    """A pool object, with the entries that nobody has left yet, in order."""
+    """A pool object, with the entries that have not been left yet, in order."""
 
     of: pool
     key: str
@@ -134,7 +134,7 @@ class Holders(RuleBasedStateMachine):
         self.just_passed = self.was_left_too_often = False
 
     def new_token(self, process: int) -> str:
-        """Return a token that is the same in each run, because plain scans begin where it says."""
+        """Return a token that is the same in each run: it decides where plain scans begin."""
         self.tokens += 1
         return f'token-{self.tokens}' if process == self.process else f'token-{self.tokens}-of-child-{self.children}'
 
@@ -143,7 +143,7 @@ class Holders(RuleBasedStateMachine):
 
     @initialize(sizes=st.sampled_from(SIZES))
     def begin(self, sizes: tuple[int, ...]) -> None:
-        """Settle how large the pools are."""
+        """Choose the sizes of the pools."""
         self.sizes = sizes
 
     # --- pool objects
@@ -159,7 +159,7 @@ class Holders(RuleBasedStateMachine):
     @precondition(lambda self: len(self.made) < 6)
     @rule(target=objects, key=keys, size=st.integers(0, 1), slot_exp=lives, frame=frames, place=places)
     def make_and_enter(self, key: str, size: int, slot_exp: Any, frame: int, place: int) -> Object:
-        """As most programs do it."""
+        """Make a pool object and enter it immediately, as most programs do."""
         made = self.new_pool(key, size, slot_exp)
         self.made.append(made)
         self.enter(made, frame, place)
@@ -172,29 +172,29 @@ class Holders(RuleBasedStateMachine):
 
     @rule(of=objects, frame=frames, place=places)
     def enter(self, of: Object, frame: int, place: int) -> None:
-        """It is granted exactly if the pool has a free slot, even if the same frame holds one."""
+        """Enter: it succeeds exactly if a slot is free, even if the same frame holds one."""
         outcome = self.side.do(('enter', of.of, None), frame, place)
         self.entered(of, frame, place, outcome)
-        assert self.log.told() == []
+        assert self.log.new_kinds() == []
 
     @precondition(lambda self: self.open_entries())
     @rule(nth=which, frame=frames, place=places)
     def enter_once_more(self, nth: int, frame: int, place: int) -> None:
-        """Through an object that was entered and not left."""
+        """Enter an object that was entered and not left."""
         of, _ = self.open_entries()[nth % len(self.open_entries())]
         self.enter(of, frame, place)
 
     @precondition(lambda self: self.model.ends())
     @rule(of=objects, frame=frames, place=places, nth=which, offset=st.sampled_from([-0.25, 0, 0.25]))
     def enter_when_a_slot_ends(self, of: Object, frame: int, place: int, nth: int, offset: float) -> None:
-        """Just before a slot's end it is taken; at that very instant it is free."""
+        """Enter around an expiry: just before it the slot is taken, at that instant it is free."""
         ends = self.model.ends(of.key) or self.model.ends()
         self.model.now = max(self.model.now, ends[nth % len(ends)] + offset)
         self.enter(of, frame, place)
         self.happened('entered when a slot ended')
 
     def entered(self, of: Object, frame: int, place: int, outcome: BaseException | None) -> None:
-        """Judge how an acquire ended that nothing disturbed."""
+        """Judge the outcome of an undisturbed acquire."""
         assert outcome is None or isinstance(outcome, CachifyPoolFullError), repr(outcome)
         if outcome is not None:
             assert (outcome.key, outcome.max_size) == (of.key, of.max_size)
@@ -205,7 +205,7 @@ class Holders(RuleBasedStateMachine):
             of.entries.append(Entry(frame, place, token, self.model.now))
 
     def judged(self, key: str, max_size: int, life: float | None, *, granted: bool) -> str | None:
-        """Whether it was right to grant a slot, or not to; the token that has it."""
+        """Check whether a grant or refusal was right; return the new slot's token, if any."""
         live = self.model.live(key)
         self.happened('granted' if granted else 'refused')
         if not granted and self.is_exact(key, max_size):
@@ -224,31 +224,31 @@ class Holders(RuleBasedStateMachine):
         return token
 
     def is_exact(self, key: str, max_size: int) -> bool:
-        """Whether an acquire with this ``max_size`` sees all slots that there may be."""
+        """Return whether an acquire with this ``max_size`` sees every possible slot of the pool."""
         return self.store.sees_all or max_size >= self.largest[key]
 
     def open_entries(self) -> list[tuple[Object, Entry]]:
         return [(of, entry) for of in self.made for entry in of.entries]
 
     def one_who_entered(self, of: Object, nth: int) -> Entry | None:
-        """One of those who entered through this object; if there is none, somebody does so now."""
+        """Return an open entry of this object; enter it first if there is none."""
         if not of.entries:
             self.enter(of, nth % FRAMES, nth % PLACES)
         return of.entries[nth % len(of.entries)] if of.entries else None
 
     @rule(of=objects, nth=which, place=places, error=body_errors)
     def leave(self, of: Object, nth: int, place: int, error: Any) -> None:
-        """In the same or another place, in any order: it releases its own slot and no other."""
+        """Leave in any place and any order: it releases its own slot and no other."""
         entry = self.one_who_entered(of, nth)
         if entry is not None:
             self.leave_from(of, entry.frame, place, error)
 
     @rule(of=objects, nth=which, twice=st.booleans())
     def leave_from_another_frame(self, of: Object, nth: int, twice: bool) -> None:
-        """As an ``ExitStack``: it releases the newest slot of this object in the place, if any."""
+        """Leave as an ``ExitStack`` does: it releases the object's newest slot in the place."""
         entry = self.one_who_entered(of, nth)
         if entry is not None and twice:
-            # So that there are two to choose from, of one place or of two.
+            # Now there are two entries to choose from, in one place or in two.
             self.enter(of, entry.frame, nth % PLACES)
         if entry is not None:
             self.leave_from(of, STRANGER, entry.place if entry.place >= 0 else 0, None)
@@ -267,11 +267,11 @@ class Holders(RuleBasedStateMachine):
         self.given_back(of.key, entry, of.life)
 
     def given_back(self, key: str, entry: Entry, life: float | None) -> None:
-        """Judge an undisturbed release: it warns exactly if the slot was gone."""
+        """Judge an undisturbed release: it logs a warning exactly if the slot was gone."""
         in_time = self.model.drop(key, entry.token)
-        told = [] if in_time else [self.why_gone(entry, life)]
-        assert self.log.told() == told
-        self.happened('given back' if in_time else f'given back too late: {told[0]}')
+        kinds = [] if in_time else [self.why_gone(entry, life)]
+        assert self.log.new_kinds() == kinds
+        self.happened('released' if in_time else f'released too late: {kinds[0]}')
 
     def why_gone(self, entry: Entry, life: float | None) -> str:
         return 'expired' if self.outlived(entry, life) else 'lost'
@@ -282,7 +282,7 @@ class Holders(RuleBasedStateMachine):
     @precondition(lambda self: not all(of.entries for of in self.made) and not self.was_left_too_often)
     @rule(of=objects, frame=frames, place=places)
     def leave_too_often(self, of: Object, frame: int, place: int) -> None:
-        """It raises, and nothing is given back."""
+        """Leave without an open entry: it raises, and no slot is released."""
         if not of.entries:
             outcome = self.side.do(('leave', of.of, None), frame, place)
             self.happened('left too often')
@@ -292,14 +292,14 @@ class Holders(RuleBasedStateMachine):
 
     @rule(of=consumes(objects))
     def crash(self, of: Object) -> None:
-        """Those who entered are gone, and nobody will release their slots."""
+        """Crash: the holders of this object never release their slots."""
         self.made.remove(of)
         if of.entries:
             self.happened('crashed')
 
     @rule(of=objects)
     def look(self, of: Object) -> None:
-        """``size()``, through an object of any size."""
+        """Call ``size()`` through an object of any size."""
         size = self.side.size(of.of)
         live = len(self.model.live(of.key))
         assert size == live or (not self.is_exact(of.key, of.max_size) and size <= live)
@@ -315,7 +315,7 @@ class Holders(RuleBasedStateMachine):
         by_object=st.booleans(),
     )
     def call(self, key: str, size: int, slot_exp: Any, when_full: str, body: str, by_object: bool) -> None:
-        """A call of a function holds a slot while its body runs; a full pool refuses it."""
+        """Call a function: it holds a slot while its body runs, or a full pool refuses it."""
         made = self.new_pool(key, size, slot_exp)
         of = Object(made.of, key, made.max_size, made.life)
         on_full = None if when_full == 'nothing' else lambda name: f'{name} is full'
@@ -358,7 +358,7 @@ class Holders(RuleBasedStateMachine):
 
     @rule(target=leases, key=keys, size=st.integers(0, 1), life=st.sampled_from([1, 1.5, 5, None]))
     def acquire(self, key: str, size: int, life: float | None) -> Any:
-        """The same promise, without a pool object."""
+        """Acquire without a pool object, under the same promise."""
         token = self.new_token(self.process)
         max_size = self.sizes[size % len(self.sizes)]
         lease = self.side.drive(self.settings, self.protocol.acquire(PREFIX + key, token, max_size, life))
@@ -371,7 +371,7 @@ class Holders(RuleBasedStateMachine):
 
     @rule(lease=leases)
     def release(self, lease: Lease) -> None:
-        """It says whether the slot was still there; a second time it never is."""
+        """Release: it returns whether the slot was still there, so never true the second time."""
         in_time = self.side.drive(self.settings, self.protocol.release(lease))
         assert in_time == self.model.drop(self.key_of(lease), lease.token)
         if lease in self.held:
@@ -380,14 +380,14 @@ class Holders(RuleBasedStateMachine):
     @precondition(lambda self: self.store.sees_all)
     @rule(lease=leases, max_size=st.integers(1, 3), life=st.sampled_from([1, 5, None]), after_release=st.booleans())
     def ask_again(self, lease: Lease, max_size: int, life: float | None, after_release: bool) -> None:
-        """A token with a slot is granted the same slot again; another token takes a new one."""
+        """Repeat an acquire: a token with a slot is granted it again, another takes a new one."""
         if after_release:
             self.release(lease)
         key = self.key_of(lease)
         granted = self.side.perform(self.settings, TakeSlot(lease.name, lease.token, max_size, life))
         if lease.token in self.model.live(key):
             assert granted
-            self.happened('asked again')
+            self.happened('an acquire was repeated')
         elif self.judged(key, max_size, life, granted=granted) is not None and lease not in self.held:
             self.held.append(lease)
 
@@ -397,22 +397,22 @@ class Holders(RuleBasedStateMachine):
 
     @rule(lease=consumes(leases))
     def forget_lease(self, lease: Lease) -> None:
-        """Its holder has crashed."""
+        """Crash the holder of a lease."""
         if lease in self.held:
             self.held.remove(lease)
 
-    # --- time, and what it brings
+    # --- time and restarts
 
     @rule(seconds=st.sampled_from([0.25, 1, 2]))
     def time_passes(self, seconds: float) -> None:
-        """Some."""
+        """Let a few seconds pass."""
         self.model.now += seconds
         self.just_passed = True
 
     @precondition(lambda self: self.model.ends())
     @rule(nth=which, offset=st.sampled_from([-0.25, 0, 0.25]))
     def time_passes_to_an_end(self, nth: int, offset: float) -> None:
-        """To just before a slot's end, to that very instant, or to just after it."""
+        """Let time pass to just before an expiry, to that very instant, or to just after it."""
         ends = self.model.ends()
         self.model.now = max(self.model.now, ends[nth % len(ends)] + offset)
         self.just_passed = True
@@ -420,23 +420,23 @@ class Holders(RuleBasedStateMachine):
     @precondition(lambda self: self.store.wire is not None)
     @rule()
     def restart(self) -> None:
-        """A restart with the data changes nothing."""
+        """Restart the store with its data, which changes nothing."""
         self.store.restart()
 
     @precondition(lambda self: self.store.forgets and len(self.open_entries()) > 1)
     @rule()
     def restart_without_data(self) -> None:
-        """All slots are free, and their former holders learn it when they release."""
+        """Restart without data: all slots are free, and holders notice when they release."""
         self.happened('the data was lost')
         self.store.forget()
         self.model.forget()
 
-    # --- accidents on the line
+    # --- lost messages and cancelled tasks
 
     @precondition(lambda self: self.store.wire is not None)
     @rule(of=objects, frame=frames, place=places, fates=accidents)
     def enter_over_a_bad_line(self, of: Object, frame: int, place: int, fates: list[Fate]) -> None:
-        """An acquire that failed leaves no slot, or says that it may have left one."""
+        """Enter while messages get lost: a failed acquire leaves no slot, or says it may have."""
         self.wire.plan(fates)
         outcome = self.side.do(('enter', of.of, None), frame, place)
         self.judge_disturbed_entry(of, frame, place, outcome)
@@ -444,7 +444,7 @@ class Holders(RuleBasedStateMachine):
     @precondition(lambda self: self.store.wire is not None and self.side.name == 'async')
     @rule(of=objects, frame=frames, fates=cancellations)
     def enter_in_a_cancelled_task(self, of: Object, frame: int, fates: list[Fate]) -> None:
-        """A cancelled task holds no slot, whatever the store did and whatever else fails."""
+        """Enter in a cancelled task: it holds no slot, whatever the store did or what fails."""
         self.wire.plan(fates)
         outcome = self.side.do_cancelled(('enter', of.of, None), frame, self.begun)
         self.judge_disturbed_entry(of, frame, NO_TASK, outcome)
@@ -453,9 +453,9 @@ class Holders(RuleBasedStateMachine):
         lost, cancelled = self.wire.lost(), self.wire.was_cancelled()
         unheard = bool(lost) and lost[0][0] != 'get' and lost[0][1] is Fate.REPLY_LOST
         self.wire.plan([])
-        told = self.log.told()
+        kinds = self.log.new_kinds()
         if not lost and not cancelled:
-            assert told == []
+            assert kinds == []
             self.entered(of, frame, place, outcome)
             return
         self.happened('an acquire was cancelled' if cancelled else 'an acquire failed')
@@ -464,10 +464,10 @@ class Holders(RuleBasedStateMachine):
         live = self.model.live(of.key)
         left = self.store.tokens(of.key) - live
         if len(lost) < 2:
-            assert told == []
+            assert kinds == []
             assert not left, 'a failed acquire left a slot'
         elif not cancelled:
-            assert told == ['not undone']
+            assert kinds == ['not undone']
             assert 'could not be undone' in ''.join(getattr(outcome, '__notes__', []))
             if not unheard:
                 assert not left
@@ -476,18 +476,18 @@ class Holders(RuleBasedStateMachine):
                 kept = lost[1][1] is Fate.REQUEST_LOST and len(live) < of.max_size
                 assert len(left) == kept
         else:
-            assert told in (['not undone'], ['not given back'])
+            assert kinds in (['not undone'], ['not given back'])
         assert len(left) <= 1
         for token in left:
             assert len(live) < of.max_size or not self.is_exact(of.key, of.max_size)
             self.model.take(of.key, token, of.life)
-            self.happened('a failed acquire left a slot, and said so')
+            self.happened('a failed acquire left a slot and reported it')
             self.largest[of.key] = max(self.largest[of.key], of.max_size)
 
     @precondition(lambda self: self.store.wire is not None)
     @rule(of=objects, nth=which, place=places, error=body_errors, fates=accidents)
     def leave_over_a_bad_line(self, of: Object, nth: int, place: int, error: Any, fates: list[Fate]) -> None:
-        """A release that fails once is repeated; one that fails twice is logged or raised."""
+        """Leave while messages get lost: one failure is repeated, a second is logged or raised."""
         entry = self.one_who_entered(of, nth)
         if entry is None:
             return
@@ -499,7 +499,7 @@ class Holders(RuleBasedStateMachine):
     @precondition(lambda self: self.store.wire is not None and self.side.name == 'async')
     @rule(of=objects, nth=which, error=body_errors, fates=cancellations)
     def leave_in_a_cancelled_task(self, of: Object, nth: int, error: Any, fates: list[Fate]) -> None:
-        """The slot is released anyway, and the cancellation continues."""
+        """Leave in a cancelled task: the slot is released, and the cancellation continues."""
         entry = self.one_who_entered(of, nth)
         if entry is None:
             return
@@ -514,31 +514,31 @@ class Holders(RuleBasedStateMachine):
         lost, cancelled, unheard = self.wire.lost(), self.wire.was_cancelled(), self.wire.performed_unheard()
         self.wire.plan([])
         of.entries.remove(entry)
-        told, given_up = self.log.told(), len(lost) >= 2
+        kinds, given_up = self.log.new_kinds(), len(lost) >= 2
         is_raised = given_up and of.life is None and error is None and not cancelled
         if cancelled:
             self.happened('a release was cancelled')
             assert isinstance(outcome, asyncio.CancelledError), repr(outcome)
         elif is_raised:
-            self.happened('a release failed, and that was raised')
+            self.happened('a release failed and raised')
             assert isinstance(outcome, ConnectionError), repr(outcome)
         else:
             assert outcome is None, repr(outcome)
         if given_up:
             self.happened('a release was given up')
-            assert told == ([] if is_raised else ['not given back'])
-            # It stays if neither request was carried out, like the slot of a crashed holder.
+            assert kinds == ([] if is_raised else ['not given back'])
+            # If neither request was carried out, the slot stays like that of a crashed holder.
             if unheard:
                 self.model.drop(of.key, entry.token)
             return
         in_time = self.model.drop(of.key, entry.token)
         if not lost:
-            assert told == ([] if in_time else [self.why_gone(entry, of.life)])
+            assert kinds == ([] if in_time else [self.why_gone(entry, of.life)])
         else:
             # If the first reply was lost, a missing slot only means that the body took too long.
-            self.happened('a release was asked for again')
+            self.happened('a release was repeated')
             is_late = (not in_time or unheard) and self.outlived(entry, of.life)
-            assert told == (['expired'] if is_late else [])
+            assert kinds == (['expired'] if is_late else [])
 
     @property
     def wire(self) -> Any:
@@ -553,7 +553,7 @@ class Holders(RuleBasedStateMachine):
     @precondition(lambda self: self.may_fork and self.children < 2 and self.open_entries())
     @rule(key=keys, size=st.integers(0, 1), slot_exp=lives)
     def fork(self, key: str, size: int, slot_exp: Any) -> None:
-        """A child leaves what its parent entered, releases nothing, enters a pool and dies."""
+        """Fork: the child leaves its parent's entries, releases nothing and enters a pool."""
         of = self.new_pool(key, size, slot_exp)
         self.children += 1
         self.happened('forked')
@@ -567,18 +567,18 @@ class Holders(RuleBasedStateMachine):
             outcome = self.side.do_in_child(('leave', held.of, None), entry.frame)
             assert outcome is None, repr(outcome)
         assert {key: self.store.tokens(key) for key in KEYS} == before, 'a child released what its parent holds'
-        assert self.log.told() == []
+        assert self.log.new_kinds() == []
         try:
             of.of.__enter__()
         except CachifyPoolFullError:
             return False
         return True
 
-    # --- what is always true
+    # --- invariants
 
     @invariant()
     def the_store_is_as_the_model(self) -> None:
-        """The very slots are live that should be, and never more than ``max_size``."""
+        """Exactly the slots of the model are live, and never more than ``max_size``."""
         for key in KEYS:
             tokens = self.store.tokens(key)
             assert tokens == self.model.live(key)
@@ -588,19 +588,19 @@ class Holders(RuleBasedStateMachine):
     def the_occupancy_is_the_models(self) -> None:
         """``size()`` is the number of live slots.
 
-        It drops what has expired, so it is not asked when time has just passed: the next operation
-        has to see to that.
+        It drops expired slots, so it is not called when time has just passed: the next operation
+        has to drop them.
         """
         self.tally.steps += 1
         if self.just_passed:
             self.just_passed = False
             return
         for key in KEYS:
-            whole = self.store.cachify.pool(key, max(self.largest[key], 1))
-            assert self.side.size(whole) == len(self.model.live(key))
+            everything = self.store.cachify.pool(key, max(self.largest[key], 1))
+            assert self.side.size(everything) == len(self.model.live(key))
 
     def teardown(self) -> None:
-        """When all is released or expired, only slots that never expire are left."""
+        """Release or expire all slots: only those that never expire are left."""
         error = sys.exc_info()[1]
         try:
             if error is None:
@@ -623,8 +623,8 @@ class Holders(RuleBasedStateMachine):
         self.model.now += 10
         self.just_passed = False
         self.the_occupancy_is_the_models()
-        for_ever = any(self.model.live(key) for key in KEYS)
-        assert bool(self.store.names()) == for_ever, f'{self.store.names()} is left'
+        has_lasting_slots = any(self.model.live(key) for key in KEYS)
+        assert bool(self.store.names()) == has_lasting_slots, f'left in the store: {self.store.names()}'
 
 
 class Log:
@@ -646,14 +646,14 @@ class Log:
         self._logger.addHandler(self._handler)
         self._logger.propagate = False
 
-    def told(self) -> list[str]:
-        """The kinds of what was told since this was asked last."""
-        told = []
+    def new_kinds(self) -> list[str]:
+        """Return the kinds of the messages since the last call."""
+        kinds = []
         for message in self._messages:
             [kind] = [kind for part, kind in self.KINDS.items() if part in message]
-            told.append(kind)
+            kinds.append(kind)
         self._messages.clear()
-        return told
+        return kinds
 
     def close(self) -> None:
         self._logger.removeHandler(self._handler)
@@ -662,7 +662,7 @@ class Log:
 
 @contextmanager
 def in_virtual_time(clock: Callable[[], float], new_token: Callable[[int], str]) -> Iterator[None]:
-    """Let the library use this clock for durations and tokens."""
+    """Let the library use this clock for durations, and these tokens."""
     library: Any = of_the_library
     right = library.time, library.new_token
     library.time, library.new_token = SimpleNamespace(monotonic=clock), new_token
@@ -676,7 +676,7 @@ def in_a_child(body: Callable[[], bool]) -> bool:
     """Return the result of ``body()`` in a forked child, or raise its error."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
-        # Of other threads, which do nothing here.
+        # The warning is about other threads, which are idle here.
         warnings.simplefilter('ignore', DeprecationWarning)
         child = os.fork()
     if child == 0:
@@ -688,10 +688,10 @@ def in_a_child(body: Callable[[], bool]) -> bool:
             os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as reader:
-        told = reader.read()
+        output = reader.read()
     os.waitpid(child, 0)
-    assert told in ('True', 'False'), f'in a forked child: {told}'
-    return told == 'True'
+    assert output in ('True', 'False'), f'in a forked child: {output}'
+    return output == 'True'
 
 
 @contextmanager
@@ -717,7 +717,7 @@ def examine(
     number: Hashable = 0,
     phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink),
 ) -> None:
-    """Run a number of histories, which follow from ``number``; raise what they find."""
+    """Run histories that depend on the seed ``number`` only; raise the failure that they find."""
     run_state_machine_as_test(
         seed(number)(machine),
         settings=settings(

@@ -188,7 +188,7 @@ MUTATIONS = (
         'plain',
         'async',
     ),
-    # Whose slot an exit gives back.
+    # Whose slot an exit releases.
     Mutation(
         'an exit gives back the slot of the last who entered',
         entries.Entries.claim,
@@ -344,7 +344,7 @@ MUTATIONS = (
 
 @contextmanager
 def planted(mutation: Mutation) -> Iterator[None]:
-    """The library with that bug."""
+    """Run with this bug in the library."""
     if isinstance(mutation.where, str):
         with _planted_in_script(mutation.where, mutation.right.encode(), mutation.wrong.encode()):
             yield
@@ -352,9 +352,9 @@ def planted(mutation: Mutation) -> Iterator[None]:
     function = mutation.where
     assert isinstance(function, FunctionType)
     source = textwrap.dedent(inspect.getsource(function))
-    assert source.count(mutation.right) == 1, f'{mutation.name}: {mutation.right!r} is not once in the source'
+    assert source.count(mutation.right) == 1, f'{mutation.name}: {mutation.right!r} must occur once in the source'
     made: dict[str, Any] = {}
-    # Only its code is taken, so that whoever imported the function runs the broken one.
+    # Replace only its code, so that modules that imported the function run the broken one.
     exec(source.replace(mutation.right, mutation.wrong), dict(function.__globals__), made)
     right = function.__code__
     function.__code__ = made[function.__name__].__code__
@@ -367,7 +367,7 @@ def planted(mutation: Mutation) -> Iterator[None]:
 @contextmanager
 def _planted_in_script(name: str, right: bytes, wrong: bytes) -> Iterator[None]:
     read = redis._read
-    assert read(name).count(right) == 1, f'{right!r} is not once in {name}.lua'
+    assert read(name).count(right) == 1, f'{right!r} must occur once in {name}.lua'
 
     def read_broken(of: str) -> bytes:
         return read(of).replace(right, wrong) if of == name else read(of)
@@ -382,12 +382,12 @@ def _planted_in_script(name: str, right: bytes, wrong: bytes) -> Iterator[None]:
 
 
 def examples_until_found(mutation: Mutation, socket: str, *, examples: int, number: int | None = None) -> int | None:
-    """After how many examples the machine finds the bug; ``None`` if it does not."""
+    """Return after how many examples the machine finds the bug; ``None`` if it does not."""
     with planted(mutation), machine_over(mutation.backend, mutation.driver, socket) as machine:
         try:
             examine(machine, examples, number=mutation.number if number is None else number, phases=(Phase.generate,))
         except HypothesisException:
-            # It is about the search, not about what was searched for.
+            # The search itself failed, so this says nothing about the bug.
             raise
         except Exception:
             return machine.tally.found

@@ -20,12 +20,12 @@ R = TypeVar('R')
 
 FRAMES = 3
 STRANGER = FRAMES
-"""The number of a frame more, which enters nothing."""
+"""The number of one more frame, which enters nothing."""
 PLACES = 2
 DRIVERS = ('sync', 'async')
 
 Step = tuple[Literal['enter', 'leave'], pool, BaseException | None]
-"""What a frame is to do, and the error of the body that it leaves."""
+"""What a frame does next, on which pool, and the error of the body that it leaves."""
 
 
 def _frame() -> Generator[BaseException | None, Step]:
@@ -69,7 +69,7 @@ class SyncSide:
         self._frames: list[Generator[BaseException | None, Step]] = []
 
     def new_frames(self) -> None:
-        """Frames that have entered nothing."""
+        """Replace the frames with new ones, which have entered nothing."""
         self._frames = [_frame() for _ in range(FRAMES + 1)]
         for frame in self._frames:
             next(frame)
@@ -80,31 +80,31 @@ class SyncSide:
         self.loop.close()
 
     def do(self, step: Step, frame: int, place: int) -> BaseException | None:
-        """Let a frame go on in a place; the error it ended in."""
+        """Let a frame continue in a place; return the error that ended its step."""
         if place == 0:
             return self._frames[frame].send(step)
         return self._thread.submit(self._frames[frame].send, step).result()
 
     def do_in_child(self, step: Step, frame: int) -> BaseException | None:
-        """The same in a forked child."""
+        """Let a frame continue in a forked child; return the error that ended its step."""
         return self._frames[frame].send(step)
 
     def do_cancelled(self, step: Step, frame: int, begun: Callable[[Any], None]) -> BaseException | None:
-        """Not for threads."""
+        """Raise: threads cannot be cancelled."""
         raise NotImplementedError
 
     def size(self, of: Any) -> int:
-        """``of.size()``."""
+        """Return ``of.size()``."""
         size = of.size()
         assert isinstance(size, int)
         return size
 
     def asked(self, size: Any) -> Any:
-        """What ``function.size()`` or a call of the function results in."""
+        """Return the result of ``function.size()`` or of a call of the function."""
         return size
 
     def function(self, plain: Callable[..., Any]) -> Callable[..., Any]:
-        """A function to decorate."""
+        """Return a function to decorate."""
         return plain
 
     def drive(self, settings: Settings, steps: Steps[R]) -> R:
@@ -117,7 +117,7 @@ class SyncSide:
 
 
 class AsyncSide:
-    """Tasks, of which some live as long as the machine."""
+    """Tasks, some of which live as long as the machine."""
 
     name = 'async'
 
@@ -153,16 +153,16 @@ class AsyncSide:
         return self.loop.run_until_complete(in_place())
 
     def do_in_child(self, step: Step, frame: int) -> BaseException | None:
-        # The child has the loop's copy, and must not touch it.
-        going_on = self._go_on(step, frame)
+        # The child has a copy of the loop and must not touch it.
+        coroutine = self._go_on(step, frame)
         try:
-            going_on.send(None)
+            coroutine.send(None)
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]  # StopIteration.value is untyped
-        raise AssertionError('a child waits for something')
+        raise AssertionError('a child waits for an answer')
 
     def do_cancelled(self, step: Step, frame: int, begun: Callable[[Any], None]) -> BaseException | None:
-        """Let a frame go on in a task of its own, which ``begun`` may cancel."""
+        """Let a frame continue in a separate task, which ``begun`` may cancel."""
 
         async def main() -> BaseException | None:
             task = self.loop.create_task(self._go_on(step, frame))
@@ -175,7 +175,7 @@ class AsyncSide:
         return await self._frames[frame].asend(step)
 
     def size(self, of: Any) -> int:
-        """``of.asize()``."""
+        """Return ``of.asize()``."""
         size = self.loop.run_until_complete(of.asize())
         assert isinstance(size, int)
         return size
@@ -220,7 +220,7 @@ Side = SyncSide | AsyncSide
 
 
 def side_of(driver: str) -> Side:
-    """Threads or tasks."""
+    """Return the side of this driver. Raise ``ValueError`` if it is unknown."""
     if driver not in DRIVERS:
-        raise ValueError(f'driver must be one of {", ".join(DRIVERS)}, not {driver!r}')
+        raise ValueError(f'driver must be one of {", ".join(DRIVERS)}, got {driver!r}')
     return SyncSide() if driver == 'sync' else AsyncSide()

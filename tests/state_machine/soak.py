@@ -8,11 +8,11 @@ from tests.state_machine.machine import Tally, examine, machine_over
 
 
 BATCH = 25
-"""Examples for each seed: a find can be repeated in a few seconds."""
+"""The examples for each seed, few enough to repeat a failure in a few seconds."""
 
 
 def repeat_command(backend: str, driver: str, seed: int) -> str:
-    """How to run one batch again."""
+    """Return the command that runs one batch again."""
     return f'python -m tests.state_machine --backend {backend} --driver {driver} --seed {seed} --batches 1'
 
 
@@ -20,29 +20,29 @@ def soak(
     pairs: list[tuple[str, str]],
     socket: str,
     first_seed: int,
-    goes_on: Callable[[int], bool],
+    continues: Callable[[int], bool],
     say: Callable[[str], None],
 ) -> dict[tuple[str, str], Tally]:
-    """Run batches, each over every pair of backend and driver, while ``goes_on(batches so far)``.
+    """Run batches, each over every pair of backend and driver, while ``continues(batches so far)``.
 
-    A find is raised, after ``say`` was told how to repeat it.
+    Pass the command that repeats a failure to ``say``, then raise the failure.
     """
     tallies = {pair: Tally() for pair in pairs}
-    batches, told = 0, time.monotonic()
-    while goes_on(batches):
+    batches, last_said = 0, time.monotonic()
+    while continues(batches):
         seed = first_seed + batches
         for backend, driver in pairs:
             with machine_over(backend, driver, socket) as machine:
                 try:
                     examine(machine, BATCH, steps=50, number=f'{backend} {driver} {seed}')
                 except Exception:
-                    say(f'found with seed {seed}; to repeat: {repeat_command(backend, driver, seed)}')
+                    say(f'seed {seed} fails; to repeat: {repeat_command(backend, driver, seed)}')
                     raise
             _add(tallies[backend, driver], machine.tally)
         batches += 1
-        if time.monotonic() - told > 10:
-            told = time.monotonic()
-            say(f'seed {seed}: {sum(tally.examples for tally in tallies.values())} examples, nothing found')
+        if time.monotonic() - last_said > 10:
+            last_said = time.monotonic()
+            say(f'seed {seed}: {sum(tally.examples for tally in tallies.values())} examples, no failure')
     return tallies
 
 
@@ -53,7 +53,7 @@ def _add(total: Tally, more: Tally) -> None:
 
 
 def table(tallies: dict[tuple[str, str], Tally]) -> str:
-    """Examples and steps on each backend and driver, and what came about in all of them."""
+    """Return a table of the examples and steps for each backend and driver, and of all events."""
     lines = [f'{"backend":10}  {"driver":6}  {"examples":>9}  {"steps":>9}']
     for (backend, driver), tally in tallies.items():
         lines.append(f'{backend:10}  {driver:6}  {tally.examples:9}  {tally.steps:9}')

@@ -1,4 +1,4 @@
-"""The stores that the machine runs over: their clients, and a look at their real contents."""
+"""The stores that the machine runs over: their clients, and direct access to their contents."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ BACKENDS = ('memory', 'fakeredis', 'plain', 'valkey')
 
 PREFIX = 'PYC-'
 DEFAULT_LIFE = 2.0
-"""In seconds: the life of a slot where a pool says nothing."""
+"""The life in seconds of a slot whose pool sets none."""
 
 
 class Store:
@@ -41,15 +41,15 @@ class Store:
     forgets = True
 
     def tokens(self, key: str) -> set[str]:
-        """The tokens of the live slots of a pool, without a change of the store."""
+        """Return the tokens of the live slots of a pool, without changing the store."""
         raise NotImplementedError
 
     def names(self) -> list[str]:
-        """All that is in the store."""
+        """Return all names in the store."""
         raise NotImplementedError
 
     def restart(self) -> None:
-        """What clients notice of a restart with the data: scripts and connections are gone."""
+        """Restart with the data: clients lose their scripts and connections only."""
 
     def forget(self) -> None:
         """Lose all data."""
@@ -115,11 +115,11 @@ class Scripted(Store):
     def __init__(self, clock: Clock, client: Any, async_client: Any, loop: asyncio.AbstractEventLoop, shared: bool):
         self._client, self._async_client, self._loop, self._clock = client, async_client, loop, clock
         self.shared = shared
-        # Also the scripts, so that a history is the same whatever was before it.
+        # Flush the scripts too, so that a history does not depend on what ran before it.
         client.flushall()
         client.script_flush()
         self.wire = Wire()
-        # Of the methods of a client they have only those that are used.
+        # They have only those methods of a client that the library uses.
         sync: Any = ScriptedWire(client, self.wire)
         asynchronous: Any = AsyncScriptedWire(async_client, self.wire)
         made = init_cachify(
@@ -164,7 +164,7 @@ def stores_of(backend: str, loop: asyncio.AbstractEventLoop, socket: str = '') -
             with _both(sync, asynchronous, loop) as both:
                 yield lambda clock: Scripted(clock, *both, loop, shared=True)
         case _:
-            raise ValueError(f'backend must be one of {", ".join(BACKENDS)}, not {backend!r}')
+            raise ValueError(f'backend must be one of {", ".join(BACKENDS)}, got {backend!r}')
 
 
 @contextmanager

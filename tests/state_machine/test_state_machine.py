@@ -16,17 +16,17 @@ from tests.state_machine.stores import BACKENDS
 
 
 EXAMPLES = 15
-"""For each store and driver; a search has as many as are wanted."""
+"""The examples for each store and driver; the command runs any number."""
 
 HAPPENINGS = {
     'granted',
     'refused',
     'one object entered again',
-    'asked again',
+    'an acquire was repeated',
     'entered when a slot ended',
-    'given back',
-    'given back too late: expired',
-    'given back too late: lost',
+    'released',
+    'released too late: expired',
+    'released too late: lost',
     'left in another order',
     'left in another place',
     'left from another frame',
@@ -39,27 +39,27 @@ HAPPENINGS = {
     'a call was refused: raise',
     'an acquire failed',
     'an acquire was cancelled',
-    'a failed acquire left a slot, and said so',
-    'a release was asked for again',
+    'a failed acquire left a slot and reported it',
+    'a release was repeated',
     'a release was given up',
     'a release was cancelled',
-    'a release failed, and that was raised',
+    'a release failed and raised',
 }
-"""All that the machine can come to, and judges."""
+"""Every event that the machine can reach and judges."""
 
 
 def run_over(backend: str, driver: str, number: int, socket: str) -> Tally:
     """Run some histories; return what was done in them."""
     with machine_over(backend, driver, socket) as machine:
         examine(machine, EXAMPLES, number=f'{backend} {driver} {number}')
-    print(table({(backend, driver): machine.tally}))  # shown when a test fails, or by pytest -s
+    print(table({(backend, driver): machine.tally}))  # shown if a test fails, or with pytest -s
     return machine.tally
 
 
 @pytest.mark.parametrize('driver', DRIVERS)
 @pytest.mark.parametrize('backend', BACKENDS)
 def test_every_history_agrees_with_the_model(backend: str, driver: str, request: pytest.FixtureRequest) -> None:
-    """On every store.
+    """The store and the model agree after each step, on every store.
 
     Histories contain entries, exits, crashes, expiries, accidents, cancellations and forks.
     """
@@ -80,7 +80,7 @@ def test_the_histories_have_all_that_happens_to_holders() -> None:
 
 @pytest.mark.parametrize('mutation', MUTATIONS, ids=[mutation.name for mutation in MUTATIONS])
 def test_the_machine_finds_a_planted_bug(mutation: Mutation, request: pytest.FixtureRequest) -> None:
-    """In scripts, memory, protocols, exits, around bodies, in cancelled tasks and in functions."""
+    """Bugs are in scripts, memory, protocols, exits, bodies, cancelled tasks and functions."""
     socket = request.getfixturevalue('socket') if mutation.backend == 'valkey' else ''
     assert examples_until_found(mutation, socket, examples=500) is not None
 
@@ -88,12 +88,12 @@ def test_the_machine_finds_a_planted_bug(mutation: Mutation, request: pytest.Fix
 def test_a_search_says_what_it_did_and_how_to_repeat_a_find(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The command prints the work done on each store, and the command that repeats a find."""
+    """The command prints the work done on each store, and the command that repeats a failure."""
     command = ['--backend', 'memory', '--driver', 'sync', '--seed', '5', '--batches', '1']
     assert main(command) == 0
-    told = capsys.readouterr().out
-    assert 'seeds from 5 on' in told
-    assert 'memory      sync' in told
+    output = capsys.readouterr().out
+    assert 'seeds from 5 on' in output
+    assert 'memory      sync' in output
 
     monkeypatch.setattr('py_cachify.backends.memory.MemoryClient.count_slots', lambda self, key: 7)
     with pytest.raises(AssertionError):

@@ -14,9 +14,9 @@ class Fate(Enum):
 
     ARRIVES = 'it arrives, and so does its reply'
     REQUEST_LOST = 'the store never sees it'
-    REPLY_LOST = 'the store carries it out, and nobody hears of it'
-    CANCELLED_BEFORE = 'the task that waits is cancelled before the store sees it'
-    CANCELLED_AFTER = 'the task that waits is cancelled when the store has carried it out'
+    REPLY_LOST = 'the store carries it out, but the reply is lost'
+    CANCELLED_BEFORE = 'the waiting task is cancelled before the store sees it'
+    CANCELLED_AFTER = 'the waiting task is cancelled after the store has carried it out'
 
     def __repr__(self) -> str:
         return self.name
@@ -27,12 +27,12 @@ CANCELLATIONS = (Fate.CANCELLED_BEFORE, Fate.CANCELLED_AFTER)
 
 
 class Wire:
-    """Where each request passes.
+    """The connection that each request passes through.
 
     Attributes:
-        fates: what happens to the requests to come; the others arrive.
-        met: what did happen, with the method that was called.
-        victim: who is to be cancelled.
+        fates: what happens to the next requests; all later ones arrive.
+        met: what happened so far, each with the method that was called.
+        victim: the task that a planned cancellation cancels.
     """
 
     def __init__(self) -> None:
@@ -45,19 +45,19 @@ class Wire:
         self.met: list[tuple[str, Fate]] = []
 
     def lost(self) -> list[tuple[str, Fate]]:
-        """What got lost of what was planned."""
+        """Return the requests and replies that were lost, each with its method."""
         return [(method, fate) for method, fate in self.met if fate in LOSSES]
 
     def performed_unheard(self) -> bool:
-        """Whether something was changed in the store, and its reply was lost."""
+        """Return whether the store carried out a change but its reply was lost."""
         return any(method != 'get' and fate is Fate.REPLY_LOST for method, fate in self.met)
 
     def was_cancelled(self) -> bool:
-        """Whether anybody was cancelled of those that were to be."""
+        """Return whether a planned cancellation took place."""
         return any(fate in CANCELLATIONS for _, fate in self.met)
 
     def send(self, method: str, request: Callable[[], R]) -> R:
-        """Pass on a request of a thread."""
+        """Pass on a request from a thread."""
         fate = self._next(method)
         if fate is Fate.REQUEST_LOST:
             raise ConnectionError(fate.value)
@@ -67,9 +67,9 @@ class Wire:
         return reply
 
     async def asend(self, method: str, request: Callable[[], Awaitable[R]]) -> R:
-        """Pass on a request of a task."""
+        """Pass on a request from a task."""
         fate = self._next(method)
-        # As on every network, others have a turn.
+        # As on every network, other tasks run meanwhile.
         await asyncio.sleep(0)
         if fate is Fate.CANCELLED_BEFORE:
             await self._cancel()
@@ -99,8 +99,8 @@ class Wire:
             raise
 
     def _not_met(self, fate: Fate) -> None:
-        # The server does not know the script: the client asks otherwise, and that is the request
-        # that counts.
+        # The server does not know the script. The client sends the request in another form, and
+        # only that one counts.
         if fate is not Fate.CANCELLED_BEFORE:
             self.met.pop()
             self.fates.insert(0, fate)
@@ -121,7 +121,7 @@ def _end(reply: 'asyncio.Future[None]') -> None:
 
 
 class ScriptedWire:
-    """A client for threads, of a server that carries out scripts."""
+    """A client of a server that runs scripts, for threads."""
 
     def __init__(self, client: Any, wire: Wire) -> None:
         self._client = client
@@ -135,7 +135,7 @@ class ScriptedWire:
 
 
 class AsyncScriptedWire:
-    """The same for tasks."""
+    """A client of a server that runs scripts, for tasks."""
 
     def __init__(self, client: Any, wire: Wire) -> None:
         self._client = client
@@ -149,7 +149,7 @@ class AsyncScriptedWire:
 
 
 class PlainWire:
-    """A client for threads, of a store that keeps the plain contract."""
+    """A client of a store that keeps the plain contract, for threads."""
 
     def __init__(self, client: Any, wire: Wire) -> None:
         self._client = client
@@ -166,7 +166,7 @@ class PlainWire:
 
 
 class AsyncPlainWire:
-    """The same for tasks."""
+    """A client of a store that keeps the plain contract, for tasks."""
 
     def __init__(self, client: Any, wire: Wire) -> None:
         self._client = client
