@@ -66,7 +66,7 @@ def as_test(schedule: Schedule, reason: str, name: str) -> str:
         'import json\n\n'
         'from simulations.exploring import Schedule, replay_schedule\n\n\n'
         f'def test_{name}_keeps_every_promise() -> None:\n'
-        f'    """It was seen to go wrong: {reason}."""\n'
+        f'    """Replay a schedule that went wrong: {reason}."""\n'
         f"    schedule = Schedule.from_json(json.loads('''{text}'''))\n\n"
         '    failure = replay_schedule(schedule)\n'
         '    assert failure is None, failure\n'

@@ -14,8 +14,10 @@ from tests.mutants.table import BEYOND, MUTANTS, Mutant
 def main() -> None:
     """Search for each mutant, and run the tests of those that no schedule can show."""
     parser = argparse.ArgumentParser(prog='python -m tests.mutants', description=__doc__)
-    parser.add_argument('--seed', type=int, default=0, help='of the first random search (default %(default)s)')
-    parser.add_argument('--seeds', type=int, default=10, help='random searches of each (default %(default)s)')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the first random search (default: %(default)s)')
+    parser.add_argument(
+        '--seeds', type=int, default=10, help='number of random searches for each mutant (default: %(default)s)'
+    )
     options = parser.parse_args()
     began = time.perf_counter()
     print(

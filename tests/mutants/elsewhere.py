@@ -20,12 +20,12 @@ def fails(beyond: Beyond) -> bool:
         for name in ('pyproject.toml', 'README.md'):
             shutil.copy(root / name, copy)
         (copy / 'py_cachify' / beyond.file).write_text(changed_text(beyond), encoding='utf-8')
-        ended = _run(beyond.test, copy)
-        if ended not in (0, 1):
-            raise RuntimeError(f'{beyond.test} cannot be run: pytest ended with {ended}')
-        return ended == 1
+        status = _status_of(beyond.test, copy)
+        if status not in (0, 1):
+            raise RuntimeError(f'{beyond.test} cannot be run: pytest exited with status {status}')
+        return status == 1
 
 
-def _run(test: str, folder: Path) -> int:
-    words = [sys.executable, '-m', 'pytest', '-q', '-x', '-p', 'no:cacheprovider', f'tests/{test}']
-    return subprocess.run(words, cwd=folder, stdout=subprocess.DEVNULL, check=False).returncode
+def _status_of(test: str, folder: Path) -> int:
+    command = [sys.executable, '-m', 'pytest', '-q', '-x', '-p', 'no:cacheprovider', f'tests/{test}']
+    return subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=False).returncode

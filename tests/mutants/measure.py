@@ -17,8 +17,8 @@ class Measured(NamedTuple):
 
     Attributes:
         moves: the length of the shortest schedule.
-        schedules, states: how many the exhaustive search saw before.
-        random: random schedules before it was caught, the median over the seeds.
+        schedules, states: the numbers that the exhaustive search had covered by then.
+        random: the number of random schedules until it was caught, the median over the seeds.
         missed: the number of seeds that did not catch it.
     """
 

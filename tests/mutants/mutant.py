@@ -1,4 +1,4 @@
-"""A mutant, as a value."""
+"""The description of a mutant."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from simulations.exploring import Scope
 
 
 FOR_EVER = Scope(clients=2, max_size=1, slot_exp=None)
-"""Where slots do not expire."""
+"""A scope in which slots never expire."""
 
 
 class Mutant(NamedTuple):

@@ -1,4 +1,4 @@
-"""The search can fail: it catches each changed decision, or a named test does."""
+"""The explorer, or a named test, catches every changed decision of the shipped code."""
 
 import re
 
@@ -59,7 +59,7 @@ def test_what_is_beyond_the_search_has_a_test_of_its_own(mutant: Beyond) -> None
 
 
 def test_a_test_of_what_is_beyond_fails_with_the_change() -> None:
-    """One of these tests, as an example."""
+    """This runs one of these tests as an example."""
     beyond = next(each for each in BEYOND if each.title == 'a life is rounded down')
 
     assert fails(beyond)

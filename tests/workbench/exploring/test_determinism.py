@@ -19,7 +19,7 @@ SMALL = Scope(clients=2, max_size=1, faults=1)
 
 
 class _Drifting(MemoryWorld):
-    """Every so many commands it refuses for no reason: what it counts is in no snapshot."""
+    """A store that wrongly refuses each n-th acquire; its counter is in no snapshot."""
 
     def __init__(self, every: int) -> None:
         super().__init__(MemoryBackend)
@@ -32,7 +32,7 @@ class _Drifting(MemoryWorld):
 
 
 def _undecided() -> Any:
-    """The atomic protocol with a token that it draws anew each time."""
+    """Return the atomic protocol with a token that it draws anew each time."""
     stream = random.Random(1)
 
     def acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | None]:
@@ -46,7 +46,7 @@ def _undecided() -> Any:
 @pytest.mark.parametrize('every', [7, 40, 150])
 @pytest.mark.parametrize('schedules', [None, 200])
 def test_a_store_that_decides_by_what_is_in_no_state_is_found_out(schedules: int | None, every: int) -> None:
-    """By both searches; the promise that it seems to break is not reported."""
+    """Both searches catch it, and do not report the promise that it seems to break."""
     found = explore(subject('memory'), SMALL, schedules=schedules, world=_Drifting(every))
 
     assert found.violation is not None
@@ -65,7 +65,7 @@ def test_a_protocol_that_draws_its_tokens_is_found_out(schedules: int | None) ->
 
 
 def test_a_schedule_that_cannot_be_made_twice_is_found_out() -> None:
-    """As the client had done all that it wanted by then, the second time."""
+    """The client has already finished when the move is made the second time."""
     machine = Machine(subject('memory'), Scope(clients=1, max_size=1, faults=0))
     trail = follow_moves(machine, [Move('step', 0), Move('step', 0)])
     assert difference(machine, trail) is None
@@ -78,7 +78,7 @@ def test_a_schedule_that_cannot_be_made_twice_is_found_out() -> None:
 
 
 def test_another_state_is_found_out_although_the_client_is_told_the_same() -> None:
-    """The part of it that differs is named; and so is another end."""
+    """The reason names the part that differs; a different end is reported as well."""
     machine = Machine(subject('memory'), Scope(clients=1, max_size=1, faults=0))
     trail = follow_moves(machine, [Move('step', 0), Move('step', 0)])
     [first, last] = trail.made
@@ -95,7 +95,7 @@ def test_another_state_is_found_out_although_the_client_is_told_the_same() -> No
 
 
 def test_a_replay_is_made_twice_as_well() -> None:
-    """So that a saved schedule is evidence on any store."""
+    """A saved schedule is therefore evidence on any store."""
     schedule = Schedule('memory', 2, 1, 10, 1, (Move('step', 0), Move('step', 0), Move('step', 1)))
     assert replay_schedule(schedule) is None
     failure = replay_schedule(schedule, _Drifting(3))
@@ -109,7 +109,10 @@ def test_a_replay_is_made_twice_as_well() -> None:
     [('memory', SMALL), ('nx', SMALL._replace(pauses=False)), ('check-then-add', None), ('short-lock', None)],
 )
 def test_nothing_of_the_kind_is_found_in_what_is_deterministic(name: str, scope: Scope | None) -> None:
-    """Whatever else goes wrong. Other tests claim that shipped protocols pass in larger scopes."""
+    """This holds whatever else goes wrong.
+
+    Other tests show that the shipped protocols pass in larger scopes.
+    """
     for schedules in (None, 150):
         violation = explore(subject(name), scope, schedules=schedules, seed=2).violation
         assert violation is None or 'not deterministic' not in violation.reason

@@ -37,7 +37,7 @@ SHORTEST = {
 
 
 def test_there_is_a_length_for_each_broken_pool() -> None:
-    """None is left out here."""
+    """The table lists every broken pool."""
     assert SHORTEST.keys() == {broken.name for broken in BROKEN}
     assert [name for name in SUBJECTS if name not in SHORTEST] == ['redis', 'memory', 'nx']
 
@@ -50,7 +50,7 @@ def caught(name: str) -> Exploration:
 
 @pytest.mark.parametrize('name', SHORTEST)
 def test_a_broken_pool_is_found_out_by_its_shortest_schedule(name: str) -> None:
-    """In the scope that it declares, and the schedule does it again."""
+    """The search uses the scope that the pool declares; replaying the schedule fails again."""
     found = caught(name)
 
     assert found.violation is not None
@@ -63,7 +63,7 @@ def test_a_broken_pool_is_found_out_by_its_shortest_schedule(name: str) -> None:
 
 @pytest.mark.parametrize('name', SHORTEST)
 def test_random_schedules_find_it_too_and_are_cut_down_to_what_they_need(name: str) -> None:
-    """Within two thousand of them; no move of what is left can be left out."""
+    """2,000 random schedules are enough, and shrinking leaves at most three extra moves."""
     found = explore(subject(name), schedules=2000, seed=1)
 
     assert found.violation is not None
@@ -74,7 +74,7 @@ def test_random_schedules_find_it_too_and_are_cut_down_to_what_they_need(name: s
 
 
 def test_clients_that_count_and_then_add_have_sixty_odd_ways_to_go_on() -> None:
-    """What the notebook tells of two clients, as far as the search goes."""
+    """This is the example of the notebook, with two clients."""
     assert explore(subject('check-then-add')).schedules == 67
 
 
@@ -100,7 +100,7 @@ SCOPES = {
 
 @pytest.mark.parametrize(('name', 'scope'), [(name, scope) for name in SCOPES for scope in SCOPES[name]], ids=str)
 def test_the_shipped_protocols_keep_every_promise(name: str, scope: Scope) -> None:
-    """In every schedule with crashes, lost requests and replies, repeats, and clocks ahead."""
+    """Schedules contain crashes, lost requests and replies, repeats, and clocks ahead."""
     found = explore(subject(name), scope)
 
     assert found.violation is None, found.violation
@@ -109,7 +109,7 @@ def test_the_shipped_protocols_keep_every_promise(name: str, scope: Scope) -> No
 
 
 def test_the_shipped_protocols_keep_every_promise_in_random_schedules_of_more_clients() -> None:
-    """Five clients, two rounds, three faults."""
+    """The scope is five clients, two rounds and three faults."""
     found = explore(subject('memory'), Scope(5, 2, 2, 3), schedules=300, seed=1)
 
     assert found.violation is None, found.violation
@@ -117,7 +117,7 @@ def test_the_shipped_protocols_keep_every_promise_in_random_schedules_of_more_cl
 
 
 def test_the_scripts_on_a_real_server_come_out_like_those_in_memory(server: 'redis.Redis', socket: str) -> None:
-    """The same states, moves and schedules; the database must be empty, and is then."""
+    """The number of schedules is the same; the database must be empty before, and is afterwards."""
     scope = Scope(clients=2, max_size=1, faults=1)
     there = explore(subject('redis'), scope, world=server_world(f'unix://{socket}'))
     here = explore(subject('memory'), scope)
@@ -159,12 +159,12 @@ CHOICES = st.lists(st.integers(0, 23), max_size=60)
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(['memory', 'nx']), CHOICES)
 def test_no_schedule_that_hypothesis_makes_up_goes_wrong(name: str, choices: list[int]) -> None:
-    """The schedule is data, so that one that went wrong would be cut down to what it needs."""
+    """The schedule is data, so Hypothesis would shrink one that goes wrong."""
     assert _goes_wrong(name, Scope(4, 2, 2, 3, pauses=name != 'nx'), choices) is None
 
 
 def test_hypothesis_cuts_a_schedule_down_to_the_shortest() -> None:
-    """Of a broken pool it finds the one that the exhaustive search finds."""
+    """It finds a schedule as short as that of the exhaustive search."""
     scope = subject('check-then-add').scope
     shortest = find(
         CHOICES,
@@ -193,7 +193,7 @@ def test_a_store_that_forgets_is_a_limit_of_every_protocol() -> None:
     assert found.violation.plot(Figure().add_subplot()).texts
 
 
-# --- what the search catches, if one decision is taken out of the shipped code
+# --- mutants: shipped code without one of its decisions
 
 
 def _without(name: str, old: str, new: str) -> RedisWorld:
@@ -236,7 +236,7 @@ def _without(name: str, old: str, new: str) -> RedisWorld:
     ids=['own token not looked for', 'expired not dropped', 'one too many', 'expired released', 'not released'],
 )
 def test_a_script_without_one_of_its_decisions_is_found_out(name: str, old: str, new: str, reason: str) -> None:
-    """By the same search that the shipped one passes."""
+    """The unchanged script passes the same search."""
     found = explore(subject('redis'), Scope(clients=2, max_size=1, faults=1), world=_without(name, old, new))
 
     assert found.violation is not None
@@ -244,7 +244,7 @@ def test_a_script_without_one_of_its_decisions_is_found_out(name: str, old: str,
 
 
 class _Forgetful(MemoryClient):
-    """Does not look for its own token before it counts."""
+    """A client that does not look for its own token before it counts."""
 
     def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
         if token in self._slots.live.get(key, {}):
@@ -253,14 +253,14 @@ class _Forgetful(MemoryClient):
 
 
 class _KeepsExpired(MemoryClient):
-    """Does not drop what has expired when it is released."""
+    """A client that does not drop an expired slot before a release."""
 
     def drop_slot(self, key: str, token: str) -> bool:
         return self._slots.remove(key, token)
 
 
 class _NeverDrops(MemoryClient):
-    """Says released, and keeps the slot."""
+    """A client whose release succeeds but keeps the slot."""
 
     def drop_slot(self, key: str, token: str) -> bool:
         return token in self._slots.live.get(key, {})
@@ -268,7 +268,7 @@ class _NeverDrops(MemoryClient):
 
 @pytest.mark.parametrize('broken', [_Forgetful, _KeepsExpired, _NeverDrops])
 def test_a_store_in_memory_without_one_of_its_decisions_is_found_out(broken: type[MemoryClient]) -> None:
-    """Likewise."""
+    """The unchanged store passes the same search."""
     world = MemoryWorld(MemoryBackend, broken)
 
     assert explore(subject('memory'), Scope(clients=2, max_size=1, faults=1), world=world).violation is not None
@@ -284,7 +284,7 @@ def test_an_acquire_that_is_not_undone_is_found_out(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_plain_release_that_does_not_look_whose_slot_it_is_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Although time passes between operations only."""
+    """It is caught even if time passes only between operations."""
     from py_cachify.commands import DeleteName, Steps
     from py_cachify.protocols import Lease
 
@@ -300,7 +300,7 @@ def test_a_plain_release_that_does_not_look_whose_slot_it_is_is_found_out(monkey
 
 
 def test_a_schedule_is_a_small_text_that_is_read_again(tmp_path: Path) -> None:
-    """And that others can write."""
+    """The format is plain JSON, which other programs can write too."""
     found = explore(subject('delete-by-index')).violation
     assert found is not None
     found.schedule.save(tmp_path / 'it.json')
@@ -316,7 +316,7 @@ def test_a_schedule_is_a_small_text_that_is_read_again(tmp_path: Path) -> None:
 
 
 def test_a_schedule_of_slots_for_ever_is_read_again_too() -> None:
-    """Its life is null, and time never passes; a life that is no whole number is refused."""
+    """Its life is null, and no slot can expire; a life of 0 is refused."""
     schedule = Schedule('memory', 2, 1, None, 1, (Move('step', 0), Move('crash', 0), Move('step', 1)))
 
     assert Schedule.from_json(json.loads(json.dumps(schedule.to_json()))) == schedule
@@ -341,7 +341,7 @@ def test_a_schedule_of_slots_for_ever_is_read_again_too() -> None:
     ],
 )
 def test_what_is_no_schedule_is_refused_in_words(tmp_path: Path, text: str, complaint: str) -> None:
-    """Naming what is wrong."""
+    """The message names what is wrong."""
     (tmp_path / 'it.json').write_text(text)
     with pytest.raises(ValueError, match=complaint):
         Schedule.load(tmp_path / 'it.json')
@@ -350,7 +350,7 @@ def test_what_is_no_schedule_is_refused_in_words(tmp_path: Path, text: str, comp
 
 
 def test_a_move_that_cannot_be_made_is_named() -> None:
-    """As the schedule is of another version of the protocol, say."""
+    """This happens, for example, if the schedule was saved for an older protocol."""
     schedule = Schedule('memory', 1, 1, 10, 1, (Move('step', 0), Move('step', 0), Move('step', 0)))
     with pytest.raises(ValueError, match='move 3, step, cannot be made: client 0 has finished'):
         replay_schedule(schedule)
@@ -362,7 +362,7 @@ def test_a_move_that_cannot_be_made_is_named() -> None:
 
 @pytest.mark.parametrize('name', SHORTEST)
 def test_a_schedule_becomes_a_test_that_fails_until_it_is_mended(name: str) -> None:
-    """The text is a whole test module."""
+    """The text is a complete test module."""
     found = caught(name).violation
     assert found is not None
     module: dict[str, object] = {}
@@ -376,7 +376,7 @@ def test_a_schedule_becomes_a_test_that_fails_until_it_is_mended(name: str) -> N
 
 @pytest.mark.parametrize('name', SHORTEST)
 def test_a_schedule_is_drawn_as_a_sequence_diagram(name: str) -> None:
-    """Each client and the store have a lane, each command an arrow; the reason is last."""
+    """Clients and store have lanes, commands are arrows, and the reason comes last."""
     found = caught(name).violation
     assert found is not None
     axes = Figure(figsize=(8, 6)).add_subplot()
@@ -389,7 +389,7 @@ def test_a_schedule_is_drawn_as_a_sequence_diagram(name: str) -> None:
 
 
 def test_each_kind_of_fault_is_told_and_drawn() -> None:
-    """What happened, and what the client knows of it."""
+    """The story says what happened and what the client received."""
     faults = {
         CRASH: 'crashes and does nothing more',
         LOSE_REQUEST: 'the request and the connection are lost',
@@ -415,7 +415,7 @@ def test_each_kind_of_fault_is_told_and_drawn() -> None:
 
 
 def test_a_scope_that_cannot_be_is_refused() -> None:
-    """When it is asked for."""
+    """The error is raised before the search begins."""
     with pytest.raises(ValueError, match='clients must be at least 1'):
         explore(subject('memory'), Scope(clients=0))
     with pytest.raises(ValueError, match='clients must be at most 26'):
@@ -425,7 +425,7 @@ def test_a_scope_that_cannot_be_is_refused() -> None:
 
 
 def test_a_search_that_is_cut_off_says_so() -> None:
-    """Nothing went wrong so far is not that nothing goes wrong."""
+    """An incomplete search must not read like a pass."""
     found = explore(subject('memory'), most_states=50)
 
     assert not found.complete

@@ -1,4 +1,4 @@
-"""What the shipped protocols do not promise is found as it is named, by the smallest schedule."""
+"""Each named limit of the shipped protocols is shown by its shortest schedule."""
 
 from pathlib import Path
 
@@ -24,14 +24,14 @@ SHORTEST = {
 
 
 def test_there_is_a_schedule_for_each_limit() -> None:
-    """None is left out here, and none is taken for a protocol."""
+    """The table lists every limit, and no limit is also a protocol."""
     assert SHORTEST.keys() == LIMITS.keys()
     assert not SHORTEST.keys() & SUBJECTS.keys()
 
 
 @pytest.mark.parametrize('name', LIMITS)
 def test_a_limit_is_found_by_its_shortest_schedule(name: str) -> None:
-    """And the schedule shows it again."""
+    """Replaying the schedule shows the limit again."""
     found = explore(subject(name))
 
     assert found.violation is not None
@@ -66,12 +66,12 @@ def test_a_slot_that_is_not_outlived_is_shared_by_no_two_bodies() -> None:
 def test_a_limit_is_searched_by_its_name_and_ends_with_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As whatever goes wrong does; the files replay."""
+    """A limit exits like a violation, and its saved schedule replays."""
     monkeypatch.chdir(tmp_path)
     assert main(['explore', 'nx-spurious-refusal']) == 1
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
 
-    assert 'GOES WRONG after 6 moves: C1 was refused although a slot was free throughout' in told
+    assert 'GOES WRONG after 6 moves: C1 was refused although a slot was free throughout' in output
     saved = tmp_path / 'pool-sim-results' / 'nx_spurious_refusal.json'
     assert main(['explore', '--replay', str(saved)]) == 1
 
@@ -79,7 +79,7 @@ def test_a_limit_is_searched_by_its_name_and_ends_with_status_1(
 def test_the_scripts_are_explored_on_an_embedded_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is started and stopped with the search, and its limits are the same there."""
+    """The server starts and stops with the search, and shows the same limits."""
     monkeypatch.chdir(tmp_path)
     with or_skip(EmbeddedServerError):
         from simulations.stores.embedded import embedded_server
