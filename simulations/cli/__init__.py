@@ -8,10 +8,12 @@ if the reader of the report closed the pipe before its end (the files are writte
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.metadata import version
+from typing import TextIO
 
 from simulations.cli.parser import CUT_OFF, IMPOSSIBLE, INTERRUPTED, Parser
 from simulations.extras import missing
@@ -51,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.insert(0, 'replay')
     try:
         options = _parser(given[0]).parse_args(given)
-        status: int = options.do(options)
+        with _warnings_in_a_line():
+            status: int = options.do(options)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
@@ -71,6 +74,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print('pool-sim: interrupted', file=sys.stderr)
         return INTERRUPTED
+
+
+@contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    """Print each warning about the request once, in one line without its place in the code."""
+    shown: set[str] = set()
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if category is not UserWarning:
+            usual(message, category, filename, lineno, file, line)
+        elif str(message) not in shown:
+            shown.add(str(message))
+            print(f'pool-sim: warning: {message}', file=sys.stderr)
+
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+        warnings.showwarning = show
+        warnings.simplefilter('always', UserWarning)
+        yield
 
 
 def _parser(chosen: str) -> Parser:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from simulations.traces.columns import Columns, TraceError, possible, trace_lines
-from simulations.traces.times import ISO, UNITS, iso_seconds, unit_reader
+from simulations.traces.times import ISO, UNITS, MixedZonesError, TimestampReader, iso_seconds, unit_reader
 from simulations.traces.trace import Trace
 
 
@@ -80,6 +80,8 @@ def read_table(
             has_header = request.has_header(first)
             layout = _Layout.of(path, request, first, has_header)
             columns = _read(request, layout, rows if has_header else itertools.chain([first], rows))
+        except MixedZonesError as error:
+            raise TraceError(f'{path} {error}') from None
         except csv.Error as error:
             raise TraceError(f'{path} cannot be read as a table: {error}') from None
     return columns.trace(path, f'has no usable row: none of its {{records}} has {request.times_in_words()}')
@@ -169,10 +171,24 @@ def _place(path: Path, column: Column, names: list[str], width: int) -> int:
             raise TraceError(f'{path} has no column {column}: its first row has {width}')
         return column - 1
     if column not in names:
-        raise TraceError(f'{path} has no column {column!r}: its columns are {", ".join(map(repr, names))}')
+        raise TraceError(
+            f'{path} has no column {column!r}: its columns are {_some_of(names)}; name yours with arrival and holding'
+            ' (--arrival and --holding)'
+        )
     if names.count(column) > 1:
         raise TraceError(f'{path} has {names.count(column)} columns named {column!r}: give the number of one of them')
     return names.index(column)
+
+
+def _some_of(names: list[str]) -> str:
+    """Return the first names, as far as a message of a few lines can show them."""
+    texts: list[str] = []
+    for name in names:
+        text = repr(name if len(name) <= 40 else f'{name[:40]}…')
+        if sum(map(len, texts)) + len(text) > 240:
+            return f'{", ".join(texts)} and {len(names) - len(texts):,} more'
+        texts.append(text)
+    return ', '.join(texts)
 
 
 def _rows(path: Path, lines: TextIO, delimiter: str | None) -> Iterator[list[str]]:
@@ -211,6 +227,8 @@ def _read(request: _Request, layout: _Layout, rows: Iterator[list[str]]) -> Colu
             first = readers[role](cell)
             role, cell = other, row[place_other]
             second = readers[role](cell)
+        except MixedZonesError:
+            raise
         except ValueError:
             skipped[_misread(role, cell, readers[role])] += 1
             continue
@@ -245,7 +263,7 @@ def _readers(request: _Request, layout: _Layout, row: list[str]) -> dict[str, Ca
             instants = ISO
         else:
             return None
-    instant = iso_seconds if instants == ISO else unit_reader(instants)
+    instant = TimestampReader() if instants == ISO else unit_reader(instants)
     return {'arrival': instant, 'end': instant, 'holding': unit_reader(request.unit)}
 
 
@@ -253,7 +271,7 @@ def _misread(role: str, cell: str, reader: Callable[[str], float]) -> str:
     thing = _THINGS[role]
     if not cell.strip():
         return f'without {thing}'
-    return f'with {thing} that is not a {"timestamp" if reader is iso_seconds else "number"}'
+    return f'with {thing} that is not a {"timestamp" if isinstance(reader, TimestampReader) else "number"}'
 
 
 def _is_number(text: str) -> bool:

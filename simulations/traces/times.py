@@ -18,7 +18,7 @@ _UNITS: dict[str, tuple[float, float]] = {
     'ns': (1.0, 1e9),
 }
 UNITS = tuple(_UNITS)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def unit_reader(unit: str) -> Callable[[str], float]:
@@ -45,7 +45,34 @@ def iso_seconds(text: str) -> float:
         iso_seconds('2026-01-01 12:00:00.5+01:00')
     """
     instant = datetime.fromisoformat(text.strip())
-    return ((instant if instant.tzinfo else instant.replace(tzinfo=UTC)) - _EPOCH).total_seconds()
+    return ((instant if instant.tzinfo else instant.replace(tzinfo=UTC)) - EPOCH).total_seconds()
+
+
+class MixedZonesError(ValueError):
+    """Some timestamps of a table have a time zone, and some do not."""
+
+
+class TimestampReader:
+    """:func:`iso_seconds` for a table whose timestamps all have a time zone, or all do not.
+
+    A call raises ``MixedZonesError`` for the first timestamp that differs.
+    """
+
+    def __init__(self) -> None:
+        self._first: tuple[str, bool] | None = None
+
+    def __call__(self, text: str) -> float:
+        seconds = iso_seconds(text)
+        zoned = datetime.fromisoformat(text.strip()).tzinfo is not None
+        if self._first is None:
+            self._first = text.strip(), zoned
+        first, expected = self._first
+        if zoned != expected:
+            raise MixedZonesError(
+                f'mixes timestamps with and without a time zone, {first!r} and {text.strip()!r}: write all of them'
+                ' with a zone, or none'
+            )
+        return seconds
 
 
 def instant_seconds(name: str, value: float | str) -> float:

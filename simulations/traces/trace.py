@@ -9,6 +9,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simulations.traces.frames import duration_column, instant_column, warn_about_epoch
 from simulations.traces.job import LONGEST, Job, checked_job
 
 
@@ -73,14 +74,15 @@ class Trace:
         name: str | None = None,
         skipped: dict[str, int] | None = None,
     ) -> 'Trace':
-        """Create a trace from columns of numbers, such as those of a data frame.
+        """Create a trace from columns, such as those of a data frame of pandas, polars or pyarrow.
 
         No object is created for each job.  Arrays of the right type that are in order are kept
         without a copy, so do not change them afterwards.
 
         Args:
-            arrivals: the arrivals in seconds, in any order.
-            holdings: the holding times in seconds, as many as arrivals.
+            arrivals: the arrivals, in any order: numbers of seconds; dates with or without a time
+                zone, which become seconds since 1970; or durations since the start.
+            holdings: the holding times, as many as arrivals: numbers of seconds, or durations.
             keys: as many whole numbers: the position of each job's key in ``key_names``, or -1 for
                 none.
             key_names: the keys.
@@ -91,12 +93,15 @@ class Trace:
             TypeError, ValueError: the columns do not fit together, or a job is not allowed; the
                 message names the first such job.
 
+        Warns:
+            UserWarning: the arrivals look like milli-, micro- or nanoseconds since 1970.
+
         Example::
 
             Trace.from_columns(table['start'], table['seconds'], name='from a data frame')
         """
-        times, seconds = np.asarray(arrivals, np.float64), np.asarray(holdings, np.float64)
-        places = None if keys is None else np.asarray(keys, np.int32)
+        times, seconds = instant_column('arrivals', arrivals), duration_column('holdings', holdings)
+        places = None if keys is None else _places(keys)
         shapes = [column.shape for column in (times, seconds, places) if column is not None]
         if times.ndim != 1 or len(set(shapes)) != 1:
             raise ValueError(f'the columns of a trace must have the same length, got {shapes}')
@@ -110,6 +115,7 @@ class Trace:
             raise ValueError(
                 f'keys must be positions in the {len(names)} key_names, or -1, got {places.min()} to {places.max()}'
             )
+        warn_about_epoch('arrivals', times)
         trace = cls((), '', skipped)
         trace._keep(times, seconds, places, names)
         trace.name = f'{trace.expected_jobs:,} jobs' if name is None else name
@@ -161,3 +167,13 @@ class Trace:
             writer.writerow(Job._fields[:columns])
             # repr keeps every digit.
             writer.writerows((repr(job.arrival), repr(job.holding), job.key)[:columns] for job in self)
+
+
+def _places(keys: ArrayLike) -> NDArray[np.int32]:
+    places = np.asarray(keys)
+    if places.dtype.kind not in 'iub' and places.size:
+        raise TypeError(
+            f'keys must be positions in key_names, whole numbers, not values such as {places.flat[0]!r}: with pandas,'
+            ' keys, key_names = pandas.factorize(column)'
+        )
+    return np.asarray(places, np.int32)

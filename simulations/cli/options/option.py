@@ -114,7 +114,8 @@ def add_options(parser: argparse.ArgumentParser, options: Iterable[Option]) -> N
 
 def _settings(option: Option) -> dict[str, Any]:
     if option.switch:
-        return {'action': 'store_true', 'dest': option.name, 'help': option.help}
+        default = NOT_GIVEN if option.field else False
+        return {'action': 'store_true', 'dest': option.name, 'default': default, 'help': option.help}
     return {
         'dest': option.name,
         'action': 'append' if option.repeatable else 'store',

@@ -1,11 +1,34 @@
 """Options for reading a recorded trace."""
 
+from typing import Any
+
 from simulations.cli.options.option import Option
 from simulations.traces.read import KINDS
 
 
+def column(text: str) -> str | int:
+    """Return the column that a text means: its number, counted from 1, or its name."""
+    return int(text) if text.isdecimal() else text
+
+
+def columns(texts: list[str]) -> Any:
+    """Return one column, or a list of several."""
+    return column(texts[0]) if len(texts) == 1 else [column(text) for text in texts]
+
+
+def instant(text: str) -> float | str:
+    """Return an instant in seconds, or the text of a timestamp."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 COLUMN_OF_HOLDING = Option(
-    '--holding', 'trace_options.holding', help='read holding times from this column (tables only)'
+    '--holding',
+    'trace_options.holding',
+    convert=column,
+    help='read holding times from this column, a name or a number counted from 1 (tables only)',
 )
 
 TRACE = (
@@ -18,19 +41,48 @@ TRACE = (
     Option(
         '--key',
         'trace_options.key',
-        help='make one pool for each user or queue (swf), app or func (azure), or value of a column (csv)',
+        repeatable=True,
+        convert=columns,
+        help='make one pool for each user or queue (swf), app or func (azure), or value of a column (csv); give it'
+        ' again for values of several columns',
     ),
-    Option('--arrival', 'trace_options.arrival', help='read arrival times from this column (tables only)'),
+    Option(
+        '--arrival', 'trace_options.arrival', convert=column, help='read arrival times from this column (tables only)'
+    ),
     COLUMN_OF_HOLDING,
-    Option('--end', 'trace_options.end', help='read end times from this column (tables only)'),
+    Option('--end', 'trace_options.end', convert=column, help='read end times from this column (tables only)'),
     Option(
         '--unit',
         'trace_options.unit',
-        help='read times in this unit: s, ms, us, min, h, ... (default s) (tables only)',
+        help='read holding times, and instants that are numbers, in this unit: d, h, min, s, ms, us or ns (default s)'
+        ' (tables only)',
     ),
+    Option(
+        '--instants',
+        'trace_options.instants',
+        help='read instants in this unit, or as timestamps with iso (default: recognise timestamps, else --unit)'
+        ' (tables only)',
+    ),
+    Option('--delimiter', 'trace_options.delimiter', help='separate columns at this character (tables only)'),
+    Option(
+        '--header',
+        'trace_options.header',
+        choices=['yes', 'no'],
+        convert='yes'.__eq__,
+        help='whether the first row names the columns (default: recognise it) (tables only)',
+    ),
+    Option('--start', 'trace_options.start', convert=instant, help='leave out jobs that arrive before this instant'),
+    Option('--until', 'trace_options.until', convert=instant, help='leave out jobs from this instant on'),
+    Option('--rebase', 'trace_options.rebase', switch=True, help='let the first job arrive at 0'),
     Option('--thin', 'trace_options.thin', read=float, help='keep each job with this probability'),
     Option(
         '--time-scale', 'trace_options.time_scale', read=float, help='multiply the time between arrivals by TIME_SCALE'
+    ),
+    Option(
+        '--holding-scale',
+        'trace_options.holding_scale',
+        read=float,
+        help='multiply each holding time by HOLDING_SCALE',
     ),
 )
 

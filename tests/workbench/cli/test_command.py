@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -140,6 +141,45 @@ def test_a_table_of_ones_own_is_replayed(tmp_path: Path) -> None:
     assert again['history_hash'] == found['history_hash']
 
 
+@pytest.mark.parametrize(
+    ('content', 'words', 'expected'),
+    [
+        # Instants in seconds since 1970, durations in ms: a unit for each.
+        ('at,ms\n1767225600,5000\n1767225601,5000\n', '--arrival at --holding ms --instants s --unit ms', (2, 1, 1)),
+        # No header: columns by number, counted from 1.
+        ('t1,100,160,A\nt2,110,130,B\nt3,120,180,A\n', '--arrival 2 --end 3 --key 4', (3, 1, 2)),
+        ('7,100,160,A\n8,110,130,B\n', '--arrival 2 --end 3 --header yes', (1, 0, 1)),
+        ('at;s;a;b\n0;5;x;y\n1;5;x;z\n', '--arrival at --holding s --delimiter ; --key a --key b', (2, 0, 2)),
+        ('at,s\n0,5\n10,5\n20,5\n', '--arrival at --holding s --start 5 --until 20 --rebase', (1, 0, 1)),
+        ('at,s\n0,5\n1,5\n', '--arrival at --holding s --holding-scale 0.1', (2, 0, 1)),
+    ],
+)
+def test_a_command_reads_all_that_the_library_reads(
+    tmp_path: Path, content: str, words: str, expected: tuple[int, int, int]
+) -> None:
+    """Jobs, refusals and pools; the line that repeats the command gives the same history."""
+    (tmp_path / 'log.csv').write_text(content)
+    pool = ['--max-size', '1', '--slot-exp', 'none', '--store', 'memory', '--no-pictures', '--json', 'f.json']
+    done = pool_sim(tmp_path, 'replay', 'log.csv', *words.split(), *pool)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / 'f.json').read_text())
+    assert (found['jobs'], found['refused'], found['pools']) == expected
+    [repeat] = [line for line in done.stdout.splitlines() if 'repeat it with: pool-sim ' in line]
+    again = figures(tmp_path, *shlex.split(repeat.split('pool-sim ')[1]), '--no-pictures')
+    assert again['history_hash'] == found['history_hash']
+
+
+def test_numbers_that_look_like_milliseconds_are_reported_once(tmp_path: Path) -> None:
+    """In one line on standard error, with the option that helps."""
+    (tmp_path / 'log.csv').write_text('arrival,holding\n1767225600000,5\n1767235004000,5\n')
+    words = ['replay', 'log.csv', '--max-size', '1', '--store', 'memory', '--no-pictures']
+    [line] = [line for line in pool_sim(tmp_path, *words).stderr.splitlines() if 'warning' in line]
+
+    assert line.startswith('pool-sim: warning: arrivals from 1767225600000 on look like ms since 1970')
+    assert line.endswith('(--instants ms)')
+    assert 'warning' not in pool_sim(tmp_path, *words, '--instants', 'ms').stderr
+
+
 def test_a_scenario_is_run_by_its_name_and_options_change_it(tmp_path: Path) -> None:
     """Options change only what they name, back-off included; the repeat line repeats the run."""
     words = ['run', 'api-connection-limit', '--jobs', '3000', '--tries', '2', '--store', 'memory', '--no-pictures']
@@ -271,6 +311,7 @@ def test_the_scenarios_are_listed_with_what_they_teach(tmp_path: Path) -> None:
         (['run', '--max-size', '9' * 30], 'max_size must be at most '),
         (['run', '--store', 'redis://localhost/0?foo=bar'], 'the store redis://localhost/0?foo=bar'),
         (['run', '--store', 'redis://me:p@ss@127.0.0.1:1/0?password=word'], 'redis://***@127.0.0.1:1/0?password=***'),
+        (['run', 'README.txt'], 'README.txt is not: to replay it as a trace, use pool-sim replay README.txt'),
         (['run', 'no-such-scenario'], "no scenario is called 'no-such-scenario': choose api-connection-limit"),
         (['run', '--tries', '3'], '--tries needs jobs that try again: add --retry PAUSE'),
         (['run', '--retry', 'soon'], "holding 'soon': write exp:MEAN"),

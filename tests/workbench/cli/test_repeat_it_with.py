@@ -63,6 +63,13 @@ COLUMNS: dict[str, Texts] = {
     '--unit': st.sampled_from(['s', 'ms', 'h']),
     '--thin': st.floats(0.5, 1.0).map(repr),
     '--time-scale': numbers,
+    '--holding-scale': numbers,
+    # Values with which the table below can be read: its instants are numbers from 0 to 49.
+    '--instants': st.sampled_from(['s', 'us']),
+    '--delimiter': st.just(','),
+    '--header': st.just('yes'),
+    '--start': st.sampled_from(['-12.5', '1969-12-01T00:00Z']),
+    '--until': st.sampled_from(['1e9', '2027-01-01T00:00Z']),
 }
 
 
@@ -133,7 +140,8 @@ pace = together(
     one_of({'--threads': counts, '--tasks': counts}),
 )
 made_up = together(nothing | scenarios, jobs, users)
-recorded = together(table, some_of(COLUMNS), users)
+switches = st.sampled_from([[], ['--rebase'], ['--key=tenant', '--key=3']])
+recorded = together(table, some_of(COLUMNS), switches, users)
 
 COMMANDS: dict[str, tuple[Words, tuple[Option, ...]]] = {
     'run': (together(made_up, things_that_go_wrong, runs, checks), (STORE, *CHECKS)),

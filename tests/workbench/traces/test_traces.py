@@ -196,12 +196,31 @@ def test_a_timestamp_that_names_no_zone_is_in_utc(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv('TZ', 'Asia/Tokyo')
     time.tzset()
     try:
-        trace = read_table(table(tmp_path, '1970-01-02,1\n1970-01-01T10:00+09:00,1\n'), arrival=1, holding=2)
+        without = read_table(table(tmp_path, '1970-01-02,1\n'), arrival=1, holding=2)
+        with_one = read_table(table(tmp_path, '1970-01-01T10:00+09:00,1\n'), arrival=1, holding=2)
     finally:
         monkeypatch.undo()
         time.tzset()
 
-    assert list(trace) == [Job(3600, 1), Job(86400, 1)]
+    assert (list(without), list(with_one)) == ([Job(86400, 1)], [Job(3600, 1)])
+
+
+def test_timestamps_with_and_without_a_zone_in_one_table_are_refused(tmp_path: Path) -> None:
+    """Nobody can know which zone is meant, so the message quotes the first two that disagree."""
+    rows = '2026-01-01T10:00Z,1\n2026-01-01T11:00Z,1\n2026-01-01T12:00,1\n'
+    with pytest.raises(TraceError, match=r"mixes .* '2026-01-01T10:00Z' and '2026-01-01T12:00': write all of them"):
+        read_table(table(tmp_path, rows), arrival=1, holding=2)
+
+
+def test_a_line_of_thousands_of_names_is_shown_in_part(tmp_path: Path) -> None:
+    """JSON in one line looks like a header; the message stays short, and printable."""
+    with pytest.raises(TraceError, match='has no column') as refused:
+        read_table(table(tmp_path, '[' + ','.join(['{"a\x1b":1}'] * 9000) + ']'))
+
+    words = str(refused.value).replace(str(tmp_path), '')
+    assert len(words) < 500
+    assert words.isprintable()
+    assert '--arrival and --holding' in words
 
 
 def test_a_first_row_that_is_empty_names_no_columns(tmp_path: Path) -> None:
