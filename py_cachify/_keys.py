@@ -45,7 +45,7 @@ class KeyTemplate:
         try:
             names = sorted(set(_names(template)))
         except ValueError as error:
-            raise ValueError(f'key {shown(template)} is not a valid format string: {error}') from None
+            raise ValueError(_malformed(template, error)) from None
         # A key without fields needs nothing from the function.
         self._signature = _signature(template, function) if names else inspect.Signature()
         self._sources = {name: self._source(name) for name in names}
@@ -54,7 +54,7 @@ class KeyTemplate:
             # name, for example.
             formatted = template.format_map(dict.fromkeys(names, _Anything()))
         except Exception as error:
-            raise ValueError(f'key {shown(template)} is not a valid format string: {error}') from None
+            raise ValueError(_malformed(template, error)) from None
         self._fixed = None if names else formatted
 
     def _source(self, name: str) -> 'tuple[int | None, bool, Any]':
@@ -76,8 +76,8 @@ class KeyTemplate:
         if name.isidentifier() and any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             return None, True, inspect.Parameter.empty
         raise ValueError(
-            f'key {shown(self._template)} has the field {{{name}}}, but the function, whose parameters are'
-            f' {self._signature}, has no such parameter: name one of them'
+            f'key {shown(self._template)} has the field {{{name}}}, but the function has no parameter of'
+            f' that name: use one of {self._signature}, or no field'
         )
 
     def key(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
@@ -108,7 +108,10 @@ class KeyTemplate:
 
     def _format_error(self, values: Mapping[str, Any], error: Exception) -> str:
         arguments = ', '.join(f'{name}={shown(value)}' for name, value in values.items())
-        return f'the key {shown(self._template)} cannot be made from {arguments} ({shown(error)})'
+        return (
+            f'the key {shown(self._template)} cannot be made from {arguments} ({shown(error)}): pass arguments that fit'
+            ' the key, or change the key'
+        )
 
     def _bound(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         bound = self._signature.bind_partial(*args, **kwargs)
@@ -118,6 +121,10 @@ class KeyTemplate:
                 f'the key {shown(self._template)} needs the argument {name!r}, but the call does not pass it'
             )
         return bound.arguments[name]
+
+
+def _malformed(template: str, error: Exception) -> str:
+    return f'key {shown(template)} is not a valid format string: {error}; write {{{{ or }}}} for a literal brace'
 
 
 class _Anything:

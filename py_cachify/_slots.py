@@ -237,10 +237,10 @@ def _log_overrun(held: Held[Any]) -> None:
     if _has_expired(held):
         end, remedy = f'expired after {life}', 'set slot_exp above the longest expected run time'
     else:
-        end = "was already gone, although by this process's clock it had not expired"
+        end = "was gone before it expired by this process's clock"
         remedy = "check whether the store lost it (a restart, a failover, an eviction) or the store's clock runs ahead"
     logger.warning(
-        'pool %r: the body ran for %.3f s, but its slot %s, so more than max_size=%d bodies may have run at once; %s'
+        'pool %r: the body ran for %.3f s, but its slot %s; more than max_size=%d bodies may have run at once; %s'
         ' [slot_exp=%s, token %s]',
         held.spec.key,
         seconds,

@@ -63,7 +63,7 @@ def check_expiration(name: str, seconds: Any) -> float | None:
         return None
     if is_a(seconds, bool) or not (is_a(seconds, int) or is_a(seconds, float)):
         raise TypeError(
-            f'{name} must be a number of seconds (an int or a float), or None for no expiration, not {shown(seconds)}'
+            f'{name} must be a number of seconds (an int or a float), or None for no expiration; got {shown(seconds)}'
         )
     life = int.__index__(seconds) if is_a(seconds, int) else float.__float__(seconds)
     if not 0 < life <= LONGEST_EXPIRATION:

@@ -42,7 +42,7 @@ class Cachify:
     """
 
     def __init__(self, settings: Callable[[], Settings]) -> None:
-        """Store ``settings``, which is called on each use because the settings may change."""
+        """Keep ``settings``, a function that is called on each use because settings may change."""
         self._settings = settings
 
     def pool(self, key: str, max_size: int, slot_exp: float | UnsetType | None = UNSET) -> pool:
@@ -129,7 +129,8 @@ class Cachify:
             key: the name of the pool: a format string over the function's parameters, such as
                 ``'mail-{user.id}'``.  Each distinct key has its own pool (see
                 :mod:`py_cachify._keys`).
-            max_size: the number of calls that may run at a time with the same key, at least 1.
+            max_size: the number of slots, at least 1: how many calls with the same key may hold one
+                at the same time.
             on_full: called with exactly the arguments of a refused call (including ``self``); its
                 result is the result of the call.  For an ``async`` function it may be async.
             raise_on_full: raise ``CachifyPoolFullError`` instead, whatever ``on_full`` is.
@@ -191,7 +192,7 @@ def init_cachify(
             are already held are still given back where they were taken.
 
     Returns:
-        The store's own ``pool`` and ``pooled``.
+        A :class:`Cachify`, whose ``pool`` and ``pooled`` use this store.
 
     Raises:
         TypeError: a client lacks a method or has a method that does not accept the arguments it

@@ -269,7 +269,9 @@ def _inspect(name: str, function: Any, query: Callable[[Any], T]) -> T:
     try:
         return query(function)
     except Exception as error:
-        raise TypeError(f'{name} {shown(function)} cannot be inspected: {shown(error)}') from error
+        raise TypeError(
+            f'{name} {shown(function)} cannot be inspected ({shown(error)}): wrap it in a plain function and use that'
+        ) from error
 
 
 def _late_body_error(call: Any, result: Any) -> str:

@@ -31,9 +31,9 @@ class pool:  # noqa: N801 - the name in the API reference
     body continues, so more than ``max_size`` bodies can run at once.  Such an overrun is logged as
     a warning when the body ends.  Choose ``slot_exp`` longer than the longest body takes.
 
-    The object holds no connection and looks nothing up until you enter it.  So you can make it at
-    module level, before ``init_cachify()``.  Any threads and tasks may enter it many times at once;
-    each entry has its own slot.
+    The object holds no connection and looks nothing up until you enter it or ask for its size.  So
+    you can make it at module level, before ``init_cachify()``.  Any number of threads and tasks may
+    enter it at the same time; each entry has its own slot.
 
     Args:
         key: the name of the pool in the store.  Everyone who uses the same key (and prefix) shares
@@ -79,7 +79,7 @@ class pool:  # noqa: N801 - the name in the API reference
         if self._settings is not global_settings:
             raise TypeError(
                 f'{self!r} cannot be copied or pickled, because it belongs to a Cachify object:'
-                ' make it anew with the pool() of that object'
+                " make a new one with that object's pool() method"
             )
         return type(self), (self._key, self._max_size, self._slot_exp)
 

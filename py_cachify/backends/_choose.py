@@ -72,6 +72,9 @@ def choose_backends(sync_client: Any, async_client: Any) -> Backends:
     )
 
 
+_EXAMPLES = {'sync_client': 'redis.Redis()', 'async_client': 'redis.asyncio.Redis()'}
+
+
 def _memory_backends(sync_client: Any, async_client: Any) -> Backends:
     clients = [client for client in (sync_client, async_client) if client is not None]
     if any(client is not clients[0] for client in clients):
@@ -102,8 +105,8 @@ def _kind(name: str, client: Any) -> str:
     missing = [method for method in PLAIN_CALLS if not callable(methods[method])]
     if missing:
         raise TypeError(
-            f'{name} must be a client, such as redis.Redis() or MemoryClient(), not a {kind_of(client)}:'
-            f' it has no {" or ".join(missing)}'
+            f'{name} must be a client, such as {_EXAMPLES[name]} or MemoryClient(), not a {kind_of(client)}:'
+            f' it lacks {" and ".join(missing)}'
         )
     for method, (arguments, named) in PLAIN_CALLS.items():
         if not _accepts(methods[method], arguments, named):

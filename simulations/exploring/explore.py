@@ -1,4 +1,4 @@
-"""Search the schedules of a protocol, all of a small scope or random ones."""
+"""Search the schedules of a protocol: all those of a small scope, or random ones."""
 
 import random
 import time
@@ -16,6 +16,7 @@ from simulations.exploring.scope import Scope, Subject
 from simulations.exploring.states import Happened, Machine, State
 from simulations.exploring.subjects import subject
 from simulations.exploring.worlds import World
+from simulations.units import count
 
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ MOST_STATES = 200_000
 PLAIN = (STEP, WAIT)
 """The moves that are not faults."""
 TWICE = 100
-"""One in this many random schedules, and the moves from one in this many states, are made twice."""
+"""Every hundredth random schedule, and all moves from every hundredth state, are made twice."""
 _FAULT_SHARE = 0.2
 """The share of faults among the moves of a random schedule, while faults are left."""
 
@@ -37,8 +38,8 @@ class Failure(NamedTuple):
         schedule: the schedule, which repeats the failure.
         reason: the broken promise, in a sentence.
         story: the outcome of each move.
-        found_after: the number of random schedules tried before it, or of states seen by an
-            exhaustive search.
+        found_after: the number of random schedules tried, this one included, or of states that an
+        exhaustive search saw.
     """
 
     schedule: Schedule
@@ -69,9 +70,9 @@ class Exploration(NamedTuple):
         subject: the protocol.
         scope: the scope that was searched.
         exhaustive: whether the search covers every schedule of the scope, not random ones.
-        complete: whether the search reached its end.
+        complete: false if the search was cut off before it reached its end or found a violation.
         states: the number of different states; 0 for a random search, which keeps none.
-        steps: the number of moves.
+        steps: the number of moves, waits and faults included.
         schedules: the number of complete schedules.
         seconds: how long the search took.
         seed: the seed of a random search.
@@ -92,21 +93,23 @@ class Exploration(NamedTuple):
 
     def __str__(self) -> str:
         scope = self.scope
-        fault = 'no fault' if not scope.faults else f'at most {scope.faults} of the faults {", ".join(scope.kinds)}'
+        faults = f'at most {count(scope.faults, "fault", "faults")} ({", ".join(scope.kinds)})'
+        fault = faults if scope.faults else 'no fault'
         how = 'every schedule' if self.exhaustive else f'random schedules, seed {self.seed}'
-        states = f'{self.states:,} states, ' if self.exhaustive else ''
-        rounds = f'{scope.rounds:,} {"round" if scope.rounds == 1 else "rounds"}'
+        states = f'{count(self.states, "state", "states")}, ' if self.exhaustive else ''
+        rounds, clients = count(scope.rounds, 'round', 'rounds'), count(scope.clients, 'client', 'clients')
+        schedules, moves = count(self.schedules, 'schedule', 'schedules'), count(self.steps, 'move', 'moves')
         lines = [
             f'{self.subject.name}: {self.subject.idea}',
-            f'  scope       {scope.clients} clients, a pool of {scope.max_size}, {rounds} each, {fault}',
-            f'  searched    {how}: {self.schedules:,} schedules, {states}{self.steps:,} moves',
+            f'  scope       {clients}, a pool of {scope.max_size}, {rounds} each, {fault}',
+            f'  searched    {how}: {schedules}, {states}{moves}',
             f'  took        {self.seconds:.2f} s',
         ]
         if self.violation is None:
             verdict = 'nothing goes wrong' if self.complete else 'nothing went wrong so far: the search was cut off'
             return '\n'.join([*lines, f'  verdict     {verdict}'])
-        count = len(self.violation.schedule.moves)
-        lines.append(f'  verdict     GOES WRONG after {count} moves: {self.violation.reason}')
+        length = count(len(self.violation.schedule.moves), 'move', 'moves')
+        lines.append(f'  verdict     GOES WRONG after {length}: {self.violation.reason}')
         return '\n'.join([*lines, str(self.violation)])
 
     def to_json(self) -> dict[str, Any]:
@@ -142,13 +145,13 @@ def explore(
     Between any two commands of a client, another client can act, time can pass until the next slot
     expires, or a fault can happen. :class:`simulations.judging.monitor.Monitor` judges each move.
     When all clients are done or have crashed, and everything has had time to expire, the pool must
-    be empty and have room.
+    be empty, and grant each of its slots again and no more.
 
     Args:
         subject: the protocol, see :func:`simulations.exploring.subject`.
         scope: what to search; by default the subject's own scope.
-        schedules: the number of random schedules; by default every schedule, with equal states
-            visited once.
+        schedules: the number of random schedules; by default every schedule is searched, and equal
+            states are visited once.
         seed: the seed of a random search.
         world: the store; by default the subject's own.
         most_states: an exhaustive search stops after this many states.
@@ -170,6 +173,7 @@ def explore(
         raise ValueError(f'clients must be at most 26, got {scope.clients}')
     if schedules is not None:
         whole_number('schedules', schedules, 1)
+    whole_number('most_states', most_states, 1)
     machine = Machine(subject, scope, world)
     began = time.perf_counter()
     unit = ' states' if schedules is None else ' schedules'
@@ -281,9 +285,9 @@ class _Exhaustive:
 
 
 def _count_ways(following: list[list[int]]) -> int:
-    """Count the ways from the first state to the final ones.
+    """Count the paths from the first state to the final ones.
 
-    No way returns to a state that it has left.
+    No path visits a state twice.
     """
     ways: dict[int, int] = {}
     stack = [0]

@@ -1,4 +1,4 @@
-"""Judge the calls of many clients by what is certain, whenever the store really answered.
+"""Judge the calls of many clients by what is certain, no matter when the store acted.
 
 * *grants*: a lease surely lasts from the return of its acquire to the call of its release, or to
   its earliest possible expiry. More than ``max_size`` such leases at the same time are a violation.
@@ -8,8 +8,8 @@
 * *own release*: a release must not succeed if its slot had surely expired. It must not report
   its slot as gone if the slot had surely not expired and nobody else released it.
 
-If the store loses writes, no promise that rests on them is judged; a protocol is judged by its own
-promises only. What is seen beyond them is reported as a *limit*, by name.
+Promises that rest on lost writes are not judged. A protocol is judged only by its own promises; any
+other anomaly is reported by name, as a *limit*.
 """
 
 import math
@@ -34,10 +34,10 @@ MOST_NAMES = 8
 
 
 class Seen(NamedTuple):
-    """What an observer saw who read the store after each command.
+    """What an observer who reads the store after each command saw.
 
     Attributes:
-        levels: for each pool, the number of taken slots and the instant from which it holds.
+        levels: for each pool, pairs of an instant and the number of slots taken from then on.
         removed: when a token's slot was removed before it expired, by anyone.
     """
 
@@ -50,7 +50,7 @@ class Judged(NamedTuple):
 
     Attributes:
         violations: the broken promises, in order of time.
-        limits: what showed that is not promised.
+        limits: anomalies that the protocol does not promise to prevent.
         grants: the number of judged grants.
         refusals: the number of judged refusals.
         unknown: the calls that may or may not have happened.
@@ -154,7 +154,7 @@ def _surely_until(lease: _Lease) -> float:
 
 
 def _promised_until(lease: _Lease, terms: Terms, removed: Mapping[str, float]) -> float:
-    """Return the instant until which its holder has the slot by promise."""
+    """Return the instant until which its holder is promised the slot."""
     acquired = lease.acquired
     lost = (
         loss.instant
@@ -226,7 +226,7 @@ def _release(lease: _Lease, terms: Terms) -> list[Violation]:
 
 
 def _levels(changes: Iterable[tuple[float, int]]) -> list[tuple[float, int]]:
-    """Return the counts and the instants from which they hold; arrivals come first."""
+    """Return pairs of an instant and the count from then on; increases come first."""
     levels: list[tuple[float, int]] = []
     level = 0
     for instant, change in sorted(changes, key=lambda each: (each[0], -each[1])):

@@ -21,8 +21,7 @@ def main() -> None:
     options = parser.parse_args()
     began = time.perf_counter()
     print(
-        '| pool | decision | in | caught because | shortest schedule | schedules (states) up to there'
-        ' | at random after |'
+        '| pool | decision | in | caught because | shortest schedule | schedules (states) searched | at random after |'
     )
     print('|---|---|---|---|---|---|---|')
     for mutant in tqdm(MUTANTS, unit=' mutants', file=sys.stderr):

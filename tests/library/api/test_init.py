@@ -137,10 +137,10 @@ def test_a_client_for_the_wrong_side_is_refused(arguments: dict[str, Any], messa
     [
         (redis.Redis, "not a class: pass an instance of <class 'redis"),
         (MemoryClient, "not a class: pass an instance of <class 'py_cachify"),
-        (object(), 'has no get or set or delete'),
-        ({}, 'has no set or delete'),
-        ('redis://localhost', 'it has no get or set or delete'),
-        (0, 'it has no get or set or delete'),
+        (object(), 'lacks get and set and delete'),
+        ({}, 'lacks set and delete'),
+        ('redis://localhost', 'it lacks get and set and delete'),
+        (0, 'it lacks get and set and delete'),
     ],
     ids=['a class', 'the memory class', 'an object', 'a dictionary', 'a URL', 'zero'],
 )

@@ -111,7 +111,7 @@ def test_an_expiry_under_a_running_body(caplog: pytest.LogCaptureFixture) -> Non
         asyncio.run(asyncio.sleep(SHORT))
     message = the_record(caplog, logging.WARNING)
     assert message.startswith("pool 'PYC-reports': the body ran for 0.")
-    assert f'but its slot expired after {SHORT} s, so more than max_size=3 bodies may have run at once' in message
+    assert f'but its slot expired after {SHORT} s; more than max_size=3 bodies may have run at once' in message
     assert 'set slot_exp above the longest expected run time' in message
     assert f'slot_exp={SHORT} s' in message
     assert token_in(message)

@@ -48,9 +48,9 @@ WRONG_SECONDS = [
     (float('inf'), ValueError, f'must be more than 0 and {LONGEST} inf'),
     (1e300, ValueError, f'must be more than 0 and {LONGEST} 1e+300'),
     (10**400, ValueError, f'must be more than 0 and {LONGEST} an int of 1329 bits'),
-    (decimal.Decimal(5), TypeError, "or None for no expiration, not Decimal('5')"),
-    (True, TypeError, 'must be a number of seconds (an int or a float), or None for no expiration, not True'),
-    ('5', TypeError, "must be a number of seconds (an int or a float), or None for no expiration, not '5'"),
+    (decimal.Decimal(5), TypeError, "or None for no expiration; got Decimal('5')"),
+    (True, TypeError, 'must be a number of seconds (an int or a float), or None for no expiration; got True'),
+    ('5', TypeError, "must be a number of seconds (an int or a float), or None for no expiration; got '5'"),
 ]
 WRONG_KEYS = [
     ('', ValueError, "key must not be empty, got ''"),
@@ -174,7 +174,7 @@ def test_a_wrong_default_expiration_is_refused(seconds: Any, kind: type[Exceptio
 def test_a_default_expiration_cannot_be_left_unset() -> None:
     """``UNSET`` means this default, so it has no meaning here."""
     unset: Any = UNSET
-    with pytest.raises(TypeError, match=r'default_pool_slot_expiration must be a number of seconds.* not UNSET'):
+    with pytest.raises(TypeError, match=r'default_pool_slot_expiration must be a number of seconds.* got UNSET'):
         init_cachify(default_pool_slot_expiration=unset)
 
 

@@ -63,7 +63,7 @@ def test_a_field_that_the_signature_cannot_supply_is_refused_at_once(template: s
 
     def report(user: str, page: int = 1) -> None: ...
 
-    with pytest.raises(ValueError, match='has no such parameter') as refusal:
+    with pytest.raises(ValueError, match='has no parameter of that name') as refusal:
         pooled(key=template, max_size=1)(report)
     assert f'the field {field},' in str(refusal.value)
     assert '(user: str, page: int = 1) -> None' in str(refusal.value)
@@ -79,7 +79,7 @@ def test_a_malformed_template_is_refused_at_once(template: str) -> None:
 @pytest.mark.parametrize('template', ['r-{}', 'r-{0}'])
 def test_a_field_without_a_name_is_refused_also_beside_any_keyword(template: str) -> None:
     """``**fields`` supplies any name, but not an empty one or a number."""
-    with pytest.raises(ValueError, match='has no such parameter'):
+    with pytest.raises(ValueError, match='has no parameter of that name'):
         KeyTemplate(template, _any_keyword)
 
 
