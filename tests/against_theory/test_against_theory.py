@@ -26,7 +26,9 @@ def test_there_is_a_case_for_each_thing_that_could_be_wrong() -> None:
 @pytest.mark.parametrize('case', CASES, ids=[case.title for case in CASES])
 def test_a_simulation_gives_what_theory_says(case: Scenario) -> None:
     """Refusals, occupancy, overrun and, if theory has one, the distribution agree."""
-    result = case.replace(jobs=5000, seed=7).run(replications=12, history=False)
+    # The distribution over many slots needs more jobs to be as near.
+    jobs = 3000 if case.max_size < 25 else 5000
+    result = case.replace(jobs=jobs, seed=7).run(replications=12, history=False)
     found = list(compared(result))
 
     assert len(found) >= 2

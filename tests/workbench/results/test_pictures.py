@@ -1,6 +1,7 @@
 """The pictures of a run show what happened: each is drawn on given axes, labelled, and returned."""
 
 import base64
+import functools
 import itertools
 import re
 import struct
@@ -258,9 +259,15 @@ def test_a_crashed_holder_leaves_a_slot_that_waits_for_its_expiry() -> None:
     assert legend(ax) == ['slot held', 'crashed', 'slot of a crashed holder']
 
 
+@functools.cache
+def long_run(history: bool) -> Result:
+    """Return a run of 60,000 jobs, one for all tests."""
+    return replay(Poisson(6, 'exp:1', jobs=60_000, seed=1), max_size=5, slot_exp=0.5, history=history)
+
+
 def test_a_window_that_was_not_kept_is_refused_in_words() -> None:
     """Without a history only a part of a long run is kept; the message names it."""
-    run = replay(Poisson(6, 'exp:1', jobs=60_000, seed=1), max_size=5, slot_exp=0.5, history=False)
+    run = long_run(history=False)
     first, last = (float(run.part.block.times[place]) for place in (0, -1))
 
     assert 'job' in run.plot_slots(axes(), window=(first + 1, first + 3)).get_yticklabels()[0].get_text()
@@ -270,17 +277,22 @@ def test_a_window_that_was_not_kept_is_refused_in_words() -> None:
         run.plot_slots(axes(), window=(0, 10))
 
 
-@pytest.mark.parametrize('picture', PICTURES)
-@pytest.mark.parametrize('history', [True, False], ids=['with a history', 'without one'])
-def test_a_long_run_has_all_its_pictures(picture: str, history: bool) -> None:
-    """They work for many pools, retries, crashes and the times of a real log, kept or not."""
+@functools.cache
+def many_pools(history: bool) -> Result:
+    """Return a run of many pools, with retries, crashes and the instants of a real log."""
     jobs = [(1.4e9 + job.arrival, job.holding, job.key) for job in Scenario.load('worker-per-customer').workload()][
         :9000
     ]
-    run = replay(
+    return replay(
         Trace(jobs), max_size=2, slot_exp=1, crash_probability=0.05, on_refusal=Retry(tries=2), history=history
     )
-    ax = getattr(run, picture)(axes())
+
+
+@pytest.mark.parametrize('picture', PICTURES)
+@pytest.mark.parametrize('history', [True, False], ids=['with a history', 'without one'])
+def test_a_long_run_has_all_its_pictures(picture: str, history: bool) -> None:
+    """Its history kept or not."""
+    ax = getattr(many_pools(history), picture)(axes())
 
     low, high = ax.get_xlim()
     assert np.isfinite([low, high]).all()
@@ -294,8 +306,9 @@ def test_a_long_title_is_cut_to_what_fits() -> None:
     assert len(run.plot_occupancy(axes()).get_title().splitlines()[0]) <= 90
 
 
+@functools.cache
 def loss(**how: object) -> Result:
-    """Return a run with Poisson arrivals at a pool of five."""
+    """Return a run with Poisson arrivals at a pool of five, one for all tests."""
     return replay(Poisson(6, 'exp:1', jobs=3000, seed=1), max_size=5, **how)  # type: ignore[arg-type]
 
 
@@ -512,8 +525,7 @@ def test_no_words_of_a_close_up_overlap(jobs: list[tuple[float, float]]) -> None
 
 def test_the_close_up_of_a_part_shows_just_what_the_whole_run_would() -> None:
     """Occupancy and running are those of the history, and begin with the grant."""
-    long = Poisson(6, 'exp:1', jobs=60_000, seed=1)
-    part, whole = (replay(long, max_size=5, slot_exp=0.5, history=kept) for kept in (False, True))
+    part, whole = long_run(history=False), long_run(history=True)
     ax = part.plot_expiry(axes())
     job = int(ax.get_yticklabels()[0].get_text().removeprefix('job '))
     other = whole.plot_expiry(axes(), job=job)
