@@ -27,7 +27,7 @@ from tornado.websocket import websocket_connect
 
 from tests.badge import FIRST_PAGE
 from tests.support.paths import ROOT
-from tests.support.servers import free_port, or_skip
+from tests.support.servers import end, free_port, or_skip
 
 
 OWN = 'py-cachify-lab'
@@ -297,8 +297,7 @@ def test_the_lab_starts_with_the_first_notebook(built: Built) -> None:
                 channels = f'ws://{address}/api/kernels/{json.load(kernel)["id"]}/channels?token={token}'
             assert asyncio.run(printed(channels, TRY)) == 'taken 1 as root False\n'
         finally:
-            lab.terminate()
-            lab.wait()
+            end(lab)
 
 
 async def printed(channels: str, code: str) -> str:

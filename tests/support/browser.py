@@ -29,6 +29,7 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from playwright.sync_api import TimeoutError as NothingChangedError
 
 from tests.support.notebooks import read_notebook
+from tests.support.servers import end
 
 
 CHROMIUMS = ('chromium', 'chromium-browser', 'google-chrome')
@@ -129,8 +130,7 @@ def lab(folder: Path) -> Iterator[str]:
                 port = _port(process, Path(environment['JUPYTER_RUNTIME_DIR']), Path(log.name))
                 yield f'http://127.0.0.1:{port}/user/reader/lab/tree/{{}}?reset&token={token}'
             finally:
-                process.terminate()
-                process.wait()
+                end(process)
 
 
 def _ask_nothing(settings: Path) -> None:

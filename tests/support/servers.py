@@ -27,6 +27,19 @@ def or_skip(missing: type[Exception]) -> Iterator[None]:
         pytest.skip(str(error))
 
 
+def end(process: 'subprocess.Popen[Any]') -> None:
+    """End a process, with force if it has not ended 30 s after it was asked to.
+
+    JupyterLab rarely hangs after it has shut down its kernels, because a thread of its own waits.
+    """
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 @contextmanager
 def redis_server() -> Iterator[str]:
     """Start ``redis-server``, and yield its unix socket.
@@ -127,8 +140,7 @@ def _running(binary: str, folder: str, *options: str) -> Iterator[None]:
     try:
         yield
     finally:
-        process.terminate()
-        process.wait()
+        end(process)
 
 
 def _start(binary: str, folder: str, *options: str) -> 'subprocess.Popen[bytes]':
