@@ -1,6 +1,5 @@
 """A real server for the whole session, emptied between tests, and the clients of every store."""
 
-import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -31,11 +30,6 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.dont_write_bytecode = False
     os.environ['PYTHONPYCACHEPREFIX'] = sys.pycache_prefix
     os.environ.pop('PYTHONDONTWRITEBYTECODE', None)
-
-
-def pytest_collection_finish() -> None:
-    """Exempt the thousands of collected tests from garbage collection: they stay anyway."""
-    gc.freeze()
 
 
 @pytest.fixture(scope='session')
