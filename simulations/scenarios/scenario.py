@@ -46,7 +46,7 @@ class Scenario:
 
     Give either a ``trace``, or ``arrivals`` and ``holding`` with ``jobs``, ``horizon`` or both, and
     ``keys`` for several pools.  Everything is checked immediately except the content of a trace,
-    which :meth:`workload` reads.  Strings are read into objects, so equal scenarios compare equal
+    which :meth:`workload` reads.  Strings are parsed into objects, so equal scenarios compare equal
     however they were written.
 
     Args:
@@ -221,7 +221,7 @@ class Scenario:
         return self.conditions().stepwise
 
     def expect(self, max_size: int | None = None, workload: Workload | None = None) -> Expectation | str:
-        """Return what theory expects in the long run, or a sentence that says why none applies.
+        """Return what theory expects in the long run, or a sentence that says why no formula applies.
 
         See :func:`simulations.expect`.
 

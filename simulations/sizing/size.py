@@ -120,7 +120,8 @@ def size_pool(
     Args:
         scenario: the workload; its own ``max_size`` does not matter.
         target: the share of refusals to stay below, more than 0 and less than 1.
-        tolerance: the half-width, as a share of ``target``, below which more runs would not help.
+        tolerance: make no more runs at a size once the half-width of its interval is below this
+            share of ``target``.
         most_runs: the largest number of independent runs at one size; a recorded trace without
             anything random is run once.
         curve: how many further sizes around the answer to measure for the picture.
@@ -175,7 +176,7 @@ def size_pool(
 
 
 def _can_grow_without_bound(scenario: Scenario) -> bool:
-    """Return whether ever more jobs wait if there are fewer slots than the load.
+    """Return whether the number of waiting jobs grows without limit if slots are fewer than the load.
 
     That does not happen if jobs give up, the load is not steady, or clients wait for their answers.
     """
@@ -216,8 +217,8 @@ def _range(measure: Measure, found: int, unstable: int) -> tuple[int, int]:
 def _edge_from(guess: int, no: int, holds: Callable[[int], bool]) -> int:
     """Return the smallest size for which ``holds`` is true, searching from ``guess``.
 
-    It is false for ``no``, which is smaller. The steps double until the edge lies between two of
-    them; then the search bisects.
+    It is false for ``no``, a size smaller than the answer. The steps double until the edge lies
+    between two of them; then the search bisects.
     """
     step = 1
     if holds(guess):

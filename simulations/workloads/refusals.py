@@ -1,4 +1,4 @@
-"""Decide what a job does that finds the pool full."""
+"""Decide what a job does when it finds the pool full."""
 
 import math
 import random
