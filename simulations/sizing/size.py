@@ -176,7 +176,7 @@ def size_pool(
 
 
 def _can_grow_without_bound(scenario: Scenario) -> bool:
-    """Return whether the number of waiting jobs grows without limit if slots are fewer than the load.
+    """Return whether waiting jobs grow without limit if there are fewer slots than the load.
 
     That does not happen if jobs give up, the load is not steady, or clients wait for their answers.
     """
