@@ -221,7 +221,7 @@ class Scenario:
         return self.conditions().stepwise
 
     def expect(self, max_size: int | None = None, workload: Workload | None = None) -> Expectation | str:
-        """Return what theory expects in the long run, or a sentence why no formula applies.
+        """Return what theory expects in the long run, or why no formula applies.
 
         See :func:`simulations.expect`.
 
