@@ -124,7 +124,10 @@ class KeyTemplate:
 
 
 def _malformed(template: str, error: Exception) -> str:
-    return f'key {shown(template)} is not a valid format string: {error}; write {{{{ or }}}} for a literal brace'
+    return (
+        f'key {shown(template)} is not a valid format string: {error}; correct the field, or write {{{{ or }}}} for a'
+        ' literal brace'
+    )
 
 
 class _Anything:

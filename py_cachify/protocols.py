@@ -159,7 +159,7 @@ def _undo(release: Steps[bool], error: BaseException) -> Steps[None]:
         yield from release
     except Exception as second:
         why = f'{type(second).__name__}: {second}'
-        error.add_note(f'{NOT_UNDONE} ({why}): its slot may stay taken; the log says how to free it.')
+        error.add_note(f'{NOT_UNDONE} ({why}): its slot may stay taken.')
 
 
 ATOMIC = SlotProtocol('atomic', _acquire_atomically, _release_atomically, _count_atomically)

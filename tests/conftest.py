@@ -1,6 +1,5 @@
 """A real server for the whole session, emptied between tests, and the clients of every store."""
 
-import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -8,8 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
 
 from py_cachify import Cachify, init_cachify
 from simulations.stores.embedded import EmbeddedServerError, embedded_server
@@ -32,13 +30,6 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.dont_write_bytecode = False
     os.environ['PYTHONPYCACHEPREFIX'] = sys.pycache_prefix
     os.environ.pop('PYTHONDONTWRITEBYTECODE', None)
-
-
-def pytest_collection_finish() -> None:
-    """Exempt the thousands of collected tests from garbage collection: they stay anyway."""
-    # In its first run Hypothesis asks the collector about objects of its own, so these come first.
-    settings(max_examples=1)(given(st.none())(lambda _: None))()
-    gc.freeze()
 
 
 @pytest.fixture(scope='session')

@@ -4,9 +4,9 @@ Each job acquires, holds and releases a slot as a user of the library does.  The
 virtual time in place of its clock, so the same workload produces the same history, byte for byte,
 on every store.
 
-At one instant, bodies end before jobs arrive, so a slot that becomes free can be taken immediately.
-A holder that crashes does so at a random instant before its slot expires and before its body would
-end.
+If a body ends and a job arrives at the same instant, the body ends first, so the job can take the
+slot.  A holder that crashes does so at a random instant before its slot expires and before its
+body would end.
 """
 
 import time

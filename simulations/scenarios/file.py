@@ -88,10 +88,6 @@ def find_scenario(path_or_name: str | Path) -> Path:
         ValueError: no scenario has that name; the message lists the names.
     """
     path = Path(path_or_name)
-    if path.suffix != SUFFIX and path.is_file():
-        raise ValueError(
-            f'a scenario is a file *{SUFFIX}, and {path} is not: to replay it as a trace, use pool-sim replay {path}'
-        )
     if path.suffix == SUFFIX or path.parent != Path() or path.is_file():
         return path
     packaged = SCENARIOS / f'{path.name}{SUFFIX}'

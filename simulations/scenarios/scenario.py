@@ -368,7 +368,11 @@ class Scenario:
         try:
             return cls.from_toml(path.read_text(encoding='utf-8'), path.parent)
         except (OSError, TypeError, ValueError) as error:
-            raise ValueError(f'cannot load the scenario {path}: {error}') from None
+            hint = ''
+            if path.suffix != SUFFIX and path.is_file():
+                hint = f'; a scenario is a file *{SUFFIX}, and {path} is not: to replay it as a trace,'
+                hint += f' use pool-sim replay {path}'
+            raise ValueError(f'cannot load the scenario {path}: {error}{hint}') from None
 
     @classmethod
     def from_toml(cls, text: str, folder: str | Path = '') -> Self:

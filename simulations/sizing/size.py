@@ -188,12 +188,10 @@ def _guess(load: float, target: float) -> int:
     return max_size_for(load, target) if load > 0 else 1
 
 
-def _search(measure: Measure, guess: int, too_small: int) -> int:
+def _search(measure: Measure, guess: int, floor: int) -> int:
     """Return the smallest size that is enough: search outwards from a guess, then bisect."""
-    floor = too_small
-    enough = max(guess, floor + 1)
     # If pauses are shorter than holding times, retries may need more slots than the peak.
-    found = _edge_from(enough, too_small, lambda size: measure.verdict(size).enough)
+    found = _edge_from(max(guess, floor + 1), floor, lambda size: measure.verdict(size).enough)
     if found - 1 > floor:
         measure.verdict(found - 1)
     return found

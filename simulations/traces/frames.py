@@ -27,7 +27,7 @@ def instant_column(name: str, column: ArrayLike) -> NDArray[np.float64]:
         TypeError, ValueError: a value is missing or is not an instant, or only some of the values
             have a time zone; the message names the argument.
     """
-    return _seconds(name, column, 'instants')
+    return _seconds(name, column, dates=True)
 
 
 def duration_column(name: str, column: ArrayLike) -> NDArray[np.float64]:
@@ -37,7 +37,7 @@ def duration_column(name: str, column: ArrayLike) -> NDArray[np.float64]:
         TypeError, ValueError: a value is missing or is not a duration; the message names the
             argument.
     """
-    return _seconds(name, column, 'durations')
+    return _seconds(name, column, dates=False)
 
 
 def warn_about_epoch(name: str, seconds: NDArray[np.float64]) -> None:
@@ -57,12 +57,13 @@ def warn_about_epoch(name: str, seconds: NDArray[np.float64]) -> None:
             return
 
 
-def _seconds(name: str, column: ArrayLike, kind: str) -> NDArray[np.float64]:
+def _seconds(name: str, column: ArrayLike, *, dates: bool) -> NDArray[np.float64]:
     values = _values(column)
     if values.dtype.kind == 'O':
-        values = _of_objects(name, values, kind)
+        values = _of_objects(name, values, dates=dates)
     if values.dtype.kind == 'M':
-        _refuse_dates(name, kind)
+        if not dates:
+            raise _no_durations(name)
         seconds = (values - np.datetime64(0, 's')) / _SECOND
     elif values.dtype.kind == 'm':
         seconds = values / _SECOND
@@ -80,11 +81,11 @@ def _values(column: Any) -> NDArray[Any]:
     return np.asarray(column)
 
 
-def _of_objects(name: str, values: NDArray[Any], kind: str) -> NDArray[Any]:
+def _of_objects(name: str, values: NDArray[Any], *, dates: bool) -> NDArray[Any]:
     """Return the seconds of Python's dates, durations and numbers."""
     zones = {value.tzinfo is not None for value in values if isinstance(value, datetime)}
-    if zones:
-        _refuse_dates(name, kind)
+    if zones and not dates:
+        raise _no_durations(name)
     if len(zones) > 1:
         raise ValueError(f'{name} mixes dates with and without a time zone: write all of them with one, or none')
     return np.array([_number(name, number, value) for number, value in enumerate(values)], np.float64)
@@ -103,6 +104,5 @@ def _number(name: str, number: int, value: Any) -> float:
     raise TypeError(f'{name} must be numbers of seconds, dates or durations, but value {number} is {value!r}')
 
 
-def _refuse_dates(name: str, kind: str) -> None:
-    if kind == 'durations':
-        raise TypeError(f'{name} must be durations, got dates: subtract the arrivals from the ends')
+def _no_durations(name: str) -> TypeError:
+    return TypeError(f'{name} must be durations, got dates: subtract the arrivals from the ends')

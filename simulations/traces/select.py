@@ -78,7 +78,7 @@ def select_jobs(
     changes += [f'holding x {number(lengthen)}'] * (lengthen != 1)
     if lengthen != 1:
         holdings = holdings * lengthen
-    return Trace.from_columns(
+    return Trace.from_seconds(
         arrivals, holdings, keys, trace.key_names, name=', '.join([trace.name, *changes]), skipped=skipped
     )
 

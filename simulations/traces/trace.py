@@ -101,7 +101,25 @@ class Trace:
             Trace.from_columns(table['start'], table['seconds'], name='from a data frame')
         """
         times, seconds = instant_column('arrivals', arrivals), duration_column('holdings', holdings)
-        places = None if keys is None else _places(keys)
+        trace = cls.from_seconds(times, seconds, None if keys is None else _places(keys), key_names, name, skipped)
+        warn_about_epoch('arrivals', times)
+        return trace
+
+    @classmethod
+    def from_seconds(
+        cls,
+        times: NDArray[np.float64],
+        seconds: NDArray[np.float64],
+        places: NDArray[np.int32] | None = None,
+        key_names: Sequence[str] = (),
+        name: str | None = None,
+        skipped: dict[str, int] | None = None,
+    ) -> 'Trace':
+        """Create a trace as :meth:`from_columns` does, from arrays that are known to be seconds.
+
+        Raises:
+            ValueError: the arrays do not fit together, or a job is not allowed.
+        """
         shapes = [column.shape for column in (times, seconds, places) if column is not None]
         if times.ndim != 1 or len(set(shapes)) != 1:
             raise ValueError(f'the columns of a trace must have the same length, got {shapes}')
@@ -115,7 +133,6 @@ class Trace:
             raise ValueError(
                 f'keys must be positions in the {len(names)} key_names, or -1, got {places.min()} to {places.max()}'
             )
-        warn_about_epoch('arrivals', times)
         trace = cls((), '', skipped)
         trace._keep(times, seconds, places, names)
         trace.name = f'{trace.expected_jobs:,} jobs' if name is None else name

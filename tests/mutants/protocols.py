@@ -25,7 +25,7 @@ ATOMIC = (
     Mutant(
         'the error does not say that it could not be undone',
         FILE,
-        "        error.add_note(f'{NOT_UNDONE} ({why}): its slot may stay taken; the log says how to free it.')",
+        "        error.add_note(f'{NOT_UNDONE} ({why}): its slot may stay taken.')",
         '        error.add_note(why)',
         'memory',
         'C1 was refused although a slot was free throughout',

@@ -7,19 +7,11 @@ from urllib.parse import unquote
 import pytest
 
 from tests.badge import FIRST_PAGE, badge, repository, with_badge
-from tests.support.paths import ROOT
+from tests.support.paths import PAGES, ROOT
 
 
 README = (ROOT / 'README.md').read_text(encoding='utf-8')
 NOTEBOOKS = sorted(path.name for path in (ROOT / 'notebooks').glob('*.ipynb'))
-PAGES = [
-    'README.md',
-    *sorted(
-        str(path.relative_to(ROOT))
-        for folder in ('notebooks', 'py_cachify', 'simulations', 'tests')
-        for path in (ROOT / folder).rglob('*.md')
-    ),
-]
 BUILT = {'notebooks/html/index.html'}
 """Targets that exist only after the command next to the link has run."""
 
@@ -40,10 +32,9 @@ def test_every_notebook_is_listed() -> None:
     assert rows == listed('notebooks/TEACHING.md', '')
 
 
-@pytest.mark.parametrize('page', PAGES)
-def test_links_lead_somewhere(page: str) -> None:
+@pytest.mark.parametrize('path', PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
     """Each link within this repository leads to a file, a folder or a heading that exists."""
-    path = ROOT / page
     links = re.findall(r'\]\(([^)\s]+)\)', path.read_text(encoding='utf-8'))
     internal = [link for link in links if not re.match(r'https?://', link)]
 
@@ -102,10 +93,10 @@ def test_an_invalid_place_is_refused(tmp_path: Path, text: str, message: str) ->
         repository(tmp_path)
 
 
-@pytest.mark.parametrize('page', PAGES)
-def test_prose_is_wrapped_at_100_columns(page: str) -> None:
+@pytest.mark.parametrize('path', PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_prose_is_wrapped_at_100_columns(path: Path) -> None:
     """Tables, code, headings, and links and pictures that cannot be broken may be longer."""
-    outside = re.sub(r'```.*?```', '', (ROOT / page).read_text(encoding='utf-8'), flags=re.DOTALL)
+    outside = re.sub(r'```.*?```', '', path.read_text(encoding='utf-8'), flags=re.DOTALL)
     prose = [line for line in outside.splitlines() if not re.match(r'\||#|\[?!\[', line) and ' ' in line]
 
     assert [line for line in prose if len(line) > 100] == []

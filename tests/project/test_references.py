@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.paths import PAGES, ROOT
 
 
 ROLE = re.compile(r':(?:class|func|meth|mod|data|attr|exc):`~?((?:simulations|py_cachify)[\w.]*)`')
 COMMAND = re.compile(r'python -m ((?:simulations|tests)[\w.]*)')
 MODULES = sorted(path for folder in ('py_cachify', 'simulations', 'tests') for path in (ROOT / folder).rglob('*.py'))
-PAGES = sorted(path for path in ROOT.rglob('*.md') if not any(part.startswith('.') for part in path.parts[1:]))
 
 
 def docstrings(path: Path) -> Iterator[str]:

@@ -422,6 +422,8 @@ def test_a_scope_that_cannot_be_is_refused() -> None:
         explore(subject('memory'), Scope(clients=27))
     with pytest.raises(ValueError, match='schedules must be at least 1'):
         explore(subject('memory'), schedules=0)
+    with pytest.raises(ValueError, match='most_states must be at least 1'):
+        explore(subject('memory'), most_states=0)
 
 
 def test_a_search_that_is_cut_off_says_so() -> None:
