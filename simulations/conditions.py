@@ -12,8 +12,10 @@ from py_cachify.arguments import check_expiration, check_max_size
 from simulations.arguments import probability, whole_number
 from simulations.faults import Fault
 from simulations.faults.network import Network
+from simulations.measuring.pace import Pace
 from simulations.stores.protocols import PROTOCOLS
 from simulations.theory.expectation import WITHOUT_FAULTS, Expectation, expect
+from simulations.theory.pace import pace_of
 from simulations.workloads.refusals import Leave, Retry
 from simulations.workloads.workload import Workload
 
@@ -118,6 +120,10 @@ class Conditions:
         If so, a mean after the warm-up estimates the mean in the long run.
         """
         return workload.steady and not any(fault.at is not None for fault in self.faults)
+
+    def pace(self, workload: Workload) -> Pace | None:
+        """Return how fast the pool forgets its past; ``None`` if the workload has no known laws."""
+        return pace_of(workload, self.max_size, self.slot_exp, self.on_refusal, self.crash_probability)
 
     def expect(self, workload: Workload) -> Expectation | str:
         """Return what theory expects in the long run, or a sentence that says why none applies."""

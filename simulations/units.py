@@ -17,12 +17,12 @@ def duration(seconds: float) -> str:
     return f'{seconds / length:,.4g} {unit}'
 
 
-def rate(a_second: float) -> str:
+def rate(a_second: float, noun: str) -> str:
     """Return a rate per second, minute, hour or day: the first in which it is at least 1."""
     for unit, length in (('second', 1.0), ('minute', 60.0), ('hour', 3600.0)):
         if a_second * length >= 1:
-            return f'{a_second * length:,.4g} {"an" if unit == "hour" else "a"} {unit}'
-    return f'{a_second * 86400:,.4g} a day'
+            return f'{a_second * length:,.4g} {noun} {"an" if unit == "hour" else "a"} {unit}'
+    return f'{a_second * 86400:,.4g} {noun} a day'
 
 
 def time_unit(seconds: float) -> tuple[str, float]:

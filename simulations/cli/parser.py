@@ -4,7 +4,7 @@ import argparse
 from typing import NoReturn
 
 
-KEPT, BROKEN, IMPOSSIBLE, INTERRUPTED, CUT_OFF = 0, 1, 2, 130, 141
+KEPT, BROKEN, IMPOSSIBLE, UNDECIDED, INTERRUPTED, CUT_OFF = 0, 1, 2, 3, 130, 141
 
 
 class Parser(argparse.ArgumentParser):

@@ -20,6 +20,7 @@ from simulations.faults.network import Network
 from simulations.scenarios.scenario import Scenario
 from simulations.traces import TraceError
 from simulations.traces.bundled import BUNDLED_MAX_SIZE, BUNDLED_SLOT_EXP, BUNDLED_TRACE
+from simulations.units import duration
 from simulations.workloads.refusals import Leave, Retry
 
 
@@ -57,7 +58,8 @@ def trace_scenario(options: argparse.Namespace, trace: Path | None) -> tuple[Sce
     fields: dict[str, Any] = {
         'trace': trace or BUNDLED_TRACE,
         'max_size': BUNDLED_MAX_SIZE,
-        'slot_exp': BUNDLED_SLOT_EXP,
+        # An expiry that suits the bundled trace says nothing about another one.
+        'slot_exp': BUNDLED_SLOT_EXP if trace is None else None,
     }
     try:
         scenario = Scenario(**fields | _changes((*TRACE, *_ANY_JOBS), given, None, Leave()))
@@ -115,6 +117,15 @@ def any_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
         return trace_scenario(options, Path(name))
     _refuse(options, TRACE_ONLY, 'applies to a trace: name the file of the trace')
     return made_up_scenario(options)
+
+
+def assumed_expiry(options: argparse.Namespace, scenario: Scenario) -> str | None:
+    """Return a line on the expiry that was assumed, or ``None`` if it was given."""
+    named = options.scenario is not None and scenario.trace is None
+    if named or hasattr(options, SLOT_EXP.name):
+        return None
+    life = 'never expire' if scenario.slot_exp is None else f'expire after {duration(scenario.slot_exp)}'
+    return f'assumed: slots {life}, because {SLOT_EXP.flag} was not given'
 
 
 def _refuse(namespace: argparse.Namespace, options: Iterable[Option], reason: str) -> None:

@@ -12,10 +12,11 @@ from simulations.arguments import whole_number
 from simulations.cli.options.option import Option, add_options, option_words
 from simulations.cli.options.output import NO_PICTURES, check_writable, folder_option, json_option
 from simulations.cli.options.runs import PROCESSES, STORE
-from simulations.cli.parser import KEPT
-from simulations.cli.request import add_scenario, any_scenario, run_words
+from simulations.cli.parser import KEPT, UNDECIDED
+from simulations.cli.request import add_scenario, any_scenario, assumed_expiry, run_words
 from simulations.scenarios.scenario import Scenario
 from simulations.sizing import Expiry, Sizing, choose_expiry, size_pool
+from simulations.sizing.length import MOST_JOBS as MOST_JOBS_BY_DEFAULT
 from simulations.sweeps.processes import processes
 
 
@@ -25,6 +26,13 @@ TARGET = Option(
     read=float,
     metavar='SHARE',
     help='find the smallest pool that refuses less than SHARE (default %(default)s)',
+)
+MOST_JOBS = Option(
+    '--most-jobs',
+    default=MOST_JOBS_BY_DEFAULT,
+    read=int,
+    metavar='N',
+    help='make the runs of a short scenario longer, up to N jobs at one size (default %(default)s)',
 )
 EXPIRY = (
     Option(
@@ -48,14 +56,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command to its parser."""
     add_scenario(parser)
     output = (folder_option('the pictures'), NO_PICTURES, json_option('the answer'))
-    add_options(parser, (TARGET, *EXPIRY, PROCESSES, STORE, *output))
+    add_options(parser, (TARGET, MOST_JOBS, *EXPIRY, PROCESSES, STORE, *output))
     parser.set_defaults(do=_do)
 
 
 def request(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
     """Return the scenario that the options describe, and the words that repeat the command."""
     scenario, words = any_scenario(options)
-    own = (TARGET,) if options.recovery is None else (TARGET, *EXPIRY)
+    own = (TARGET, MOST_JOBS) if options.recovery is None else (TARGET, MOST_JOBS, *EXPIRY)
     return scenario, ['size', *words, *option_words(own, vars(options)), *run_words(options, scenario)]
 
 
@@ -80,7 +88,14 @@ def _do(options: argparse.Namespace) -> int:
         executor = None
         if options.processes != 1 and scenario.random:
             executor = stack.enter_context(processes(options.processes))
-        found = size_pool(scenario, options.target, store=options.store, executor=executor, progress=True)
+        found = size_pool(
+            scenario,
+            options.target,
+            most_jobs=options.most_jobs,
+            store=options.store,
+            executor=executor,
+            progress=True,
+        )
     written = [] if options.no_pictures else _pictures(found, expiry, options.out)
     answer: dict[str, Any] = {'seed': scenario.seed, **found.to_json()}
     if expiry is not None:
@@ -92,11 +107,13 @@ def _do(options: argparse.Namespace) -> int:
         written.append(Path(options.json))
     if expiry is not None:
         print(expiry, file=out)
+    elif (assumed := assumed_expiry(options, scenario)) is not None:
+        print(assumed, file=out)
     print(found, file=out)
     print(f'  repeat it with: {shlex.join(["pool-sim", *words])}', file=out)
     for path in written:
         print(f'  wrote {path}', file=out)
-    return KEPT
+    return KEPT if found.max_size is not None else UNDECIDED
 
 
 def _pictures(found: Sizing, expiry: Expiry | None, folder: Path) -> list[Path]:

@@ -71,7 +71,7 @@ def _do(options: argparse.Namespace) -> int:
     if not options.no_pictures:
         written += save_pictures(found, options.out)
     found.to_csv(written[0])
-    table = json.dumps({'seed': scenario.seed, 'points': found.rows()}, indent=2)
+    table = json.dumps({'seed': scenario.seed, 'points': found.to_json()}, indent=2)
     if options.json == '-':
         print(table)
     elif options.json is not None:

@@ -4,12 +4,17 @@ import math
 import random
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simulations.arguments import real_number
 from simulations.distributions.base import Distribution
 from simulations.textfile import UNREADABLE, open_text
 from simulations.units import number
 
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MOST_LISTED = 100
 """The largest number of values that ``str()`` writes out."""
@@ -48,6 +53,9 @@ class Empirical(Distribution):
             self._mean = float(self._values.mean())
         if math.isinf(self._mean):
             raise ValueError(f'values up to {float(self._values[-1])!r} have a mean that does not fit a float')
+        # The sums of the smallest and of the largest values, so that a mean needs no pass over all.
+        self._smallest = np.concatenate(([0.0], np.cumsum(self._values)))
+        self._largest = np.concatenate((np.cumsum(self._values[::-1])[::-1], [0.0]))
 
     @classmethod
     def from_file(cls, path: str | Path, folder: str | Path | None = None) -> 'Empirical':
@@ -74,6 +82,11 @@ class Empirical(Distribution):
     def __len__(self) -> int:
         return len(self._values)
 
+    @property
+    def values(self) -> 'NDArray[np.float64]':
+        """The values in seconds, in increasing order."""
+        return self._values
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Empirical) and self._values.tobytes() == other._values.tobytes()
 
@@ -97,10 +110,12 @@ class Empirical(Distribution):
         return self._mean
 
     def _until(self, life: float) -> float:
-        return float(self._values.clip(max=life).mean())
+        below = int(self._values.searchsorted(life))
+        return float(self._smallest[below] + (len(self) - below) * life) / len(self)
 
     def _beyond(self, life: float) -> float:
-        return float((self._values - life).clip(min=0.0).mean())
+        below = int(self._values.searchsorted(life))
+        return max(float(self._largest[below] - (len(self) - below) * life) / len(self), 0.0)
 
 
 def _numbers(path: Path, lines: Iterable[str]) -> Iterable[float]:

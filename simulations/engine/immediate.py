@@ -63,7 +63,7 @@ class ImmediateRun:
         self._crashes = Crashes(conditions.seed, conditions.crash_probability)
         self._seed = conditions.seed
         self._audit = audit
-        self.observer = Observer(keep)
+        self.observer = Observer(keep, getattr(workload, 'together', 1))
         self._recorder = self.observer.recorder
         self.model = Model(self._max_size, self._slot_exp, self._recorder)
 

@@ -124,7 +124,7 @@ def replay_under(
                 conditions.max_size,
                 ran.recoveries,
                 steady=conditions.steady(workload),
-                memoryless=getattr(workload, 'memoryless', False),
+                pace=conditions.pace(workload),
             ),
             findings=ran.findings,
             expectation=conditions.expect(workload),

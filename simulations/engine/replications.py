@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from simulations.arguments import whole_number
-from simulations.measuring.caveats import FEW_OVERRUNS, HALF_WIDTH_MISSED, Caveat
-from simulations.measuring.estimates import CONFIDENCE, RARE, Estimates, Method, at_least_zero, bounded_share, looks_of
+from simulations.measuring.caveats import HALF_WIDTH_MISSED, Caveat, merged
+from simulations.measuring.estimates import CONFIDENCE, Estimates, Method
 from simulations.measuring.figures import Figures, weighted_mean
+from simulations.measuring.observer import figures_as_estimated
+from simulations.measuring.runs import RunSums, of_runs, ratio
 from simulations.measuring.series import Series
 from simulations.results.result import Result
-from simulations.statistics.intervals import Interval, ratio_interval
+from simulations.statistics.intervals import Interval
 from simulations.statistics.stopping import StoppingRule
 
 
@@ -92,10 +94,11 @@ def together(results: Sequence[Result], confidence: float = CONFIDENCE, reached:
     if len(results) == 1:
         return results[0]
     first = results[0]
-    lengths = [result.figures.last - result.figures.first for result in results]
+    lengths = [result.figures.measured for result in results]
+    estimates = _estimates(results, confidence, reached)
     observed = first.observed._replace(
-        figures=_figures([result.figures for result in results]),
-        estimates=_estimates(results, confidence, reached),
+        figures=figures_as_estimated(_figures([result.figures for result in results]), estimates),
+        estimates=estimates,
         occupancy_shares=_shares([result.occupancy_shares for result in results], lengths),
         overrun_shares=_shares([result.overrun_shares for result in results], lengths),
         history_hash=hashlib.sha256(''.join(result.history_hash for result in results).encode()).hexdigest(),
@@ -111,38 +114,23 @@ def together(results: Sequence[Result], confidence: float = CONFIDENCE, reached:
 
 
 def _refusals(results: Sequence[Result], confidence: float) -> Interval:
-    return _ratio([result.estimates.series for result in results], 'refused', 'jobs', confidence)
-
-
-def _ratio(runs: Sequence[Series], above: str, below: str, confidence: float) -> Interval:
-    per = [float(getattr(series, below).sum()) for series in runs]
-    if not any(per):
-        return Interval(0.0, -math.inf, math.inf)
-    return ratio_interval([float(getattr(series, above).sum()) for series in runs], per, confidence)
+    runs = [RunSums.of(result.estimates) for result in results]
+    return ratio(runs, 'refused', 'jobs', confidence) or Interval(0.0, -math.inf, math.inf)
 
 
 def _estimates(results: Sequence[Result], confidence: float, reached: bool) -> Estimates:
-    runs = [result.estimates.series for result in results]
-    jobs = int(sum(series.jobs.sum() for series in runs))
-    caveats = [] if reached else [Caveat(HALF_WIDTH_MISSED)]
-    memoryless = all(result.estimates.memoryless for result in results)
-    # The jobs of one burst, or of one day, share a fate: then each run counts as one observation.
-    units = sum(map(looks_of, runs)) if memoryless else len(runs)
-    expired = sum(float(series.expired.sum()) for series in runs)
-    if 0 < expired < RARE:
-        caveats.append(Caveat(FEW_OVERRUNS, expired, 'overrun_mean'))
+    first = results[0]
+    facts = [each.estimates for each in results]
+    pools = max(1, *(each.figures.pools for each in results))
+    estimates = of_runs([RunSums.of(each) for each in facts], first.max_size, pools, confidence)
     arrived = sum(result.figures.jobs for result in results)
-    return Estimates(
-        bounded_share(_ratio(runs, 'refused', 'jobs', confidence), units, confidence, jobs) if jobs else None,
-        bounded_share(_ratio(runs, 'attempts_refused', 'attempts', confidence), units, confidence, jobs)
-        if jobs
-        else None,
-        at_least_zero(_ratio(runs, 'occupancy', 'seconds', confidence)) if jobs else None,
-        at_least_zero(_ratio(runs, 'overrun', 'seconds', confidence)) if expired >= RARE else None,
-        Method(confidence, arrived, arrived - jobs, runs=len(runs)),
-        tuple(caveats),
-        Series(*(np.concatenate(columns) for columns in zip(*runs, strict=True))),
-        memoryless,
+    jobs = int(sum(each.series.jobs.sum() for each in facts))
+    by_law = all(each.method is None or each.method.by_law for each in facts)
+    caveats = (*merged(each.caveats for each in facts), *estimates.caveats)
+    return estimates._replace(
+        method=Method(confidence, arrived, arrived - jobs, runs=len(results), by_law=by_law),
+        caveats=caveats if reached else (*caveats, Caveat(HALF_WIDTH_MISSED)),
+        series=Series(*(np.concatenate(columns) for columns in zip(*(each.series for each in facts), strict=True))),
     )
 
 
@@ -155,7 +143,7 @@ def _shares(runs: Sequence[NDArray[np.float64]], lengths: Sequence[float]) -> ND
 
 
 def _figures(runs: Sequence[Figures]) -> Figures:
-    lengths = [run.last - run.first for run in runs]
+    lengths = [run.measured for run in runs]
 
     def total(name: str) -> int:
         return sum(getattr(run, name) for run in runs)
@@ -166,15 +154,13 @@ def _figures(runs: Sequence[Figures]) -> Figures:
     of: dict[str, Any] = {}
     for name in ('jobs', 'granted', 'refused', 'attempts', 'retries', 'granted_later', 'expired_while_running'):
         of[name] = total(name)
-    for name in ('crashed', 'recovered'):
+    for name in ('crashed', 'recovered', 'failed'):
         of[name] = total(name)
     for name in ('wait_longest', 'occupancy_peak', 'running_peak', 'overrun_peak', 'recovery_longest', 'pools'):
         of[name] = highest(name)
     for name in ('throughput', 'occupancy_mean', 'utilisation', 'running_mean', 'overrun_mean'):
         of[name] = weighted_mean(runs, name, lengths)
     for name, per in (
-        ('refusal_share', 'jobs'),
-        ('attempts_refusal_share', 'attempts'),
         ('wait_mean', 'granted'),
         ('recovery_mean', 'recovered'),
     ):

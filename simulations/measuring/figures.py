@@ -4,23 +4,25 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulations.history.events import CRASHED, EXPIRED, FAILED, REFUSED, RETRYING, STARTS, WHATS
 from simulations.measuring.counts import Spans
-from simulations.measuring.time_shares import Shares, mean
+from simulations.measuring.series import Window
 
 
 class Figures(NamedTuple):
     """The figures of a run.
 
-    Means are over time, from the first arrival to the last event. All times are in seconds.
+    Counts and peaks are of the entire run. Shares and means leave out the warm-up, as the intervals
+    do. Means over time also leave out the *drain*, the time after the last arrival, in which the
+    pool runs empty; if all jobs arrive at one instant, they are over the entire run. All times are
+    in seconds.
 
     Attributes:
         jobs: jobs that arrived.
         granted: jobs that got a slot.
         refused: jobs that left without a slot.
-        refusal_share: refused / jobs, between 0 and 1.
+        refusal_share: the share of the jobs that was refused, between 0 and 1.
         failed: jobs that left with an error because the store did not answer.
         attempts: attempts to acquire a slot: one for each job, and one more after each pause.
         attempts_refusal_share: the share of the attempts that was refused.
@@ -44,6 +46,8 @@ class Figures(NamedTuple):
         pools: the number of keys that were used.
         first: the instant of the first arrival; 0 if no job arrived.
         last: the instant of the last event.
+        warm_up: the time left out at the beginning, because the pool starts empty.
+        drain: the time from the last arrival to the last event.
     """
 
     jobs: int
@@ -73,6 +77,14 @@ class Figures(NamedTuple):
     pools: int
     first: float
     last: float
+    warm_up: float = 0.0
+    drain: float = 0.0
+
+    @property
+    def measured(self) -> float:
+        """The length of the time that means are over, in seconds."""
+        arriving = self.last - self.first - self.warm_up - self.drain
+        return arriving if arriving > 0 else self.last - self.first
 
     @property
     def answered(self) -> int:
@@ -97,7 +109,6 @@ class Tally:
         self._last = 0.0
         self._peaks = np.zeros(3, np.int64)
         self._occupancy_peak = 0
-        self._shares = Shares(), Shares(), Shares()
         self._waits = (0, 0.0, 0.0)
 
     def add(self, spans: Spans) -> None:
@@ -109,26 +120,23 @@ class Tally:
         self._counts += np.bincount(block.whats, minlength=len(WHATS))
         self._peaks = np.maximum(self._peaks, spans.after.max(axis=1))
         self._occupancy_peak = max(self._occupancy_peak, int(block.occupancy.max()))
-        for shares, level in zip(self._shares, spans.before, strict=True):
-            shares.add(level, spans.seconds)
 
     def waited(self, seconds: float) -> None:
         """Count a job that was granted a slot at a later attempt, ``seconds`` after its arrival."""
         count, total, longest = self._waits
         self._waits = (count + 1, total + seconds, max(longest, seconds))
 
-    def occupancy_shares(self) -> NDArray[np.float64]:
-        """Return the share of the time at which 0, 1, 2, ... slots were live, of all pools."""
-        return self._shares[0].shares()
-
-    def overrun_shares(self) -> NDArray[np.float64]:
-        """Return the share of the time at which 0, 1, 2, ... bodies ran beyond their slot."""
-        return self._shares[2].shares()
-
-    def figures(self, pools: int, max_size: int, recoveries: tuple[int, float, float]) -> Figures:
+    def figures(
+        self, pools: int, max_size: int, recoveries: tuple[int, float, float], window: Window, warm_up: float
+    ) -> Figures:
         """Return the figures so far.
 
-        ``recoveries`` are counted by :class:`simulations.judging.model.Model`.
+        Args:
+            pools: the number of keys that were used.
+            max_size: slots of each pool.
+            recoveries: as counted by :class:`simulations.judging.model.Model`.
+            window: the part of the run that shares and means are about.
+            warm_up: the seconds left out before it.
         """
         counts = self._counts.tolist()
         granted, refused = sum(counts[what] for what in STARTS), counts[REFUSED]
@@ -138,27 +146,32 @@ class Tally:
         later, waited, longest_wait = self._waits
         recovered, recovery, longest_recovery = recoveries
         first = 0.0 if self._first is None else self._first
-        occupancy_mean = mean(self.occupancy_shares()) if jobs else 0.0
+        sums = {name: float(column.sum()) for name, column in window.series._asdict().items()}
+
+        def ratio(above: str, below: str) -> float:
+            return sums[above] / sums[below] if sums[below] else 0.0
+
+        occupancy_mean = ratio('occupancy', 'seconds')
         return Figures(
             jobs=jobs,
             granted=granted,
             refused=refused,
-            refusal_share=refused / jobs if jobs else 0.0,
+            refusal_share=ratio('refused', 'jobs'),
             failed=failed,
             attempts=attempts,
-            attempts_refusal_share=(refused + retrying) / attempts if attempts else 0.0,
+            attempts_refusal_share=ratio('attempts_refused', 'attempts'),
             retries=retrying,
             granted_later=later,
             wait_mean=waited / granted if granted else 0.0,
             wait_longest=longest_wait,
-            throughput=granted / (self._last - first) if self._last > first else 0.0,
+            throughput=ratio('granted', 'seconds'),
             occupancy_mean=occupancy_mean,
             occupancy_peak=self._occupancy_peak,
             utilisation=occupancy_mean / (max_size * pools) if pools else 0.0,
-            running_mean=mean(self._shares[1].shares()) if jobs else 0.0,
+            running_mean=ratio('running', 'seconds'),
             running_peak=int(self._peaks[1]),
             expired_while_running=counts[EXPIRED],
-            overrun_mean=mean(self.overrun_shares()) if jobs else 0.0,
+            overrun_mean=ratio('overrun', 'seconds'),
             overrun_peak=int(self._peaks[2]),
             crashed=counts[CRASHED],
             recovered=recovered,
@@ -167,4 +180,6 @@ class Tally:
             pools=pools,
             first=first,
             last=self._last,
+            warm_up=warm_up,
+            drain=self._last - window.end if jobs else 0.0,
         )

@@ -1,6 +1,6 @@
 """What is computed during a run: figures, timeline, hash, an interesting part, and the history."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from simulations.measuring.counts import Levels
 from simulations.measuring.estimates import Estimates, estimate
 from simulations.measuring.figures import Figures, Tally
 from simulations.measuring.holders import Part, PartKeeper
+from simulations.measuring.pace import Pace
 from simulations.measuring.series import SeriesMaker
 from simulations.measuring.timeline import Timeline
 
@@ -46,6 +47,7 @@ class Observer:
 
     Args:
         keep: keep every event as well.
+        together: the number of jobs that arrive together; no such batch is divided.
 
     Attributes:
         recorder: records events one by one; :meth:`take` accepts them in blocks instead.
@@ -53,10 +55,10 @@ class Observer:
         tally: receives how long jobs waited.
     """
 
-    def __init__(self, keep: bool) -> None:
+    def __init__(self, keep: bool, together: int = 1) -> None:
         self.names: list[str] = []
         self.history = History(self.names) if keep else None
-        self.tally, self.series, self.timeline = Tally(), SeriesMaker(), Timeline()
+        self.tally, self.series, self.timeline = Tally(), SeriesMaker(together), Timeline()
         self.parts, self._digest, self._levels = PartKeeper(), Digest(), Levels()
         self.recorder = Recorder([self.take], self.names)
 
@@ -72,22 +74,38 @@ class Observer:
             self.history.add(block)
 
     def observed(
-        self, max_size: int, recoveries: tuple[int, float, float], *, steady: bool, memoryless: bool
+        self, max_size: int, recoveries: tuple[int, float, float], *, steady: bool, pace: Pace | None
     ) -> Observed:
         """Return the observations.
 
         Args:
             max_size: slots of each pool.
             recoveries: as counted by :class:`simulations.judging.model.Model`.
-            steady, memoryless: passed to :func:`simulations.measuring.estimates.estimate`.
+            steady, pace: passed to :func:`simulations.measuring.estimates.estimate`.
         """
+        series = self.series.series()
+        estimates = estimate(series, steady, pace, max_size, max(1, len(self.names)))
+        cut = len(series.jobs) - len(estimates.series.jobs)
+        window = self.series.window(cut)
         return Observed(
-            figures=self.tally.figures(len(self.names), max_size, recoveries),
-            estimates=estimate(self.series.series(), steady, memoryless),
-            occupancy_shares=self.tally.occupancy_shares(),
-            overrun_shares=self.tally.overrun_shares(),
+            figures=self.tally.figures(
+                len(self.names), max_size, recoveries, window, float(series.seconds[:cut].sum())
+            ),
+            estimates=estimates,
+            occupancy_shares=window.occupancy,
+            overrun_shares=window.overrun,
             timeline=self.timeline,
             part=self.parts.part(),
             history_hash=self._digest.hexdigest(self.names),
             kept=self.history,
         )
+
+
+def figures_as_estimated(figures: Figures, estimates: Estimates) -> Figures:
+    """Return the figures with the means of the estimates.
+
+    The same sums, added in another order, differ in the last digit, and a mean should not lie
+    outside its own interval.
+    """
+    means: dict[str, Any] = estimates.means()
+    return figures._replace(**means)

@@ -1,17 +1,21 @@
 """A run cut into stretches with equal numbers of jobs: a few hundred sums, however long the run is.
 
-They are the basis of intervals. The time after the last job, when the pool runs empty, is left out.
+They are the basis of intervals and means. Shares count jobs to the end of the run. Means over time
+end with the last arrival: while the pool then runs empty, it is not in use as it was before.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulations.history.events import EXPIRED, FAILED, REFUSED, RETRYING, STARTS, WHATS
 from simulations.measuring.counts import Spans
+from simulations.measuring.time_shares import Histogram
 
 
+_GRANTED = np.isin(np.arange(len(WHATS)), STARTS)
 _ENDS_ASKING = np.isin(np.arange(len(WHATS)), (*STARTS, FAILED))
 STRETCHES = 1024
 """The largest number of stretches; with enough jobs there are at least half as many."""
@@ -25,74 +29,135 @@ class Series(NamedTuple):
         refused: jobs that left without a slot.
         attempts: attempts to acquire, including those after a refusal.
         attempts_refused: attempts that were refused.
-        seconds: the length of the stretch.
-        occupancy: live slots times seconds.
-        overrun: bodies beyond their slot times seconds.
         expired: slots that expired under a running body.
+        seconds: the length of the stretch.
+        granted: jobs that got a slot.
+        occupancy: live slots times seconds.
+        running: running bodies times seconds.
+        overrun: bodies beyond their slot times seconds.
     """
 
     jobs: NDArray[np.float64]
     refused: NDArray[np.float64]
     attempts: NDArray[np.float64]
     attempts_refused: NDArray[np.float64]
-    seconds: NDArray[np.float64]
-    occupancy: NDArray[np.float64]
-    overrun: NDArray[np.float64]
     expired: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    granted: NDArray[np.float64]
+    occupancy: NDArray[np.float64]
+    running: NDArray[np.float64]
+    overrun: NDArray[np.float64]
 
     def after(self, cut: int) -> 'Series':
         """Return the series without its first ``cut`` stretches."""
         return Series(*(column[cut:] for column in self))
 
 
-class SeriesMaker:
-    """Adds up stretch by stretch; if there would be too many, neighbouring pairs are merged."""
+_COUNTS = 5
+"""The columns from here on end with the last arrival."""
 
-    def __init__(self) -> None:
-        self._width = 1
-        self._done = 0
+
+def _columns(spans: Spans) -> Iterator[NDArray[Any]]:
+    """Yield what each event adds to each field of a series, in their order."""
+    whats = spans.block.whats
+    refused, again = whats == REFUSED, whats == RETRYING
+    outcome = refused | _ENDS_ASKING[whats]
+    yield outcome
+    yield refused
+    yield outcome | again
+    yield refused | again
+    yield whats == EXPIRED
+    yield spans.seconds
+    yield _GRANTED[whats]
+    for level in spans.before:
+        yield level * spans.seconds
+
+
+class Window(NamedTuple):
+    """What happened between two instants of a run: from the end of the warm-up to the last arrival.
+
+    Attributes:
+        series: the sums over its stretches.
+        end: the instant of the last arrival; 0 if no job arrived.
+        occupancy: the share of the time at which 0, 1, 2, ... slots were live, of all pools.
+        overrun: the share of the time at which 0, 1, 2, ... bodies ran beyond their slot.
+    """
+
+    series: Series
+    end: float
+    occupancy: NDArray[np.float64]
+    overrun: NDArray[np.float64]
+
+
+class SeriesMaker:
+    """Adds up stretch by stretch; if there would be too many, neighbouring pairs are merged.
+
+    Args:
+        together: the number of jobs that arrive together; no such batch is divided.
+    """
+
+    def __init__(self, together: int = 1) -> None:
+        self._width = together
+        self._arrived = 0
+        self._newest = -1
+        self._first: float | None = None
+        self._last: float | None = None
         self._sums = np.zeros((len(Series._fields), STRETCHES))
-        self._since_last = np.zeros(len(Series._fields))
+        self._drained = np.zeros(len(Series._fields) - _COUNTS)
+        self._histograms = Histogram(STRETCHES), Histogram(STRETCHES)
 
     def add(self, spans: Spans) -> None:
         """Add the next events."""
-        whats = spans.block.whats
-        refused, again = whats == REFUSED, whats == RETRYING
-        outcome = refused | _ENDS_ASKING[whats]
-        done = np.cumsum(outcome)
-        place = self._done + done - outcome
-        self._done += int(done[-1])
-        while self._done > self._width * STRETCHES:
+        block = spans.block
+        newest = np.maximum.accumulate(np.maximum(block.jobs, self._newest))
+        arrivals = np.diff(newest, prepend=self._newest) > 0
+        self._newest = int(newest[-1])
+        arrived = np.cumsum(arrivals)
+        place = np.maximum(self._arrived + arrived - 1, 0)
+        self._arrived += int(arrived[-1])
+        while self._arrived > self._width * STRETCHES:
             self._join()
         stretch = place // self._width
-        np.minimum(stretch, STRETCHES - 1, out=stretch)
-        values = (
-            outcome,
-            refused,
-            outcome | again,
-            refused | again,
-            spans.seconds,
-            spans.before[0] * spans.seconds,
-            spans.before[2] * spans.seconds,
-            whats == EXPIRED,
-        )
         first = int(stretch[0])
-        if done[-1]:
-            self._since_last[:] = 0
-        last = int(np.flatnonzero(outcome)[-1]) + 1 if done[-1] else 0
-        for row, value in enumerate(values):
+        drain = 0
+        if arrived[-1]:
+            self._drained[:] = 0
+            drain = int(np.flatnonzero(arrivals)[-1]) + 1
+            self._last = float(block.times[drain - 1])
+            if self._first is None:
+                self._first = float(block.times[0])
+            for histogram in self._histograms:
+                histogram.take_in()
+        for row, value in enumerate(_columns(spans)):
             found = np.bincount(stretch - first, weights=value)
             self._sums[row, first : first + len(found)] += found
-            self._since_last[row] += value[last:].sum()
+            if row >= _COUNTS:
+                self._drained[row - _COUNTS] += value[drain:].sum()
+        for histogram, count in zip(self._histograms, (spans.before[0], spans.before[2]), strict=True):
+            histogram.add(stretch, count, spans.seconds, drain)
 
     def _join(self) -> None:
         self._width *= 2
         joined = self._sums.reshape(len(self._sums), -1, 2).sum(axis=2)
         self._sums[:, : STRETCHES // 2] = joined
         self._sums[:, STRETCHES // 2 :] = 0
+        for histogram in self._histograms:
+            histogram.join()
 
     def series(self) -> Series:
         """Return the stretches so far."""
         sums = self._sums.copy()
-        sums[:, min(self._done // self._width, STRETCHES - 1)] -= self._since_last
-        return Series(*sums[:, : -(-self._done // self._width)])
+        stretches = -(-self._arrived // self._width)
+        if self._window_has_length():
+            sums[_COUNTS:, max(stretches - 1, 0)] -= self._drained
+        return Series(*sums[:, :stretches])
+
+    def window(self, cut: int) -> Window:
+        """Return the stretches from number ``cut`` on, which starts a group of stretches."""
+        whole = not self._window_has_length()
+        shares = [each.shares(cut, whole) for each in self._histograms]
+        return Window(self.series().after(cut), self._last or 0.0, *shares)
+
+    def _window_has_length(self) -> bool:
+        """Return whether time passed while jobs arrived; if not, means are over the entire run."""
+        return self._first is not None and self._last is not None and self._first < self._last

@@ -14,7 +14,8 @@ _DETAILS = (
     'scenario time',
     'throughput',
     'expired while running',
-    'long run',
+    'intervals',
+    'drain',
     'took',
     'history',
 )

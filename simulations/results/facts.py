@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,14 @@ from simulations.faults.network import Network
 from simulations.history.history import History
 from simulations.judging import Call, Judged, Linearity
 from simulations.judging.violation import Violation
+from simulations.measuring.caveats import Caveat
 from simulations.measuring.estimates import Estimates
 from simulations.measuring.figures import Figures
 from simulations.measuring.holders import Part
 from simulations.measuring.observer import Observed
 from simulations.measuring.timeline import Timeline
+from simulations.results.long_run import caveats_json
+from simulations.results.outside import outside
 from simulations.theory.expectation import Expectation
 from simulations.workloads.refusals import Leave, Retry
 
@@ -220,6 +223,15 @@ class Facts:
     def why_no_theory(self) -> str:
         """Why theory does not apply, in a sentence; empty if it does."""
         return self.expectation if isinstance(self.expectation, str) else ''
+
+    @cached_property
+    def caveats(self) -> tuple[Caveat, ...]:
+        """Every reason to doubt a figure; theory that lies outside an interval comes first."""
+        return (*outside(self.estimates, self.theory, isinstance(self.on_refusal, Leave)), *self.estimates.caveats)
+
+    def caveats_json(self) -> list[dict[str, Any]]:
+        """Return the caveats as plain values: ``code``, ``message`` and ``figure``."""
+        return caveats_json(self.caveats, self.theory)
 
     def more_rows(self) -> list[tuple[str, str]]:
         """Return further rows of the report, as names and values; a simulation has none."""

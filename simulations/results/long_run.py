@@ -1,54 +1,184 @@
 """How the intervals were made and the reasons to doubt them, in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from simulations.measuring.caveats import (
     BATCHES_ALIKE,
     FEW_OVERRUNS,
+    FEW_REFUSALS,
     HALF_WIDTH_MISSED,
+    HEAVY_TAIL,
     NOT_STEADY,
     SHORT_RUN,
+    SLOTS_LOST,
+    STARTS_EMPTY,
+    THEORY_OUTSIDE,
     TOO_FEW_JOBS,
+    UNSTABLE,
     WARM_UP_OPEN,
     Caveat,
 )
-from simulations.measuring.estimates import Estimates, Method
-from simulations.statistics.batches import COUNTS
+from simulations.measuring.estimates import Method
+from simulations.theory.expectation import Expectation
+from simulations.units import duration
 
 
-_WORDS: dict[str, Callable[[Caveat], str]] = {
-    TOO_FEW_JOBS: lambda caveat: f'no intervals: {caveat.amount:,.0f} jobs are too few, make at least {min(COUNTS)}',
-    WARM_UP_OPEN: lambda _: 'the end of the warm-up was not found: run longer',
-    NOT_STEADY: lambda _: (
-        'no warm-up left out: the arrivals change with time, so there is no long run, and the intervals describe'
-        ' only the variation within this run'
-    ),
-    BATCHES_ALIKE: lambda _: (
-        'neighbouring batches are correlated, so the intervals are too narrow: run longer, or make replications'
-    ),
-    SHORT_RUN: lambda caveat: f'the run is only {caveat.amount:.0f} holding times long: run longer',
-    HALF_WIDTH_MISSED: lambda _: 'the requested half-width was not reached: allow more runs',
-    FEW_OVERRUNS: lambda caveat: (
-        f'{caveat.amount:.0f} bodies beyond their slot are too few for an interval of the overrun: run longer'
-    ),
+_FIGURES = {
+    'refusal_share': 'the share of refused jobs',
+    'attempts_refusal_share': 'the share of refused attempts',
+    'occupancy_mean': 'the mean occupancy',
+    'overrun_mean': 'the mean overrun',
 }
 
 
-def long_run(estimates: Estimates) -> str:
-    """Describe how the intervals were made, what was left out, and each reason to doubt them."""
-    parts = [] if estimates.method is None else _method(estimates.method)
-    return '; '.join([*parts, *(_WORDS[caveat.code](caveat) for caveat in estimates.caveats)])
+def message(caveat: Caveat, theory: Expectation | None = None) -> str:
+    """Return a caveat as a sentence that says what is doubtful, why, and what to do.
+
+    Args:
+        caveat: the reason to doubt an interval.
+        theory: what theory expects in the long run; ``None`` if it does not apply.
+    """
+    return _WORDS[caveat.code](caveat, theory)
+
+
+def caveats_json(caveats: Iterable[Caveat], theory: Expectation | None = None) -> list[dict[str, Any]]:
+    """Return caveats as plain values: ``code``, ``message``, and ``figure``, ``None`` for all."""
+    return [{'code': each.code, 'message': message(each, theory), 'figure': each.figure} for each in caveats]
+
+
+def skipped_words(skipped: Mapping[str, int]) -> str:
+    """Return the numbers of unusable records with their reasons."""
+    return ', '.join(f'{count:,} {reason}' for reason, count in sorted(skipped.items()))
+
+
+def how_made(method: Method | None) -> str:
+    """Describe how the intervals were made, and what was left out; empty if there are none."""
+    return '' if method is None else '; '.join(_method(method))
+
+
+def _too_few_jobs(caveat: Caveat, _: Expectation | None) -> str:
+    return f'no intervals, because {caveat.amount:,.0f} jobs are too few: make at least {caveat.needed:,.0f}'
+
+
+def _short_run(caveat: Caveat, _: Expectation | None) -> str:
+    return (
+        f'the run is too short: {duration(caveat.amount)} were measured, but the pool forgets its past so slowly that'
+        f' a reliable interval needs {duration(caveat.needed)}; make the run'
+        f' {_times(caveat.needed / caveat.amount)} as long'
+        if caveat.amount
+        else 'the run is too short: no time passed while jobs arrived'
+    )
+
+
+def _starts_empty(caveat: Caveat, _: Expectation | None) -> str:
+    return (
+        f'{_of(caveat)} is shifted because the pool starts empty and takes {duration(caveat.needed)} to fill up:'
+        f' {caveat.amount:.2%} of the long-run occupancy was missing on average; run longer'
+    )
+
+
+def _heavy_tail(caveat: Caveat, theory: Expectation | None) -> str:
+    reason = 'holding times have no finite variance, so no interval from a simulation is reliable'
+    if caveat.figure is not None:
+        return f'{_of(caveat)} has no reliable interval, because bodies run on without a finite variance'
+    if theory is None:
+        return f'{reason}, however long it is; an expiry (slot_exp) would bound the time that a job holds its slot'
+    return (
+        f'{reason}; use the values of theory, which depend on the mean time in a slot alone:'
+        f' {theory.refusal_share:.2%} refused, {theory.occupancy_mean:.4g} slots in use'
+    )
+
+
+def _slots_lost(_: Caveat, __: Expectation | None) -> str:
+    return (
+        'slots of crashed holders never expire, so the pool loses one after the other and in the long run refuses'
+        ' every job: set slot_exp'
+    )
+
+
+def _unstable(_: Caveat, __: Expectation | None) -> str:
+    return (
+        'the offered load exceeds the slots and refused jobs never give up, so ever more jobs wait and there is no'
+        ' long run: add slots, or limit the attempts'
+    )
+
+
+def _not_steady(_: Caveat, __: Expectation | None) -> str:
+    return (
+        'the arrivals or faults change with time, so there is no long run: the intervals describe only the variation'
+        ' within this run, and no warm-up is left out'
+    )
+
+
+def _warm_up_open(_: Caveat, __: Expectation | None) -> str:
+    return 'the occupancy still changes in one direction, so the end of the warm-up was not found: run longer'
+
+
+def _batches_alike(caveat: Caveat, _: Expectation | None) -> str:
+    return (
+        f'the interval of {_of(caveat)} is too narrow, because neighbouring parts of the run are correlated: run'
+        ' longer, or make replications'
+    )
+
+
+def _few_refusals(caveat: Caveat, _: Expectation | None) -> str:
+    return (
+        f'{_of(caveat)} rests on only {caveat.amount:,.0f} refusals; {caveat.needed:,.0f} give a reliable interval:'
+        ' run longer'
+    )
+
+
+def _few_overruns(caveat: Caveat, _: Expectation | None) -> str:
+    return (
+        f'the mean overrun has no interval, because only {caveat.amount:,.0f} bodies outlived their slot;'
+        f' {caveat.needed:,.0f} are needed: run longer'
+    )
+
+
+def _half_width_missed(_: Caveat, __: Expectation | None) -> str:
+    return 'the requested half-width was not reached: allow more runs'
+
+
+def _theory_outside(caveat: Caveat, _: Expectation | None) -> str:
+    value = f'{caveat.amount:.2%}' if (caveat.figure or '').endswith('share') else f'{caveat.amount:.4g}'
+    return f'theory is exact here and says {value} for {_of(caveat)}, which lies outside the interval: trust theory'
+
+
+_WORDS: dict[str, Callable[[Caveat, Expectation | None], str]] = {
+    TOO_FEW_JOBS: _too_few_jobs,
+    SHORT_RUN: _short_run,
+    STARTS_EMPTY: _starts_empty,
+    HEAVY_TAIL: _heavy_tail,
+    SLOTS_LOST: _slots_lost,
+    UNSTABLE: _unstable,
+    NOT_STEADY: _not_steady,
+    WARM_UP_OPEN: _warm_up_open,
+    BATCHES_ALIKE: _batches_alike,
+    FEW_REFUSALS: _few_refusals,
+    FEW_OVERRUNS: _few_overruns,
+    HALF_WIDTH_MISSED: _half_width_missed,
+    THEORY_OUTSIDE: _theory_outside,
+}
+
+
+def _of(caveat: Caveat) -> str:
+    return _FIGURES.get(caveat.figure or '', 'every figure')
+
+
+def _times(factor: float) -> str:
+    return f'{factor:.1f} times' if factor < 10 else f'{factor:,.0f} times'
 
 
 def _method(method: Method) -> list[str]:
-    level = f'{100 * method.confidence:g} % intervals'
+    level = f'{100 * method.confidence:g}% intervals'
     if method.runs > 1:
         words = [f'{level} from {method.runs} independent runs']
         if method.left_out:
-            words.append(f'warm-up of each left out, {method.left_out:,} jobs in total (MSER-5 on the occupancy)')
+            words.append(f'the warm-up of each run left out, {method.left_out:,} jobs in total')
         return words
-    words = [f'{level} from {method.batches} batch means, over the time in which jobs arrive']
+    words = [f'{level} from {method.batches} batch means']
     if method.left_out is not None:
-        jobs = f'the first {method.left_out:,} of {method.jobs:,} jobs left out'
-        words.append(f'warm-up: {jobs if method.left_out else "none to leave out"} (MSER-5 on the occupancy)')
+        source = 'computed from the laws of the workload' if method.by_law else 'found by MSER-5 on the occupancy'
+        words.append(f'warm-up: the first {method.left_out:,} of {method.jobs:,} jobs left out, {source}')
     return words

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simulations.judging.violation import Violation
+from simulations.measuring.estimates import CONFIDENCE
 from simulations.measuring.figures import Figures
 from simulations.measuring.time_shares import quantile
 from simulations.results.facts import Facts
-from simulations.results.long_run import long_run
+from simulations.results.long_run import how_made, message, skipped_words
 from simulations.statistics.intervals import Interval
 from simulations.units import count, duration, rate
 from simulations.workloads.refusals import Leave
@@ -22,6 +23,7 @@ def rows(facts: Facts) -> list[tuple[str, str]]:
     """Return the report as names and values; it omits what did not occur."""
     figures = facts.figures
     table = [
+        *(('caveat', f'{message(each, facts.theory)} ({each.code})') for each in facts.caveats),
         ('store', facts.store),
         ('pool', _pool(facts)),
         (facts.clock, _simulated(facts)),
@@ -31,10 +33,10 @@ def rows(facts: Facts) -> list[tuple[str, str]]:
         table += [('a refused job', str(facts.on_refusal)), ('retries', _retries(facts))]
     table += [
         ('occupancy', _occupancy(facts)),
-        ('throughput', f'{rate(figures.throughput)} granted'),
+        ('throughput', rate(figures.throughput, 'grants')),
         (
             'running',
-            f'{figures.running_mean:.4g} bodies on average, {figures.running_peak:,} at most{_together(facts)}',
+            f'{figures.running_mean:.4g} bodies on average, peak {figures.running_peak:,}{_together(facts)}',
         ),
         ('expired while running', f'{figures.expired_while_running:,} slots'),
         ('overrun', _overrun(facts)),
@@ -48,11 +50,12 @@ def rows(facts: Facts) -> list[tuple[str, str]]:
     table.append(('theory', facts.theory.formula if facts.theory else f'does not apply. {facts.why_no_theory}'))
     if facts.replications > 1:
         table.append(('replications', f'{facts.replications} independent runs; pictures and history show the first'))
-    if figures.jobs:
-        table.append(('long run', long_run(facts.estimates)))
+    if facts.estimates.method is not None:
+        table.append(('intervals', how_made(facts.estimates.method)))
+    if figures.drain:
+        table.append(('drain', f'{duration(figures.drain)} after the last arrival are not part of any mean over time'))
     if facts.skipped:
-        reasons = ', '.join(f'{count:,} {reason}' for reason, count in sorted(facts.skipped.items()))
-        table.append(('records not used', reasons))
+        table.append(('records not used', skipped_words(facts.skipped)))
     table.append(('took', f'{facts.seconds:.1f} s, {figures.jobs / max(facts.seconds, 1e-9):,.0f} jobs a second'))
     table.append(('history', f'sha256 {facts.history_hash[:16]}'))
     table.append(('verdict', verdict(facts)))
@@ -78,9 +81,9 @@ def _pool(facts: Facts) -> str:
 
 def _refused(facts: Facts) -> str:
     figures, estimates, theory = facts.figures, facts.estimates, facts.theory
-    words = f'{figures.refused:,} of {figures.jobs:,} jobs ({figures.refusal_share:.2%})'
+    words = f'{figures.refused:,} of {figures.jobs:,} jobs; {figures.refusal_share:.2%}{_after_warm_up(facts)}'
     if isinstance(facts.on_refusal, Leave):
-        words += _long_run(estimates.refusal_share, '.2%')
+        words += _interval(estimates.refusal_share, '.2%')
         if theory is not None:
             words += f'; theory {theory.refusal_share:.2%}'
     return words
@@ -89,7 +92,7 @@ def _refused(facts: Facts) -> str:
 def _retries(facts: Facts) -> str:
     figures, theory = facts.figures, facts.theory
     words = f'{figures.attempts_refusal_share:.2%} of {figures.attempts:,} attempts refused'
-    words += _long_run(facts.estimates.attempts_refusal_share, '.2%')
+    words += _interval(facts.estimates.attempts_refusal_share, '.2%')
     if theory is not None and theory.attempts_refusal_share is not None:
         words += f'; theory {theory.attempts_refusal_share:.2%}'
     later = count(figures.granted_later, 'job', 'jobs')
@@ -102,23 +105,23 @@ def _retries(facts: Facts) -> str:
 def _occupancy(facts: Facts) -> str:
     figures, theory = facts.figures, facts.theory
     words = f'{figures.occupancy_mean:.4g} slots on average{_together(facts)}'
-    words += _long_run(facts.estimates.occupancy_mean, '.4g')
+    words += _interval(facts.estimates.occupancy_mean, '.4g')
     if theory is not None and theory.occupancy_mean is not None:
         words += f'; theory {theory.occupancy_mean:.4g}'
     one = ' in one pool' if figures.pools > 1 else ''
-    return f'{words}; {figures.occupancy_peak:,} at most{one}; {figures.utilisation:.1%} of all slots in use'
+    return f'{words}; peak {figures.occupancy_peak:,}{one}; {figures.utilisation:.1%} of all slots in use on average'
 
 
 def _overrun(facts: Facts) -> str:
     figures, theory = facts.figures, facts.theory
     if not figures.overrun_peak:
-        return 'no body ran beyond its slot'
-    words = f'{figures.overrun_mean:.4g} bodies beyond their slot on average'
-    words += _long_run(facts.estimates.overrun_mean, '.4g')
+        return 'no body ran on after its slot expired'
+    words = f'{figures.overrun_mean:.4g} bodies running after their slot expired, on average'
+    words += _interval(facts.estimates.overrun_mean, '.4g')
     if theory is not None and theory.overrun_mean is not None:
         words += f'; theory {theory.overrun_mean:.4g}'
     usual = quantile(facts.overrun_shares, 0.95)
-    return f'{words}; at most {usual:,} for 95 % of the time, {figures.overrun_peak:,} at the peak'
+    return f'{words}; {usual:,} or fewer for 95% of the time, peak {figures.overrun_peak:,}'
 
 
 def _crashed(facts: Facts) -> str:
@@ -174,8 +177,14 @@ def _by_rule(found: Sequence[Violation]) -> dict[str, list[Violation]]:
     return rules
 
 
-def _long_run(interval: Interval | None, form: str) -> str:
-    return '' if interval is None else f', in the long run [{interval.low:{form}}, {interval.high:{form}}]'
+def _after_warm_up(facts: Facts) -> str:
+    return ' after the warm-up' if facts.figures.warm_up else ''
+
+
+def _interval(interval: Interval | None, form: str) -> str:
+    if interval is None:
+        return ''
+    return f', {100 * CONFIDENCE:g}% interval [{interval.low:{form}}, {interval.high:{form}}]'
 
 
 def verdict(facts: Facts) -> str:

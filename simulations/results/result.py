@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulations.results.card import card
 from simulations.results.facts import Facts
-from simulations.results.long_run import long_run
+from simulations.results.long_run import how_made
 from simulations.results.report import text
 from simulations.statistics.intervals import Interval
 
@@ -109,7 +109,8 @@ class Result(Facts):
             'attempts_refusal_share_ci': _bounds(self.estimates.attempts_refusal_share),
             'occupancy_mean_ci': _bounds(self.estimates.occupancy_mean),
             'overrun_mean_ci': _bounds(self.estimates.overrun_mean),
-            'intervals': long_run(self.estimates),
+            'caveats': self.caveats_json(),
+            'intervals': how_made(self.estimates.method),
             'occupancy_shares': self.occupancy_shares.tolist(),
             'overrun_shares': self.overrun_shares.tolist(),
             'skipped': self.skipped,

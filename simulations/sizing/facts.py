@@ -1,7 +1,9 @@
 """The measurements behind an answer: the source of its words and pictures."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from simulations.measuring.caveats import Caveat
 from simulations.scenarios.scenario import Scenario
 from simulations.sizing.measure import Verdict
 from simulations.statistics.intervals import Interval
@@ -14,30 +16,43 @@ class SizingFacts:
     """How big the pool must be.
 
     Attributes:
-        scenario: the scenario, at the size that was found.
+        scenario: the scenario at the size ``nearest``, with runs as long as they were made.
         target: the share of refusals to stay below.
-        max_size: the smallest number of slots that stays below the target.
-        refusal_share: the share measured at ``max_size``, with its interval at 99 %.
+        max_size: the smallest number of slots that stays below the target; ``None`` if that cannot
+            be told.
+        nearest: the answer, or the best guess if there is none.
+        refusal_share: the share measured at ``nearest``, with its interval at 99 %.
         decided_by: ``measurement`` if the intervals on both sides of the answer decide, ``theory``
-            if theory had to decide, ``mean`` if the answer may be another one of ``range``.
-        range: the smallest and the largest answer that the measurement does not exclude; for a
-            recorded trace, which has no randomness, only the answer itself.
+            if theory had to decide, ``mean`` if the answer may be another one of ``range``,
+            ``nothing`` if there is no answer.
+        range: the smallest and the largest answer that is not excluded; the largest is ``None`` if
+            no size is certain to do. For a recorded trace, which has no randomness, only the answer
+            itself.
         peak: the number of slots with which no job would have been refused in the first run.
         max_size_theory: the answer of theory; ``None`` if it does not apply.
         pools: the number of keys; each key has a pool of ``max_size`` slots.
         curve: the measurements, by size.
+        caveats: the reasons to doubt the measurement at the answer and just below it.
+        why_not: why there is no answer, in a sentence; empty if there is one.
+        lengthened: how many times as long as the scenario says the runs were made.
+        skipped: the number of unusable records of the source, by reason.
     """
 
     scenario: Scenario
     target: float
-    max_size: int
+    max_size: int | None
+    nearest: int
     refusal_share: Interval
     decided_by: str
-    range: tuple[int, int]
+    range: tuple[int, int | None]
     peak: int
     max_size_theory: int | None
     pools: int
     curve: dict[int, Verdict] = field(repr=False)
+    caveats: tuple[Caveat, ...] = ()
+    why_not: str = ''
+    lengthened: float = 1.0
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from concurrent.futures import Executor
 from typing import NamedTuple
 
 from simulations.engine.replications import seeds
+from simulations.measuring.caveats import THEORY_OUTSIDE
 from simulations.scenarios.scenario import Scenario
 from simulations.statistics.intervals import Interval
 from simulations.sweeps.grid import Point
@@ -33,6 +34,11 @@ class Verdict(NamedTuple):
     share: Interval
     enough: bool
     by: str
+
+    @property
+    def contradicts_theory(self) -> bool:
+        """Whether theory is exact here and on the other side of the target."""
+        return any(each.code == THEORY_OUTSIDE for each in self.point.caveats)
 
 
 class Measure:
@@ -111,5 +117,5 @@ def _share(point: Point, outcomes: Sequence[Outcome]) -> Interval:
     if point.refusals is not None:
         return point.refusals
     refused, asked = ('attempts_refused', 'attempts') if point.of_attempts else ('refused', 'jobs')
-    total = sum(outcome.sum(asked) for outcome in outcomes)
-    return Interval(sum(outcome.sum(refused) for outcome in outcomes) / total if total else 0.0, 0.0, 1.0)
+    total = sum(outcome.run.sum(asked) for outcome in outcomes)
+    return Interval(sum(outcome.run.sum(refused) for outcome in outcomes) / total if total else 0.0, 0.0, 1.0)

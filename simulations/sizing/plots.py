@@ -5,7 +5,8 @@ from html import escape
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
+from numpy.typing import NDArray
 
 from simulations.drawing.axes import head, html_image, new_axes, plain_title
 from simulations.drawing.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, QUIET, RUNNING, THEORY
@@ -17,60 +18,69 @@ MOST_BARS = 15
 
 
 def plot_sizing(sizing: SizingFacts, ax: Axes | None = None) -> Axes:
-    """Draw the refusal share by ``max_size``, with intervals, theory, target and answer."""
+    """Draw the refusal share by ``max_size``, with intervals, theory, target and answer.
+
+    The shares fall by about the same factor from size to size, so their axis is logarithmic. Where
+    nothing was refused, the upper bound is drawn as an arrow.
+    """
     ax = new_axes((8, 4.5)) if ax is None else ax
     sizes = np.array(list(sizing.curve))
-    shares = [verdict.share for verdict in sizing.curve.values()]
-    means = np.array([share.mean for share in shares])
-    below = means - np.array([share.low for share in shares])
-    above = np.array([share.high for share in shares]) - means
-    if not sizing.scenario.random:
-        # At a size without refusals, a recorded log leaves no uncertainty.
-        above[means == 0] = 0
-    scenario = sizing.scenario
-    workload = scenario.workload()
-    every = np.unique(np.linspace(sizes[0], sizes[-1], 200).astype(int))
-    expected = [scenario.expect(int(size), workload) for size in every] if sizing.max_size_theory is not None else []
-    of_attempts = sizing.curve[sizing.max_size].point.of_attempts
-    curve = [
-        (size, each.attempts_refusal_share if of_attempts else each.refusal_share)
-        for size, each in zip(every, expected, strict=False)
-        if not isinstance(each, str)
-    ]
-    if curve:
-        ax.plot(*zip(*curve, strict=True), color=THEORY, linewidth=1.2, label='theory')
+    means, low, high = np.array([verdict.share for verdict in sizing.curve.values()]).T
+    seen, random = means > 0, sizing.scenario.random
+    of_attempts = sizing.curve[sizing.nearest].point.of_attempts
+    theory = _theory(sizing, of_attempts)
+    if len(theory):
+        ax.plot(*theory.T, color=THEORY, linewidth=1.2, label='theory')
     if len(sizes) <= MOST_BARS:
-        ax.errorbar(
-            sizes,
-            means,
-            yerr=np.clip([below, above], 0, None),
-            fmt='o',
-            linestyle=':',
-            color=OCCUPANCY,
-            markersize=4,
-            capsize=3,
-            label='measured, with 99 % intervals',
-        )
+        errors = np.clip([(means - low)[seen], (high - means)[seen]], 0, None)
+        style = {'fmt': 'o', 'linestyle': ':', 'color': OCCUPANCY, 'markersize': 4, 'capsize': 3}
+        ax.errorbar(sizes[seen], means[seen], errors, label='measured, with 99% intervals', **style)  # type: ignore[arg-type]
     else:
-        ax.fill_between(sizes, means - below, means + above, color=OCCUPANCY_BAND, linewidth=0, label='99 % intervals')
-        ax.plot(sizes, means, marker='o', color=OCCUPANCY, markersize=3, linewidth=1, label='measured')
-    ax.axhline(sizing.target, color=RUNNING, linestyle='--', linewidth=1.2, label=f'target {sizing.target:.3g}')
-    low, high = sizing.range
-    if low < high and scenario.random:
-        ax.axvspan(
-            low - 0.5, high + 0.5, color=QUIET, alpha=0.25, linewidth=0, label=f'not excluded: {low:,} to {high:,}'
+        ax.fill_between(sizes[seen], low[seen], high[seen], color=OCCUPANCY_BAND, linewidth=0, label='99% intervals')
+        ax.plot(sizes[seen], means[seen], marker='o', color=OCCUPANCY, markersize=3, linewidth=1, label='measured')
+    if random and not seen.all():
+        bounds = high[~seen]
+        ax.errorbar(
+            sizes[~seen], bounds, bounds / 2, uplims=True, fmt='none', color=OCCUPANCY, label='none seen: at most'
         )
-    ax.axvline(sizing.max_size, color=LIMIT, linestyle='-.', linewidth=1, label=f'max_size = {sizing.max_size:,}')
+    ax.axhline(sizing.target, color=RUNNING, linestyle='--', linewidth=1.2, label=f'target {sizing.target:.3g}')
+    first, last = sizing.range
+    if random and (last is None or first < last):
+        end = float(sizes[-1]) if last is None else last + 0.5
+        words = f'{first:,} and more' if last is None else f'{first:,} to {last:,}'
+        ax.axvspan(first - 0.5, end, color=QUIET, alpha=0.25, linewidth=0, label=f'not excluded: {words}')
+    if sizing.max_size is not None:
+        ax.axvline(sizing.max_size, color=LIMIT, linestyle='-.', linewidth=1, label=f'max_size = {sizing.max_size:,}')
     ax.set_xlabel('max_size (slots)')
     ax.set_ylabel('share of attempts refused' if of_attempts else 'share of jobs refused')
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_yscale('log')
+    highest = max(sizing.target, *means, *high[~seen], *theory[:, 1])
+    ax.set_ylim(min(sizing.target, *means[seen]) / 3, min(1.5 * highest, 1.2))
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-    ax.set_ylim(0, max(1.1 * float(means.max()), 2 * sizing.target))
+    ax.yaxis.set_minor_formatter(NullFormatter())
     mean, lower, upper = sizing.refusal_share
-    title = head(scenario.title or workload.name)
-    plain_title(ax, f'{title}\n{sizing.max_size:,} slots: {mean:.2%} refused [{lower:.2%}, {upper:.2%}]')
+    title = head(sizing.scenario.title or sizing.scenario.workload().name)
+    answer = f'{sizing.nearest:,} slots' if sizing.max_size is not None else f'cannot be told; {sizing.nearest:,} slots'
+    plain_title(ax, f'{title}\n{answer}: {mean:.2%} refused, 99% interval [{lower:.2%}, {upper:.2%}]')
     ax.legend(frameon=False)
     return ax
+
+
+def _theory(sizing: SizingFacts, of_attempts: bool) -> NDArray[np.float64]:
+    """Return sizes and theory's shares, over the whole range of sizes that were measured."""
+    if sizing.max_size_theory is None:
+        return np.empty((0, 2))
+    scenario, workload = sizing.scenario, sizing.scenario.workload()
+    sizes = np.unique(np.linspace(min(sizing.curve), max(sizing.curve), 200).astype(int))
+    expected = [(size, scenario.expect(int(size), workload)) for size in sizes]
+    return np.array(
+        [
+            (size, each.attempts_refusal_share if of_attempts else each.refusal_share)
+            for size, each in expected
+            if not isinstance(each, str)
+        ]
+    ).reshape(-1, 2)
 
 
 def plot_expiry_choice(expiry: ExpiryFacts, ax: Axes | None = None) -> Axes:

@@ -1,24 +1,30 @@
 """The smallest pool that refuses less than a target share of the jobs."""
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
 from simulations.arguments import inner_probability, positive, whole_number
+from simulations.measuring.estimates import CONFIDENCE
+from simulations.results.long_run import caveats_json, message, skipped_words
 from simulations.scenarios.scenario import Scenario
+from simulations.sizing.by_theory import ENDLESS, size_by_theory
+from simulations.sizing.doubts import caveats_of, why_not
 from simulations.sizing.facts import SizingFacts
-from simulations.sizing.measure import Measure
+from simulations.sizing.length import MOST_JOBS, lengthen
+from simulations.sizing.measure import AT_LEAST, Measure
+from simulations.sizing.search import around, not_excluded, smallest
+from simulations.statistics.intervals import Interval
+from simulations.sweeps.grid import Point
 from simulations.theory import max_size_for
 from simulations.units import count, duration
 
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-ENDLESS = 2**31 - 1
-"""The largest possible pool: no job is ever refused there."""
 
 
 class Sizing(SizingFacts):
@@ -37,53 +43,74 @@ class Sizing(SizingFacts):
         return plot_sizing(self, ax)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the answer as plain values."""
+        """Return the answer as plain values; ``max_size`` is ``None`` if it cannot be told."""
         numbers: dict[str, Any] = {
             'target': self.target,
             'max_size': self.max_size,
             'refusal_share': self.refusal_share.mean,
             'refusal_share_ci': [self.refusal_share.low, self.refusal_share.high],
-            'of': 'attempts' if self.curve[self.max_size].point.of_attempts else 'jobs',
+            'of': 'attempts' if self._point.of_attempts else 'jobs',
             'decided_by': self.decided_by,
             'max_size_low': self.range[0],
             'max_size_high': self.range[1],
             'max_size_without_refusals': self.peak,
             'slot_exp': self.scenario.slot_exp,
             'pools': self.pools,
-            'curve': [verdict.point.row() for _, verdict in sorted(self.curve.items())],
+            'jobs_each_run': self.scenario.jobs,
+            'horizon': self.scenario.horizon,
+            'lengthened': self.lengthened,
+            'why_not': self.why_not or None,
+            'caveats': caveats_json(self.caveats, self._point.theory),
+            'skipped': dict(self.skipped),
+            'curve': [verdict.point.to_json() for _, verdict in sorted(self.curve.items())],
         }
         if self.max_size_theory is not None:
             numbers['max_size_theory'] = self.max_size_theory
         return numbers
 
+    @property
+    def _point(self) -> Point:
+        return self.curve[self.nearest].point
+
     def _each(self) -> str:
         return f' in each of {self.pools:,} pools' if self.pools > 1 else ''
 
-    def __str__(self) -> str:
-        mean, low, high = self.refusal_share
-        life, share = self.scenario.slot_exp, f'{self.target:.3g}'
-        point = self.curve[self.max_size].point
-        what = 'attempts' if point.of_attempts else 'jobs'
-        below = self.curve.get(self.max_size - 1)
-        lines = [
-            self.scenario.title or self.scenario.workload().name,
-            f'  max_size {self.max_size:,}{self._each()} is the smallest that refuses less than {share} of the {what}',
-            f'  slots expire      {"never" if life is None else "after " + duration(life)}',
-            f'  refused           {mean:.3%} [{low:.3%}, {high:.3%}]',
-        ]
-        if below is not None:
-            mean, low, high = below.share
-            lines.append(f'  {f"with {self.max_size - 1:,}":<17} {mean:.3%} [{low:.3%}, {high:.3%}]')
-        lines.append(f'  slots in use      {point.utilisation:.1%}')
-        if self.range[0] < self.range[1]:
-            between = f'{self.range[0]:,} to {self.range[1]:,}'
-            lines.append(f'  not excluded      {between}: {_WHY[self.decided_by]}')
+    def _answer(self) -> str:
+        what = 'attempts' if self._point.of_attempts else 'jobs'
+        if self.max_size is None:
+            return f'max_size cannot be told: {self.why_not}'
+        smallest = f'max_size {self.max_size:,}{self._each()} is the smallest that refuses'
+        return f'{smallest} less than {self.target:.3g} of the {what}'
+
+    def _rows(self) -> Iterator[tuple[str, str]]:
+        yield from (('caveat', f'{message(each, self._point.theory)} ({each.code})') for each in self.caveats)
+        life, (low, high) = self.scenario.slot_exp, self.range
+        yield 'slots expire', 'never' if life is None else f'after {duration(life)}'
+        if self.lengthened > 1:
+            made = f'{self.scenario.jobs:,} jobs' if self.scenario.jobs else duration(self.scenario.horizon or 0)
+            yield 'lengthened', f'each run to {made}, {self.lengthened:.3g} times what the scenario says'
+        at = '' if self.max_size is not None else f' with {self.nearest:,}'
+        yield f'refused{at}', _share(self.refusal_share)
+        if (below := self.curve.get(self.nearest - 1)) is not None:
+            yield f'with {self.nearest - 1:,}', _share(below.share)
+        yield 'slots in use', f'{self._point.utilisation:.1%} on average'
+        if high is None:
+            yield 'not excluded', f'{low:,} and more'
+        elif low < high:
+            yield 'not excluded', f'{low:,} to {high:,}: {_WHY[self.decided_by]}'
         if not self.scenario.random:
-            lines.append('  this is exact for this log; a single log cannot predict another week')
+            yield 'exact', 'for this log; a single log cannot predict another week'
         if self.max_size_theory is not None:
-            lines.append(f'  theory            {self.max_size_theory:,}')
-        lines.append(f'  no refusals       from {count(self.peak, "slot", "slots")} on, in the first run')
-        return '\n'.join(lines)
+            yield 'theory', f'{self.max_size_theory:,}'
+        yield 'no refusals', f'from {count(self.peak, "slot", "slots")} on, in the first run'
+        if self.skipped:
+            yield 'records not used', skipped_words(self.skipped)
+
+    def __str__(self) -> str:
+        table = list(self._rows())
+        width = max(len(name) for name, _ in table)
+        head = [self.scenario.title or self.scenario.workload().name, f'  {self._answer()}']
+        return '\n'.join([*head, *(f'  {name:<{width}}  {value}' for name, value in table)])
 
     def _repr_html_(self) -> str:
         from simulations.sizing.plots import sizing_card
@@ -91,10 +118,15 @@ class Sizing(SizingFacts):
         return sizing_card(self, str(self))
 
 
+def _share(share: Interval) -> str:
+    return f'{share.mean:.3%}, {100 * CONFIDENCE:g}% interval [{share.low:.3%}, {share.high:.3%}]'
+
+
 _WHY = {
     'measurement': 'longer runs would narrow this range',
     'theory': 'the measurement alone cannot decide, so theory did',
     'mean': 'the measurement cannot decide; make longer runs, or more of them',
+    'nothing': 'the measurement cannot decide',
 }
 
 
@@ -104,6 +136,7 @@ def size_pool(
     *,
     tolerance: float = 0.05,
     most_runs: int = 160,
+    most_jobs: int = MOST_JOBS,
     curve: int = 9,
     store: str = 'memory',
     executor: Executor | None = None,
@@ -114,8 +147,12 @@ def size_pool(
     The search bisects over the size. At each size it makes independent runs until the interval of
     the refusal share lies on one side of the target, or is narrower than ``tolerance``. All sizes
     see the same jobs. If jobs try again until they get a slot, ``target`` is a share of the
-    attempts. If the measurement cannot decide, theory does, provided that it applies and agrees
-    with the measurement.
+    attempts.
+
+    Where theory is exact, the answer is never smaller than theory's. If the runs of a steady
+    scenario are too short for the slots' lives or for the target, they are made longer, up to
+    ``most_jobs``. If neither the measurement nor theory can tell, ``max_size`` of the answer is
+    ``None``, and its ``range`` has the sizes that are not excluded.
 
     Args:
         scenario: the workload; its own ``max_size`` does not matter.
@@ -124,6 +161,8 @@ def size_pool(
             share of ``target``.
         most_runs: the largest number of independent runs at one size; a recorded trace without
             anything random is run once.
+        most_jobs: the largest number of jobs at one size to which runs are made longer; a scenario
+            that asks for more itself keeps them.
         curve: how many further sizes around the answer to measure for the picture.
         store: where the pools are kept, see :func:`simulations.replay`.
         executor: anything with the interface of ``concurrent.futures.Executor``; by default runs
@@ -140,38 +179,60 @@ def size_pool(
     """
     target, tolerance = inner_probability('target', target), positive('tolerance', tolerance)
     whole_number('most_runs', most_runs, 1)
+    whole_number('most_jobs', most_jobs, 1)
     whole_number('curve', curve, 0)
+    workload = scenario.workload()
+    longer = lengthen(scenario, target, most_runs, min(AT_LEAST, most_runs), most_jobs)
+    made = longer.scenario
     with tqdm(unit=' runs', disable=not progress, dynamic_ncols=True) as bar:
 
         def report(max_size: int, runs: int) -> None:
             bar.set_postfix_str(f'max_size {max_size:,}, {runs} runs')
             bar.update()
 
-        endless = scenario.replace(max_size=ENDLESS).replay(store=store, history=False)
+        endless = made.replace(max_size=ENDLESS).replay(store=store, history=False)
         if not endless.figures.jobs:
             raise ValueError('no job arrives in this scenario: there is nothing to size a pool for')
-        measure = Measure(scenario, target, tolerance, most_runs, store, executor, report)
+        measure = Measure(made, target, tolerance, longer.most_runs, store, executor, report)
         peak, load = max(1, endless.figures.occupancy_peak), endless.figures.occupancy_mean
         pools = max(1, endless.figures.pools)
-        unstable = int(load / pools) if _can_grow_without_bound(scenario) else 0
-        found = _search(measure, max(1, min(peak, _guess(load / pools, target))), unstable)
-        lowest, highest = _range(measure, found, unstable) if scenario.random else (found, found)
-        for size in _around(found, peak, unstable, curve):
+        theory = size_by_theory(made, target, peak)
+        unstable = int(load / pools) if _can_grow_without_bound(made) else 0
+        guess = min(peak, _guess(load / pools, target)) if theory is None or theory == math.inf else int(theory)
+        found = smallest(measure, max(1, guess), unstable)
+        lowest, highest = not_excluded(measure, found, unstable) if made.random else (found, found)
+        exact = theory is not None and theory < math.inf
+        if exact and theory != found:
+            found = int(theory or 0)
+            for size in (found, found - 1):
+                if size > unstable:
+                    measure.verdict(size)
+            lowest, highest = min(lowest, found), max(highest, found)
+        for size in around(found, peak, unstable, curve):
             measure.verdict(size)
     verdicts = measure.verdicts
-    sides = [verdicts[size].by for size in (found - 1, found) if size in verdicts]
-    by = next((by for by in ('mean', 'theory') if by in sides), 'measurement')
+    sides = [verdicts[size] for size in (found - 1, found) if size in verdicts]
+    caveats = caveats_of(sides)
+    reason, bounded = why_not(sides, caveats, theory, lowest, highest, made.random)
+    by = next((by for by in ('mean', 'theory') if by in [each.by for each in sides]), 'measurement')
+    if exact and (by == 'mean' or any(each.contradicts_theory for each in sides)):
+        by = 'theory'
     return Sizing(
-        scenario=scenario.replace(max_size=found),
+        scenario=made.replace(max_size=found),
         target=target,
-        max_size=found,
+        max_size=None if reason else found,
+        nearest=found,
         refusal_share=verdicts[found].share,
-        decided_by=by,
-        range=(lowest, highest),
+        decided_by='nothing' if reason else by,
+        range=(lowest, highest if bounded else None),
         peak=peak,
-        max_size_theory=_theory(scenario, target, peak),
+        max_size_theory=int(theory) if theory is not None and theory < math.inf else None,
         pools=pools,
         curve=dict(sorted(verdicts.items())),
+        caveats=caveats,
+        why_not=reason,
+        lengthened=longer.factor,
+        skipped=workload.skipped,
     )
 
 
@@ -186,84 +247,3 @@ def _can_grow_without_bound(scenario: Scenario) -> bool:
 
 def _guess(load: float, target: float) -> int:
     return max_size_for(load, target) if load > 0 else 1
-
-
-def _search(measure: Measure, guess: int, floor: int) -> int:
-    """Return the smallest size that is enough: search outwards from a guess, then bisect."""
-    # If pauses are shorter than holding times, retries may need more slots than the peak.
-    found = _edge_from(max(guess, floor + 1), floor, lambda size: measure.verdict(size).enough)
-    if found - 1 > floor:
-        measure.verdict(found - 1)
-    return found
-
-
-def _range(measure: Measure, found: int, unstable: int) -> tuple[int, int]:
-    """Return the smallest and largest size that the intervals do not exclude.
-
-    The search upwards stops at a size without refusals, because more slots would not change the
-    measurement.
-    """
-
-    def surely(size: int) -> bool:
-        share = measure.verdict(size).share
-        return share.high < measure.target or not share.mean
-
-    lowest = _edge_from(found, unstable, lambda size: measure.verdict(size).share.low <= measure.target)
-    return lowest, _edge_from(found, found - 1, surely)
-
-
-def _edge_from(guess: int, no: int, holds: Callable[[int], bool]) -> int:
-    """Return the smallest size for which ``holds`` is true, searching from ``guess``.
-
-    It is false for ``no``, a size smaller than the answer. The steps double until the edge lies
-    between two of them; then the search bisects.
-    """
-    step = 1
-    if holds(guess):
-        yes = guess
-        while yes - step > no and holds(yes - step):
-            yes, step = yes - step, 2 * step
-        return _bisect(yes, max(no, yes - step), holds)
-    no, yes = guess, guess + step
-    while not holds(yes):
-        step *= 2
-        no, yes = yes, yes + step
-    return _bisect(yes, no, holds)
-
-
-def _bisect(yes: int, no: int, holds: Callable[[int], bool]) -> int:
-    """Return the smallest size for which ``holds`` is true, as it is for ``yes`` but not ``no``."""
-    while yes - no > 1:
-        middle = (yes + no) // 2
-        if holds(middle):
-            yes = middle
-        else:
-            no = middle
-    return yes
-
-
-def _around(found: int, peak: int, unstable: int, count: int) -> Iterable[int]:
-    """Return ``count`` sizes from about half of the answer to about one and a half times it."""
-    if not count:
-        return []
-    first, last = max(1, unstable + 1, found // 2), max(found + 2, min(peak + 1, found + found // 2))
-    return sorted({round(first + (last - first) * step / max(1, count - 1)) for step in range(count)})
-
-
-def _theory(scenario: Scenario, target: float, peak: int) -> int | None:
-    """Return the smallest size by theory, or ``None`` if theory does not apply."""
-    workload = scenario.workload()
-
-    def enough(max_size: int) -> bool | None:
-        expected = scenario.expect(max_size, workload)
-        if isinstance(expected, str):
-            return None
-        share = expected.attempts_refusal_share if scenario.on_refusal.endless else expected.refusal_share
-        return share is not None and share < target
-
-    too_small, big = 0, max(1, peak)
-    while not (found := enough(big)):
-        if found is None or big > ENDLESS // 2:
-            return None
-        too_small, big = big, 2 * big
-    return _bisect(big, too_small, lambda size: bool(enough(size)))

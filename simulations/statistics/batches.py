@@ -40,6 +40,8 @@ def batch_means(
     per: Sequence[float] | None = None,
     confidence: float = 0.99,
     batches: int | None = None,
+    *,
+    at_most: int = COUNTS[0],
 ) -> BatchMeans:
     """Return the mean of consecutive values of one long run, warm-up left out, with an interval.
 
@@ -55,6 +57,8 @@ def batch_means(
         per: the denominators, if you want a ratio of sums; for refusals, the arrivals.
         confidence: the confidence level, more than 0 and less than 1.
         batches: the number of batches, at least 2, instead of the number that the test finds.
+        at_most: the largest number of batches to try, if it is known from where values are
+            independent.
 
     Raises:
         TypeError, ValueError: an argument is invalid.
@@ -70,7 +74,7 @@ def batch_means(
     if batches is not None:
         counts: tuple[int, ...] = (whole_number('batches', batches, 2),)
     else:
-        counts = tuple(count for count in COUNTS if count <= len(above))
+        counts = tuple(count for count in COUNTS if count <= len(above) and count <= max(at_most, COUNTS[-1]))
     if not counts or counts[0] > len(above):
         least = min(COUNTS) if batches is None else batches
         raise ValueError(f'values must have at least {least} elements, got {len(above)}')

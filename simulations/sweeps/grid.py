@@ -3,9 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from simulations.measuring.caveats import Caveat
+from simulations.results.long_run import caveats_json
 from simulations.scenarios.scenario import Scenario
 from simulations.statistics.intervals import Interval
 from simulations.sweeps.vary import Value
+from simulations.theory.expectation import Expectation
 
 
 class Point(NamedTuple):
@@ -29,7 +32,8 @@ class Point(NamedTuple):
         refusal_share_theory, overrun_theory: what theory expects; ``None`` if it does not apply.
             The first refers to jobs or attempts, as ``refusals`` does.
         of_attempts: whether jobs try until they get a slot.
-        sound: whether there is no reason to doubt the intervals.
+        caveats: the reasons to doubt the intervals.
+        theory: what theory expects; ``None`` if it does not apply.
     """
 
     values: dict[str, Value]
@@ -47,24 +51,44 @@ class Point(NamedTuple):
     refusal_share_theory: float | None
     overrun_theory: float | None
     of_attempts: bool
-    sound: bool
+    caveats: tuple[Caveat, ...]
+    theory: Expectation | None
 
     @property
     def refusals(self) -> Interval | None:
         """The share of refused jobs, or of refused attempts if jobs try until they get a slot."""
         return self.attempts_refusal_share if self.of_attempts else self.refusal_share
 
+    @property
+    def refusals_name(self) -> str:
+        """The name of the figure that ``refusals`` is."""
+        return 'attempts_refusal_share' if self.of_attempts else 'refusal_share'
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is no reason to doubt the interval of the refusals."""
+        return not any(caveat.concerns(self.refusals_name) for caveat in self.caveats)
+
     def row(self) -> dict[str, Any]:
-        """Return plain values; an interval becomes its mean, ``_low`` and ``_high``."""
+        """Return plain values; an interval becomes its mean, ``_low`` and ``_high``.
+
+        ``caveats`` is a text with the codes of the caveats, separated by blanks.
+        """
         row: dict[str, Any] = dict(self.values)
         for name, value in self._asdict().items():
-            if name == 'values':
+            if name in ('values', 'caveats', 'theory'):
                 continue
             row[name] = value.mean if isinstance(value, Interval) else value
             if name in _WITH_INTERVAL:
                 row[f'{name}_low'] = None if value is None else value.low
                 row[f'{name}_high'] = None if value is None else value.high
+        row['sound'] = self.sound
+        row['caveats'] = ' '.join(dict.fromkeys(each.code for each in self.caveats))
         return row
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values as :meth:`row` does; ``caveats`` is a list with their messages."""
+        return {**self.row(), 'caveats': caveats_json(self.caveats, self.theory)}
 
 
 _WITH_INTERVAL = ('refusal_share', 'attempts_refusal_share', 'occupancy_mean', 'overrun_mean')

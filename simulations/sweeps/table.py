@@ -7,13 +7,20 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulations.measuring.estimates import CONFIDENCE, RARE, at_least_zero, bounded_share
+import numpy as np
+
+from simulations.measuring.caveats import merged
+from simulations.measuring.estimates import Estimates
 from simulations.measuring.figures import weighted_mean
+from simulations.measuring.runs import of_runs
+from simulations.measuring.series import Series
+from simulations.results.long_run import message
+from simulations.results.outside import outside
 from simulations.scenarios.scenario import Scenario
-from simulations.statistics.intervals import Interval, ratio_interval
 from simulations.sweeps.grid import Grid, Point
 from simulations.sweeps.outcome import Outcome
 from simulations.sweeps.vary import Value
+from simulations.workloads.refusals import Leave
 
 
 if TYPE_CHECKING:
@@ -29,6 +36,10 @@ class Sweep(Grid):
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows of the table as dictionaries, which a data frame accepts."""
         return [point.row() for point in self.points]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the points as plain values, each with its list of caveats."""
+        return [point.to_json() for point in self.points]
 
     def to_csv(self, path: str | Path | None = None) -> str:
         """Return the table as CSV; also write it to ``path`` if given."""
@@ -66,9 +77,15 @@ class Sweep(Grid):
     def _footnote(self) -> list[str]:
         if all(point.sound for point in self.points):
             return []
-        return [
-            '?: the interval is unreliable because the run is short or not steady: run longer, or make replications'
-        ]
+        lines = []
+        for point in self.points:
+            doubts = [message(each, point.theory) for each in point.caveats if each.concerns(point.refusals_name)]
+            where = ', '.join(
+                f'{name} {"none" if value is None else f"{value:g}"}' for name, value in point.values.items()
+            )
+            lines += [f'? at {where}: {doubt}' for doubt in doubts]
+        more = len(lines) - MOST_DOUBTS
+        return lines[:MOST_DOUBTS] + ([f'? and {more:,} more reasons to doubt an interval'] if more > 0 else [])
 
     def _table(self) -> list[list[str]]:
         shown = ['jobs', 'refused', '99 % interval']
@@ -77,7 +94,7 @@ class Sweep(Grid):
         rows = []
         for point in self.points:
             share = point.refusals
-            cells = ['none' if value is None else f'{value:g}' for value in point.values.values()]
+            cells = [_text(value) for value in point.values.values()]
             cells += [f'{point.jobs:,}', '' if share is None else f'{share.mean:.3%}']
             cells.append(
                 '' if share is None else f'{share.low:.3%} to {share.high:.3%}' + ('' if point.sound else ' ?')
@@ -110,7 +127,12 @@ class Sweep(Grid):
         )
 
 
+def _text(value: Value) -> str:
+    return 'none' if value is None else f'{value:g}'
+
+
 ROWS_SHOWN = 30
+MOST_DOUBTS = 10
 
 
 def make_sweep(
@@ -132,45 +154,40 @@ def make_point(values: Mapping[str, Value], scenario: Scenario, outcomes: Sequen
     """Combine the runs at one point."""
     figures = [outcome.figures for outcome in outcomes]
     granted, recovered = sum(f.granted for f in figures), sum(f.recovered for f in figures)
-    lengths = [f.last - f.first for f in figures]
-    theory = scenario.expect()
+    lengths = [f.measured for f in figures]
+    expected = scenario.expect()
+    theory = None if isinstance(expected, str) else expected
     of_attempts = scenario.on_refusal.endless
     share_theory = None
-    if not isinstance(theory, str):
+    if theory is not None:
         share_theory = theory.attempts_refusal_share if of_attempts else theory.refusal_share
-
+    estimates = _estimates(outcomes, scenario.max_size, max(1, *(f.pools for f in figures)))
+    leaves = isinstance(scenario.on_refusal, Leave)
     return Point(
         values=dict(values),
         runs=len(outcomes),
         jobs=sum(f.jobs for f in figures),
-        refusal_share=_interval(outcomes, 'refusal_share', 'refused', 'jobs'),
-        attempts_refusal_share=_interval(outcomes, 'attempts_refusal_share', 'attempts_refused', 'attempts'),
-        occupancy_mean=_interval(outcomes, 'occupancy_mean', 'occupancy', 'seconds'),
-        overrun_mean=_interval(outcomes, 'overrun_mean', 'overrun', 'seconds'),
+        refusal_share=estimates.refusal_share,
+        attempts_refusal_share=estimates.attempts_refusal_share,
+        occupancy_mean=estimates.occupancy_mean,
+        overrun_mean=estimates.overrun_mean,
         overrun_share=sum(f.expired_while_running for f in figures) / granted if granted else 0.0,
         recovery_mean=weighted_mean(figures, 'recovery_mean', [f.recovered for f in figures]) if recovered else 0.0,
         recovery_longest=max(f.recovery_longest for f in figures),
         wait_mean=weighted_mean(figures, 'wait_mean', [f.granted for f in figures]),
         utilisation=weighted_mean(figures, 'utilisation', lengths),
         refusal_share_theory=share_theory,
-        overrun_theory=None if isinstance(theory, str) else theory.overrun_mean,
+        overrun_theory=None if theory is None else theory.overrun_mean,
         of_attempts=of_attempts,
-        sound=len(outcomes) > 1 or outcomes[0].sound,
+        caveats=(*outside(estimates, theory, leaves), *estimates.caveats),
+        theory=theory,
     )
 
 
-def _interval(outcomes: Sequence[Outcome], name: str, above: str, below: str) -> Interval | None:
+def _estimates(outcomes: Sequence[Outcome], max_size: int, pools: int) -> Estimates:
+    """Return the estimates of one run, or of several together."""
     if len(outcomes) == 1:
-        found: Interval | None = getattr(outcomes[0], name)
-        return found
-    per = [outcome.sum(below) for outcome in outcomes]
-    if not any(per):
-        return None
-    if name == 'overrun_mean' and sum(outcome.sum('expired') for outcome in outcomes) < RARE:
-        return None
-    interval = ratio_interval([outcome.sum(above) for outcome in outcomes], per, CONFIDENCE)
-    if not name.endswith('share'):
-        return at_least_zero(interval)
-    memoryless = all(outcome.memoryless for outcome in outcomes)
-    units = sum(o.looks for o in outcomes) if memoryless else len(outcomes)
-    return bounded_share(interval, units, CONFIDENCE, sum(per))
+        [alone] = outcomes
+        return Estimates(*alone[2:6], method=None, caveats=alone.caveats, series=Series(*map(np.array, alone.run.sums)))
+    estimates = of_runs([outcome.run for outcome in outcomes], max_size, pools)
+    return estimates._replace(caveats=(*merged(outcome.caveats for outcome in outcomes), *estimates.caveats))

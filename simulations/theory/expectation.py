@@ -290,8 +290,10 @@ def _of_trace(trace: Trace, pool: _Pool, on_refusal: OnRefusal) -> str:
     compared = None
     if trace.expected_jobs > 1 and trace.keys is None and isinstance(on_refusal, Leave):
         span = float(trace.arrivals[-1] - trace.arrivals[0])
-        if span:
-            compared = _of_poisson((trace.expected_jobs - 1) / span, Empirical(trace.holdings), None, pool)
+        # A span close to 0 makes a rate that does not fit a float.
+        rate = (trace.expected_jobs - 1) / span if span else math.inf
+        if rate < math.inf:
+            compared = _of_poisson(rate, Empirical(trace.holdings), None, pool)
     return 'Recorded arrivals follow no known law' + _compared(compared)
 
 

@@ -9,7 +9,7 @@ from simulations.arguments import real_number, whole_number
 from simulations.distributions import Holding
 from simulations.distributions.parse import as_holding
 from simulations.traces.job import LONGEST, Job, Turn, checked_job
-from simulations.workloads.arrivals import Arrivals, Clients, PoissonArrivals, Recorded, as_arrivals
+from simulations.workloads.arrivals import Arrivals, Clients, Periodic, PoissonArrivals, Recorded, as_arrivals
 from simulations.workloads.keys import Keys, as_keys
 
 
@@ -95,6 +95,11 @@ class Synthetic:
     def memoryless(self) -> bool:
         """Whether arrivals are independent of each other, as in a Poisson process."""
         return isinstance(self.arrivals, PoissonArrivals)
+
+    @property
+    def together(self) -> int:
+        """The number of jobs that arrive together."""
+        return self.arrivals.together if isinstance(self.arrivals, Periodic) else 1
 
     @property
     def period(self) -> float | None:

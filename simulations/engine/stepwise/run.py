@@ -48,7 +48,7 @@ class StepwiseRun:
         self._conditions = conditions
         self._crashes = Crashes(conditions.seed, conditions.crash_probability)
         self._store = store
-        self.observer = Observer(keep)
+        self.observer = Observer(keep, getattr(workload, 'together', 1))
         self._server = server = Server(env)
         self._protocol = None if conditions.protocol is None else PROTOCOLS[conditions.protocol]
         contents = store.contents(None if self._protocol is None else self._protocol.steps, server.clock)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from simulations.history.events import Block
 from simulations.measuring.counts import Levels
+from simulations.measuring.figures import Figures
 from simulations.measuring.time_shares import mean
 from simulations.results.result import Result
 from simulations.statistics.batches import batch_means
@@ -118,11 +119,19 @@ def _side(result: Result, leaves: bool) -> Side:
         mean(result.occupancy_shares),
         estimates.occupancy_mean,
         result.occupancy_shares,
-        None if result.kept is None else share_intervals(result.kept.block(), len(result.occupancy_shares)),
+        None
+        if result.kept is None
+        else share_intervals(result.kept.block(), len(result.occupancy_shares), _window(figures)),
     )
 
 
-def share_intervals(block: Block, levels: int) -> list[Interval] | None:
+def _window(figures: Figures) -> tuple[float, float]:
+    """Return the first and last instant of the time that means are over."""
+    start = figures.first + figures.warm_up
+    return start, start + figures.measured
+
+
+def share_intervals(block: Block, levels: int, window: tuple[float, float]) -> list[Interval] | None:
     """Return the intervals of the occupancy's shares of the time, by batch means over equal spans.
 
     The time between two events counts in the span in which it ends, because it is short compared
@@ -131,6 +140,7 @@ def share_intervals(block: Block, levels: int) -> list[Interval] | None:
     Args:
         block: the events of the run.
         levels: how many numbers of live slots have an interval, from 0.
+        window: the first and last instant of the time to divide into spans.
 
     Returns:
         An interval for each number of live slots; ``None`` if the run is too short.
@@ -138,10 +148,12 @@ def share_intervals(block: Block, levels: int) -> list[Interval] | None:
     if len(block.times) < _EVENTS_A_SPAN * _SPANS:
         return None
     spans = Levels().spans(block)
-    edges = np.linspace(block.times[0], block.times[-1], _SPANS + 1)[1:-1]
+    start, end = window
+    edges = np.linspace(start, end, _SPANS + 1)[1:-1]
     seconds = np.zeros((_SPANS, levels))
     level = np.minimum(spans.before[0], levels - 1)
-    np.add.at(seconds, (np.searchsorted(edges, block.times), level), spans.seconds)
+    within = np.clip(block.times, start, end) - np.clip(spans.since, start, end)
+    np.add.at(seconds, (np.searchsorted(edges, block.times), level), within)
     totals = seconds.sum(axis=1).tolist()
     intervals = [batch_means(seconds[:, slots].tolist(), totals).interval for slots in range(levels)]
     return [Interval(mean, max(low, 0.0), min(high, 1.0)) for mean, low, high in intervals]

@@ -78,7 +78,7 @@ def result_of(plan: Plan, run: Run) -> LiveResult:
         scenario.max_size,
         course.recoveries,
         steady=conditions.steady(workload),
-        memoryless=getattr(workload, 'memoryless', False),
+        pace=conditions.pace(workload),
     )
     calls = calls_of(gathered.attempts, plan.may_repeat, plan.retries > 0)
     margin = 0.0 if plan.slot_exp is None else (SLACK + SLEW * plan.slot_exp) * plan.speed

@@ -14,7 +14,7 @@ class Arrivals(Protocol):
 
     @property
     def steady(self) -> bool:
-        """Whether the law is the same at all times.
+        """Whether the law is the same at all times, or in each of many equal intervals.
 
         If so, a mean after the warm-up estimates the mean in the long run.
         """

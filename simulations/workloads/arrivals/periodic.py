@@ -53,10 +53,6 @@ class Periodic(Process):
         return f'{jobs} every {self.interval:g} s{within}'
 
     @property
-    def steady(self) -> bool:
-        return self.together == 1
-
-    @property
     def period(self) -> float:
         return float(self.interval)
 

@@ -58,7 +58,9 @@ def test_a_slot_expires_and_its_body_goes_on(anywhere: str) -> None:
         (10, 'overran', 0, 0, 0),
     )
     assert result.figures.expired_while_running == 1
-    assert result.figures.overrun_mean == pytest.approx(6 / 10)
+    assert (result.figures.overrun_mean, result.figures.drain) == (0, 6)
+    later = replay(Trace([(0, 10), (4, 1), (10, 0)]), max_size=1, slot_exp=4, store=anywhere)
+    assert later.figures.overrun_mean == pytest.approx(6 / 10)
     assert result.figures.overrun_peak == 1
 
 
@@ -70,22 +72,29 @@ def test_a_slot_that_becomes_free_can_be_taken_at_the_same_instant(anywhere: str
 
 
 def test_the_figures_are_those_one_computes_by_hand() -> None:
-    """Two jobs of 4 s at 0 and 2 s, a third refused: occupancy 1, 2, 1 for two seconds each."""
+    """Two jobs of 4 s at 0 and 2 s, a third refused at 3 s: occupancy 1, 1, 2 until then."""
     figures = replay(Trace([(0, 4), (2, 4), (3, 1)]), max_size=2).figures
 
     assert (figures.jobs, figures.granted, figures.refused) == (3, 2, 1)
     assert figures.refusal_share == pytest.approx(1 / 3)
-    assert figures.occupancy_mean == pytest.approx(8 / 6)
+    assert figures.occupancy_mean == pytest.approx(4 / 3)
     assert (figures.occupancy_peak, figures.running_peak) == (2, 2)
-    assert (figures.first, figures.last) == (0, 6)
-    assert [figures.utilisation, figures.throughput] == pytest.approx([8 / 6 / 2, 2 / 6])
+    assert (figures.first, figures.last, figures.warm_up, figures.drain, figures.measured) == (0, 6, 0, 3, 3)
+    assert [figures.utilisation, figures.throughput] == pytest.approx([4 / 3 / 2, 2 / 3])
 
 
 def test_means_begin_with_the_first_arrival() -> None:
     """A trace may start at any instant, also before 0."""
     for start in (-50.0, 0.0, 1.4e9):
-        figures = replay(Trace([(start, 4), (start + 2, 2)]), max_size=2).figures
+        figures = replay(Trace([(start, 4), (start + 2, 2), (start + 4, 0)]), max_size=2).figures
         assert figures.occupancy_mean == pytest.approx(6 / 4)
+
+
+def test_jobs_of_one_instant_have_means_over_the_entire_run() -> None:
+    """No time passes while they arrive, so the time in which they end is measured instead."""
+    figures = replay(Trace([(7, 2), (7, 4)]), max_size=2).figures
+
+    assert (figures.occupancy_mean, figures.measured, figures.drain) == (6 / 4, 4, 4)
 
 
 def test_jobs_with_keys_have_pools_of_their_own(anywhere: str) -> None:
@@ -95,7 +104,8 @@ def test_jobs_with_keys_have_pools_of_their_own(anywhere: str) -> None:
 
     assert [(event.job, event.key) for event in result.history if event.what == 'refused'] == [(2, 'a')]
     assert (result.figures.pools, result.figures.occupancy_peak, result.figures.running_peak) == (3, 1, 3)
-    assert result.figures.utilisation == pytest.approx(15 / 8 / 3)
+    # At 0, 1 and 3 s a job takes a slot, and means end with the last arrival, at 3 s.
+    assert result.figures.utilisation == pytest.approx(5 / 3 / 3)
     others = replay(Trace([(job.arrival, job.holding, job.key and 'other ' + job.key) for job in jobs]), max_size=1)
     assert others.history_hash != result.history_hash
 

@@ -116,12 +116,14 @@ def test_both_runs_have_the_same_jobs(lived: tuple[LiveResult, list[Moment]]) ->
 def test_the_share_of_the_time_at_each_number_of_slots_has_an_interval() -> None:
     """The interval surrounds the share, within 0 and 1; a run that is too short has none."""
     long, short = busy(jobs=2000).replay(), busy(jobs=20).replay()
-    intervals = share_intervals(long.history.block(), len(long.occupancy_shares))
+    start = long.figures.first + long.figures.warm_up
+    window = (start, start + long.figures.measured)
+    intervals = share_intervals(long.history.block(), len(long.occupancy_shares), window)
 
     assert intervals is not None
     assert [share for share, _, _ in intervals] == pytest.approx(long.occupancy_shares.tolist())
     assert all(0 <= low < share < high <= 1 for share, low, high in intervals)
-    assert share_intervals(short.history.block(), len(short.occupancy_shares)) is None
+    assert share_intervals(short.history.block(), len(short.occupancy_shares), (0, 1)) is None
 
 
 def test_its_pictures_are_drawn_as_those_of_a_simulation(lived: tuple[LiveResult, list[Moment]]) -> None:

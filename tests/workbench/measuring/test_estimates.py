@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 
 from simulations import Poisson, Scenario, Trace, loss_system, parse_holding, replay, replicate
-from simulations.measuring.estimates import bounded_share, estimate, looks_of
-from simulations.results.long_run import long_run
+from simulations.measuring.estimates import estimate
+from simulations.results.long_run import how_made
 from simulations.statistics.intervals import Interval, ratio_interval
+from simulations.statistics.shares import share_interval
 
 
 def test_intervals_of_single_runs_hold_the_truth() -> None:
@@ -30,10 +31,10 @@ def test_the_warm_up_is_left_out_of_a_run_that_began_empty() -> None:
     run = replay(Poisson(20, 'exp:100', jobs=20_000, seed=2), max_size=1900, history=False)
     left_out = run.figures.jobs - int(run.estimates.series.jobs.sum())
 
-    assert left_out > 2000
+    assert 0.4 * 20_000 < left_out <= 0.52 * 20_000
     assert run.estimates.refusal_share
-    assert run.estimates.refusal_share.mean > 1.15 * run.figures.refusal_share
-    assert f'the first {left_out:,} of 20,000 jobs left out' in long_run(run.estimates)
+    assert run.estimates.refusal_share.mean > 1.15 * run.figures.refused / run.figures.jobs
+    assert f'the first {left_out:,} of 20,000 jobs left out' in how_made(run.estimates.method)
 
 
 def test_nothing_is_left_out_of_a_trace() -> None:
@@ -42,8 +43,8 @@ def test_nothing_is_left_out_of_a_trace() -> None:
     found = replay(Trace(jobs), max_size=5, slot_exp=0.5).estimates
 
     assert found.series.jobs.sum() == 3000
-    assert not found.sound
-    assert 'no long run' in long_run(found)
+    assert [caveat.code for caveat in found.caveats] == ['not-steady']
+    assert 'there is no long run' in str(replay(Trace(jobs), max_size=5, slot_exp=0.5))
 
 
 def test_a_run_too_short_to_tell_says_so() -> None:
@@ -57,25 +58,33 @@ def test_a_run_too_short_to_tell_says_so() -> None:
 
 def test_what_never_happened_may_still_happen() -> None:
     """With no refusal in 500 jobs up to 0.92 % may be refused, at 99 %; the same holds for all."""
-    assert bounded_share(Interval(0, 0, 0), 500, 0.99) == pytest.approx((0, 0, 0.00917), abs=1e-5)
-    assert bounded_share(Interval(1, 1, 1), 500, 0.99) == pytest.approx((1, 0.99083, 1), abs=1e-5)
-    assert bounded_share(Interval(0.01, -0.01, 0.03), 500, 0.99) == (0.01, 0, 0.03)
+    assert share_interval(Interval(0, 0, 0), 30, 500) == pytest.approx((0, 0, 0.00917), abs=1e-5)
+    assert share_interval(Interval(1, 1, 1), 30, 500) == pytest.approx((1, 0.99083, 1), abs=1e-5)
 
 
-def test_a_few_refusals_have_a_wider_interval_than_they_seem_to() -> None:
-    """Five of 5,000 get Wilson's bounds, because so few are skewed; 200 do not need them."""
-    few = bounded_share(Interval(0.001, 0.0004, 0.0016), 5000, 0.99, 5000)
+def test_more_slots_never_give_a_higher_bound() -> None:
+    """A few refusals have at least the bound of none, from the same number of looks."""
+    for looks in (5, 50, 500, 5000):
+        bounds = [share_interval(Interval(share, -share, 3 * share), 30, looks).high for share in (0.0, 1e-4, 1e-2)]
+        assert bounds == sorted(bounds)
+
+
+def test_few_refusals_have_a_wider_interval_than_they_seem_to() -> None:
+    """The bounds are Wilson's where jobs are independent, and hold the truth for five refusals."""
     many = Interval(0.04, 0.035, 0.045)
+    half = 2.7564 * np.sqrt(0.001 * 0.999 / 5000)
+    few = share_interval(Interval(0.001, 0.001 - half, 0.001 + half), 30, 1e9)
 
-    bounds = binomtest(5, 5000).proportion_ci(0.99, 'wilson')
-    assert few == pytest.approx((0.001, bounds.low, bounds.high), rel=1e-9)
-    assert bounded_share(many, 5000, 0.99, 5000) == many
+    # With 29 degrees of freedom 99 % are 2.7564 standard errors; scipy's confidence is to match.
+    bounds = binomtest(5, 5000).proportion_ci(2 * norm.cdf(2.7564) - 1, 'wilson')
+    assert few == pytest.approx((0.001, bounds.low, bounds.high), rel=1e-4)
+    assert share_interval(many, 30, 1e9) == pytest.approx(many, rel=0.02)
     covered = 0
     stream = np.random.default_rng(1)
     for _ in range(2000):
         refused = stream.random((30, 200)) < 0.001
         share = ratio_interval(refused.sum(axis=1).astype(float).tolist(), [200.0] * 30)
-        covered += 0.001 in bounded_share(share, 6000, 0.99, 6000)
+        covered += 0.001 in share_interval(share, 30, 6000)
     assert covered > 0.98 * 2000
 
 
@@ -102,7 +111,7 @@ def test_jobs_that_see_the_same_pool_are_one_look() -> None:
     """Fifty jobs within one holding time say hardly more than one."""
     run = replay(Poisson(50, 'exp:1', jobs=5000, seed=1), max_size=200)
 
-    assert looks_of(run.estimates.series) == pytest.approx(100, rel=0.2)
+    assert run.estimates.looks == pytest.approx(100, rel=0.2)
     assert run.estimates.refusal_share
     assert run.estimates.refusal_share.high == pytest.approx(1 - 0.01 ** (1 / 100), rel=0.2)
 
@@ -114,11 +123,11 @@ def test_what_hardly_ever_outlives_its_slot_has_no_interval() -> None:
 
     assert 0 < rare.figures.expired_while_running < 30
     assert rare.estimates.overrun_mean is None
-    assert 'bodies beyond their slot are too few for an interval' in long_run(rare.estimates)
+    assert 'the mean overrun has no interval, because only' in str(rare)
     assert often.estimates.overrun_mean
     many = replicate(lambda seed: replay(Poisson(6, 'exp:1', jobs=400, seed=seed), max_size=5, slot_exp=6), 10)
     assert many.estimates.overrun_mean is None
-    assert 'too few for an interval' in long_run(many.estimates)
+    assert 'the mean overrun has no interval, because only' in str(many)
 
 
 def test_a_run_of_few_holding_times_is_called_short() -> None:
@@ -126,7 +135,7 @@ def test_a_run_of_few_holding_times_is_called_short() -> None:
     run = replay(Poisson(100, 'exp:1', jobs=3000, seed=1), max_size=100)
 
     assert not run.estimates.sound
-    assert 'holding times long: run longer' in long_run(run.estimates)
+    assert 'the run is too short: ' in str(run)
 
 
 def test_jobs_that_all_come_at_one_instant_have_shares_but_no_means_over_time() -> None:

@@ -79,6 +79,7 @@ def test_the_answer_is_that_of_theory(name: str, executor: Executor) -> None:
     found = size_pool(scenario, target, executor=executor, curve=0)
 
     assert found.max_size == found.max_size_theory == found.scenario.max_size == answer
+    assert found.range[1] is not None
     assert found.range[0] <= answer <= found.range[1]
     below, there = found.curve[answer - 1], found.curve[answer]
     assert (below.enough, there.enough) == (False, True)
@@ -95,20 +96,24 @@ def test_where_the_measurement_cannot_tell_theory_does_and_the_answer_says_so() 
     for target, answer in ((erlang(3, 5) * 0.9999, 6), (erlang(3, 5) * 1.0001, 5)):
         found = size_pool(scenario, target, most_runs=20, curve=0)
         assert (found.max_size, found.decided_by) == (answer, 'theory')
+        assert found.range[1] is not None
         assert found.range[0] <= 5 < 6 <= found.range[1] + (answer == 5)
         assert 'not excluded' in str(found)
         assert 'so theory did' in str(found)
 
 
-def test_where_neither_tells_the_mean_decides_and_the_answer_says_so() -> None:
+def test_where_neither_tells_there_is_no_answer_but_a_range() -> None:
     """Bursts have no theory here, and ten short runs say little."""
     scenario = made_up('bursty:1:20:9:5', 'exp:1', 100)
-    rough = size_pool(scenario, 0.1, most_runs=10, curve=0)
-    assert rough.decided_by == 'mean'
-    assert rough.max_size_theory is None
-    assert rough.range[0] < rough.range[1]
-    assert rough.range[0] <= rough.max_size <= rough.range[1]
-    assert rough.refusal_share.mean < 0.1 <= rough.curve[rough.max_size - 1].share.mean
+    rough = size_pool(scenario, 0.1, most_runs=10, most_jobs=1, curve=0)
+    assert (rough.max_size, rough.decided_by, rough.max_size_theory) == (None, 'nothing', None)
+    low, high = rough.range
+    assert high is not None
+    assert low + 1 < high
+    assert low <= rough.nearest <= high
+    assert rough.refusal_share.mean < 0.1 <= rough.curve[rough.nearest - 1].share.mean
+    assert f'max_size cannot be told: from so short a workload: every size from {low} to {high}' in str(rough)
+    assert 'cannot be told' in rough.plot().get_title()
 
 
 def test_where_jobs_ask_until_they_get_a_slot_the_target_is_of_attempts(executor: Executor) -> None:
@@ -118,7 +123,7 @@ def test_where_jobs_ask_until_they_get_a_slot_the_target_is_of_attempts(executor
     plain = found.to_json()
     assert plain['of'] == 'attempts'
     assert found.max_size == found.max_size_theory
-    for size, enough in ((found.max_size, True), (found.max_size - 1, False)):
+    for size, enough in ((found.nearest, True), (found.nearest - 1, False)):
         figures = scenario.replace(max_size=size, jobs=10_000).replay(history=False).figures
         assert figures.refused == 0
         assert (figures.attempts_refusal_share < 0.12) == enough
@@ -156,13 +161,13 @@ def test_a_trace_without_chance_is_run_once_at_each_size_and_the_answer_is_exact
 
     monkeypatch.setattr(simulations.sizing.measure, 'run_once', counted)
     found = size_pool(scenario, target)
-    shares = [scenario.replace(max_size=size).replay().figures.refusal_share for size in range(1, found.max_size + 1)]
-    assert found.max_size > 1
+    shares = [scenario.replace(max_size=size).replay().figures.refusal_share for size in range(1, found.nearest + 1)]
     assert shares[-1] < target
     assert all(share >= target for share in shares[:-1])
     assert found.refusal_share.mean == pytest.approx(shares[-1], abs=1e-12)
     assert len(runs) == len(set(runs)) == len(found.curve)
-    assert found.range[0] <= found.max_size <= found.range[1] <= found.peak
+    assert found.range == (found.max_size, found.max_size)
+    assert 1 < found.nearest <= found.peak
 
 
 @pytest.mark.parametrize('jobs', [4, 10])
@@ -199,8 +204,8 @@ def test_the_curve_goes_around_the_answer(sized: Sizing) -> None:
     """It spans half to one and a half times the answer, falls, and is drawn with the target."""
     sizes = list(sized.curve)
     assert sizes == sorted(sizes)
-    assert sizes[0] <= sized.max_size // 2
-    assert sizes[-1] >= sized.max_size + 2
+    assert sizes[0] <= sized.nearest // 2
+    assert sizes[-1] >= sized.nearest + 2
     ax = sized.plot()
     heights = {line.get_label(): np.asarray(line.get_ydata()) for line in ax.lines}
     assert set(heights['target 0.05']) == {0.05}

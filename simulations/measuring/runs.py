@@ -1,0 +1,85 @@
+"""Estimates of the long run from several independent runs."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from simulations.measuring.caveats import Caveat
+from simulations.measuring.estimates import CONFIDENCE, RARE, Estimates, at_least_zero, few, starts_empty
+from simulations.measuring.series import Series
+from simulations.statistics.intervals import Interval, ratio_interval
+from simulations.statistics.shares import share_interval
+
+
+class RunSums(NamedTuple):
+    """What the estimates need to know of one run.
+
+    Attributes:
+        sums: the sums of its :class:`simulations.measuring.series.Series`, in the order of its
+            fields, warm-up left out.
+        looks: the number of independent looks at the pool that it amounts to.
+        missing: the share of the long-run occupancy that was missing on average.
+        filling: the seconds that the pool takes to fill up; 0 if that is unknown.
+    """
+
+    sums: tuple[float, ...]
+    looks: float
+    missing: float
+    filling: float
+
+    @classmethod
+    def of(cls, estimates: Estimates) -> 'RunSums':
+        """Return the sums of one run."""
+        sums = tuple(float(column.sum()) for column in estimates.series)
+        return cls(sums, estimates.looks, estimates.missing, estimates.filling)
+
+    def sum(self, name: str) -> float:
+        """Return one of the sums, by the name of its field."""
+        return self.sums[Series._fields.index(name)]
+
+
+FIGURES = {
+    'refusal_share': ('refused', 'jobs'),
+    'attempts_refusal_share': ('attempts_refused', 'attempts'),
+    'occupancy_mean': ('occupancy', 'seconds'),
+    'overrun_mean': ('overrun', 'seconds'),
+}
+"""The two sums that each figure is the ratio of."""
+
+
+def of_runs(runs: Sequence[RunSums], max_size: int, pools: int, confidence: float = CONFIDENCE) -> Estimates:
+    """Return intervals from the scatter between independent runs.
+
+    All runs start empty, so what the start shifts is shifted in each of them: that is a caveat even
+    where the runs agree.
+
+    Args:
+        runs: the sums of each run, at least two.
+        max_size: slots of each pool.
+        pools: the number of pools.
+        confidence: the confidence level, more than 0 and less than 1.
+    """
+    total = Series(*np.array([run.sums for run in runs]).T)
+    seconds = float(total.seconds.sum())
+    missing = sum(run.missing * run.sum('seconds') for run in runs) / seconds if seconds else 0.0
+    looks = sum(run.looks for run in runs)
+    intervals: dict[str, Interval] = {}
+    for figure, (above, below) in FIGURES.items():
+        found = ratio(runs, above, below, confidence)
+        if found is None or (figure == 'overrun_mean' and float(total.expired.sum()) < RARE):
+            continue
+        share = figure.endswith('share')
+        intervals[figure] = share_interval(found, len(runs), looks, confidence) if share else at_least_zero(found)
+    caveats: list[Caveat] = few(total)
+    caveats += starts_empty(intervals, missing, max_size, pools, max(run.filling for run in runs))
+    refused, attempts, occupancy, overrun = (intervals.get(figure) for figure in FIGURES)
+    return Estimates(refused, attempts, occupancy, overrun, None, tuple(caveats), total, looks, missing)
+
+
+def ratio(runs: Sequence[RunSums], above: str, below: str, confidence: float) -> Interval | None:
+    """Return the ratio of two sums with its interval; ``None`` if nothing can be divided."""
+    per = [run.sum(below) for run in runs]
+    if not any(per):
+        return None
+    return ratio_interval([run.sum(above) for run in runs], per, confidence)

@@ -1,0 +1,73 @@
+"""How long the runs must be before the refusals at one size can be compared with a target."""
+
+import math
+from dataclasses import dataclass
+
+from simulations.measuring.estimates import SETTLED
+from simulations.scenarios.scenario import Scenario
+from simulations.workloads.arrivals import Clients
+from simulations.workloads.synthetic import Synthetic
+
+
+MOST_JOBS = 500_000
+"""The default limit of jobs at one size: some seconds for each size near the answer."""
+WARM_UPS = 4
+"""The length of a run, in units of the time that the pool takes to fill up."""
+REFUSALS = 400
+"""The refusals to expect at a size that just misses the target, in all runs together."""
+
+
+@dataclass(frozen=True)
+class Lengthened:
+    """A scenario whose runs are long enough, as far as a limit allows.
+
+    Attributes:
+        scenario: the scenario, with more jobs or a later horizon.
+        factor: how many times as long as before its runs are, at least 1.
+        most_runs: the largest number of runs at one size.
+    """
+
+    scenario: Scenario
+    factor: float
+    most_runs: int
+
+
+def lengthen(scenario: Scenario, target: float, most_runs: int, least_runs: int, most_jobs: int) -> Lengthened:
+    """Return the scenario with runs long enough for a comparison of its refusals with ``target``.
+
+    Each run starts with an empty pool, so it must be long compared with the time that the pool
+    takes to fill up; and a rare refusal must be seen a few hundred times. A recorded trace, or
+    arrivals that change with time, are left as they are: their length is part of them.
+
+    Args:
+        scenario: the scenario.
+        target: the share of refusals to compare with.
+        most_runs: the largest number of runs at one size.
+        least_runs: the smallest number of runs at one size.
+        most_jobs: the largest number of jobs at one size that runs are lengthened to.
+    """
+    workload = scenario.workload()
+    if not isinstance(workload, Synthetic) or not scenario.conditions().steady(workload):
+        return Lengthened(scenario, 1.0, most_runs)
+    rate = _rate(workload)
+    jobs = min(workload.jobs or math.inf, rate * workload.horizon if workload.horizon else math.inf)
+    pace = scenario.conditions().pace(workload)
+    enough = REFUSALS / target / most_runs
+    if pace is not None and math.isfinite(pace.memory):
+        enough = max(enough, WARM_UPS * rate * pace.settled(SETTLED))
+    factor = min(enough, most_jobs / least_runs) / jobs
+    if not factor > 1 or jobs < 1:
+        return Lengthened(scenario, 1.0, most_runs)
+    longer = scenario.replace(
+        jobs=None if scenario.jobs is None else math.ceil(scenario.jobs * factor),
+        horizon=None if scenario.horizon is None else scenario.horizon * factor,
+    )
+    return Lengthened(longer, factor, max(least_runs, min(most_runs, int(most_jobs / (jobs * factor)))))
+
+
+def _rate(workload: Synthetic) -> float:
+    """Return the arrivals a second; for clients, those of a pool that refuses none."""
+    arrivals = workload.arrivals
+    if isinstance(arrivals, Clients):
+        return arrivals.number / (arrivals.thinking.mean() + workload.holding.mean())
+    return arrivals.rate()

@@ -1,0 +1,1 @@
+"""How often an interval without a caveat holds the truth: ``python -m tests.coverage``."""
