@@ -237,7 +237,7 @@ def _log_overrun(held: Held[Any]) -> None:
     if _has_expired(held):
         end, remedy = f'expired after {life}', 'set slot_exp above the longest expected run time'
     else:
-        end = "was gone before it expired by this process's clock"
+        end = "was no longer in the store, although by this process's clock it had not expired yet"
         remedy = "check whether the store lost it (a restart, a failover, an eviction) or the store's clock runs ahead"
     logger.warning(
         'pool %r: the body ran for %.3f s, but its slot %s; more than max_size=%d bodies may have run at once; %s'

@@ -32,8 +32,9 @@ class Conditions:
         workers: the number of processes that run the jobs, which are dealt to them in turn.
         network: the network between workers and server; ``None`` if commands take no time.
         faults: the faults that happen, see :mod:`simulations.faults`.
-        protocol: how slots are taken, if not in the store's own way: one of
-            :data:`simulations.stores.protocols.PROTOCOLS`.
+        protocol: the protocol for taking slots: one of
+            :data:`simulations.stores.protocols.PROTOCOLS`, or ``None`` for the one that the store
+            uses.
         seed: the seed of crashes, pauses, network and faults, at least 0.
 
     Raises:

@@ -16,7 +16,7 @@ def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Ste
 CLIENT_CLOCK = Broken(
     'client-clock',
     SlotProtocol('client-clock', _acquire, release_member, count_members),
-    "it checks expiry by the client's own clock: one that is ahead evicts holders too early",
+    "it checks expiry by the client's own clock, and one that is ahead evicts holders too early",
     faults=1,
     kinds=('clock ahead',),
 )

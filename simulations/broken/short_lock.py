@@ -30,6 +30,6 @@ def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Ste
 SHORT_LOCK = Broken(
     'short-lock',
     SlotProtocol('short-lock', _acquire, release_member, count_members),
-    'its lock can expire while a paused client still relies on it, so two clients are inside',
+    'its lock can expire while a paused client still relies on it, so two clients are inside it at once',
     honest=False,
 )

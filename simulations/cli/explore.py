@@ -33,7 +33,7 @@ def _kinds(text: str) -> tuple[str, ...]:
 
 SCOPE = (
     *(
-        Option(flag, read=int, metavar='N', help=f'{content} (default: from the protocol)')
+        Option(flag, read=int, metavar='N', help=f'{content} (default: depends on the protocol)')
         for flag, content in (
             ('--clients', 'use N clients'),
             ('--max-size', 'give the pool N slots'),
@@ -46,7 +46,7 @@ SCOPE = (
         read=reader(_kinds),
         write=','.join,
         metavar='A,B',
-        help=f'allow these kinds of faults: {", ".join((*FAULTS, *STORE_FAULTS))} (default: from the protocol)',
+        help=f'allow these kinds of faults: {", ".join((*FAULTS, *STORE_FAULTS))} (default: depends on the protocol)',
     ),
 )
 EXHAUSTIVE = Option('--exhaustive', switch=True, alternative='search', help='search every schedule (the default)')
@@ -65,7 +65,8 @@ STORE = Option(
     '--store',
     default=None,
     write=without_password,
-    help='run redis on fakeredis (default), valkey (an embedded server), or the empty database of a server at a URL',
+    help='for the protocol redis, run the scripts on fakeredis (default), valkey (an embedded server), or the empty'
+    ' database of the server at a URL',
 )
 REPLAY = Option('--replay', default=None, read=Path, metavar='FILE', help='replay a saved schedule')
 
@@ -76,7 +77,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         'protocol',
         nargs='?',
         metavar='PROTOCOL',
-        help=f'{", ".join(SUBJECTS)}; or a known limit, which the search finds like a fault: {", ".join(LIMITS)}',
+        help=f'what to search: {", ".join(SUBJECTS)}; or a known limit, which the search reports like a broken promise:'
+        f' {", ".join(LIMITS)}',
     )
     folder = folder_option('the schedule, test and picture of a violation')
     add_options(parser, (*SCOPE, EXHAUSTIVE, *RANDOM, STORE, REPLAY, folder, json_option('the findings')))

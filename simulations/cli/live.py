@@ -21,7 +21,7 @@ from simulations.stores.store import default_store
 
 
 MOST_LISTED = 10
-"""How many violations the report lists; of the rest it reports the number."""
+"""How many violations the report lists; it only counts the rest."""
 
 _option = functools.partial(Option, group='workers and pace')
 
@@ -65,9 +65,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         'scenario',
         nargs='?',
         metavar='SCENARIO',
-        help='one of `pool-sim scenarios`, or a TOML file; options override it. Its faults really happen, except'
-        ' for clock jumps and failover, which can only be simulated; restarts, pauses and flushes of the server need'
-        ' --store valkey',
+        help='the name of a scenario (`pool-sim scenarios` lists them), or the path of a TOML file (default: Poisson'
+        ' arrivals); options override its values. Its faults really happen. Clock jumps and failovers are refused,'
+        ' because they can only be simulated; restarts, pauses and flushes of the server need --store valkey',
     )
     add_options(parser, (*PACE, *JOBS, *POOL, *USERS, SEED, SERVER, CALLS, *OUTPUT))
     parser.set_defaults(do=_do, store=default_store())

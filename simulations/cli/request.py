@@ -5,6 +5,7 @@ A function that returns a scenario also returns the command-line words that repe
 """
 
 import argparse
+import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -92,16 +93,22 @@ def made_up_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
     return base.replace(**changes), [options.scenario, *option_words((*JOBS, *POOL), given)]
 
 
-def add_scenario(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that :func:`any_scenario` reads: a scenario or trace, and the options."""
+def add_scenario(parser: argparse.ArgumentParser, pool: Iterable[Option] = POOL) -> None:
+    """Add the arguments that :func:`any_scenario` reads: a scenario or trace, and the options.
+
+    ``pool`` are the options for the pool, with the help that fits the command.
+    """
     parser.add_argument(
         'scenario',
         nargs='?',
         metavar='SCENARIO',
-        help='one of `pool-sim scenarios`, a TOML file, or a trace (default: Poisson arrivals); options override it',
+        help='the name of a scenario (`pool-sim scenarios` lists them), or the path of a TOML file or of a trace'
+        ' (default: Poisson arrivals); options override its values',
     )
-    # --holding describes jobs as well as columns.
-    add_options(parser, (*JOBS, *TRACE_ONLY, *POOL, *USERS, SEED, REPLICATIONS))
+    # With a trace, --holding names a column.
+    holding = dataclasses.replace(HOLDING, help=f'{HOLDING.help}; for a table, read them from this column')
+    jobs = [holding if option is HOLDING else option for option in JOBS]
+    add_options(parser, (*jobs, *TRACE_ONLY, *pool, *USERS, SEED, REPLICATIONS))
 
 
 def any_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:

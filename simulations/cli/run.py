@@ -16,7 +16,11 @@ from simulations.stores.store import default_store
 
 
 SAVE = Option(
-    '--save', read=Path, default=None, metavar='FILE', help='write the scenario, with all options applied, to FILE'
+    '--save',
+    read=Path,
+    default=None,
+    metavar='FILE',
+    help='write the scenario, with all options applied, to FILE, which must end in .toml',
 )
 
 
@@ -26,7 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         'scenario',
         nargs='?',
         metavar='SCENARIO',
-        help='one of `pool-sim scenarios`, or a TOML file; options override it',
+        help='the name of a scenario (`pool-sim scenarios` lists them), or the path of a TOML file (default: Poisson'
+        ' arrivals); options override its values',
     )
     add_options(parser, (*JOBS, *POOL, *USERS, *FAULTS, *RUNS, STORE, *CHECKS, SAVE, *OUTPUT))
     parser.set_defaults(do=_do, store=default_store())

@@ -1,6 +1,7 @@
 """``pool-sim size``: find how big the pool must be, and which expiry it needs."""
 
 import argparse
+import dataclasses
 import json
 import shlex
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 from simulations.arguments import whole_number
 from simulations.cli.options.option import Option, add_options, option_words
 from simulations.cli.options.output import NO_PICTURES, check_writable, folder_option, json_option
+from simulations.cli.options.pool import MAX_SIZE, SLOT_EXP
 from simulations.cli.options.runs import PROCESSES, STORE
 from simulations.cli.parser import KEPT, UNDECIDED
 from simulations.cli.request import add_scenario, any_scenario, assumed_expiry, run_words
@@ -20,12 +22,13 @@ from simulations.sizing.length import MOST_JOBS as MOST_JOBS_BY_DEFAULT
 from simulations.sweeps.processes import processes
 
 
+IGNORED_SIZE = dataclasses.replace(MAX_SIZE, help='has no effect here: this command finds the number of slots')
 TARGET = Option(
     '--target',
     default=0.01,
     read=float,
     metavar='SHARE',
-    help='find the smallest pool that refuses less than SHARE (default %(default)s)',
+    help='find the smallest pool that refuses less than SHARE of the jobs (default %(default)s)',
 )
 MOST_JOBS = Option(
     '--most-jobs',
@@ -40,7 +43,7 @@ EXPIRY = (
         default=None,
         read=float,
         metavar='SECONDS',
-        help='also choose the expiry: the longest that frees the slot of a crashed holder within SECONDS',
+        help="also choose slot_exp: the longest expiry that frees a crashed holder's slot within SECONDS",
     ),
     Option(
         '--overrun-share',
@@ -54,7 +57,7 @@ EXPIRY = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command to its parser."""
-    add_scenario(parser)
+    add_scenario(parser, (IGNORED_SIZE, SLOT_EXP))
     output = (folder_option('the pictures'), NO_PICTURES, json_option('the answer'))
     add_options(parser, (TARGET, MOST_JOBS, *EXPIRY, PROCESSES, STORE, *output))
     parser.set_defaults(do=_do)

@@ -13,9 +13,21 @@ from simulations.theory.report import theory_figures, theory_text
 
 
 FORMULAS = (
-    dataclasses.replace(MAX_SIZE, required=True),
-    Option('--load', required=True, read=float, help='offered load in erlangs'),
-    Option('--target', default=None, read=float, help='also find the smallest pool that refuses at most this share'),
+    dataclasses.replace(MAX_SIZE, required=True, help='number of slots in the pool'),
+    Option(
+        '--load',
+        required=True,
+        read=float,
+        metavar='ERLANGS',
+        help='offered load: arrivals a second times the mean holding time in seconds',
+    ),
+    Option(
+        '--target',
+        default=None,
+        read=float,
+        metavar='SHARE',
+        help='also find the smallest pool that refuses at most SHARE of the jobs',
+    ),
     json_option('the figures'),
 )
 

@@ -57,8 +57,9 @@ def replay(
         network: the network between workers and server; with one, each command takes time and other
             clients' commands can run in between.
         faults: the faults that happen, see :mod:`simulations.faults`.
-        protocol: how slots are taken, if not in the store's own way: ``'nx'`` for the plain
-            contract, or one of ``simulations/broken``; both run in memory.
+        protocol: the protocol for taking slots; ``None`` for the one that the store uses.  ``'nx'``
+            is the library's plain contract, which needs only ``get``, ``set`` if not exists and
+            ``delete``; the others are the pools of ``simulations/broken``.  All run in memory.
         seed: the seed of crashes, pauses, network and faults; the workload has its own seed.
         store: ``'memory'``, ``'fakeredis'``, ``'valkey'``, the URL of a server, or an open store.
         audit: also ask the store for the size of the pool after every event, and compare.

@@ -33,7 +33,7 @@ class Client(NamedTuple):
         round: which acquisition this is, counted from 0.
         lease: the lease it holds; ``None`` if it holds none.
         answers: the answers it has received in the current operation; ``None`` between operations.
-        repeated: whether its driver sent a request twice in the current operation.
+        repeated: whether the client library sent a request twice in the current operation.
         ahead: whether its own clock is ahead.
         over: whether it has finished or crashed.
     """

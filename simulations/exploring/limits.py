@@ -37,7 +37,7 @@ LIMITS: Mapping[str, Subject] = {
             plain_world,
             Scope(clients=1, max_size=1, faults=1, kinds=(REPEAT,)),
             honest=True,
-            idea='a driver repeats a request, and the second reply is false because the first try had set the name',
+            idea='the client library repeats a request; the second reply is false because the first had set the name',
         ),
         Subject(
             'redis-forgets',

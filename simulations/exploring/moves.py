@@ -17,8 +17,8 @@ FAULTS = (CRASH, LOSE_REQUEST, LOSE_REPLY, REPEAT, HURRY)
 * ``crash``: the client does nothing more;
 * ``lose request``: the command does not reach the store, and the client sees a lost connection;
 * ``lose reply``: the command reaches the store, but the client sees a lost connection;
-* ``repeat``: after a lost reply the client's driver sends the request again by itself, and the
-  client receives the second answer;
+* ``repeat``: after a lost reply the client library (such as redis-py) sends the request again
+  itself, and the client receives the second answer;
 * ``clock ahead``: from now on the client's own clock is ahead by the life of a slot.
 """
 STORE_FAULTS = (FORGET,)

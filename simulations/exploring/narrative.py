@@ -36,7 +36,9 @@ def sentence(happened: Happened) -> str:
         answer = f'; the server carries it out, but the reply {happened.answers[0]!r} and the connection are lost'
     elif do == REPEAT:
         first, second = happened.answers[:2]
-        answer = f'; the reply {first!r} is lost, and its driver sends the request again and receives {second!r}'
+        answer = (
+            f'; the reply {first!r} is lost, and its client library sends the request again and receives {second!r}'
+        )
     ends = {
         'granted': f'; {happened.token} holds a slot',
         'refused': f'; {happened.token} is refused',

@@ -36,6 +36,7 @@ from simulations.exploring.moves import (
 from simulations.exploring.scope import Scope, Subject
 from simulations.exploring.worlds import Snapshot, World
 from simulations.judging.monitor import Monitor
+from simulations.units import count
 
 
 class State(NamedTuple):
@@ -80,6 +81,10 @@ class Happened(NamedTuple):
 
 class ImpossibleMoveError(ValueError):
     """A move cannot be made in this state."""
+
+
+def _slots(number: int, size: int) -> str:
+    return f'{number} of {count(size, "slot", "slots")}'
 
 
 def _with(clients: tuple[Client, ...], client: Client) -> tuple[Client, ...]:
@@ -288,21 +293,23 @@ class Machine:
         found, counts = taken(), state.monitor.counts()
         if found not in counts:
             right = ' or '.join(str(each) for each in sorted(counts))
-            return f'at the end {found} of {size} slots were taken instead of {right}'
+            return f'at the end {_slots(found, size)} {"was" if found == 1 else "were"} taken instead of {right}'
         while self._next_expiry(state) is not None:
             state, _, _ = self._wait(state, Move(WAIT))
         self._put_back(state)
         if life is None and counts != {0}:
             return None
         if found := taken():
-            return f'{found} of {size} slots stay taken forever although nobody holds them'
+            stay, them = ('stays', 'it') if found == 1 else ('stay', 'them')
+            return f'{_slots(found, size)} {stay} taken forever although nobody holds {them}'
         # The size may have removed what has expired; an acquire must do so as well.
         self._put_back(state)
         leases = []
         for number in range(size):
             lease = run(protocol.acquire(KEY, f'Z{number + 1}', size, life), perform)
             if lease is None:
-                held = f'only {number} of {size} slots are taken' if number else 'nobody holds a slot'
+                are = 'is' if number == 1 else 'are'
+                held = f'only {_slots(number, size)} {are} taken' if number else 'nobody holds a slot'
                 return f'the pool refuses although {held}'
             leases.append(lease)
         if (found := taken()) != size:

@@ -7,7 +7,7 @@ from typing import Any
 from simulations.arguments import not_negative, positive, whole_number
 from simulations.distributions import Holding
 from simulations.distributions.parse import as_holding
-from simulations.units import number
+from simulations.units import count, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +18,10 @@ class Network:
         latency: the seconds that each request and each reply takes: a number, or a distribution as
             an object or as a string that :func:`simulations.parse_holding` reads.  Each is drawn
             separately.
-        timeout: the seconds after which a worker's driver stops waiting for a reply.
-        retries: how often the driver then repeats the request before the worker sees an error.
+        timeout: the seconds after which a worker's client library (such as redis-py) stops waiting
+            for a reply.
+        retries: how often the client library then repeats the request before the worker sees an
+            error.
         pause: the seconds before each such retry.
 
     Raises:
@@ -55,4 +57,4 @@ class Network:
 
     def __str__(self) -> str:
         text = f'latency {self.latency} s each way, time-out {number(self.timeout)} s'
-        return f'{text}, {self.retries} retries of the driver' if self.retries else text
+        return f'{text}, {count(self.retries, "retry", "retries")} by the client library' if self.retries else text

@@ -41,7 +41,7 @@ class Call(NamedTuple):
             or ``unknown``.
         key: the pool; ``''`` if there is only one.
         worker: the number of the worker that made the call.
-        repeated: whether the client's driver may have sent a request more than once.
+        repeated: whether the client library may have sent a request more than once.
         settled: the instant from which nothing of the call can happen, if known, as in a
             simulation; infinite otherwise.
     """

@@ -1,7 +1,8 @@
 """Judge the calls of many clients by what is certain, no matter when the store acted.
 
-* *grants*: a lease surely lasts from the return of its acquire to the call of its release, or to
-  its earliest possible expiry. More than ``max_size`` such leases at the same time are a violation.
+* *grants*: a lease, a slot that a client was granted, surely lasts from the return of its acquire
+  to the call of its release, or to its earliest possible expiry. More than ``max_size`` such leases
+  at the same time are a violation.
 * *honest refusal*: a slot is possibly taken from the call of its acquire to the return of its
   release, or to its latest possible expiry. A refusal is wrong if fewer than ``max_size`` slots
   were possibly taken throughout.
@@ -97,7 +98,7 @@ def judge(calls: Sequence[Call], terms: Terms, seen: Seen | None = None) -> Judg
         if call.answer == REFUSED:
             refusals[call.key].append(call)
         else:
-            # The first request of its driver may have taken the slot again after the grant.
+            # The first request of the client library may have taken the slot again after the grant.
             taken_by = max(call.returned, call.settled) if call.repeated else call.returned
             lease = _Lease(call, releases.get(call.token), *terms.life(call.called, taken_by))
             possible[call.key] += [(call.called, 1), (_possibly_until(lease, terms), -1)]

@@ -2,8 +2,8 @@
 
 :mod:`simulations.judging.monitor` follows all possible orders. In the worst case each call under
 way triples their number, and a call of unknown outcome stays under way until nothing of it can
-happen. So the check of a pool stops when more than ``MOST_WAYS`` are open, when the store loses
-writes or when its clock jumps, and says so.
+happen. So the check of a pool stops when more than ``MAX_ORDERINGS`` orders are open, when the
+store loses writes or when its clock jumps, and says so.
 """
 
 import math
@@ -19,10 +19,10 @@ from simulations.judging.terms import Terms
 from simulations.judging.violation import Violation
 
 
-MOST_WAYS = 60_000
-"""The most open orders: possible states, times three for every call under way."""
-MOST_STEPS = 400_000
-"""The most steps for one pool."""
+MAX_ORDERINGS = 60_000
+"""The check stops at more open orderings: possible states, times three for each call under way."""
+MAX_STEPS = 400_000
+"""The check of one pool stops after this many steps."""
 _TICKS = 1_000_000_000
 """Instants are whole nanoseconds here, so that counting down stays exact."""
 _UNDO, _AGAIN = 'undo', 'acquire again'
@@ -90,17 +90,17 @@ def _pool(calls: Sequence[Call], terms: Terms) -> Linearity:
     for event in _events(calls):
         if ends is not None and event.tick >= ends:
             return Linearity(None, judged, len(calls), 'the store lost writes, or its clock jumped')
-        ways = len(monitor.states) * 3 ** len(monitor.pending)
-        steps += ways
-        if ways > MOST_WAYS or steps > MOST_STEPS:
+        orderings = len(monitor.states) * 3 ** len(monitor.pending)
+        steps += orderings
+        if orderings > MAX_ORDERINGS or steps > MAX_STEPS:
             under_way = f'{len(monitor.pending)} calls were under way at the same time'
-            words = under_way if ways > MOST_WAYS else f'the check took more than {MOST_STEPS:,} steps'
+            words = under_way if orderings > MAX_ORDERINGS else f'the check took more than {MAX_STEPS:,} steps'
             return Linearity(None, judged, len(calls), f'{words} at {event.tick / _TICKS:.6g} s')
         if now is not None and event.tick > now:
             monitor = _nearly_over(monitor.passed(event.tick - now))
         now = event.tick
         monitor, wrong = _take(monitor, event)
-        # Sure leases are judged elsewhere, by instants that are not in the order of these events.
+        # Leases are judged elsewhere, by instants that are not in the order of these events.
         monitor = monitor._replace(leases=frozenset())
         judged += event.happens == _RETURNED
         if wrong is not None:
@@ -135,7 +135,7 @@ def _events(calls: Sequence[Call]) -> list[_Event]:
 
 
 def _may_come_again(call: Call) -> bool:
-    """Return whether its driver sent two requests, so that the first can still happen."""
+    """Return whether the client library sent two requests, so that the first can still happen."""
     return call.what == ACQUIRE and call.repeated
 
 

@@ -11,8 +11,9 @@ Concurrency and Computation 29, 2017). It keeps the set of possible states of th
 is wrong when this set is empty. The cost depends on the number of calls that are under way at the
 same time, not on the length of the history.
 
-The monitor also counts *grants*: a lease surely lasts from the return of the acquire to the call of
-the release, or to its earliest possible expiry. There are never more than ``max_size``.
+The monitor also counts *grants*. A *lease* is a slot that a client was granted. It surely lasts
+from the return of the acquire to the call of the release, or to its earliest possible expiry. There
+are never more than ``max_size`` leases.
 """
 
 from typing import NamedTuple
@@ -21,8 +22,8 @@ from typing import NamedTuple
 class Call(NamedTuple):
     """An operation under way: ``acquire`` or ``release``.
 
-    ``undo`` is the release after a failed acquire. ``acquire again`` is the first request of a
-    driver that sent two, if it arrives last.
+    ``undo`` is the release after a failed acquire. ``acquire again`` is the first of two requests
+    that the client library sent for one acquire, if it arrives last.
     """
 
     what: str
@@ -54,7 +55,8 @@ class Monitor(NamedTuple):
         leases: (token, seconds for which the lease surely lasts).
         called: (token, seconds since the call of its acquire).
         strays: (request, seconds left) of slots that a client may have taken without learning of
-            it, because its driver repeated the request and was refused because of its first try.
+            it: the client library repeated the request, and the repeated one was refused because
+            of the first.
     """
 
     max_size: int
@@ -93,7 +95,7 @@ class Monitor(NamedTuple):
     def returned(self, what: str, token: str, answer: bool, repeated: bool = False) -> tuple['Monitor', str | None]:
         """Return the monitor after a call returned, and what is wrong, if anything.
 
-        A release that was ``repeated`` by the client's driver may find the slot gone, because its
+        A release that was ``repeated`` by the client library may find the slot gone, because its
         first try removed it.
         """
         call = Call(what, token)

@@ -43,7 +43,7 @@ _IMPOSSIBLE = {
     Failover: 'a single server has no replica that could take over',
 }
 _BREAKING = (*NETWORK_FAULTS, Restart, ServerPause)
-"""Faults after which the library or a driver may repeat a request that was already carried out."""
+"""Faults after which the library or the client library may repeat a completed request."""
 
 
 class LiveError(Exception):

@@ -122,7 +122,7 @@ class Facts:
 
     @property
     def protocol(self) -> str | None:
-        """The protocol that took slots, if not the store's own."""
+        """The protocol that took slots, if it was not the one that the store uses."""
         return self.conditions.protocol
 
     # --- observations

@@ -39,10 +39,11 @@ class Result(Facts):
 
         Args:
             ax: where to draw; a new figure by default.
-            window: first and last instant in seconds; by default three times ``slot_exp`` around an
-                expiry under a running body, else around a crash, else where the pool is fullest.
-            most: the largest number of holders to show; if there are more, a sample of all lengths
-                is shown.
+            window: the first and the last instant to draw, in seconds. By default it is three times
+                ``slot_exp`` long and contains a slot that expired under a running body; if there is
+                none, a crash; if there is none either, the moment when the pool is fullest.
+            most: the largest number of holders to draw; if there are more, a sample with short and
+                long holding times is drawn.
 
         Raises:
             ValueError: ``most`` or ``window`` is invalid, or the window is not within the part of
@@ -69,7 +70,9 @@ class Result(Facts):
         return plot_occupancy_shares(self, ax)
 
     def plot_overrun_shares(self, ax: 'Axes | None' = None) -> 'Axes':
-        """Draw the share of the time at each overrun, its mean and theory's, and return the axes.
+        """Draw for what share of the time a given number of bodies overrun, and return the axes.
+
+        A line marks the mean; another marks the mean that theory expects, if it has one.
 
         Args:
             ax: where to draw; a new figure by default.
@@ -79,7 +82,7 @@ class Result(Facts):
         return plot_overrun_shares(self, ax)
 
     def plot_expiry(self, ax: 'Axes | None' = None, job: int | None = None) -> 'Axes':
-        """Draw one slot that expired under a running body in close-up, and return the axes.
+        """Draw a close-up of one slot that expired under a running body, and return the axes.
 
         Args:
             ax: where to draw; a new figure by default.
@@ -88,7 +91,7 @@ class Result(Facts):
 
         Raises:
             ValueError: in the part of the run that was kept, no slot expired under a running body,
-                or not the slot of this job.
+                or the slot of ``job`` did not.
         """
         from simulations.results.plots import plot_expiry
 

@@ -145,7 +145,7 @@ def fields_to_toml(fields: Mapping[str, Any], defaults: Mapping[str, Any], old: 
         folder: the folder of the file.
 
     Raises:
-        ValueError: a field has no text from which the same value is read.
+        ValueError: a field cannot be written as text that reads back as the same value.
     """
     table: dict[str, Any] = {}
     readers: dict[str, Callable[[str], Any]] = {
@@ -211,5 +211,5 @@ def _text_of(name: str, value: Any, read: Callable[[str], Any], folder: Path) ->
     except (TypeError, ValueError) as error:
         raise ValueError(f'{name} {text!r} cannot be read from a file in {folder}: {error}; {_STAY}') from None
     if not same:
-        raise ValueError(f'{name} {text!r} would be read differently from a file in {folder}: {_STAY}')
+        raise ValueError(f'{name} {text!r} would mean something else in a file in {folder}: {_STAY}')
     return text

@@ -64,14 +64,15 @@ class Scenario:
             client always runs in the same one.
         network: the network between workers and server; without one, commands take no time.
         faults: the faults that happen, see :mod:`simulations.faults`.
-        protocol: how slots are taken, if not in the store's own way; see
-            :func:`simulations.replay`.
+        protocol: the protocol for taking slots, by name; ``None`` for the one that the store uses;
+            see :func:`simulations.replay`.
         load_factor: the factor by which the arrivals described above are multiplied.
-        jobs: the number of jobs; or
-        horizon: the seconds during which jobs arrive.
+        jobs: end the arrivals after this number of jobs.
+        horizon: end the arrivals after this many seconds; with both, whichever comes first.
         seed: the seed of everything random, at least 0.
-        replications: the number of independent runs, at least 1; or
-        half_width: make as many runs as needed to know the share of refused jobs to within this.
+        replications: the number of independent runs, at least 1.
+        half_width: replaces ``replications``: :meth:`run` makes as many runs as it takes to know
+            the share of refused jobs to within plus or minus this.
         folder: the folder that paths are relative to; the working directory by default.
 
     Raises:
@@ -294,13 +295,13 @@ class Scenario:
         history: bool = True,
         progress: bool = False,
     ) -> Result:
-        """Run the scenario as often as ``replications`` or ``half_width`` says.
+        """Run the scenario once, or repeatedly if ``replications`` or ``half_width`` asks for it.
 
         See :func:`simulations.replicate`.
 
         Args:
             replications: replaces the scenario's own.
-            rule: run the scenario until this rule says to stop.
+            rule: repeat the run with other seeds until this rule says to stop.
             store, audit, history, progress: as in :func:`simulations.replay`.
 
         Raises:
@@ -392,7 +393,7 @@ class Scenario:
         """Return the scenario as TOML, for a file in its folder.
 
         Raises:
-            ValueError: a field has no text from which the same value is read.
+            ValueError: a field cannot be written as text that reads back as the same value.
         """
         return self._written(Path(self.folder))
 
@@ -400,8 +401,8 @@ class Scenario:
         """Write the scenario to a file from which :meth:`load` reads an equal one.
 
         Raises:
-            ValueError: the suffix is not ``.toml``; or a field has no text from which the same
-                value is read, such as a relative path in another folder.
+            ValueError: the suffix is not ``.toml``; or a field cannot be written as text that reads
+                back as the same value, such as a relative path in another folder.
             OSError: the file cannot be written.
         """
         path = Path(path)

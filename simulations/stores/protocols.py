@@ -1,4 +1,4 @@
-"""List the protocols that can replace the store's own in a simulation; all run in memory."""
+"""List the protocols that can replace that of the store in a simulation; all run in memory."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -58,7 +58,7 @@ class Store:
 
         Args:
             protocol: the plain contract or a broken protocol, both in memory; ``None`` for the
-                store's own.
+                protocol that the store uses.
             clock: returns the present instant in seconds.
 
         Raises:
@@ -66,8 +66,8 @@ class Store:
         """
         if protocol is not None and self._client is not None:
             raise ValueError(
-                f"a protocol other than the store's own runs in memory only, and the store is {self.name}:"
-                ' choose the store memory'
+                f'a protocol given by name runs in memory only, but the store is {self.name}: choose the store memory,'
+                ' or omit the protocol'
             )
         if protocol is INDEXED:
             return NameContents(clock)

@@ -13,7 +13,7 @@ from simulations.units import number
 
 
 LONGEST_PAUSE = float(LONGEST_EXPIRATION)
-"""The limit of every back-off, in seconds: a hundred years."""
+"""The limit of every pause, in seconds: a hundred years."""
 
 SHORTEST_PAUSE = 1e-9
 """The shortest mean of a pause, in seconds: with shorter pauses a run would not end."""
@@ -25,7 +25,7 @@ class OnRefusal(Protocol):
     """What a refused job does; ``str()`` of it completes the sentence "a refused job ..."."""
 
     def pause(self, n: int, stream: random.Random) -> float | None:
-        """Return the seconds from the ``n``-th refusal of a job to its next attempt.
+        """Return how many seconds a job waits between its ``n``-th refusal and its next attempt.
 
         Refusals are counted from 1.  ``None`` means that the job leaves.
         """
@@ -34,7 +34,7 @@ class OnRefusal(Protocol):
 
 @dataclass(frozen=True)
 class Leave:
-    """A refused job leaves, as with ``on_full``."""
+    """A refused job leaves: it does not try again."""
 
     @property
     def endless(self) -> bool:
@@ -50,17 +50,16 @@ class Leave:
 
 @dataclass(frozen=True, init=False, repr=False)
 class Retry:
-    """A refused job pauses and retries.
+    """A refused job pauses and then tries again.
 
     Args:
         pause: the distribution of the first pause, as an object or as a string that
-            :func:`simulations.parse_holding` reads; its mean is a nanosecond or more.
-        factor: the factor by which each further pause is longer, at least 1.
+            :func:`simulations.parse_holding` reads; its mean must be at least a nanosecond.
+        factor: the factor by which pauses grow from one refusal to the next, at least 1.
         longest: the limit of a pause before jitter, in seconds; by default a hundred years.
-        jitter: the largest share by which a pause is shortened, from 0 to 1; the share is drawn
-            uniformly from 0 up to this.
-        tries: the total number of attempts, including the first, at least 2; ``None`` for as many
-            as it takes.
+        jitter: the largest share by which a pause is shortened at random, from 0 to 1; the share of
+            each pause is drawn uniformly from 0 up to this.
+        tries: the total number of attempts, including the first, at least 2; ``None`` for no limit.
 
     Attributes:
         pauses: the distribution of the first pause.
@@ -96,7 +95,8 @@ class Retry:
             object.__setattr__(self, name, value)
         if not self.pauses.mean() >= SHORTEST_PAUSE:
             raise ValueError(
-                f'pause must take a nanosecond or more on average, got {self.pauses}; otherwise time stands still'
+                f'pause must have a mean of at least a nanosecond, got {self.pauses}: a run with shorter pauses would'
+                ' never end'
             )
         if not 1 <= self.factor < math.inf:
             raise ValueError(f'factor must be finite and at least 1, got {factor!r}')
@@ -123,7 +123,11 @@ class Retry:
         return text if self.tries is None else f'{text}, at most {self.tries} attempts'
 
     def pause(self, n: int, stream: random.Random) -> float | None:
-        """Return a first pause times factor^(n-1), at most ``longest``, shortened by the jitter."""
+        """Return the pause after the ``n``-th refusal in seconds; ``None`` after the last attempt.
+
+        It is drawn from ``pauses``, multiplied by factor^(n-1), limited to ``longest``, and then
+        shortened by the jitter.
+        """
         if self.tries is not None and n >= self.tries:
             return None
         limit = LONGEST_PAUSE if self.longest is None else self.longest

@@ -20,9 +20,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     began = time.perf_counter()
-    print(
-        '| pool | decision | in | caught because | shortest schedule | schedules (states) searched | at random after |'
-    )
+    print('| pool | change | in | caught because | shortest schedule | schedules (states) searched | at random after |')
     print('|---|---|---|---|---|---|---|')
     for mutant in tqdm(MUTANTS, unit=' mutants', file=sys.stderr):
         found = measure(mutant, options.seed, options.seeds)
@@ -33,7 +31,7 @@ def main() -> None:
             f'| `{mutant.subject}` | {mutant.title}{_smaller(mutant)} | `{place}` | {mutant.reason} | {moves} '
             f'| {found.schedules:,} ({found.states:,}) | {found.random:g}{missed} |'
         )
-    print('\n| pool | decision | in | why no schedule shows it | the test that fails |')
+    print('\n| pool | change | in | why no schedule shows it | the test that fails |')
     print('|---|---|---|---|---|')
     for beyond in tqdm(BEYOND, unit=' tests', file=sys.stderr):
         if not fails(beyond):

@@ -11,17 +11,17 @@ PROTOCOLS, ACQUIRE, RELEASE, EXPIRIES, PLAIN = (
     'backends/plain.py',
 )
 
-_REAL_TIME = "the key's own end is in real time, which stands still here"
-_NO_SIGNALS = 'no signal and no cancellation arrives in an exploration'
+_REAL_TIME = 'the key itself expires in real time, which does not pass in an exploration'
+_NO_SIGNALS = 'the explorer sends no signals and cancels no tasks'
 
 BEYOND = (
     Beyond(
-        'a life is rounded down',
+        'slot_exp is rounded down to whole seconds',
         PROTOCOLS,
         'math.ceil(slot_exp)',
         'math.floor(slot_exp)',
         'nx',
-        'lives are whole seconds in an exploration',
+        'the explorer uses whole seconds only',
         'library/stores/test_protocols.py::test_a_life_is_in_whole_seconds_and_a_fraction_is_rounded_up',
     ),
     Beyond(
@@ -30,11 +30,11 @@ BEYOND = (
         'zlib.crc32(token.encode())',
         '0',
         'nx',
-        'it breaks no promise, and costs requests',
+        'it breaks no promise, it only costs requests',
         'library/stores/test_protocols.py::test_an_indexed_pool_asks_for_each_name_once',
     ),
     Beyond(
-        'an interrupt in an atomic release is not withstood',
+        'an interrupt can stop an atomic release',
         PROTOCOLS,
         '        yield from _despite_interrupts(drop.__iter__)\n',
         '',
@@ -43,7 +43,7 @@ BEYOND = (
         'library/stores/test_protocols.py::test_an_interrupt_in_a_release_asks_again',
     ),
     Beyond(
-        'an interrupt in a plain release is not withstood',
+        'an interrupt can stop a plain release',
         PROTOCOLS,
         '        yield from _despite_interrupts(lambda: _delete_if_own(lease))\n',
         '',
@@ -52,12 +52,12 @@ BEYOND = (
         'library/stores/test_protocols.py::test_an_interrupt_in_a_release_asks_again',
     ),
     Beyond(
-        'a release that failed is asked again',
+        'a failed release is sent again',
         PROTOCOLS,
         '        return (yield from drop)\n    except (GeneratorExit, Exception):',
         '        return (yield from drop)\n    except GeneratorExit:',
         'memory',
-        'asked twice, a release still frees one slot at most, its own',
+        'a release that is sent twice still frees only its own slot',
         'library/stores/test_protocols.py::test_an_error_in_a_release_is_not_asked_again',
     ),
     Beyond(
@@ -66,11 +66,11 @@ BEYOND = (
         "'NX', expiry",
         'expiry',
         'redis',
-        'a driver asks again at the same instant; and later, the acquire may count from its second try',
+        'a repeated request arrives at the same instant; later, the slot may begin with the second request',
         'library/stores/test_scripts.py::test_a_repeated_acquire_does_not_prolong_the_slot',
     ),
     Beyond(
-        'the key ends with any slot, not with the latest',
+        'the key expires with any slot, not with the latest',
         ACQUIRE,
         "(taken == 0 or redis.call('ZREVRANK', KEYS[1], ARGV[1]) == 0)",
         'true',
@@ -79,7 +79,7 @@ BEYOND = (
         'library/stores/test_scripts.py::test_the_key_lives_as_long_as_its_latest_slot',
     ),
     Beyond(
-        'the key keeps its end under a slot for ever',
+        'the key still expires when a slot has slot_exp=None',
         ACQUIRE,
         "    redis.call('PERSIST', KEYS[1])\n",
         '',
@@ -88,7 +88,7 @@ BEYOND = (
         'library/stores/test_scripts.py::test_the_key_lives_as_long_as_its_latest_slot',
     ),
     Beyond(
-        'the key has no end of its own',
+        'the key itself never expires',
         ACQUIRE,
         "    redis.call('PEXPIREAT', KEYS[1], math.ceil(expiry * 1000))\n",
         '',
@@ -97,7 +97,7 @@ BEYOND = (
         'library/stores/test_scripts.py::test_the_key_of_crashed_holders_goes_by_itself',
     ),
     Beyond(
-        'a release of a slot for ever leaves the key without an end',
+        'after the release of a slot with slot_exp=None the key never expires',
         RELEASE,
         "  redis.call('PEXPIREAT', KEYS[1], math.ceil(tonumber(next_latest) * 1000))\n",
         '',
@@ -106,39 +106,39 @@ BEYOND = (
         'library/stores/test_scripts.py::test_the_key_lives_as_long_as_its_latest_slot',
     ),
     Beyond(
-        'an old end drops an item that was added anew',
+        'an outdated expiry drops an item that was added again',
         EXPIRIES,
         'self.live.get(group, {}).get(item) == instant and self.remove',
         'self.remove',
         'nx',
-        'a name that is set anew ends at the same multiple of a life',
+        'in an exploration an item that is added again before its old expiry expires at that same instant',
         'state_machine/test_state_machine.py::test_every_history_agrees_with_the_model',
     ),
     Beyond(
-        'groups without items are kept',
+        'empty groups are kept',
         EXPIRIES,
         '        if not items:\n            self.live.pop(group, None)\n',
         '',
         'memory',
-        'it costs memory only',
+        'it only costs memory',
         'library/stores/test_same_decisions.py::test_memory_keeps_nothing_of_slots_that_are_gone',
     ),
     Beyond(
-        'ends of what was removed are kept',
+        'the expiries of removed items are kept',
         EXPIRIES,
         '                self._rebuild()\n',
         '                pass\n',
         'memory',
-        'it costs memory only',
+        'it only costs memory',
         'library/stores/test_same_decisions.py::test_memory_does_not_grow_by_what_was_released',
     ),
     Beyond(
-        'bytes that a client gives back are not read as text',
+        'bytes that a client returns are not decoded',
         PLAIN,
         "return value.decode(errors='replace') if isinstance(value, bytes) else repr(value)",
         'return repr(value)',
         'nx',
-        'its client gives back text',
+        "the explorer's client returns text",
         'library/api/test_init.py::test_a_plain_client_may_give_back_bytes',
     ),
 )

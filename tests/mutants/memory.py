@@ -9,7 +9,7 @@ _DROP_ENDED = '            if slots.earliest() <= now:\n                slots.dr
 
 SLOTS = (
     Mutant(
-        'expired slots not dropped before counting',
+        'expired slots are not dropped before counting',
         FILE,
         f'nobody asks for it again.\n{_DROP_ENDED}',
         'nobody asks for it again.\n',
@@ -17,7 +17,7 @@ SLOTS = (
         'C1 was refused although a slot was free throughout',
     ),
     Mutant(
-        'a slot that expires now is not dropped before counting',
+        'a slot that expires at this instant is not dropped before counting',
         FILE,
         f'nobody asks for it again.\n{_DROP_ENDED}',
         'nobody asks for it again.\n            if slots.earliest() < now:\n                slots.drop_ended(now)\n',
@@ -25,7 +25,7 @@ SLOTS = (
         'C1 was refused although a slot was free throughout',
     ),
     Mutant(
-        'own token not looked for',
+        'an acquire does not check for its own token',
         FILE,
         'if token in tokens:',
         'if False:',
@@ -33,7 +33,7 @@ SLOTS = (
         'B1 was refused although a slot was free throughout',
     ),
     Mutant(
-        'no count before adding',
+        'a slot is added without counting first',
         FILE,
         'if len(tokens) >= max_size:',
         'if False:',
@@ -41,7 +41,7 @@ SLOTS = (
         '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
-        'refused above max_size, not at it',
+        'the pool refuses above max_size, not at it',
         FILE,
         'len(tokens) >= max_size',
         'len(tokens) > max_size',
@@ -57,7 +57,7 @@ SLOTS = (
         'A1 released a slot that it no longer held',
     ),
     Mutant(
-        'a slot expires early',
+        'a slot expires after half of slot_exp',
         FILE,
         'else now + slot_exp',
         'else now + slot_exp / 2',
@@ -65,7 +65,7 @@ SLOTS = (
         'the release of A1 reported its slot as gone although it had not expired',
     ),
     Mutant(
-        'granted without adding',
+        'a slot is granted but not added',
         FILE,
         '            slots.add(key, token, math.inf if slot_exp is None else now + slot_exp)\n',
         '',
@@ -73,7 +73,7 @@ SLOTS = (
         'the release of A1 reported its slot as gone although it had not expired',
     ),
     Mutant(
-        'expired slots not dropped before a release',
+        'expired slots are not dropped before a release',
         FILE,
         f'{_DROP_ENDED}            return slots.remove',
         '            return slots.remove',
@@ -89,7 +89,7 @@ SLOTS = (
         'C1 was refused although a slot was free throughout',
     ),
     Mutant(
-        'released, whatever was removed',
+        'a release reports success even if it removed nothing',
         FILE,
         'return slots.remove(key, token)',
         'slots.remove(key, token)\n            return True',
@@ -105,7 +105,7 @@ SLOTS = (
         '2 of 2 slots stay taken forever although nobody holds them',
     ),
     Mutant(
-        'what ends now has not ended',
+        'an item that ends at this instant is kept',
         EXPIRIES,
         'heap[0][0] <= now',
         'heap[0][0] < now',
@@ -113,7 +113,7 @@ SLOTS = (
         'A1 released a slot that it no longer held',
     ),
     Mutant(
-        'only one of those that have ended is dropped',
+        'only one of the ended items is dropped',
         EXPIRIES,
         'while heap and',
         'if heap and',
@@ -121,7 +121,7 @@ SLOTS = (
         'B1 released a slot that it no longer held',
     ),
     Mutant(
-        'a slot for ever expires',
+        'a slot with slot_exp=None expires',
         FILE,
         'math.inf if slot_exp is None',
         'now + 1 if slot_exp is None',
@@ -133,7 +133,7 @@ SLOTS = (
 
 NAMES = (
     Mutant(
-        'a name is set whether it exists or not',
+        'a name is set even if it exists',
         FILE,
         'if nx and name in self._values:',
         'if False:',
@@ -141,7 +141,7 @@ NAMES = (
         '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
-        'a name that was set anew keeps no life',
+        'the store ignores the expiry of a name',
         FILE,
         'math.inf if ex is None else now + ex',
         'math.inf',
@@ -149,7 +149,7 @@ NAMES = (
         'A1 released a slot that it no longer held',
     ),
     Mutant(
-        'expired names are there for get',
+        'get still finds expired names',
         FILE,
         '            self._drop_ended_names()\n            return self._values.get(name)',
         '            return self._values.get(name)',
@@ -157,12 +157,12 @@ NAMES = (
         'A1 released a slot that it no longer held',
     ),
     Mutant(
-        'expired names are there for set',
+        'set still finds expired names',
         FILE,
         'now = self._drop_ended_names()',
         'now = self._clock()',
         'nx',
-        'the pool refuses although only 1 of 2 slots are taken',
+        'the pool refuses although only 1 of 2 slots is taken',
     ),
     Mutant(
         'delete keeps the value',
@@ -173,7 +173,7 @@ NAMES = (
         'at the end 2 of 2 slots were taken instead of 1',
     ),
     Mutant(
-        'SetIfAbsent is asked without nx',
+        'SetIfAbsent is sent without nx',
         PLAIN,
         'return _truth(self._client.set(name, value, ex=ex, nx=True))',
         'return _truth(self._client.set(name, value, ex=ex))',
@@ -181,7 +181,7 @@ NAMES = (
         '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
-        'SetIfAbsent is asked without ex',
+        'SetIfAbsent is sent without ex',
         PLAIN,
         'return _truth(self._client.set(name, value, ex=ex, nx=True))',
         'return _truth(self._client.set(name, value, nx=True))',
@@ -189,7 +189,7 @@ NAMES = (
         'A1 released a slot that it no longer held',
     ),
     Mutant(
-        'SetIfAbsent is true whatever the client answers',
+        'SetIfAbsent always reports success',
         PLAIN,
         'return _truth(self._client.set(name, value, ex=ex, nx=True))',
         'self._client.set(name, value, ex=ex, nx=True)\n                return True',
@@ -197,7 +197,7 @@ NAMES = (
         '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
-        'DeleteName is not passed on',
+        'DeleteName is not sent to the client',
         PLAIN,
         '                self._client.delete(name)\n',
         '',

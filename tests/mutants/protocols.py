@@ -15,7 +15,7 @@ ATOMIC = (
         'C1 was refused although a slot was free throughout',
     ),
     Mutant(
-        'a failed acquire is taken for a refusal',
+        'a failed acquire is reported as a refusal',
         FILE,
         'yield from _undo(_release_atomically(lease), error)\n        raise',
         'yield from _undo(_release_atomically(lease), error)\n        return None',
@@ -23,7 +23,7 @@ ATOMIC = (
         'A1 was refused although a slot was free throughout',
     ),
     Mutant(
-        'the error does not say that it could not be undone',
+        'the error does not say that the acquire could not be undone',
         FILE,
         "        error.add_note(f'{NOT_UNDONE} ({why}): its slot may stay taken.')",
         '        error.add_note(why)',
@@ -31,7 +31,7 @@ ATOMIC = (
         'C1 was refused although a slot was free throughout',
     ),
     Mutant(
-        'granted, whatever the store answers',
+        'an acquire always reports a grant',
         FILE,
         'return lease if granted else None',
         'return lease',
@@ -39,7 +39,7 @@ ATOMIC = (
         '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
-        'released, whatever the store answers',
+        'a release always reports success',
         FILE,
         '        return (yield from drop)',
         '        yield from drop\n        return True',
@@ -47,7 +47,7 @@ ATOMIC = (
         'A1 released a slot that it no longer held',
     ),
     Mutant(
-        'a crash within an acquire is undone as an error is',
+        'a crash during an acquire is undone like an error',
         FILE,
         '        return lease if granted else None\n    except GeneratorExit:\n        raise\n',
         '        return lease if granted else None\n',
@@ -71,10 +71,10 @@ INDEXED = (
         'yield from _undo(_release_by_index(lease), error)',
         'pass',
         'nx',
-        'at the end 1 of 2 slots were taken instead of 0',
+        'at the end 1 of 2 slots was taken instead of 0',
     ),
     Mutant(
-        'released without a look at whose the name is',
+        'a release deletes the name without checking its owner',
         FILE,
         '    if (yield from GetValue(lease.name)) != lease.token:\n        return False\n',
         '',
@@ -82,7 +82,7 @@ INDEXED = (
         'A1 released a slot that it no longer held',
     ),
     Mutant(
-        "released if the name is anybody's",
+        'a release checks that the name exists, but not its owner',
         FILE,
         '(yield from GetValue(lease.name)) != lease.token',
         '(yield from GetValue(lease.name)) is None',
@@ -90,7 +90,7 @@ INDEXED = (
         'the release of A1 reported its slot as gone although it had not expired',
     ),
     Mutant(
-        'a release that finds another there says released',
+        'a release that finds another owner reports success',
         FILE,
         '!= lease.token:\n        return False',
         '!= lease.token:\n        return True',
@@ -106,7 +106,7 @@ INDEXED = (
         'at the end 2 of 2 slots were taken instead of 0',
     ),
     Mutant(
-        'a name is set without a life',
+        'a name is set without an expiry',
         FILE,
         'ex = None if slot_exp is None else math.ceil(slot_exp)',
         'ex = None',
@@ -114,7 +114,7 @@ INDEXED = (
         'A1 released a slot that it no longer held',
     ),
     Mutant(
-        'a name lives for half as long',
+        'a name expires after half of slot_exp',
         FILE,
         'ex = None if slot_exp is None else math.ceil(slot_exp)',
         'ex = None if slot_exp is None else math.ceil(slot_exp / 2)',
@@ -122,12 +122,12 @@ INDEXED = (
         'the release of A1 reported its slot as gone although it had not expired',
     ),
     Mutant(
-        'the scan leaves the first name out',
+        'the scan skips the first name',
         FILE,
         'for step in range(max_size):',
         'for step in range(1, max_size):',
         'nx',
-        'the pool refuses although only 1 of 2 slots are taken',
+        'the pool refuses although only 1 of 2 slots is taken',
     ),
     Mutant(
         'the scan ends one name early',
@@ -135,18 +135,18 @@ INDEXED = (
         'for step in range(max_size):',
         'for step in range(max_size - 1):',
         'nx',
-        'the pool refuses although only 1 of 2 slots are taken',
+        'the pool refuses although only 1 of 2 slots is taken',
     ),
     Mutant(
-        'refused at the first name that is taken',
+        'the scan refuses at the first taken name',
         FILE,
         '            if granted:\n                return lease\n',
         '            return lease if granted else None\n',
         'nx',
-        'the pool refuses although only 1 of 2 slots are taken',
+        'the pool refuses although only 1 of 2 slots is taken',
     ),
     Mutant(
-        'granted, whatever the store answers',
+        'an acquire always reports a grant',
         FILE,
         '            if granted:\n                return lease\n',
         '            return lease\n',
@@ -154,7 +154,7 @@ INDEXED = (
         '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
-        'one name more than max_size',
+        'the pool has one name more than max_size',
         FILE,
         '(first + step) % max_size',
         '(first + step) % (max_size + 1)',
@@ -162,7 +162,7 @@ INDEXED = (
         '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
-        'the size leaves the last name out',
+        'the size skips the last name',
         FILE,
         'for index in range(max_size):',
         'for index in range(max_size - 1):',
@@ -170,7 +170,7 @@ INDEXED = (
         'all 2 slots are taken, but size() returns 1',
     ),
     Mutant(
-        'the size counts the names that are free',
+        'the size counts the free names',
         FILE,
         'slot_name(key, index))) is not None',
         'slot_name(key, index))) is None',
@@ -178,7 +178,7 @@ INDEXED = (
         '2 of 2 slots stay taken forever although nobody holds them',
     ),
     Mutant(
-        'a name for ever expires',
+        'a name with slot_exp=None expires',
         FILE,
         'ex = None if slot_exp is None',
         'ex = 1 if slot_exp is None',

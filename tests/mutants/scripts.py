@@ -13,7 +13,7 @@ ACQUIRE, RELEASE, SIZE, BACKEND = (
 
 SCRIPTS = (
     Mutant(
-        'own token not looked for before a refusal',
+        'an acquire refuses without checking for its own token',
         ACQUIRE,
         "redis.call('ZSCORE', KEYS[1], ARGV[1]) and 1 or 0",
         '0',
@@ -21,7 +21,7 @@ SCRIPTS = (
         'B1 was refused although a slot was free throughout',
     ),
     Mutant(
-        'expired slots not removed before counting',
+        'expired slots are not removed before counting',
         ACQUIRE,
         "taken - redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)",
         'taken',
@@ -29,7 +29,7 @@ SCRIPTS = (
         'C1 was refused although a slot was free throughout',
     ),
     Mutant(
-        'expired slots removed, and counted all the same',
+        'expired slots are removed but still counted',
         ACQUIRE,
         "taken = taken - redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)",
         "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)",
@@ -37,7 +37,7 @@ SCRIPTS = (
         'C1 was refused although a slot was free throughout',
     ),
     Mutant(
-        'a slot that expires now is not removed',
+        'a slot that expires at this instant is not removed',
         ACQUIRE,
         "'-inf', now)",
         "'-inf', '(' .. now)",
@@ -45,7 +45,7 @@ SCRIPTS = (
         'C1 was refused although a slot was free throughout',
     ),
     Mutant(
-        'no count before adding',
+        'a slot is added without counting first',
         ACQUIRE,
         'taken >= tonumber(ARGV[2])',
         'false',
@@ -53,7 +53,7 @@ SCRIPTS = (
         '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
-        'refused above max_size, not at it',
+        'the pool refuses above max_size, not at it',
         ACQUIRE,
         'taken >= tonumber',
         'taken > tonumber',
@@ -94,7 +94,7 @@ SCRIPTS = (
         'A1 released a slot that it no longer held',
     ),
     Mutant(
-        'granted without adding',
+        'a slot is granted but not added',
         ACQUIRE,
         "redis.call('ZADD', KEYS[1], 'NX', expiry, ARGV[1]) == 1",
         'false',
@@ -102,7 +102,7 @@ SCRIPTS = (
         'the release of A1 reported its slot as gone although it had not expired',
     ),
     Mutant(
-        'the key expires at once',
+        'the key expires immediately',
         ACQUIRE,
         'KEYS[1], 86400000)',
         'KEYS[1], 0)',
@@ -118,7 +118,7 @@ SCRIPTS = (
         'C1 was refused although a slot was free throughout',
     ),
     Mutant(
-        'a release of an expired slot says released',
+        'a release of an expired slot reports success',
         RELEASE,
         'tonumber(expiry) > now and 1 or 0',
         '1',
@@ -126,7 +126,7 @@ SCRIPTS = (
         'A1 released a slot that it no longer held',
     ),
     Mutant(
-        'a release at the instant of the expiry says released',
+        'a release at the instant of expiry reports success',
         RELEASE,
         'tonumber(expiry) > now',
         'tonumber(expiry) >= now',
@@ -134,7 +134,7 @@ SCRIPTS = (
         'A1 released a slot that it no longer held',
     ),
     Mutant(
-        'a release of an unknown token says released',
+        'a release of an unknown token reports success',
         RELEASE,
         '  return 0\nend',
         '  return 1\nend',
@@ -155,7 +155,7 @@ SCRIPTS = (
         "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)\n",
         '',
         'redis',
-        '1 of 1 slots stay taken forever although nobody holds them',
+        '1 of 1 slot stays taken forever although nobody holds it',
         Scope(clients=2, max_size=1),
     ),
     Mutant(
@@ -167,7 +167,7 @@ SCRIPTS = (
         '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
     Mutant(
-        'a release of a slot for ever removes nothing',
+        'a release of a slot with slot_exp=None removes nothing',
         RELEASE,
         "redis.call('ZREM', KEYS[1], ARGV[1])\nreturn 1",
         'return 1',
@@ -176,7 +176,7 @@ SCRIPTS = (
         FOR_EVER,
     ),
     Mutant(
-        'a release of a slot for ever says that it was gone',
+        'a release of a slot with slot_exp=None reports it as gone',
         RELEASE,
         "redis.call('ZREM', KEYS[1], ARGV[1])\nreturn 1",
         "redis.call('ZREM', KEYS[1], ARGV[1])\nreturn 0",
@@ -185,7 +185,7 @@ SCRIPTS = (
         FOR_EVER,
     ),
     Mutant(
-        'a slot for ever expires',
+        'a slot with slot_exp=None expires',
         ACQUIRE,
         "'inf' or now",
         '(now + 1) or now',

@@ -17,7 +17,7 @@ def _name(mutant: Mutant | Beyond) -> str:
 
 
 @pytest.mark.parametrize('mutant', MUTANTS, ids=_name)
-def test_a_decision_that_is_changed_is_found_out_for_its_reason(mutant: Mutant) -> None:
+def test_each_changed_decision_is_caught_for_its_reason(mutant: Mutant) -> None:
     """The search is exhaustive, in the scope in which the unchanged protocol passes."""
     known, _ = mutated(mutant)
     found = explore(known, mutant.scope)
@@ -27,7 +27,7 @@ def test_a_decision_that_is_changed_is_found_out_for_its_reason(mutant: Mutant) 
 
 
 @pytest.mark.parametrize('name', ['memory', 'nx', 'redis'])
-def test_the_same_search_finds_nothing_in_what_is_not_changed(name: str) -> None:
+def test_the_same_search_finds_nothing_in_the_unchanged_code(name: str) -> None:
     """Unchanged text runs in the same way as that of a mutant.
 
     For redis, the search goes as far as any mutant needed.
@@ -44,23 +44,23 @@ def test_the_same_search_finds_nothing_in_what_is_not_changed(name: str) -> None
 
 
 @pytest.mark.parametrize('mutant', BEYOND, ids=_name)
-def test_what_is_beyond_the_search_is_not_found_by_it(mutant: Beyond) -> None:
+def test_the_explorer_does_not_find_a_change_that_no_schedule_can_show(mutant: Beyond) -> None:
     """Otherwise it would belong in the other table."""
     known, _ = mutated(mutant)
     assert explore(known, Scope(clients=2, max_size=1, rounds=1, faults=1, pauses=known.scope.pauses)).violation is None
 
 
 @pytest.mark.parametrize('mutant', BEYOND, ids=_name)
-def test_what_is_beyond_the_search_has_a_test_of_its_own(mutant: Beyond) -> None:
+def test_each_change_that_no_schedule_can_show_names_a_test(mutant: Beyond) -> None:
     """The test exists; ``python -m tests.mutants`` runs it against the change."""
     file, _, test = mutant.test.partition('::')
     assert re.search(rf'def {test}\(', (TESTS / file).read_text(encoding='utf-8'))
     assert changed_text(mutant)
 
 
-def test_a_test_of_what_is_beyond_fails_with_the_change() -> None:
+def test_the_named_test_fails_with_the_change() -> None:
     """This runs one of these tests as an example."""
-    beyond = next(each for each in BEYOND if each.title == 'a life is rounded down')
+    beyond = next(each for each in BEYOND if each.title == 'slot_exp is rounded down to whole seconds')
 
     assert fails(beyond)
     with pytest.raises(RuntimeError, match='cannot be run'):
@@ -76,7 +76,7 @@ def test_a_change_whose_place_is_gone_is_refused() -> None:
         mutated(mutant._replace(old='yield'))
 
 
-def test_a_mutant_that_is_found_for_another_reason_is_no_row_of_the_table() -> None:
+def test_a_mutant_caught_for_another_reason_is_an_error() -> None:
     """The table contains only measured rows."""
     found = measure(MUTANTS[0], seed=0, seeds=1)
 

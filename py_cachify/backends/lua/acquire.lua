@@ -9,7 +9,7 @@ local taken = redis.call('ZCARD', KEYS[1])
 if taken > 0 then
   taken = taken - redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
   if taken >= tonumber(ARGV[2]) then
-    -- A driver that lost the reply asks again; its own slot must not make this refuse it.
+    -- A client that lost the reply asks again; its own slot must not make this refuse it.
     return redis.call('ZSCORE', KEYS[1], ARGV[1]) and 1 or 0
   end
 end

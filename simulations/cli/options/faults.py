@@ -39,14 +39,14 @@ NETWORK = (
         'network.timeout',
         read=float,
         metavar='SECONDS',
-        help='let a worker give up on a reply after SECONDS',
+        help="let a worker's client library stop waiting for a reply after SECONDS (default 5)",
     ),
     _option(
         '--driver-retries',
         'network.retries',
         read=int,
         metavar='N',
-        help='let its driver repeat the request up to N times',
+        help='let the client library then repeat the request up to N times before the worker sees an error',
     ),
 )
 FAULT = _option(
@@ -63,7 +63,8 @@ PROTOCOL = _option(
     'protocol',
     choices=PROTOCOLS,
     metavar='NAME',
-    help=f"take slots in memory by this protocol instead of the store's own: {', '.join(PROTOCOLS)}",
+    help='take slots by this protocol instead of the one that the store uses: nx (the plain contract) or a broken'
+    f' pool ({", ".join(name for name in PROTOCOLS if name != "nx")}); needs --store memory',
 )
 FAULTS = (*NETWORK, FAULT, PROTOCOL)
 

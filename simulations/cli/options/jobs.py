@@ -23,7 +23,7 @@ RATE = Option(
     convert=_poisson,
     resets=_WITHOUT_TRACE,
     alternative='arrivals',
-    help='make Poisson arrivals at RATE jobs a second (default 6)',
+    help='let jobs arrive at random, RATE a second on average (Poisson arrivals; default 6)',
 )
 ARRIVALS = Option(
     '--arrivals',
@@ -31,7 +31,7 @@ ARRIVALS = Option(
     read=reader(parse_arrivals),
     resets=_WITHOUT_TRACE,
     alternative='arrivals',
-    help='let jobs arrive by poisson:RATE, periodic:INTERVAL, bursty:RATE:SECONDS:RATE:SECONDS,'
+    help='let jobs arrive according to poisson:RATE, periodic:INTERVAL, bursty:RATE:SECONDS:RATE:SECONDS,'
     ' varying:PERIOD:RATE:RATE:..., clients:NUMBER:THINKING or trace:FILE',
 )
 HOLDING = Option(
@@ -39,12 +39,15 @@ HOLDING = Option(
     'holding',
     # Converted only here: with a trace, the same option names a column.
     convert=parse_holding,
-    help='hold each slot for a time in seconds from exp:MEAN, const:X, uniform:A:B, lognormal:MU:SIGMA,'
+    help='draw holding times, in seconds, from exp:MEAN, const:X, uniform:A:B, lognormal:MU:SIGMA,'
     ' pareto:SHAPE:MIN, values:A:B:..., file:FILE, trace:FILE, or a mixture such as mix:0.9*exp:1+0.1*const:30'
     ' (default exp:1)',
 )
 KEYS = Option(
-    '--keys', 'keys', read=reader(parse_keys), help='spread the jobs over many pools: zipf:POOLS or zipf:POOLS:EXPONENT'
+    '--keys',
+    'keys',
+    read=reader(parse_keys),
+    help='spread the jobs over many pools, some busier than others: zipf:POOLS or zipf:POOLS:EXPONENT',
 )
 NUMBER = Option(
     '--jobs', 'jobs', read=int, resets={'horizon': None}, alternative='end', help='stop after JOBS jobs (default 10000)'

@@ -26,13 +26,13 @@ def slot_exp(text: str) -> float | None:
     return seconds
 
 
-MAX_SIZE = Option('--max-size', 'max_size', read=reader(max_size), help='number of slots in the pool')
+MAX_SIZE = Option('--max-size', 'max_size', read=reader(max_size), metavar='N', help='give each pool N slots')
 SLOT_EXP = Option(
     '--slot-exp',
     'slot_exp',
     read=reader(slot_exp),
     metavar='SECONDS',
-    help='free a slot SECONDS after it was acquired; none: never',
+    help='free a slot SECONDS after it was acquired; with "none", slots never expire',
 )
 POOL = (MAX_SIZE, SLOT_EXP)
 
@@ -41,5 +41,5 @@ CRASH = Option(
     'crash_probability',
     read=float,
     metavar='SHARE',
-    help='let this share of the holders crash before they release',
+    help='let this share of the holders crash before they release their slots',
 )

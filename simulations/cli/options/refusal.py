@@ -21,7 +21,8 @@ REFUSAL = (
         'on_refusal.pause',
         convert=_pause,
         metavar='PAUSE',
-        help='let refused jobs try again after PAUSE seconds, such as exp:1; none: they leave',
+        help='let a refused job try again after a pause in seconds, drawn from a distribution such as exp:1;'
+        ' with "none", refused jobs leave',
     ),
     _option(
         '--back-off',

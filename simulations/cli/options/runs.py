@@ -19,7 +19,7 @@ HALF_WIDTH = Option(
     read=float,
     metavar='SHARE',
     alternative='runs',
-    help='make independent runs until the share of refused jobs is known to within SHARE, such as 0.002',
+    help='make independent runs until the share of refused jobs is known to within plus or minus SHARE, such as 0.002',
 )
 RUNS = (SEED, REPLICATIONS, HALF_WIDTH)
 
@@ -27,7 +27,9 @@ STORE = Option(
     '--store', write=without_password, default='memory', help=f'use this store: {STORES} (default %(default)s)'
 )
 AUDIT = Option('--audit', switch=True, help="also check the store's count of slots after every event")
-TWICE = Option('--twice', switch=True, help='run twice with the same seed, and compare event by event')
+TWICE = Option(
+    '--twice', switch=True, help='run twice with the same seed, and compare the two histories event by event'
+)
 PROCESSES = Option(
     '--workers',
     # Not the workers of the scenario.

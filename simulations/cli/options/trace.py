@@ -36,15 +36,16 @@ TRACE = (
         '--kind',
         'trace_options.kind',
         choices=list(KINDS),
-        help='read the trace in this format (default: recognise it)',
+        help='read the trace in this format (default: detect it from the file)',
     ),
     Option(
         '--key',
         'trace_options.key',
         repeatable=True,
         convert=columns,
-        help='make one pool for each user or queue (swf), app or func (azure), or value of a column (csv); give it'
-        ' again for values of several columns',
+        metavar='COLUMN',
+        help='make one pool for each value of this column: user or queue (swf), app or func (azure), any column (csv);'
+        ' repeat it to combine several columns of a table',
     ),
     Option(
         '--arrival', 'trace_options.arrival', convert=column, help='read arrival times from this column (tables only)'
@@ -60,7 +61,8 @@ TRACE = (
     Option(
         '--instants',
         'trace_options.instants',
-        help='read instants in this unit, or as timestamps with iso (default: recognise timestamps, else --unit)'
+        help='read instants in this unit, or as timestamps with iso (default: detect timestamps, otherwise use'
+        ' --unit)'
         ' (tables only)',
     ),
     Option('--delimiter', 'trace_options.delimiter', help='separate columns at this character (tables only)'),
@@ -69,20 +71,43 @@ TRACE = (
         'trace_options.header',
         choices=['yes', 'no'],
         convert='yes'.__eq__,
-        help='whether the first row names the columns (default: recognise it) (tables only)',
+        help='say whether the first row contains the names of the columns (default: detect it) (tables only)',
     ),
-    Option('--start', 'trace_options.start', convert=instant, help='leave out jobs that arrive before this instant'),
-    Option('--until', 'trace_options.until', convert=instant, help='leave out jobs from this instant on'),
-    Option('--rebase', 'trace_options.rebase', switch=True, help='let the first job arrive at 0'),
-    Option('--thin', 'trace_options.thin', read=float, help='keep each job with this probability'),
     Option(
-        '--time-scale', 'trace_options.time_scale', read=float, help='multiply the time between arrivals by TIME_SCALE'
+        '--start',
+        'trace_options.start',
+        convert=instant,
+        metavar='INSTANT',
+        help='use only jobs that arrive at INSTANT or later: seconds, or an ISO timestamp',
+    ),
+    Option(
+        '--until',
+        'trace_options.until',
+        convert=instant,
+        metavar='INSTANT',
+        help='use only jobs that arrive before INSTANT: seconds, or an ISO timestamp',
+    ),
+    Option('--rebase', 'trace_options.rebase', switch=True, help='shift all arrivals so that the first is at 0'),
+    Option(
+        '--thin',
+        'trace_options.thin',
+        read=float,
+        metavar='SHARE',
+        help='use a random sample: keep each job with the probability SHARE',
+    ),
+    Option(
+        '--time-scale',
+        'trace_options.time_scale',
+        read=float,
+        metavar='FACTOR',
+        help='multiply the time between arrivals by FACTOR',
     ),
     Option(
         '--holding-scale',
         'trace_options.holding_scale',
         read=float,
-        help='multiply each holding time by HOLDING_SCALE',
+        metavar='FACTOR',
+        help='multiply each holding time by FACTOR',
     ),
 )
 

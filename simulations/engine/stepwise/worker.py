@@ -114,7 +114,7 @@ class Worker:
         """Send a command and return its reply; each request sent is added to ``requests``.
 
         Raises:
-            LostConnectionError: no reply came to any of the driver's attempts.
+            LostConnectionError: no reply came to any of the client library's attempts.
         """
         network = self._network
         for attempt in range(network.retries + 1):

@@ -149,8 +149,8 @@ def settle(attempts: Iterable[Attempt], accidents: Sequence[Accident], clock: Cl
     """Yield the attempts, with acquires of unknown outcome settled if their server then died.
 
     After the death of the server, none of these acquires can happen.  They count as failed: each
-    may have taken a slot until it expires.  If the driver repeats requests itself, it may ask the
-    restarted server, and the outcome stays unknown.
+    may have taken a slot until it expires.  If the client library repeats requests itself, it may
+    ask the restarted server, and the outcome stays unknown.
     """
     deaths = sorted((clock.seconds(each.ended), clock.seconds(each.began)) for each in accidents if each.up)
     for attempt in attempts:

@@ -49,7 +49,7 @@ def plot_occupancy_shares(facts: Facts, ax: Axes | None = None) -> Axes:
 
 
 def plot_overrun_shares(facts: Facts, ax: Axes | None = None) -> Axes:
-    """Draw the share of the time at each overrun, its mean and theory's, and return the axes."""
+    """Draw for what share of the time a given number of bodies overrun, and return the axes."""
     ax = new_axes((8, 4)) if ax is None else ax
     shares = facts.overrun_shares
     handles = _bars(ax, shares, None, facecolor=RUNNING_BAND, edgecolor=RUNNING, hatch='////')

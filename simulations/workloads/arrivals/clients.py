@@ -20,7 +20,7 @@ class Clients:
     Args:
         number: the number of clients, at least 1.
         thinking: the distribution of the thinking time, as an object or as a string that
-            :func:`simulations.parse_holding` reads; its mean is a nanosecond or more.
+            :func:`simulations.parse_holding` reads; its mean must be at least a nanosecond.
 
     Example::
 
@@ -36,7 +36,8 @@ class Clients:
         object.__setattr__(self, 'thinking', as_holding('thinking', thinking))
         if not self.thinking.mean() >= SHORTEST:
             raise ValueError(
-                f'thinking must take a nanosecond or more on average, got {self.thinking}; otherwise time stands still'
+                f'thinking must have a mean of at least a nanosecond, got {self.thinking}: a run with shorter times'
+                ' would never end'
             )
 
     def __str__(self) -> str:

@@ -32,7 +32,10 @@ def test_a_run_with_faults_reports_them_and_is_repeated_by_its_own_words(
     _, _, repeated = ran(f'{again} --no-pictures', tmp_path, capsys)
 
     assert status == 0
-    assert 'workers                3; latency const:0.01 s each way, time-out 0.5 s, 1 retries of the driver' in report
+    assert (
+        'workers                3; latency const:0.01 s each way, time-out 0.5 s, 1 retry by the client library'
+        in report
+    )
     assert '1 x pause' in report
     assert 'that may or may not have happened' in report
     assert 'left with an error because the store did not answer' in report
@@ -95,7 +98,7 @@ def test_a_run_is_done_twice_where_that_is_asked_for(tmp_path: Path, capsys: pyt
             'run --latency soon',
             "latency must be a number of seconds such as 0.002, or a distribution such as exp:0.002, got 'soon'",
         ),
-        ('run --protocol nx --store fakeredis', 'in memory only, and the store is fakeredis'),
+        ('run --protocol nx --store fakeredis', 'in memory only, but the store is fakeredis'),
         ('run --protocol check-then-add --slot-exp none', 'the protocol check-then-add needs slot_exp'),
     ],
 )

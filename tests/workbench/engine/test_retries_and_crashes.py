@@ -258,7 +258,7 @@ def test_pauses_that_do_not_move_the_clock_are_refused(endless: Any) -> None:
 
 def test_pauses_and_thinking_that_take_no_time_are_refused_beforehand() -> None:
     """The shortest mean allowed is a nanosecond."""
-    with pytest.raises(ValueError, match='pause must take a nanosecond or more on average, got const:1e-17'):
+    with pytest.raises(ValueError, match='pause must have a mean of at least a nanosecond, got const:1e-17'):
         Retry('const:1e-17')
-    with pytest.raises(ValueError, match='thinking must take a nanosecond or more on average'):
+    with pytest.raises(ValueError, match='thinking must have a mean of at least a nanosecond'):
         Synthetic('clients:2:const:1e-300', 'const:1', horizon=9)

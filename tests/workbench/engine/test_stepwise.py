@@ -606,7 +606,7 @@ def test_a_broken_pool_is_found_out_by_the_promises_that_it_breaks(
 @pytest.mark.parametrize('name', PROTOCOLS)
 def test_another_protocol_is_for_memory(name: str) -> None:
     """A server runs the Lua scripts only."""
-    with pytest.raises(ValueError, match='runs in memory only, and the store is fakeredis'):
+    with pytest.raises(ValueError, match='runs in memory only, but the store is fakeredis'):
         BUSY.replace(protocol=name).replay(store='fakeredis')
 
 

@@ -30,7 +30,7 @@ SHORTEST = {
     'blind-release': (4, 'A1 released a slot that it no longer held'),
     'short-lock': (12, '2 clients hold a slot of a pool of 1 at the same time: A1, B1'),
     'client-clock': (5, '2 clients hold a slot of a pool of 1 at the same time: A1, B1'),
-    'counter': (2, '1 of 1 slots stay taken forever although nobody holds them'),
+    'counter': (2, '1 of 1 slot stays taken forever although nobody holds it'),
     'delete-by-index': (6, 'the release of B1 reported its slot as gone although it had not expired'),
     'retried-acquire': (1, 'A1 was refused although a slot was free throughout'),
 }
@@ -394,7 +394,7 @@ def test_each_kind_of_fault_is_told_and_drawn() -> None:
         CRASH: 'crashes and does nothing more',
         LOSE_REQUEST: 'the request and the connection are lost',
         LOSE_REPLY: 'the server carries it out, but the reply True',
-        REPEAT: 'its driver sends the request again and receives True',
+        REPEAT: 'its client library sends the request again and receives True',
         'clock ahead': 'runs ahead from now on',
     }
     assert faults.keys() == set(FAULTS)

@@ -212,7 +212,7 @@ def test_a_scenario_is_not_saved_where_its_files_are_not_found(recorded: Path) -
     for scenario, complaint in (
         (traced, "trace 'jobs.csv' cannot be found from .*away: save the scenario in the folder that its paths"),
         (by_file, "holding 'file:holdings.txt' cannot be read from a file in .*away: cannot read the holding times"),
-        (other, "arrivals 'trace:jobs.csv' would be read differently from a file in .*away: save the scenario in"),
+        (other, "arrivals 'trace:jobs.csv' would mean something else in a file in .*away: save the scenario in"),
         (SIMPLE.replace(holding=Empirical(range(500))), "holding '500 values of mean 249.5' cannot be read"),
     ):
         with pytest.raises(ValueError, match=complaint):

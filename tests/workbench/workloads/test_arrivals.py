@@ -348,7 +348,7 @@ def test_clients_think_as_given_or_as_written(tmp_path: Path) -> None:
         ('clients:many:exp:1', 'with a whole number of jobs'),
         ('clients:0:exp:1', 'number must be at least 1, got 0'),
         ('clients:3:gamma:1', "holding 'gamma:1': write exp:MEAN"),
-        ('clients:3:const:0', 'thinking must take a nanosecond or more on average, got const:0'),
+        ('clients:3:const:0', 'thinking must have a mean of at least a nanosecond, got const:0'),
     ],
 )
 def test_arrivals_that_cannot_be_read_say_how_to_write_them(text: str, complaint: str) -> None:
@@ -380,7 +380,7 @@ def test_arrivals_that_cannot_be_read_say_how_to_write_them(text: str, complaint
         (lambda: Recorded([0, math.inf]), ValueError, 'must be finite'),
         (lambda: Recorded([-1e308, 1e308]), ValueError, 'must be finite, and so must the time between'),
         (lambda: Clients(2, 5), TypeError, "thinking must be a distribution, or a string such as 'exp:1', not 5"),  # type: ignore[arg-type]
-        (lambda: Clients(2, Constant(0)), ValueError, 'thinking must take a nanosecond or more'),
+        (lambda: Clients(2, Constant(0)), ValueError, 'thinking must have a mean of at least a nanosecond'),
     ],
 )
 def test_a_law_that_cannot_be_is_refused(call: Callable[[], Any], kind: type[Exception], complaint: str) -> None:

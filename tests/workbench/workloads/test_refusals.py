@@ -109,7 +109,7 @@ def test_two_that_do_the_same_are_equal() -> None:
     [
         (lambda: Retry('gamma:1'), ValueError, "holding 'gamma:1': write exp:MEAN"),
         (lambda: Retry(1), TypeError, "pause must be a distribution, or a string such as 'exp:1', not 1"),  # type: ignore[arg-type]
-        (lambda: Retry('const:0'), ValueError, 'pause must take a nanosecond or more on average, got const:0'),
+        (lambda: Retry('const:0'), ValueError, 'pause must have a mean of at least a nanosecond, got const:0'),
         (lambda: Retry(factor=0.5), ValueError, 'factor must be finite and at least 1, got 0.5'),
         (lambda: Retry(factor=math.inf), ValueError, 'factor must be finite and at least 1, got inf'),
         (lambda: Retry(factor='2'), TypeError, "factor must be a number, not '2'"),  # type: ignore[arg-type]
