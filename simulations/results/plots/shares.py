@@ -71,7 +71,7 @@ def _why_no_distribution(facts: Facts) -> str:
     if facts.why_no_theory:
         return f'no theory: {facts.why_no_theory}'
     if facts.theory is not None and facts.theory.occupancy_distribution is None:
-        return f'theory gives no distribution, only means: {facts.theory.formula}'
+        return f'theory provides only means, no distribution: {facts.theory.formula}'
     return ''
 
 

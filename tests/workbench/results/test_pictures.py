@@ -462,7 +462,7 @@ def test_where_theory_knows_only_means_the_picture_says_so() -> None:
     title = run.plot_occupancy_shares(axes()).get_title().replace('\n', ' ')
 
     assert run.theory is not None
-    assert 'theory gives no distribution, only means' in title
+    assert 'theory provides only means, no distribution' in title
     assert 'theory 3' in title
 
 
