@@ -7,16 +7,21 @@ import math
 from numbers import Integral, Real
 from typing import Any
 
+from py_cachify.arguments import shown
 
-def whole_number(name: str, value: Any, at_least: int = 0) -> int:
+
+def whole_number(name: str, value: Any, at_least: int = 0, at_most: int | None = None) -> int:
     """Return ``value`` as an ``int`` if it is a whole number of at least ``at_least``.
 
-    NumPy integers are accepted, ``True`` and ``False`` are not.
+    With ``at_most``, a larger number is refused.  NumPy integers are accepted, ``True`` and
+    ``False`` are not.
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f'{name} must be a whole number, not {value!r}')
     if int(value) < at_least:
         raise ValueError(f'{name} must be at least {at_least}, got {value!r}')
+    if at_most is not None and int(value) > at_most:
+        raise ValueError(f'{name} must be at most {at_most}, got {shown(value)}')
     return int(value)
 
 

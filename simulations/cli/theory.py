@@ -13,20 +13,20 @@ from simulations.theory.report import theory_figures, theory_text
 
 
 FORMULAS = (
-    dataclasses.replace(MAX_SIZE, required=True, help='number of slots in the pool'),
+    dataclasses.replace(MAX_SIZE, default=None, help='evaluate a pool of this many slots'),
     Option(
         '--load',
         required=True,
         read=float,
         metavar='ERLANGS',
-        help='offered load: arrivals a second times the mean holding time in seconds',
+        help='offered load: arrivals a second times the mean holding time in seconds; inf with --max-size only',
     ),
     Option(
         '--target',
         default=None,
         read=float,
         metavar='SHARE',
-        help='also find the smallest pool that refuses at most SHARE of the jobs',
+        help='find the smallest pool that refuses at most SHARE of the jobs',
     ),
     json_option('the figures'),
 )

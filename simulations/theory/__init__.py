@@ -5,13 +5,14 @@ a pool that ...       is
 ====================  ============================================================================
 refuses when full     the loss system M/G/c/c: :func:`loss_system`, :func:`erlang_b`,
                       :func:`occupancy_distribution`; how large it must be: :func:`max_size_for`,
-                          :func:`load_for`
-has few clients Engset's system: :func:`engset`, :func:`engset_occupancy` makes jobs queue M/M/c:
-:func:`erlang_c`, :func:`mean_wait` makes jobs retry M/M/c with retries: :func:`retrials`
-====================
-==========================================================================================
+                      :func:`load_for`
+has few clients       Engset's system: :func:`engset`, :func:`engset_occupancy`
+makes jobs queue      M/M/c: :func:`erlang_c`, :func:`mean_wait`
+makes jobs retry      M/M/c with retries: :func:`retrials`
+====================  ============================================================================
 
-Loads are in erlangs: arrivals a second times the mean number of seconds that each holds a slot.
+Loads are in erlangs: arrivals a second times the mean number of seconds that each holds a slot.  A
+number of servers is at most :data:`py_cachify.arguments.LARGEST_SIZE`, as that of slots.
 """
 
 from simulations.theory.engset import Engset, engset, engset_occupancy

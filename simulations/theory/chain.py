@@ -5,7 +5,9 @@ n in every system here, so p grows up to the mode and falls after it. Everything
 the mode outwards, from positive numbers that only shrink: nothing overflows, and nothing cancels.
 """
 
-from collections.abc import Callable
+import itertools
+import sys
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 
@@ -31,22 +33,37 @@ def full_share(servers: int, chain: Chain) -> float:
 
     The number of steps grows with the square root of the mode.
     """
-    start = min(servers, chain.mode)
-    # 1/p(start) = 1 + 1/rise(start) + 1/(rise(start) rise(start-1)) + ..., each term smaller than
-    # the one before.
+    if servers <= chain.mode:
+        return _full_below_mode(servers, chain)
+    return next(itertools.islice(full_shares(chain), servers - chain.mode, None), 0.0)
+
+
+def full_shares(chain: Chain) -> Iterator[float]:
+    """Yield the probability that all servers are busy, for ``mode``, ``mode + 1``, ... servers.
+
+    It ends before the first one below the normal range of floats, which counts as 0: below, a step
+    is rounded away, so the probability would stop falling.
+    """
+    full = _full_below_mode(chain.mode, chain)
+    for state in itertools.count(chain.mode + 1):
+        yield full
+        odds = full * chain.rise(state)
+        full = odds / (1 + odds)
+        if full < sys.float_info.min:
+            return
+
+
+def _full_below_mode(servers: int, chain: Chain) -> float:
+    """Return the probability that all ``servers`` are busy, if these are at most the mode."""
+    # 1/p(servers) = 1 + 1/rise(servers) + 1/(rise(servers) rise(servers-1)) + ..., each term
+    # smaller than the one before.
     total = term = 1.0
-    for state in range(start, 0, -1):
+    for state in range(servers, 0, -1):
         term /= chain.rise(state)
         if total + term == total:
             break
         total += term
-    full = 1 / total
-    for state in range(start + 1, servers + 1):
-        odds = full * chain.rise(state)
-        full = odds / (1 + odds)
-        if not full:
-            break
-    return full
+    return 1 / total
 
 
 def free_share(servers: int, chain: Chain) -> float:

@@ -7,6 +7,7 @@ distribution of the holding time.
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from py_cachify.arguments import LARGEST_SIZE
 from simulations.arguments import not_negative, whole_number
 from simulations.theory.chain import Chain, free_share, full_share, state_shares
 
@@ -14,6 +15,10 @@ from simulations.theory.chain import Chain, free_share, full_share, state_shares
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+_ALL = 1e290
+"""At this load of a free client and more, the figures are their limits in all digits."""
 
 
 class Engset(NamedTuple):
@@ -51,8 +56,7 @@ def engset(servers: int, sources: int, alpha: float) -> Engset:
 
         engset(5, 10, 0.5).call_congestion  # 0.106961...
     """
-    servers, sources = whole_number('servers', servers, 1), whole_number('sources', sources, 1)
-    alpha = not_negative('alpha', alpha)
+    servers, sources, alpha = _checked(servers, sources, alpha)
     others = _chain(servers, sources - 1, alpha)
     # The carried load is what the free sources offer minus the refused part: m = alpha (sources -
     # m) (1 - L).
@@ -75,11 +79,16 @@ def engset_occupancy(servers: int, sources: int, alpha: float) -> 'NDArray[np.fl
     """
     import numpy as np
 
-    servers, sources = whole_number('servers', servers, 1), whole_number('sources', sources, 1)
-    alpha = not_negative('alpha', alpha)
+    servers, sources, alpha = _checked(servers, sources, alpha)
     reached = min(servers, sources)
     shares = state_shares(reached, _chain(reached, sources, alpha))
     return np.concatenate([shares, np.zeros(servers - reached)])
+
+
+def _checked(servers: int, sources: int, alpha: float) -> tuple[int, int, float]:
+    servers = whole_number('servers', servers, 1, LARGEST_SIZE)
+    sources = whole_number('sources', sources, 1, LARGEST_SIZE)
+    return servers, sources, min(not_negative('alpha', alpha), _ALL)
 
 
 def _chain(servers: int, sources: int, alpha: float) -> Chain:

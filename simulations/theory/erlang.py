@@ -6,11 +6,14 @@ mean. In M/M/c the job queues; there holding times are exponential.
 """
 
 import math
+import sys
 from bisect import bisect_left
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from py_cachify.arguments import LARGEST_SIZE
 from simulations.arguments import inner_probability, not_negative, positive, probability, whole_number
-from simulations.theory.chain import Chain, free_share, full_share, state_shares
+from simulations.theory.chain import Chain, free_share, full_share, full_shares, state_shares
 
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ def erlang_b(servers: int, load: float) -> float:
 
     Args:
         servers: the number of servers, at least 0.
-        load: offered load in erlangs, at least 0; an infinite load is refused entirely.
+        load: offered load in erlangs, at least 0; if it is infinite, all arrivals are refused.
 
     Raises:
         TypeError, ValueError: an argument is invalid.
@@ -41,7 +44,8 @@ def erlang_b(servers: int, load: float) -> float:
 
         erlang_b(5, 3.0)                    # 0.110054...
     """
-    servers, load = whole_number('servers', servers), not_negative('load', load, infinite=True)
+    servers = whole_number('servers', servers, 0, LARGEST_SIZE)
+    load = not_negative('load', load, infinite=True)
     return full_share(servers, loss_chain(servers, load))
 
 
@@ -63,7 +67,8 @@ def erlang_c(servers: int, load: float) -> float:
 
         erlang_c(3, 2.0)                    # 0.444444...
     """
-    servers, load = whole_number('servers', servers, 1), not_negative('load', load, infinite=True)
+    servers = whole_number('servers', servers, 1, LARGEST_SIZE)
+    load = not_negative('load', load, infinite=True)
     if load >= servers:
         return 1.0
     blocked = erlang_b(servers, load)
@@ -99,7 +104,7 @@ def occupancy_distribution(max_size: int, load: float) -> 'NDArray[np.float64]':
 
     Args:
         max_size: slots of the pool, at least 0.
-        load: offered load in erlangs, at least 0.
+        load: offered load in erlangs, at least 0; if it is infinite, all slots are always taken.
 
     Raises:
         TypeError, ValueError: an argument is invalid.
@@ -108,8 +113,28 @@ def occupancy_distribution(max_size: int, load: float) -> 'NDArray[np.float64]':
 
         occupancy_distribution(2, 1.0)      # array([0.4, 0.4, 0.2])
     """
-    max_size, load = whole_number('max_size', max_size), not_negative('load', load, infinite=True)
+    max_size = whole_number('max_size', max_size, 0, LARGEST_SIZE)
+    load = not_negative('load', load, infinite=True)
     return state_shares(max_size, loss_chain(max_size, load))
+
+
+def occupancy_mean(max_size: int, load: float) -> float:
+    """Return the mean occupancy of the loss system, load (1 - B), without loss of digits.
+
+    Args:
+        max_size: slots of the pool, at least 1.
+        load: offered load in erlangs, at least 0; if it is infinite, all slots are always taken.
+
+    Raises:
+        TypeError, ValueError: an argument is invalid.
+
+    Example::
+
+        occupancy_mean(5, 3.0)              # 2.669836...
+    """
+    max_size = whole_number('max_size', max_size, 1, LARGEST_SIZE)
+    load = not_negative('load', load, infinite=True)
+    return float(max_size) if math.isinf(load) else load * free_share(max_size, loss_chain(max_size, load))
 
 
 def max_size_for(load: float, refusal_share: float) -> int:
@@ -119,7 +144,7 @@ def max_size_for(load: float, refusal_share: float) -> int:
 
     Args:
         load: offered load in erlangs, at least 0 and at most :data:`LARGEST_LOAD`.
-        refusal_share: the target, more than 0 and at most 1.
+        refusal_share: the target, at least ``sys.float_info.min`` and at most 1.
 
     Raises:
         TypeError, ValueError: an argument is invalid.
@@ -133,12 +158,17 @@ def max_size_for(load: float, refusal_share: float) -> int:
         raise ValueError(f'load must be at most {LARGEST_LOAD:.0f} erlangs, got {load!r}')
     if not refusal_share:
         raise ValueError('refusal_share must be more than 0, got 0: a pool of any size may refuse a job')
-    high = max(1, math.ceil(load))
-    while erlang_b(high, load) > refusal_share:
-        high *= 2
-    # The servers carry at most c erlangs, so B >= 1 - c/a.
-    low = max(1, math.floor(load * (1 - refusal_share)) - 1)
-    return bisect_left(range(high), -refusal_share, lo=min(low, high), key=lambda size: -erlang_b(size, load))
+    if refusal_share < sys.float_info.min:
+        raise ValueError(f'refusal_share must be at least {sys.float_info.min!r}, got {refusal_share!r}')
+    chain = loss_chain(math.ceil(load), load)
+    # Above the load, one pass finds the answer, in a few dozen times the square root of the load.
+    smallest = chain.mode + sum(1 for _ in takewhile(lambda full: full > refusal_share, full_shares(chain)))
+    if smallest == chain.mode:
+        # The servers carry at most c erlangs, so B >= 1 - c/a.
+        low = math.floor(load * (1 - refusal_share)) - 1
+        sizes = range(smallest)
+        smallest = bisect_left(sizes, -refusal_share, lo=max(0, low), key=lambda size: -full_share(size, chain))
+    return max(1, smallest)
 
 
 def load_for(max_size: int, refusal_share: float) -> float:
@@ -157,7 +187,7 @@ def load_for(max_size: int, refusal_share: float) -> float:
 
         load_for(49, 0.02)                  # 39.32...
     """
-    max_size = whole_number('max_size', max_size, 1)
+    max_size = whole_number('max_size', max_size, 1, LARGEST_SIZE)
     refusal_share = inner_probability('refusal_share', refusal_share)
     # The same bound as above: a <= c / (1 - B).
     low = high = max_size / (1 - refusal_share)
@@ -174,8 +204,3 @@ def load_for(max_size: int, refusal_share: float) -> float:
 def loss_chain(servers: int, load: float) -> Chain:
     """Return the chain of the loss system: p(n) is proportional to load^n / n!."""
     return Chain(int(min(servers, load)), lambda busy: load / busy)
-
-
-def accepted_share(servers: int, load: float) -> float:
-    """Return 1 - B without loss of digits; ``servers`` is at least 1."""
-    return free_share(servers, loss_chain(servers, load))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from py_cachify.arguments import check_expiration, check_max_size
 from simulations.arguments import not_negative, probability
 from simulations.distributions import Holding
-from simulations.theory.erlang import accepted_share, erlang_b
+from simulations.theory.erlang import erlang_b, occupancy_mean
 
 
 class LossSystem(NamedTuple):
@@ -42,6 +42,8 @@ def loss_system(
     second do not crash, and each overruns for max(S-T, 0); by Little's law there are rate (1-B)
     (1-p) E[max(S-T, 0)] of them on average. The instant of a crash does not matter.
 
+    Where the offered load does not fit a float, it is infinite, and every job is refused.
+
     Args:
         rate: arrivals a second, at least 0.
         holding: the distribution of S.
@@ -63,10 +65,12 @@ def loss_system(
     life = math.inf if slot_exp is None else slot_exp
     occupied = (1 - crashing) * holding.mean_until(life) + (crashing * life if crashing else 0)
     load = rate * occupied if rate else 0.0
-    accepted = accepted_share(max_size, load)
+    busy = occupancy_mean(max_size, load)
+    granted = busy / occupied if occupied else rate
+    overrunning = granted * (1 - crashing)
     return LossSystem(
         offered_load=load,
         refusal_share=erlang_b(max_size, load),
-        occupancy_mean=load * accepted if load < math.inf else float(max_size),
-        overrun_mean=rate * accepted * (1 - crashing) * holding.mean_beyond(life),
+        occupancy_mean=busy,
+        overrun_mean=overrunning * holding.mean_beyond(life) if overrunning else 0.0,
     )

@@ -7,6 +7,7 @@ holding times.
 import math
 from collections.abc import Callable
 
+from py_cachify.arguments import LARGEST_SIZE
 from simulations.arguments import not_negative, positive, whole_number
 
 
@@ -31,7 +32,7 @@ def renewal_loss(servers: int, odds: Callable[[float], float], holding_mean: flo
 
         renewal_loss(5, even_spacing(1 / 3))    # 0.0334..., less than erlang_b(5, 3), 0.110...
     """
-    servers, holding_mean = whole_number('servers', servers, 1), positive('holding_mean', holding_mean)
+    servers, holding_mean = whole_number('servers', servers, 1, LARGEST_SIZE), positive('holding_mean', holding_mean)
     total = term = 1.0
     for left in range(servers):
         term *= (servers - left) / (left + 1) * odds((left + 1) / holding_mean)

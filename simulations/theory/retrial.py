@@ -8,6 +8,7 @@ not affect any digit.
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from py_cachify.arguments import LARGEST_SIZE
 from simulations.arguments import not_negative, positive, whole_number
 from simulations.theory.erlang import erlang_b, erlang_c
 
@@ -65,7 +66,8 @@ def retrials(servers: int, load: float, retry_rate: float, holding_mean: float =
 
         retrials(5, 3.0, retry_rate=1.0).all_busy       # 0.18275...
     """
-    servers, load = whole_number('servers', servers, 1), not_negative('load', load, infinite=True)
+    servers = whole_number('servers', servers, 1, LARGEST_SIZE)
+    load = not_negative('load', load, infinite=True)
     retry_rate, holding_mean = positive('retry_rate', retry_rate), positive('holding_mean', holding_mean)
     if load >= servers:
         return Retrials(1.0, 1.0, math.inf, math.inf)

@@ -127,6 +127,28 @@ def test_theory_tells_erlangs_formulas_without_a_run(tmp_path: Path) -> None:
     assert json.loads((tmp_path / 'theory.json').read_text())['erlang_b'] == told['erlang_b']
 
 
+def test_theory_of_an_infinite_load_takes_every_slot(tmp_path: Path) -> None:
+    """Every job is refused and all slots are taken; JSON has no infinity, so the load is null."""
+    text = pool_sim(tmp_path, 'theory', '--max-size', '5', '--load', 'inf').stdout
+    told = figures(tmp_path, 'theory', '--max-size', '5', '--load', 'inf')
+
+    assert '5 slots, an infinite offered load' in text
+    assert '5.0000 slots' in text
+    assert (told['offered_load'], told['erlang_b'], told['occupancy_mean']) == (None, 1, 5)
+
+
+def test_theory_finds_a_size_without_being_given_one(tmp_path: Path) -> None:
+    """A target suffices, however large the pool; without size and target there is no question."""
+    told = figures(tmp_path, 'theory', '--load', '39.3', '--target', '0.02')
+    huge = figures(tmp_path, 'theory', '--max-size', '1000000000', '--load', '1e9', '--target', '1e-300')
+    neither = pool_sim(tmp_path, 'theory', '--load', '3')
+
+    assert told == {'offered_load': 39.3, 'target': 0.02, 'max_size_for_target': 49}
+    assert huge['max_size_for_target'] == 1_001_165_984
+    assert (neither.returncode, neither.stdout) == (2, '')
+    assert 'give max_size, target, or both' in neither.stderr
+
+
 def test_a_table_of_ones_own_is_replayed(tmp_path: Path) -> None:
     """Columns, unit and keys are read from options, and the repeat line repeats them."""
     (tmp_path / 'calls.csv').write_text('start,took,tenant\n0,5000,a\n1000,5000,b\n2000,5000,a\n')

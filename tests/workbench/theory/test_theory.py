@@ -1,6 +1,7 @@
 """The formulas against published values, exact arithmetic, other packages, and known laws."""
 
 import math
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -30,6 +31,8 @@ from simulations import (
     replay,
     retrials,
 )
+from simulations.theory.chain import Chain, full_share
+from simulations.theory.erlang import occupancy_mean
 
 
 pytestmark = pytest.mark.quick
@@ -177,6 +180,9 @@ def test_the_ends_of_the_range_are_what_they_must_be() -> None:
     assert list(occupancy_distribution(0, 5)) == [1]
     assert engset(3, 9, 0) == (0, 0, 0)
     assert engset(3, 9, 1e300) == (1, 1, 3)
+    assert engset(3, 9, sys.float_info.max) == (1, 1, 3)
+    assert list(engset_occupancy(2, 9, sys.float_info.max)) == pytest.approx([0, 0, 1])
+    assert [occupancy_mean(3, 0), occupancy_mean(3, math.inf)] == [0, 3]
     assert engset(3, 2, 1.0) == (0, 0, 1)
     assert list(engset_occupancy(3, 1, 1.0)) == [0.5, 0.5, 0, 0]
     assert retrials(3, 0, 1) == (0, 0, 0, 0)
@@ -194,6 +200,54 @@ def test_a_pool_that_crashed_holders_fill_for_ever_refuses_everything() -> None:
     assert loss_system(0, holding, 5, None, 0.1) == (0, 0, 0, 0)
     assert loss_system(3, holding, 5, 4, 1) == pytest.approx((12, erlang_b(5, 12), 12 * (1 - erlang_b(5, 12)), 0))
     assert loss_system(3, holding, 5, None) == loss_system(3, holding, 5, None, 0)
+
+
+@pytest.mark.parametrize('load', [1e17, 1e300, sys.float_info.max, math.inf])
+def test_a_load_beyond_all_measure_takes_every_slot(load: float) -> None:
+    """The mean occupancy is the size, though 1 - B rounds to 0 and the load may be infinite."""
+    assert erlang_b(5, load) == pytest.approx(1, rel=1e-15)
+    assert occupancy_mean(5, load) == pytest.approx(5, rel=1e-15)
+    if load < math.inf:
+        theory = loss_system(load, parse_holding('const:2'), 5, 1.5)
+        assert theory.occupancy_mean == pytest.approx(5, rel=1e-15)
+        assert theory.overrun_mean == pytest.approx(5 / 1.5 * 0.5, rel=1e-14)
+
+
+def test_a_probability_below_the_range_of_floats_takes_no_step_per_server() -> None:
+    """The recursion ends there: a denormal number would not fall any more for a million steps."""
+    steps = 0
+
+    def rise(busy: int) -> float:
+        nonlocal steps
+        steps += 1
+        return 1e6 / busy
+
+    assert full_share(2 * 10**6, Chain(10**6, rise)) == 0
+    assert steps < 60_000
+
+
+@pytest.mark.parametrize(
+    ('load', 'target'), [(1e9, 1e-300), (1e9, 1e-3), (1e6, 0.01), (1e6, 1e-30), (2e9, sys.float_info.min)]
+)
+def test_sizing_finds_the_smallest_of_a_billion_servers(load: float, target: float) -> None:
+    """So say the share itself, and SciPy's Poisson distribution to the five digits it has here."""
+    size = max_size_for(load, target)
+    share = poisson.logpmf(size, load) - poisson.logcdf(size, load)
+
+    assert erlang_b(size, load) <= target < erlang_b(size - 1, load)
+    assert math.log(erlang_b(size, load)) == pytest.approx(share, rel=0, abs=2e-5)
+
+
+@given(st.integers(1, 3000), st.floats(0.01, 3000))
+@settings(max_examples=200)
+@example(3000, 3000.0)
+@example(2999, 3000.0)
+def test_a_size_is_found_again_from_what_it_refuses(size: int, load: float) -> None:
+    """Both ways use the same arithmetic, so even a target met exactly leads back to the size."""
+    refused = erlang_b(size, load)
+    assume(sys.float_info.min <= refused < erlang_b(size - 1, load))
+
+    assert max_size_for(load, refused) == size
 
 
 @given(SERVERS, LOADS)
@@ -372,6 +426,9 @@ def test_retrials_reach_their_limits() -> None:
             ValueError,
             'refusal_share must be more than 0, got 0: a pool of any size may refuse',
         ),
+        (lambda: max_size_for(3, 1e-310), ValueError, r'refusal_share must be at least 2\.2.*e-308, got 1e-310'),
+        (lambda: erlang_b(2**31, 1.0), ValueError, 'servers must be at most 2147483647, got 2147483648'),
+        (lambda: engset(1, 10**400, 1.0), ValueError, 'sources must be at most 2147483647, got an int of 1329 bits'),
         (lambda: max_size_for(3, 1.1), ValueError, r'refusal_share must be between 0 and 1, got 1\.1'),
         (lambda: load_for(3, 1), ValueError, 'refusal_share must be more than 0 and less than 1, got 1'),
         (lambda: load_for(0, 0.1), ValueError, 'max_size must be at least 1, got 0'),
