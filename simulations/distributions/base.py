@@ -19,7 +19,7 @@ class Holding(Protocol):
         ...
 
     def mean(self) -> float:
-        """Return the mean E[S] in seconds."""
+        """Return the mean E[S] in seconds, which may be infinite."""
         ...
 
     def mean_until(self, slot_exp: float) -> float:
@@ -32,6 +32,19 @@ class Holding(Protocol):
     def mean_beyond(self, slot_exp: float) -> float:
         """Return E[max(S - slot_exp, 0)], the mean seconds for which a body outlives its slot."""
         ...
+
+
+def check_slots_are_freed(holding: Holding, slot_exp: float | None) -> None:
+    """Check that a slot is occupied for a finite time on average.
+
+    Raises:
+        ValueError: slots never expire, and the mean holding time is infinite.
+    """
+    if slot_exp is None and math.isinf(holding.mean()):
+        raise ValueError(
+            f'holding {holding} has an infinite mean, so in the long run slots that never expire would all be taken:'
+            ' set slot_exp'
+        )
 
 
 class Distribution(ABC):

@@ -146,13 +146,17 @@ class Lognormal(_Parameters):
         return max(self.mean() * _normal_above(point - self.sigma) - life * _normal_above(point), 0.0)
 
 
+_LEAST_SHAPE = 0.1
+"""With a smaller shape of :class:`Pareto`, draws would not fit a float."""
+
+
 @dataclass(frozen=True)
 class Pareto(_Parameters):
     """The Pareto distribution: a few durations are enormous.
 
     A duration is at least ``minimum``, and more than x with probability (minimum/x)^shape.  With a
-    shape of 1 or less there is no mean.  With a shape of 2 or less, a run of the usual length does
-    not reach the mean.
+    shape of 1 or less the mean is infinite, so slots must expire.  With a shape of 2 or less, a run
+    of the usual length does not reach the mean.
     """
 
     shape: float
@@ -160,9 +164,9 @@ class Pareto(_Parameters):
 
     def __post_init__(self) -> None:
         self._check_numbers()
-        self._check(self.shape > 1, 'its shape must be more than 1, or else it has no mean')
+        self._check(self.shape >= _LEAST_SHAPE, f'its shape must be at least {_LEAST_SHAPE}')
         self._check(self.minimum > 0, 'its minimum must be more than 0')
-        self._check(math.isfinite(self.mean()), 'its mean does not fit a float')
+        self._check(self.shape <= 1 or math.isfinite(self.mean()), 'its mean does not fit a float')
 
     def __str__(self) -> str:
         return f'pareto:{number(self.shape)}:{number(self.minimum)}'
@@ -171,7 +175,7 @@ class Pareto(_Parameters):
         return self.minimum * stream.paretovariate(self.shape)
 
     def mean(self) -> float:
-        return self.minimum * (self.shape / (self.shape - 1))
+        return self.minimum * (self.shape / (self.shape - 1)) if self.shape > 1 else math.inf
 
     # E[S; S > x] and the like are integrals of (minimum/x)^shape.
 
@@ -179,10 +183,12 @@ class Pareto(_Parameters):
         if life <= self.minimum:
             return life
         excess = self.shape - 1
+        if not excess:
+            return self.minimum * (1 + math.log(life / self.minimum))
         return self.minimum * (1 - math.expm1(excess * math.log(self.minimum / life)) / excess)
 
     def _beyond(self, life: float) -> float:
-        if life <= self.minimum:
+        if life <= self.minimum or self.shape <= 1:
             return self.mean() - life
         return life * math.pow(self.minimum / life, self.shape) / (self.shape - 1)
 

@@ -40,7 +40,8 @@ class Mixture(Distribution):
         if mixtures:
             raise ValueError(f'a part of a mixture must not be a mixture: list the parts of {mixtures[0]} instead')
         object.__setattr__(self, 'parts', parts)
-        if not math.isfinite(self._weight()) or not math.isfinite(self.mean()):
+        endless = any(math.isinf(holding.mean()) for _, holding in parts)
+        if not math.isfinite(self._weight()) or not (endless or math.isfinite(self.mean())):
             raise ValueError(f'holding {self}: its weights or its mean are too large')
 
     def __str__(self) -> str:

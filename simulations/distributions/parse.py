@@ -115,3 +115,16 @@ def as_holding(name: str, given: Any, folder: str | Path | None = None) -> Holdi
         raise TypeError(f"{name} must be a distribution, or a string such as 'exp:1', not {given!r}")
     holding: Holding = given
     return holding
+
+
+def as_duration(name: str, given: Any, folder: str | Path | None = None) -> Holding:
+    """Return what :func:`as_holding` returns, if its mean is finite.
+
+    Raises:
+        TypeError: ``given`` is neither a distribution nor a string.
+        ValueError: the string cannot be read, or the mean is infinite.
+    """
+    duration = as_holding(name, given, folder)
+    if math.isinf(duration.mean()):
+        raise ValueError(f'{name} must have a finite mean, but that of {duration} is infinite')
+    return duration

@@ -16,6 +16,7 @@ from contextlib import nullcontext
 from tqdm.auto import tqdm
 
 from simulations.conditions import Conditions
+from simulations.distributions.base import check_slots_are_freed
 from simulations.engine.immediate import ImmediateRun
 from simulations.engine.stepwise import StepwiseRun
 from simulations.faults import Fault
@@ -24,6 +25,7 @@ from simulations.results.result import Result
 from simulations.results.violated import InvariantError
 from simulations.stores.store import Store, open_store
 from simulations.workloads.refusals import Leave, Retry
+from simulations.workloads.synthetic import Synthetic
 from simulations.workloads.workload import Workload
 
 
@@ -110,6 +112,8 @@ def replay_under(
         raise TypeError(
             f'workload must be a Trace, a Synthetic or the like, not {workload!r}: wrap a list of jobs as Trace([...])'
         )
+    if isinstance(workload, Synthetic):
+        check_slots_are_freed(workload.holding, conditions.slot_exp)
     with nullcontext(store) if isinstance(store, Store) else open_store(store) as opened:
         began = time.perf_counter()
         run_of = StepwiseRun if conditions.stepwise else ImmediateRun

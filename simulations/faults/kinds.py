@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 
 from simulations.arguments import not_negative, positive, probability, real_number, whole_number
 from simulations.distributions import Holding
-from simulations.distributions.parse import as_holding
+from simulations.distributions.parse import as_duration
 from simulations.units import number
 from simulations.workloads.refusals import LONGEST_PAUSE
 
@@ -67,13 +67,13 @@ class Fault:
                 raise ValueError(f'{self.kind}: at must name an instant, got {self.at!r}')
             self._set('at', tuple(sorted(_not_too_long('at', not_negative('at', instant)) for instant in instants)))
         if self.every is not None:
-            self._set('every', as_holding('every', self.every))
+            self._set('every', as_duration('every', self.every))
             if not self._law('every').mean() >= SHORTEST_INTERVAL:
                 raise ValueError(f'every must be a millisecond or more on average, got {self.every}')
         lasting: Any = self.lasting
         if isinstance(lasting, Real):
             lasting = f'const:{number(not_negative("lasting", lasting))}'
-        self._set('lasting', as_holding('lasting', lasting))
+        self._set('lasting', as_duration('lasting', lasting))
         if self.needs_time and not self._law('lasting').mean() > 0:
             raise ValueError(f'{self.kind}: lasting must be more than 0 seconds, got {self.lasting}')
         _not_too_long('lasting', self._law('lasting').mean())

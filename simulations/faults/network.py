@@ -6,7 +6,7 @@ from typing import Any
 
 from simulations.arguments import not_negative, positive, whole_number
 from simulations.distributions import Holding
-from simulations.distributions.parse import as_holding
+from simulations.distributions.parse import as_duration
 from simulations.units import count, number
 
 
@@ -41,7 +41,7 @@ class Network:
         latency: Any = self.latency
         if isinstance(latency, Real):
             latency = f'const:{number(not_negative("latency", latency))}'
-        self._set('latency', as_holding('latency', latency))
+        self._set('latency', as_duration('latency', latency))
         self._set('timeout', positive('timeout', self.timeout))
         self._set('retries', whole_number('retries', self.retries))
         self._set('pause', not_negative('pause', self.pause))

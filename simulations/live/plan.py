@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulations.arguments import positive, whole_number
+from simulations.distributions.base import check_slots_are_freed
+from simulations.distributions.parse import as_holding
 from simulations.faults import (
     Crash,
     Failover,
@@ -163,6 +165,8 @@ def check(
         raise ValueError(
             f'the protocol {scenario.protocol} can only be simulated, because a live run uses the library as shipped'
         )
+    if scenario.holding is not None:
+        check_slots_are_freed(as_holding('holding', scenario.holding), scenario.slot_exp)
     _check_faults(scenario, processes, store)
     return processes, threads
 

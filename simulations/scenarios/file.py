@@ -39,7 +39,7 @@ from typing import Any
 import tomli_w
 
 from simulations.distributions import parse_holding
-from simulations.distributions.parse import as_holding
+from simulations.distributions.parse import as_duration
 from simulations.faults import fault_from, table_of
 from simulations.faults.network import Network
 from simulations.traces import read_table, read_trace
@@ -118,7 +118,7 @@ def read_fields(text: str, folder: Path) -> dict[str, Any]:
         fields['slot_exp'] = None
     if (back_off := _table(fields, 'on_refusal', _BACK_OFF)) is not None:
         if 'pause' in back_off:
-            back_off['pause'] = as_holding('pause', back_off['pause'], folder)
+            back_off['pause'] = as_duration('pause', back_off['pause'], folder)
         fields['on_refusal'] = Retry(**back_off)
     if (trace := _table(fields, 'trace', ('path', *TRACE_OPTIONS))) is not None:
         if 'path' not in trace:
@@ -126,7 +126,7 @@ def read_fields(text: str, folder: Path) -> dict[str, Any]:
         fields |= {'trace': trace.pop('path'), 'trace_options': trace}
     if (network := _table(fields, 'network', _NETWORK)) is not None:
         if 'latency' in network and isinstance(network['latency'], str):
-            network['latency'] = as_holding('latency', network['latency'], folder)
+            network['latency'] = as_duration('latency', network['latency'], folder)
         fields['network'] = Network(**network)
     if (faults := fields.get('faults')) is not None:
         if not isinstance(faults, list):

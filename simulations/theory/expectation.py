@@ -39,12 +39,13 @@ class Expectation(NamedTuple):
 
     Attributes:
         formula: the formula and its load, as one line for a report.
-        offered_load: in erlangs; for clients, the slots that they would occupy if none were ever
-            refused.
+        offered_load: in erlangs, ``None`` if infinite; for clients, the slots that they would
+            occupy if none were ever refused.
         refusal_share: the share of refused jobs; if jobs retry, of refused first attempts.
         attempts_refusal_share: the share of all attempts that are refused.
         occupancy_mean: live slots, in all pools together.
-        overrun_mean: bodies that run beyond their slot, in all pools together.
+        overrun_mean: bodies that run beyond their slot, in all pools together; ``None`` if their
+            number has no finite mean.
         wait_mean: the mean time from a job's arrival to its grant, in seconds, if jobs retry.
         occupancy_distribution: the probability of each number of live slots from 0 to ``max_size``,
             for a single pool of at most :data:`MOST_STATES` slots.
@@ -98,6 +99,8 @@ def expect(
         return _of_trace(workload, pool, on_refusal)
     if not isinstance(workload, Synthetic):
         return f'No theory is available for a workload of type {type(workload).__name__}.'
+    if slot_exp is None and math.isinf(workload.holding.mean()):
+        return f'There is no long run: the mean holding time of {workload.holding} is infinite, and slots never expire.'
     if isinstance(workload.arrivals, Clients):
         return _of_clients(workload.arrivals, workload, pool, on_refusal)
     if isinstance(on_refusal, Retry):
@@ -121,7 +124,8 @@ class _Pool(NamedTuple):
         """Return why slots are not occupied for exactly the holding times; ``None`` if they are."""
         if self.crashing:
             return f'{number(100 * self.crashing)} % of the holders crash'
-        if self.slot_exp is not None and holding.mean_beyond(self.slot_exp) > NEGLIGIBLE * holding.mean():
+        mean = holding.mean()
+        if self.slot_exp is not None and (math.isinf(mean) or holding.mean_beyond(self.slot_exp) > NEGLIGIBLE * mean):
             return f'slots expire after {number(self.slot_exp)} s, while some bodies still run'
         return None
 
@@ -144,21 +148,25 @@ def _of_poisson(rate: float, holding: Holding, keys: Keys | None, pool: _Pool) -
     overrun = over_all(lambda _, system: system.overrun_mean)
     one = f"Erlang's loss system M/G/{pool.max_size}/{pool.max_size}"
     if len(shares) == 1:
-        formula = f'{one} at an offered load of {load:.4g} erlangs'
+        formula = f'{one} at {_load_words(load)}'
         distribution = pool.distribution(lambda: occupancy_distribution(pool.max_size, load))
     else:
-        formula = f'{one} for each of {len(shares):,} pools, at a total offered load of {load:.4g} erlangs'
+        formula = f'{one} for each of {len(shares):,} pools, at {_load_words(load, "a total")}'
         distribution = None
     return Expectation(
         formula=formula,
-        offered_load=load,
+        offered_load=load if math.isfinite(load) else None,
         refusal_share=refused,
         attempts_refusal_share=refused,
         occupancy_mean=over_all(lambda _, system: system.occupancy_mean),
-        overrun_mean=overrun if overrun >= NEGLIGIBLE else 0.0,
+        overrun_mean=None if math.isinf(overrun) else overrun if overrun >= NEGLIGIBLE else 0.0,
         wait_mean=None,
         occupancy_distribution=distribution,
     )
+
+
+def _load_words(load: float, article: str = 'an') -> str:
+    return f'{article} offered load of {load:.4g} erlangs' if math.isfinite(load) else 'an infinite offered load'
 
 
 def _of_clients(clients: Clients, workload: Synthetic, pool: _Pool, on_refusal: OnRefusal) -> Expectation | str:
@@ -298,7 +306,7 @@ def _of_trace(trace: Trace, pool: _Pool, on_refusal: OnRefusal) -> str:
 
 
 def _compared(poisson: Expectation | str | None) -> str:
-    if poisson is None or isinstance(poisson, str):
+    if poisson is None or isinstance(poisson, str) or poisson.offered_load is None:
         return '.'
     return (
         f'; with Poisson arrivals of the same mean load, {poisson.offered_load:.4g} erlangs,'

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from py_cachify.arguments import check_expiration, check_max_size
 from simulations.arguments import not_negative, probability
 from simulations.distributions import Holding
+from simulations.distributions.base import check_slots_are_freed
 from simulations.theory.erlang import erlang_b, occupancy_mean
 
 
@@ -22,7 +23,8 @@ class LossSystem(NamedTuple):
             erlangs.
         refusal_share: the share of arrivals that are refused.
         occupancy_mean: the mean number of live slots.
-        overrun_mean: the mean number of bodies that run beyond their slot.
+        overrun_mean: the mean number of bodies that run beyond their slot; infinite if the mean
+            holding time is.
     """
 
     offered_load: float
@@ -53,7 +55,8 @@ def loss_system(
         crash_probability: p, the share of holders that crash before they release.
 
     Raises:
-        TypeError, ValueError: an argument is invalid.
+        TypeError, ValueError: an argument is invalid, or slots never expire and the mean holding
+            time is infinite.
 
     Example::
 
@@ -62,6 +65,7 @@ def loss_system(
     rate, crashing = not_negative('rate', rate), probability('crash_probability', crash_probability)
     check_max_size(max_size)
     check_expiration('slot_exp', slot_exp)
+    check_slots_are_freed(holding, slot_exp)
     life = math.inf if slot_exp is None else slot_exp
     occupied = (1 - crashing) * holding.mean_until(life) + (crashing * life if crashing else 0)
     load = rate * occupied if rate else 0.0

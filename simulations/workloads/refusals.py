@@ -8,7 +8,7 @@ from typing import Protocol
 from py_cachify.arguments import LONGEST_EXPIRATION
 from simulations.arguments import positive, probability, real_number, whole_number
 from simulations.distributions import Holding
-from simulations.distributions.parse import as_holding
+from simulations.distributions.parse import as_duration
 from simulations.units import number
 
 
@@ -85,7 +85,7 @@ class Retry:
     ) -> None:
         """Raise ``TypeError`` or ``ValueError`` for an argument that is not allowed."""
         values = {
-            'pauses': as_holding('pause', pause),
+            'pauses': as_duration('pause', pause),
             'factor': real_number('factor', factor),
             'longest': None if longest is None else positive('longest', longest),
             'jitter': probability('jitter', jitter),

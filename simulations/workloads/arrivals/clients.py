@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from simulations.arguments import whole_number
 from simulations.distributions import Holding
-from simulations.distributions.parse import as_holding
+from simulations.distributions.parse import as_duration
 
 
 SHORTEST = 1e-9
@@ -33,7 +33,7 @@ class Clients:
     def __init__(self, number: int, thinking: Holding | str) -> None:
         """Raise ``TypeError`` or ``ValueError`` for an argument that is not allowed."""
         object.__setattr__(self, 'number', whole_number('number', number, 1))
-        object.__setattr__(self, 'thinking', as_holding('thinking', thinking))
+        object.__setattr__(self, 'thinking', as_duration('thinking', thinking))
         if not self.thinking.mean() >= SHORTEST:
             raise ValueError(
                 f'thinking must have a mean of at least a nanosecond, got {self.thinking}: a run with shorter times'

@@ -14,17 +14,21 @@ from scipy.stats import expon, lognorm, norm, uniform
 from scipy.stats import pareto as pareto_law
 
 from simulations import (
+    Clients,
     Constant,
     Empirical,
     Exponential,
     Holding,
     Lognormal,
     Mixture,
+    Network,
     Pareto,
+    Retry,
     Uniform,
     mean_interval,
     parse_holding,
 )
+from simulations.faults import Crash
 from tests.support.distributions import HOLDINGS, SECONDS
 
 
@@ -99,6 +103,44 @@ def test_what_an_expiry_cuts_off_and_what_it_leaves_make_the_whole(holding: Hold
     assert (holding.mean_until(math.inf), holding.mean_beyond(math.inf)) == (mean, 0)
 
 
+@pytest.mark.parametrize('shape', [0.1, 0.5, 0.9, 0.999999, 1.0, 1.000001])
+@pytest.mark.parametrize('slot_exp', [0.5, 2.0, 3.0, 1e4])
+def test_an_expiry_bounds_a_holding_time_whose_mean_is_infinite(shape: float, slot_exp: float) -> None:
+    """E[min(S, T)] is the integral of P(S > x) up to T, also where E[S] is infinite."""
+    holding = Pareto(shape, 2)
+    above, _ = quad(lambda seconds: (2 / seconds) ** shape, 2, max(2, slot_exp), epsabs=0)
+
+    assert holding.mean_until(slot_exp) == pytest.approx(min(2, slot_exp) + above, rel=1e-9, abs=0)
+    assert math.isinf(holding.mean()) == math.isinf(holding.mean_beyond(slot_exp)) == (shape <= 1)
+    assert holding.mean_until(math.inf) == holding.mean_beyond(0) == holding.mean()
+    stream = random.Random(3)
+    assert all(2 <= holding.draw(stream) < math.inf for _ in range(1000))
+
+
+def test_a_mixture_may_have_an_infinite_mean() -> None:
+    """One part suffices, and the expiry bounds it."""
+    mixture = parse_holding('mix:3*const:1+1*pareto:0.9:1')
+
+    assert mixture.mean() == mixture.mean_beyond(2) == math.inf
+    assert mixture.mean_until(2) == pytest.approx(0.75 + Pareto(0.9, 1).mean_until(2) / 4, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ('make', 'name'),
+    [
+        (lambda: Retry('pareto:1:1'), 'pause'),
+        (lambda: Clients(3, 'pareto:1:1'), 'thinking'),
+        (lambda: Network(latency='pareto:1:1'), 'latency'),
+        (lambda: Crash(every='pareto:1:1'), 'every'),
+        (lambda: Crash(at=1.0, lasting='pareto:1:1'), 'lasting'),
+    ],
+)
+def test_every_other_duration_has_a_finite_mean(make: Callable[[], object], name: str) -> None:
+    """Only a slot has an expiry that bounds it."""
+    with pytest.raises(ValueError, match=f'^{name} must have a finite mean, but that of pareto:1:1 is infinite$'):
+        make()
+
+
 def test_far_out_the_rest_keeps_its_digits() -> None:
     """The part beyond a late expiry is exact even if it vanishes next to the mean as a float."""
     assert Exponential(1).mean_beyond(100) == pytest.approx(math.exp(-100), rel=1e-12, abs=0)
@@ -133,7 +175,7 @@ def test_the_text_of_a_holding_time_is_its_own(text: str) -> None:
         ('uniform:3:1', 'it needs 0 <= low <= high'),
         ('lognormal:0:0', 'sigma must be more than 0'),
         ('lognormal:800:1', 'too large'),
-        ('pareto:1:1', 'its shape must be more than 1, or else it has no mean'),
+        ('pareto:0.05:1', 'its shape must be at least 0.1'),
         ('pareto:2:0', 'its minimum must be more than 0'),
         ('pareto:1.5:1e308', 'does not fit a float'),
         ('values:', 'write values:A:B:..., with numbers'),

@@ -419,3 +419,33 @@ def test_a_pool_that_cannot_be_is_refused(arguments: tuple[int, float | None], c
     """The error names the argument and its value."""
     with pytest.raises(ValueError, match=complaint):
         expect(Poisson(6, 'exp:1', jobs=1), *arguments)
+
+
+def test_an_expiry_bounds_holding_times_of_infinite_mean() -> None:
+    """Refusals and occupancy follow E[min(S, T)]; the bodies beyond their slot have no mean."""
+    heavy = Poisson(3, 'pareto:0.9:1', jobs=1)
+    theory = expected(heavy, 5, slot_exp=5)
+    load = 3 * heavy.holding.mean_until(5)
+
+    assert theory.offered_load == pytest.approx(load)
+    assert theory.refusal_share == pytest.approx(erlang_b(5, load))
+    assert theory.overrun_mean is None
+    assert expected(heavy, 5, slot_exp=5, crash_probability=1).overrun_mean == 0
+
+
+def test_holding_times_of_infinite_mean_need_an_expiry() -> None:
+    """Without one there is no long run, and no run."""
+    heavy = Poisson(3, 'pareto:0.9:1', jobs=1)
+
+    assert 'the mean holding time of pareto:0.9:1 is infinite, and slots never expire' in reason(heavy, slot_exp=None)
+    assert 'slots expire after 9 s' in reason(Synthetic('clients:9:exp:1', 'pareto:1:1', jobs=1), slot_exp=9)
+    with pytest.raises(ValueError, match=r'holding pareto:0.9:1 has an infinite mean, so .* set slot_exp'):
+        replay(heavy, max_size=5, slot_exp=None)
+
+
+def test_slots_that_never_come_back_are_an_infinite_load() -> None:
+    """In words, and as None, so that JSON has no infinity."""
+    theory = expected(Poisson(3, 'exp:1', jobs=1), 5, crash_probability=0.1)
+
+    assert theory.formula == "Erlang's loss system M/G/5/5 at an infinite offered load"
+    assert (theory.offered_load, theory.refusal_share, theory.occupancy_mean) == (None, 1, 5)
