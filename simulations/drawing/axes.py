@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, StrMethodFormatter
 
 
 TITLE_WIDTH = 90
@@ -48,6 +48,31 @@ def whole_numbers(axis: Axis) -> None:
     """Put ticks at round whole numbers, with a comma for thousands."""
     axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 2.5, 5, 10]))
     axis.set_major_formatter(StrMethodFormatter('{x:,.0f}'))
+
+
+MIDDLE = 0.5
+"""How far left of a whole number the middle of its cell is, see :func:`cells`."""
+
+
+class _CellLocator(MaxNLocator):
+    """Ticks in the middle of the cells of round whole numbers from 0 to ``last``."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__(integer=True, min_n_ticks=1, steps=[1, 2, 2.5, 5, 10])
+        self._last = last
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        numbers = np.asarray(super().tick_values(vmin + MIDDLE, vmax + MIDDLE))
+        return numbers[(numbers >= 0) & (numbers <= self._last)] - MIDDLE
+
+
+def cells(axis: Axis, last: int) -> None:
+    """Let each whole number n from 0 to ``last`` be the cell from n-1 to n, its tick in the middle.
+
+    So a bar for n ends at n, and a line at a limit has every allowed value on its left.
+    """
+    axis.set_major_locator(_CellLocator(last))
+    axis.set_major_formatter(FuncFormatter(lambda place, _: f'{place + MIDDLE:,.0f}'))
 
 
 def legend_below(ax: Axes, handles: Sequence[Any] | None = None) -> None:

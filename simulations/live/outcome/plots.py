@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from simulations.drawing.axes import legend_below, new_axes, whole_numbers
+from simulations.drawing.axes import MIDDLE, cells, legend_below, new_axes, whole_numbers
 from simulations.drawing.colours import HELD, LIMIT, OCCUPANCY, THEORY
 from simulations.live.outcome.compare import Comparison
 from simulations.live.outcome.measured import Measured
@@ -52,13 +52,13 @@ def plot_comparison(facts: Facts, comparison: Comparison | None, ax: Axes | None
     ax = new_axes((8, 4)) if ax is None else ax
     styles = ((comparison.simulated, THEORY, 'white', 'simulated'), (comparison.live, OCCUPANCY, HELD, 'live'))
     for place, (side, edge, face, name) in enumerate(styles):
-        slots = np.arange(len(side.occupancy_shares)) + (place - 0.5) * _WIDTH
+        slots = np.arange(len(side.occupancy_shares)) - MIDDLE + (place - 0.5) * _WIDTH
         style = {'facecolor': face, 'edgecolor': edge, 'linewidth': 0.8}
         ax.bar(slots, side.occupancy_shares, _WIDTH, label=name, **style)  # type: ignore[arg-type]
     ax.set_xlabel('occupancy (live slots)')
     ax.set_ylabel('share of the time')
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-    whole_numbers(ax.xaxis)
+    cells(ax.xaxis, max(len(side.occupancy_shares) for side, *_ in styles) - 1)
     refused = f'{comparison.live.refusal_share:.2%} of {comparison.of} refused live'
     set_title(ax, facts, f'{refused}, {comparison.simulated.refusal_share:.2%} simulated')
     legend_below(ax)

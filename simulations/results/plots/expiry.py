@@ -30,9 +30,10 @@ _PAPER = {'facecolor': 'white', 'edgecolor': 'none', 'pad': 0.5}
 def plot_expiry(facts: Facts, ax: Axes | None = None, job: int | None = None) -> Axes:
     """Draw one slot that expired under a running body, and return the axes.
 
-    The upper part shows the slot acquired, expired, taken by another holder, and the body that
-    still runs and releases late. The lower part shows the occupancy and the running bodies of that
-    pool during this time.
+    The upper part shows the slot acquired, expired, and the body that still runs and releases
+    late. If the pool was full until then, it also shows the next holder: as the one that took the
+    slot, if no other slot had become free meanwhile. The lower part shows the occupancy and the
+    running bodies of that pool during this time.
     """
     part = facts.known_part
     holders = part.holders()
@@ -69,7 +70,8 @@ def plot_expiry(facts: Facts, ax: Axes | None = None, job: int | None = None) ->
     ax.set_yticks([*range(len(rows)), *ticks], [*rows, *ticks.values()])
     ax.set_ylabel('slots, bodies (below); holders (above)')
     ax.set_xlabel(f'{unit} since job {holders.jobs[close.late]} acquired its slot')
-    set_title(ax, facts, f'a slot that expires under a running body, in a pool of {facts.max_size:,}')
+    what = 'is lost' if close.lost else 'expires'
+    set_title(ax, facts, f'a slot that {what} under a running body, in a pool of {facts.max_size:,}')
     return ax
 
 
@@ -129,7 +131,7 @@ def _draw_holders(ax: Axes, holders: Holders, close: CloseUp, width: _Width) -> 
     mark(0, granted, 'acquired', 'left', 16)
     beside_first, beside_last = width.near(granted, expired), width.near(expired, ended)
     align = 'left' if beside_first else 'right' if beside_last else 'center'
-    mark(0, expired, 'slot expired', align, 30 if beside_first or beside_last else 16)
+    mark(0, expired, 'slot lost' if close.lost else 'slot expired', align, 30 if beside_first or beside_last else 16)
     mark(0, ended, 'released late', 'right', 16)
     ax.annotate(
         'still running, without a slot',
@@ -144,7 +146,8 @@ def _draw_holders(ax: Axes, holders: Holders, close: CloseUp, width: _Width) -> 
     if close.following is not None:
         took, freed, _ = _instants(holders, close.following)
         bar(1, took, float(np.fmin(freed, width.time)), facecolor=HELD, edgecolor=OCCUPANCY)
-        words = f'slot taken by job {holders.jobs[close.following]}'
+        words = 'slot taken by' if close.same_slot else 'next holder:'
+        words += f' job {holders.jobs[close.following]}'
         mark(1, took, words, 'left' if width.holds(took, len(words)) else 'right', -16)
         rows.append(f'job {holders.jobs[close.following]}')
     return rows

@@ -9,14 +9,29 @@ import struct
 import matplotlib as mpl
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from simulations import Poisson, Result, Scenario, Trace, parse_holding, replay, size_pool, sweep
+from simulations import (
+    InvariantError,
+    Network,
+    Poisson,
+    Result,
+    Scenario,
+    Synthetic,
+    Trace,
+    parse_holding,
+    replay,
+    size_pool,
+    sweep,
+)
 from simulations.drawing import colours
+from simulations.faults import Restart
 from simulations.history.events import Block
 from simulations.measuring.holders import Part, follow, nobody
 from simulations.results.plots.close_up import choose, counts
@@ -197,6 +212,65 @@ def test_a_histogram_of_many_values_has_few_bars() -> None:
     assert 'values per bar' in ax.get_ylabel()
 
 
+def ends(ax: Axes) -> list[float]:
+    return [bar.get_x() + bar.get_width() for bar in bars(ax)]
+
+
+def limit(ax: Axes) -> float:
+    [line] = [line for line in ax.get_lines() if 'max_size' in str(line.get_label())]
+    return float(np.asarray(line.get_xdata())[0])
+
+
+@pytest.mark.parametrize('max_size', [1, 5, 59, 60, 61, 62, 100, 200])
+def test_no_bar_lies_right_of_max_size(max_size: int) -> None:
+    """Alone or in a group, the highest occupancy ends at the line, and no tick is beyond it."""
+    run = replay(Poisson(2 * max_size, 'exp:1', jobs=40 * max_size, seed=1), max_size=max_size)
+    ax = drawn('plot_occupancy_shares', run, (8, 4))
+    low, high = ax.get_xlim()
+    shown = {label.get_text(): tick for tick, label in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)}
+
+    assert run.figures.occupancy_peak == limit(ax) == max_size
+    assert max_size - 1 < max(ends(ax)) <= max_size
+    assert all(int(label) == tick + 0.5 for label, tick in shown.items() if low <= tick <= high)
+    assert max(int(label) for label, tick in shown.items() if low <= tick <= high) <= max_size
+
+
+def test_a_bar_stands_above_its_own_number() -> None:
+    """The tick of each number is in the middle of its bar, and so is the mark of theory."""
+    ax = drawn('plot_occupancy_shares', loss(slot_exp=0.5), (8, 4))
+    [theory] = [line for line in ax.get_lines() if line.get_label() == 'theory']
+    ticks = {label.get_text(): tick for tick, label in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)}
+    middles = [bar.get_x() + bar.get_width() / 2 for bar in bars(ax)]
+
+    assert middles == pytest.approx([ticks[str(slots)] for slots in range(6)])
+    assert np.asarray(theory.get_xdata()).tolist() == pytest.approx(middles)
+
+
+def test_what_exceeds_max_size_is_drawn_right_of_it() -> None:
+    """No group has values on both sides of the line, so its bars show for how long a pool did."""
+    broken = Scenario(arrivals='poisson:300', holding='exp:1', max_size=90, slot_exp=30.0, jobs=2000, seed=1)
+    with pytest.raises(InvariantError) as caught:
+        broken.replace(protocol='check-then-add', workers=4, network=Network(latency='exp:0.05')).run()
+    shares = caught.value.result.occupancy_shares
+    ax = caught.value.result.plot_occupancy_shares(axes())
+    above = [bar for bar in bars(ax) if bar.get_x() >= 90]
+
+    assert len(shares) > 91
+    assert all(bar.get_x() + bar.get_width() <= 90 or bar in above for bar in bars(ax))
+    assert sum(bar.get_height() for bar in above) == pytest.approx(shares[91:].sum())
+    assert sum(bar.get_height() for bar in bars(ax)) == pytest.approx(1)
+
+
+def test_the_slots_of_several_pools_are_counted_together() -> None:
+    """The line is at the slots of all of them."""
+    run = replay(Synthetic('poisson:60', 'exp:1', 'zipf:4:0', jobs=2000), max_size=5)
+    ax = run.plot_occupancy_shares(axes())
+
+    assert limit(ax) == 20
+    assert 19 < max(ends(ax)) <= 20
+    assert '4 pools x max_size 5 = 20' in legend(ax)
+
+
 def test_where_theory_has_no_distribution_the_picture_says_why(expiring: Result) -> None:
     """The note takes the place of the points that a reader would look for."""
     ax = expiring.plot_occupancy_shares(axes())
@@ -234,6 +308,59 @@ def test_an_expiry_in_close_up_tells_its_story(expiring: Result) -> None:
     ]
     drawn = [(bar.get_x(), bar.get_x() + bar.get_width(), bar.get_hatch() is not None) for bar in bars(ax)]
     assert drawn == [(0, 4, False), (4, 10, True), (4, 7, False)]
+
+
+def test_who_took_the_slot_is_said_only_where_it_is_certain() -> None:
+    """Both slots were taken until one expired, and the next grant came before another release."""
+    close = replay(Trace([(0, 10), (3, 2), (4.5, 2)]), max_size=2, slot_exp=4).plot_expiry(axes(), job=0)
+
+    assert 'slot taken by job 2' in words(close)
+
+
+def test_the_next_holder_of_a_full_pool_is_called_just_that() -> None:
+    """Another slot had become free as well before the grant, and slots have no names."""
+    close = replay(Trace([(0, 10), (3, 2), (6, 2)]), max_size=2, slot_exp=4).plot_expiry(axes(), job=0)
+
+    assert 'next holder: job 2' in words(close)
+    assert not any('taken' in word for word in words(close))
+
+
+def test_of_a_pool_with_free_slots_no_next_holder_is_shown() -> None:
+    """It would have found a slot anyway."""
+    close = replay(Trace([(0, 10), (5, 2)]), max_size=2, slot_exp=4).plot_expiry(axes(), job=0)
+
+    assert [word for word in words(close) if 'job' in word] == []
+    assert len(bars(close)) == 2
+
+
+@given(st.integers(0, 10_000), st.integers(1, 4))
+@settings(max_examples=30, deadline=None)
+def test_each_claim_about_a_next_holder_is_borne_out_by_the_history(seed: int, max_size: int) -> None:
+    """The events of the pool are followed one by one, from each expiry on."""
+    run = replay(Poisson(5, 'exp:1', jobs=40, seed=seed), max_size=max_size, slot_exp=0.4)
+    events = [event for event in run.history if event.what in ('granted', 'released', 'expired')]
+    ended = {event.job: event.time for event in run.history if event.what == 'overran'}
+    for place, expiry in enumerate(events):
+        if expiry.what != 'expired':
+            continue
+        after = events[place + 1 :]
+        grant = next((event for event in after if event.what == 'granted' and event.time < ended[expiry.job]), None)
+        claims = [word for word in words(run.plot_expiry(axes(), job=expiry.job)) if 'job' in word]
+        if expiry.occupancy < max_size - 1 or grant is None:
+            assert claims == []
+        else:
+            claim = 'slot taken by' if after[0] is grant else 'next holder:'
+            assert claims == [f'{claim} job {grant.job}']
+
+
+def test_a_slot_that_the_server_lost_did_not_expire() -> None:
+    """The close-up says which of the two happened."""
+    restart = Restart(at=2.0, lasting=0.1, data='lost')
+    run = replay(Trace([(0, 10), (5, 3)]), max_size=1, slot_exp=30, faults=[restart])
+    close = run.plot_expiry(axes(), job=0)
+
+    assert 'slot lost' in words(close)
+    assert 'a slot that is lost under a running body' in close.get_title()
 
 
 def test_the_close_up_is_of_the_holder_one_asks_for() -> None:
