@@ -9,15 +9,20 @@
 
 The controls begin at the defaults of the function.  A saved or exported file has no kernel to
 redraw the picture; there the picture of the defaults is shown in place of the controls.
+
+The picture is as large and as sharp as the same figure in the output of another cell.
 """
 
 import asyncio
 import inspect
 import io
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+import IPython
 import numpy as np
+from IPython.core.pylabtools import retina_figure
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -34,9 +39,16 @@ except ModuleNotFoundError as error:
 
 PAUSE = 0.03
 """In seconds: all moves within this time are drawn once, with the last values."""
-_DPI = 110
-_LAYOUT = {'max_width': '100%', 'max_height': '72vh', 'object_fit': 'contain'}
+_LAYOUT = {'max_width': '100%', 'max_height': '72vh', 'object_fit': 'contain', 'margin': '0'}
 """The picture fits on the screen below its controls, so all of it is visible while one is moved."""
+
+
+class Picture(NamedTuple):
+    """A picture as PNG, with the width in pixels at which it is shown."""
+
+    png: bytes
+    width: int
+    height: int
 
 
 class Followed(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -53,7 +65,9 @@ class Followed(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         self._waiting: asyncio.TimerHandle | None = None
         self.controls = dict(controls)
         self._first = self._render()
-        self.picture = ipywidgets.Image(value=self._first, format='png', layout=_LAYOUT)
+        self.picture = ipywidgets.Image(
+            value=self._first.png, format='png', width=str(self._first.width), layout=_LAYOUT
+        )
         self.complaint = ipywidgets.Label()
         row = ipywidgets.Box(list(self.controls.values()), layout={'flex_flow': 'row wrap'})
         super().__init__([row, self.picture, self.complaint])
@@ -71,10 +85,12 @@ class Followed(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
             self._waiting.cancel()
             self._waiting = None
         try:
-            self.picture.value = self._render()
+            png, width, _ = self._render()
         except Exception as error:
             self.complaint.value = f'{type(error).__name__}: {error}'
         else:
+            with self.picture.hold_sync():
+                self.picture.value, self.picture.width = png, str(width)
             self.complaint.value = ''
 
     def _on_move(self, _change: Any) -> None:
@@ -88,7 +104,7 @@ class Followed(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         if self._waiting is None:
             self._waiting = loop.call_later(PAUSE, self.update)
 
-    def _render(self) -> bytes:
+    def _render(self) -> Picture:
         import matplotlib.pyplot as plt
 
         before = set(plt.get_fignums())
@@ -97,27 +113,59 @@ class Followed(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
             figure = result.get_figure(root=True) if isinstance(result, Axes) else result
             if not isinstance(figure, Figure):
                 raise TypeError(f'{self._draw.__name__} must return Matplotlib axes or a figure, got {result!r}')
-            return _png(figure)
+            return picture_of(figure, _density())
         finally:
             # Otherwise the notebook would show each figure again below the cell and keep it.
             for number in set(plt.get_fignums()) - before:
                 plt.close(number)
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         # A front end shows the richest format that it supports: without widgets, the picture.
-        return {**super()._repr_mimebundle_(**options), 'image/png': self._first}
+        png, width, height = self._first
+        size = {'image/png': {'width': width, 'height': height}}
+        return {**super()._repr_mimebundle_(**options), 'image/png': png}, size
 
 
-def _png(figure: Figure) -> bytes:
-    """Return the pixels that ``savefig()`` would make, without its second pass over the layout."""
-    figure.set_dpi(_DPI)
+def _density() -> int:
+    """Return how many pixels the figures of other cells have for each one of their resolution.
+
+    There are two if IPython was told to show them for retina displays.
+    """
+    shell: Any = IPython.get_ipython()
+    printer = None if shell is None else shell.display_formatter.formatters['image/png'].type_printers.get(Figure)
+    return 2 if getattr(printer, 'func', None) is retina_figure else 1
+
+
+def picture_of(figure: Figure, density: int = 1) -> Picture:
+    """Return the picture that IPython makes of a figure, without its second pass over the layout.
+
+    It is cut to what is drawn, plus a margin.
+
+    Args:
+        figure: the figure, whose resolution counts.
+        density: how many pixels there are for each one of the resolution.
+    """
+    dpi = figure.dpi * density
+    figure.set_dpi(dpi)
     figure.set_facecolor('white')
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
+    drawn = figure.get_tightbbox(canvas.get_renderer())
+    cut = drawn.padded(rcParams['savefig.pad_inches'])
+    pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert('RGB')
+    if min(drawn.x0, drawn.y0) < 0 or drawn.x1 * dpi > pixels.width or drawn.y1 * dpi > pixels.height:
+        # Something is outside of the figure, such as a legend.
+        whole = io.BytesIO()
+        figure.savefig(whole, format='png', dpi=dpi, bbox_inches='tight')
+        pixels = Image.open(whole).convert('RGB')
+    else:
+        page = Image.new('RGB', (int(cut.width * dpi), int(cut.height * dpi)), 'white')
+        page.paste(pixels, (-round(cut.x0 * dpi), page.height + round(cut.y0 * dpi) - pixels.height))
+        pixels = page
     png = io.BytesIO()
     # No transparency and less compression: a third of the time for a twentieth more bytes.
-    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert('RGB').save(png, 'png', compress_level=3)
-    return png.getvalue()
+    pixels.save(png, 'png', compress_level=3)
+    return Picture(png.getvalue(), pixels.width // density, pixels.height // density)
 
 
 def follow(draw: Callable[..., Axes | Figure], **controls: Any) -> Followed:

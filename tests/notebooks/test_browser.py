@@ -87,6 +87,25 @@ def test_every_control_moves_its_picture(opened: Open, name: str, expected: list
             assert follower.png() == begun, f'the opposite key on {control} does not restore the picture'
 
 
+_SIZES = """
+image => [image.naturalWidth, image.getBoundingClientRect().width, getComputedStyle(image).objectFit]
+"""
+
+
+@pytest.mark.parametrize('size', [(1280, 800), (1920, 1080)], ids=str)
+def test_a_slider_picture_is_as_large_and_as_sharp_as_its_neighbour(opened: Open, size: tuple[int, int]) -> None:
+    """Both figures are nine inches wide: they have as many pixels and take as much room."""
+    notebook = opened('2_slot_expiry')
+    width, height = size
+    notebook.page.set_viewport_size({'width': width, 'height': height})
+    pictures = [notebook.output('three-picture').locator('img'), notebook.followers()[0].image]
+    (pixels, room, _), (slider_pixels, slider_room, fit) = [picture.evaluate(_SIZES) for picture in pictures]
+
+    assert slider_pixels == pytest.approx(pixels, abs=3)
+    assert slider_room == pytest.approx(room, abs=3)
+    assert fit == 'contain'
+
+
 @pytest.mark.parametrize('size', [(1280, 800), (1920, 1080)], ids=str)
 def test_the_laboratory_fits_the_screen(opened: Open, size: tuple[int, int]) -> None:
     """The controls and the undistorted picture fit on a laptop and on a projector."""

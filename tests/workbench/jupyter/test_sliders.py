@@ -2,15 +2,24 @@
 
 import asyncio
 import struct
-from typing import Any
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any, cast
 
+import IPython
 import ipywidgets
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.pylabtools import print_figure, select_figure_formats
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
-from simulations.jupyter.sliders import PAUSE, follow
+from simulations import Poisson, replay
+from simulations.jupyter.laboratory import picture as laboratory_picture
+from simulations.jupyter.sliders import PAUSE, follow, picture_of
 
 
 @pytest.fixture
@@ -40,6 +49,14 @@ def width_of(value: bytes | memoryview) -> int:
     return int(struct.unpack('>I', png[16:20])[0])
 
 
+def in_another_cell(width: int) -> bytes:
+    """Return the image that IPython makes of the picture's figure."""
+    figure, _ = plt.subplots(figsize=(width, 2))
+    png: bytes = print_figure(figure)  # type: ignore[no-untyped-call]
+    plt.close(figure)
+    return png
+
+
 def test_the_controls_begin_at_the_defaults_of_the_function(picture: Any, drawn: list[dict[str, Any]]) -> None:
     """An integer slider, a float slider, a choice and a checkbox begin at the defaults."""
     shown = follow(picture, width=(1, 8), height=(1, 4, 0.5), store=['valkey', 'memory'], faults=bool)
@@ -62,13 +79,13 @@ def test_a_choice_of_numbers_is_a_slider_and_a_widget_is_taken_as_it_is(picture:
 
 
 def test_the_picture_changes_when_a_slider_is_moved(picture: Any) -> None:
-    """A figure twice as wide makes an image twice as wide."""
+    """A wider figure makes a wider image."""
     shown = follow(picture, width=(1, 8))
     before = width_of(shown.picture.value)
 
     shown.controls['width'].value = 6
 
-    assert width_of(shown.picture.value) == 2 * before
+    assert width_of(shown.picture.value) == int(shown.picture.width) > 1.7 * before
 
 
 def test_of_many_moves_the_last_is_drawn(picture: Any, drawn: list[dict[str, Any]]) -> None:
@@ -84,7 +101,7 @@ def test_of_many_moves_the_last_is_drawn(picture: Any, drawn: list[dict[str, Any
     width = asyncio.run(drag())
 
     assert [call['width'] for call in drawn] == [3, 7]
-    assert width == 7 * 110
+    assert width == width_of(in_another_cell(7))
 
 
 def test_a_picture_that_is_wanted_now_is_not_drawn_again_later(picture: Any, drawn: list[dict[str, Any]]) -> None:
@@ -135,9 +152,9 @@ def test_a_saved_notebook_shows_the_picture_of_the_defaults(picture: Any) -> Non
     shown = follow(picture, width=(1, 8))
     shown.controls['width'].value = 6
 
-    bundle = shown._repr_mimebundle_()
+    bundle, sizes = shown._repr_mimebundle_()
 
-    assert width_of(bundle['image/png']) == 3 * 110
+    assert width_of(bundle['image/png']) == sizes['image/png']['width'] == width_of(in_another_cell(3))
     assert 'application/vnd.jupyter.widget-view+json' in bundle
 
 
@@ -145,7 +162,67 @@ def test_a_figure_is_a_picture_too() -> None:
     """Even a figure that pyplot does not know."""
     shown = follow(lambda width=2: Figure(figsize=(width, 1)), width=(1, 8))
 
-    assert width_of(shown.picture.value) == 220
+    assert width_of(shown.picture.value) > 20
+
+
+def figures() -> dict[str, Callable[[], Figure]]:
+    """Return figures of all kinds of layout, by name."""
+    run = replay(Poisson(6, 'exp:1', jobs=200, seed=1), max_size=5, slot_exp=0.5)
+
+    def with_a_legend_outside() -> Figure:
+        figure, axes = plt.subplots(figsize=(6, 2.8))
+        axes.plot([1, 2], label='a curve')
+        axes.legend(loc='upper left', bbox_to_anchor=(1, 1))
+        return figure
+
+    def of_the_run() -> Figure:
+        axes: Axes = run.plot_occupancy()
+        return cast('Figure', axes.get_figure(root=True))
+
+    return {
+        'constrained': of_the_run,
+        'outside': with_a_legend_outside,
+        'laboratory': laboratory_picture,
+        'plain': lambda: plt.subplots(figsize=(5, 2))[0],
+        'of another resolution': lambda: plt.subplots(figsize=(5, 2), dpi=144)[0],
+    }
+
+
+def edges(image: Image.Image) -> float:
+    """Return the mean contrast of neighbouring pixels; blur lowers it."""
+    return float(np.abs(np.diff(np.asarray(image, float), axis=1)).mean())
+
+
+@pytest.mark.parametrize('density', [1, 2])
+@pytest.mark.parametrize('name', figures())
+def test_a_picture_is_as_large_and_as_sharp_as_in_another_cell(name: str, density: int) -> None:
+    """It has the size and the pixels that IPython gives the figure, and is shown as wide."""
+    make = figures()[name]
+    png = print_figure(make(), 'retina' if density == 2 else 'png')  # type: ignore[no-untyped-call]
+    theirs = Image.open(BytesIO(png)).convert('RGB')
+    ours, width, height = picture_of(make(), density)
+    image = Image.open(BytesIO(ours))
+    plt.close('all')
+
+    assert image.size == pytest.approx(theirs.size, abs=1)
+    assert (width, height) == (image.width // density, image.height // density)
+    # A cut in the middle of a pixel lets edges fall on other pixels, but not more or fewer of them.
+    assert edges(image) == pytest.approx(edges(theirs), rel=0.1)
+    small = (image.width // (12 * density), image.height // (12 * density))
+    blurred, expected = (np.asarray(each.resize(small), float) for each in (image, theirs))
+    assert np.abs(blurred - expected).max() < 35
+
+
+def test_retina_figures_make_retina_sliders(picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice as many pixels are shown at the same width."""
+    usual = follow(picture, width=(1, 8))
+    shell: Any = InteractiveShell()  # type: ignore[no-untyped-call]
+    monkeypatch.setattr(IPython, 'get_ipython', lambda: shell)
+    select_figure_formats(shell, 'retina')  # type: ignore[no-untyped-call]
+    dense = follow(picture, width=(1, 8))
+
+    assert width_of(dense.picture.value) == pytest.approx(2 * width_of(usual.picture.value), abs=1)
+    assert dense.picture.width == usual.picture.width
 
 
 def no_default(width: int) -> Figure:
