@@ -1,6 +1,8 @@
-"""Record a fault as it happened in a run."""
+"""Record a fault as it happened in a run, or that it never did."""
 
 from typing import NamedTuple
+
+from simulations.faults.kinds import Fault
 
 
 class Episode(NamedTuple):
@@ -26,3 +28,34 @@ class Episode(NamedTuple):
             + ''.join(f' of worker {number}' for number in self.workers[:1])
             + (f' and {self.workers[1]}' if self.workers[1:] else '')
         )
+
+
+class Missed(NamedTuple):
+    """A fault that never happened, because it was to start after the end of the run.
+
+    Attributes:
+        kind: the kind of the fault.
+        at: the instant at which it was to start, in seconds after the first arrival.
+        over: the instant at which the run was over.
+    """
+
+    kind: str
+    at: float
+    over: float
+
+
+def missed(fault: Fault, started: int, following: float, over: float) -> list[Missed]:
+    """Return what a fault missed.
+
+    A fault with ``at`` missed each instant at which it did not start. One with ``every`` missed
+    something only if it never started.
+
+    Args:
+        fault: the fault.
+        started: how often it started.
+        following: the instant at which it was to start next.
+        over: the instant at which the run was over.
+    """
+    if isinstance(fault.at, tuple):
+        return [Missed(fault.kind, at, over) for at in fault.at[started:]]
+    return [] if started else [Missed(fault.kind, following, over)]

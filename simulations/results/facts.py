@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulations.conditions import Conditions
 from simulations.faults import Fault
-from simulations.faults.episodes import Episode
+from simulations.faults.episodes import Episode, Missed
 from simulations.faults.network import Network
 from simulations.history.history import History
 from simulations.judging import Call, Judged, Linearity
@@ -37,6 +37,7 @@ class Findings(NamedTuple):
             happened.
         judgement: the verdict on these calls.
         linearity: whether these calls are linearizable.
+        missed: the faults that never happened, because the run was over before.
     """
 
     violations: list[Violation]
@@ -44,6 +45,7 @@ class Findings(NamedTuple):
     calls: Sequence[Call] = ()
     judgement: Judged | None = None
     linearity: Linearity | None = None
+    missed: Sequence[Missed] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +198,11 @@ class Facts:
     def episodes(self) -> Sequence[Episode]:
         """The faults that happened."""
         return self.findings.episodes
+
+    @property
+    def missed(self) -> Sequence[Missed]:
+        """The faults that never happened, because the run was over before."""
+        return self.findings.missed
 
     @property
     def calls(self) -> Sequence[Call]:

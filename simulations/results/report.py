@@ -147,9 +147,8 @@ def _judged(facts: Facts, judgement: 'Judged') -> list[tuple[str, str]]:
         table.append(('workers', f'{facts.workers}; {network}'))
     if facts.protocol is not None:
         table.append(('protocol', facts.protocol))
-    if facts.episodes and linearity is not None:
-        counts = Counter(episode.kind for episode in facts.episodes)
-        table.append(('faults', ', '.join(f'{count:,} x {kind}' for kind, count in sorted(counts.items()))))
+    if faults := _faults(facts):
+        table.append(('faults', faults))
     if figures.failed:
         failed = count(figures.failed, 'job', 'jobs')
         table.append(('failed', f'{failed} left with an error because the store did not answer'))
@@ -160,6 +159,18 @@ def _judged(facts: Facts, judgement: 'Judged') -> list[tuple[str, str]]:
     if linearity is not None:
         table.append(('linearizable', _linearizable(linearity)))
     return table
+
+
+def _faults(facts: Facts) -> str:
+    # Of a live run, what happened is measured, and has rows of its own.
+    happened = Counter(each.kind for each in (() if facts.linearity is None else facts.episodes))
+    words = [f'{times:,} x {kind}' for kind, times in sorted(happened.items())]
+    for kind in sorted({each.kind for each in facts.missed}):
+        first, *more = sorted(each for each in facts.missed if each.kind == kind)
+        start = f'they were to start from {first.at:g} s on' if more else f'it was to start at {first.at:g} s'
+        end = f'after the end of the run at {first.over:g} s'
+        words.append(f'{1 + len(more):,} x {kind} never happened: {start}, {end}')
+    return '; '.join(words) if facts.missed else ', '.join(words)
 
 
 def _linearizable(found: 'Linearity') -> str:

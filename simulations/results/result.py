@@ -126,6 +126,7 @@ class Result(Facts):
                 'workers': self.workers,
                 'network': None if self.network is None else str(self.network),
                 'faults': [episode._asdict() for episode in self.episodes],
+                'faults_missed': [missed._asdict() for missed in self.missed],
                 'limits': [limit._asdict() for limit in self.judgement.limits],
                 'unknown': self.judgement.unknown,
                 'grants_judged': self.judgement.grants,

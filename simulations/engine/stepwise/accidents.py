@@ -12,7 +12,7 @@ from simulations.engine.stepwise.effects import effect
 from simulations.engine.stepwise.server import Server
 from simulations.engine.stepwise.worker import Waiting, Worker
 from simulations.faults import Fault
-from simulations.faults.episodes import Episode
+from simulations.faults.episodes import Episode, Missed, missed
 
 
 class Accidents:
@@ -27,7 +27,7 @@ class Accidents:
 
     Attributes:
         episodes: the faults that have happened so far, in order.
-        over: set this to stop new faults from beginning.
+        missed: the faults that never happened, once the run is over.
     """
 
     def __init__(
@@ -37,19 +37,33 @@ class Accidents:
         self._workers = workers
         self._server = server
         self.episodes: list[Episode] = []
-        self.over = False
+        self.missed: list[Missed] = []
+        self._over = False
+        self._start = env.now
+        # How often each fault has started, and when it is to start next.
+        self._started = [0] * len(faults)
+        self._following = [0.0] * len(faults)
+        self._faults = faults
         for index, fault in enumerate(faults):
-            env.process(self._keep_on(fault, Random(f'{seed} fault {index} {fault.kind}')))
+            env.process(self._keep_on(index, fault, Random(f'{seed} fault {index} {fault.kind}')))
 
-    def _keep_on(self, fault: Fault, stream: Random) -> Waiting:
-        start = self._env.now
+    def finish(self) -> None:
+        """Let no more faults begin, because the run is over."""
+        self._over = True
+        over = self._env.now - self._start
+        for fault, started, following in zip(self._faults, self._started, self._following, strict=True):
+            self.missed += missed(fault, started, following, over)
+
+    def _keep_on(self, index: int, fault: Fault, stream: Random) -> Waiting:
         for instant in fault.instants(stream):
+            self._following[index] = instant
             choose = getattr(fault, 'whom', None)
             numbers = () if choose is None else choose(len(self._workers), stream)
             seconds = fault.duration(stream)
-            yield self._env.timeout(max(0.0, start + instant - self._env.now))
-            if self.over:
+            yield self._env.timeout(max(0.0, self._start + instant - self._env.now))
+            if self._over:
                 return
+            self._started[index] += 1
             self.episodes.append(Episode(fault.kind, numbers, self._env.now, self._env.now + seconds))
             self._env.process(self._happen(fault, [self._workers[number] for number in numbers], seconds))
 

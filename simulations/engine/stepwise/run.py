@@ -93,7 +93,7 @@ class StepwiseRun:
             # A fault at the first instant happens before the first job arrives.
             After(env, 0.0, lambda _: self._start(), After.AFTER_ALL_ENDS)
             env.run(until=self._over)
-            self._accidents.over = True
+            self._accidents.finish()
             while ledger.waits or self._server.busy or any(worker.on_the_way for worker in self._workers):
                 env.step()
             for pool in ledger.pools.values():
@@ -157,7 +157,8 @@ class StepwiseRun:
         if linearity.violation is not None:
             found.append(linearity.violation)
         found.sort(key=lambda violation: violation.time)
-        return Findings(found, self._accidents.episodes, calls, judgement, linearity)
+        accidents = self._accidents
+        return Findings(found, accidents.episodes, calls, judgement, linearity, accidents.missed)
 
     def _terms(self) -> Terms:
         life = self._conditions.slot_exp

@@ -22,6 +22,7 @@ from simulations.faults import (
     ServerPause,
     Slow,
 )
+from simulations.faults.episodes import Missed, missed
 from simulations.live.clients import is_documented
 from simulations.live.plan import NANO, Plan
 from simulations.live.supervisor.nursery import Life, Nursery
@@ -67,6 +68,7 @@ class Accidents:
 
     Attributes:
         happened: all accidents that happened, in order.
+        missed: the faults that never happened, once the run is over.
         settled: for each life of a worker that was killed, when the server had closed its last
             connection.
         error: the error that ended the thread, if any.
@@ -77,6 +79,12 @@ class Accidents:
     ) -> None:
         self._plan, self._nursery, self._server, self._proxy, self._control = plan, nursery, server, proxy, control
         self.happened: list[Accident] = []
+        self.missed: list[Missed] = []
+        faults = plan.scenario.faults
+        # How often each fault has started, and when it is to start next, in scenario seconds.
+        self._started = [0] * len(faults)
+        self._following = [0.0] * len(faults)
+        self._epoch = self._ended = 0
         self.settled: dict[tuple[int, int], int] = {}
         self.error: Exception | None = None
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
@@ -92,11 +100,12 @@ class Accidents:
 
     def start(self, epoch: int) -> None:
         """Let the accidents happen, with this instant as the beginning of the scenario."""
+        self._epoch = epoch
         last = self._nursery.last
         self._end = None if last is None else epoch + self._plan.nanoseconds(last)
         for number, fault in enumerate(self._plan.scenario.faults):
             stream = random.Random(f'{self._plan.scenario.seed} fault {number}')
-            self._next(epoch, fault, fault.instants(stream), stream)
+            self._next(number, fault, fault.instants(stream), stream)
         self._thread.start()
 
     @property
@@ -113,20 +122,30 @@ class Accidents:
     def finish(self, seconds: float) -> None:
         """End all accidents now, and wait at most this many seconds; dead workers stay dead."""
         with self._changed:
+            if not self._over:
+                self._ended = time.monotonic_ns()
             self._over = True
             self._changed.notify_all()
         self._thread.join(seconds)
+        over = self._plan.seconds(self._ended - self._epoch)
+        self.missed = [
+            each
+            for number, fault in enumerate(self._plan.scenario.faults)
+            for each in missed(fault, self._started[number], self._following[number], over)
+        ]
 
-    def _next(self, epoch: int, fault: Fault, instants: Iterator[float], stream: random.Random) -> None:
+    def _next(self, number: int, fault: Fault, instants: Iterator[float], stream: random.Random) -> None:
         instant = next(instants, None)
         if instant is None:
             return
+        self._following[number] = instant
 
         def happen() -> None:
+            self._started[number] += 1
             self._do(fault, stream)
-            self._next(epoch, fault, instants, stream)
+            self._next(number, fault, instants, stream)
 
-        self._at(epoch + self._plan.nanoseconds(instant), happen)
+        self._at(self._epoch + self._plan.nanoseconds(instant), happen)
 
     def _at(self, instant: int, do: Callable[[], None]) -> None:
         heapq.heappush(self._queue, (instant, next(self._order), do))

@@ -45,6 +45,37 @@ def test_a_run_with_faults_reports_them_and_is_repeated_by_its_own_words(
     assert repeated['history_hash'] == figures['history_hash']
 
 
+def test_a_fault_after_the_end_of_the_run_is_said_never_to_have_happened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether its instant is given or drawn, and next to those of its kind that did happen."""
+    words = 'run --rate 4 --max-size 4 --slot-exp 5 --jobs 300 --workers 3 --store memory --no-pictures'
+    words += " --fault 'server pause at=1e9 lasting=1' --fault 'pause at=5,400,1e6 lasting=1'"
+    words += " --fault 'crash every=const:1e5'"
+    _, report, figures = ran(words, tmp_path, capsys)
+    missed = {(each['kind'], each['at']) for each in figures['faults_missed']}  # type: ignore[attr-defined]
+    [over] = {each['over'] for each in figures['faults_missed']}  # type: ignore[attr-defined]
+
+    assert missed == {('server pause', 1e9), ('pause', 400), ('pause', 1e6), ('crash', 1e5)}
+    assert [each['kind'] for each in figures['faults']] == ['pause']  # type: ignore[attr-defined]
+    assert 60 < over < 100
+    [row] = [line.split(maxsplit=1)[1] for line in report.splitlines() if line.startswith('  faults ')]
+    assert row == (
+        '1 x pause;'
+        f' 1 x crash never happened: it was to start at 100000 s, after the end of the run at {over:g} s;'
+        f' 2 x pause never happened: they were to start from 400 s on, after the end of the run at {over:g} s;'
+        f' 1 x server pause never happened: it was to start at 1e+09 s, after the end of the run at {over:g} s'
+    )
+
+
+def test_of_faults_that_all_happened_none_is_missed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A fault without end is not missed where it happened at least once."""
+    _, report, figures = ran(f'{FAULTY} --no-pictures', tmp_path, capsys)
+
+    assert figures['faults_missed'] == []
+    assert 'never happened' not in report
+
+
 def test_what_was_asked_for_is_saved_as_a_scenario(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The file contains the faults, the network and the workers."""
     ran(f'{FAULTY} --no-pictures --save {tmp_path / "mine.toml"}', tmp_path, capsys)

@@ -74,6 +74,17 @@ def test_a_long_pause_comes_to_in_the_world_what_it_comes_to_in_virtual_time() -
     assert result.measured.sampled_peak <= result.max_size
 
 
+def test_an_accident_after_the_end_of_the_run_is_said_never_to_have_happened() -> None:
+    """The one before it happened."""
+    result = lived(Pause(at=(0.3, 1e6), lasting=0.1, workers=(0,)), seconds=0.8)
+    [missed] = result.missed
+
+    assert (missed.kind, missed.at) == ('pause', 1e6)
+    assert 0.8 < missed.over < 1e6
+    assert result.measured.accidents == {'pause': 1}
+    assert '1 x pause never happened: it was to start at 1e+06 s, after the end of the run at' in str(result)
+
+
 def test_a_worker_that_stands_still_breaks_nothing() -> None:
     """Its slots expire under its bodies in the meantime, which it learns when it continues."""
     result = lived(Pause(at=0.5, lasting=0.8, workers=(0,)), slot_exp=0.3)
