@@ -28,6 +28,16 @@ class Command(Generic[R]):
 
 Steps = Generator[Command[Any], Any, R]
 
+TOMBSTONE_LIFE = 3600.0
+"""How long a store remembers that an acquire was undone, in seconds.
+
+A connection that was given up can still deliver what was written to it, until the operating system
+gives up too: on Linux after some 15 minutes.
+"""
+
+MAX_TOMBSTONES = 10_000
+"""How many undone acquires of one pool a store remembers; one more and it forgets the oldest."""
+
 # `frozen` would double the time that it takes to create the command of an acquire or a release.
 
 
@@ -39,8 +49,8 @@ class TakeSlot(Command[bool]):
     """Drop the expired slots, then give ``token`` a slot; the reply says whether it has one.
 
     A token that already holds a slot gets it again and is not counted twice.  So a driver may
-    repeat the command if a reply was lost.  ``slot_exp`` is the slot's life in seconds, ``None``
-    for no expiration.
+    repeat the command if a reply was lost.  A token that was undone gets none.  ``slot_exp`` is the
+    slot's life in seconds, ``None`` for no expiration.
     """
 
     key: str
@@ -52,6 +62,20 @@ class TakeSlot(Command[bool]):
 @dataclass(slots=True, unsafe_hash=True)
 class DropSlot(Command[bool]):
     """Drop the expired slots, then that of ``token``; the reply is false if it was already gone."""
+
+    key: str
+    token: str
+
+
+@dataclass(slots=True, unsafe_hash=True)
+class UndoSlot(Command[bool]):
+    """Drop the slot of ``token`` as :class:`DropSlot` does, and leave a *tombstone*.
+
+    The acquire being undone may still be on its way.  While the tombstone is there, a ``TakeSlot``
+    of this token is refused, so a late one takes nothing.  A tombstone is no slot: it is counted
+    nowhere.  It is gone after ``TOMBSTONE_LIFE`` seconds, or after ``MAX_TOMBSTONES`` later ones of
+    the same pool.
+    """
 
     key: str
     token: str

@@ -19,12 +19,24 @@ shown by a test of that name:
   expires.
 * *Two sizes see different slots.*  With ``max_size`` 2 and 5 for one key, the first never checks
   ``key:4``.
+* *A set that arrives after its own undo takes a slot that nobody knows of.*  It stays until it
+  expires, with ``slot_exp=None`` forever.  This cannot be mended: the store carries out the late
+  set unless the name exists, and a name that exists is a slot that nobody else can take.
 * A life is in whole seconds: a fraction is rounded up.
 
 In both protocols an acquire that fails (a lost connection, an interrupt) may or may not have
-happened.  So it is undone before the error is raised.  Whoever stops driving a protocol closes it,
-as a crash would.  Then it must send nothing more to the store, hence
-``except GeneratorExit: raise`` before any wider clause.
+happened, or may yet happen.  So it is undone before the error is raised.  Under ``ATOMIC`` the undo
+leaves a tombstone, which refuses the acquire if it arrives late.  Two limits remain, each shown by
+a test of that name:
+
+* *An acquire that arrives after its tombstone has gone takes a slot* that nobody knows of:
+  ``TOMBSTONE_LIFE`` seconds after its undo, or after ``MAX_TOMBSTONES`` later undos.
+* *A second copy of a granted acquire that arrives after the release takes a slot.*  Only a client
+  that repeats requests itself sends two copies.  A release leaves no tombstone, because one for
+  each slot ever given back would fill the store.
+
+Whoever stops driving a protocol closes it, as a crash would.  Then it must send nothing more to the
+store, hence ``except GeneratorExit: raise`` before any wider clause.
 """
 
 import math
@@ -32,7 +44,17 @@ import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from py_cachify.commands import CountSlots, DeleteName, DropSlot, GetValue, SetIfAbsent, Steps, TakeSlot
+from py_cachify.commands import (
+    Command,
+    CountSlots,
+    DeleteName,
+    DropSlot,
+    GetValue,
+    SetIfAbsent,
+    Steps,
+    TakeSlot,
+    UndoSlot,
+)
 
 
 INTERRUPT_LIMIT = 8
@@ -75,18 +97,22 @@ def _acquire_atomically(key: str, token: str, max_size: int, slot_exp: float | N
     except GeneratorExit:
         raise
     except BaseException as error:
-        yield from _undo(_release_atomically(lease), error)
+        yield from _undo(_complete(UndoSlot(key, token)), token, error)
         raise
 
 
 def _release_atomically(lease: Lease) -> Steps[bool]:
-    drop = DropSlot(lease.name, lease.token)
+    return _complete(DropSlot(lease.name, lease.token))
+
+
+def _complete(command: Command[bool]) -> Steps[bool]:
+    """Send a command that frees a slot, again if an interrupt breaks it off."""
     try:
-        return (yield from drop)
+        return (yield from command)
     except (GeneratorExit, Exception):
         raise
     except BaseException:
-        yield from _despite_interrupts(drop.__iter__)
+        yield from _despite_interrupts(command.__iter__)
         raise
 
 
@@ -107,7 +133,7 @@ def _acquire_by_index(key: str, token: str, max_size: int, slot_exp: float | Non
         except GeneratorExit:
             raise
         except BaseException as error:
-            yield from _undo(_release_by_index(lease), error)
+            yield from _undo(_release_by_index(lease), token, error)
             raise
     return None
 
@@ -153,13 +179,13 @@ def _despite_interrupts(make_steps: Callable[[], Steps[bool]]) -> Steps[None]:
         return
 
 
-def _undo(release: Steps[bool], error: BaseException) -> Steps[None]:
+def _undo(release: Steps[bool], token: str, error: BaseException) -> Steps[None]:
     """Give back the slot that a failed acquire may have taken; note on ``error`` if this fails."""
     try:
         yield from release
     except Exception as second:
         why = f'{type(second).__name__}: {second}'
-        error.add_note(f'{NOT_UNDONE} ({why}): its slot may stay taken.')
+        error.add_note(f'{NOT_UNDONE} ({why}): its slot may stay taken [token {token}].')
 
 
 ATOMIC = SlotProtocol('atomic', _acquire_atomically, _release_atomically, _count_atomically)

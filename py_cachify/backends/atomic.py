@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, TypeVar
 
 from py_cachify.backends.base import AsyncBackend, Backend
-from py_cachify.commands import Command, CountSlots, DropSlot, TakeSlot
+from py_cachify.commands import Command, CountSlots, DropSlot, TakeSlot, UndoSlot
 from py_cachify.drivers import arun, run
 from py_cachify.protocols import ATOMIC, Lease, SlotProtocol
 
@@ -19,12 +19,13 @@ R = TypeVar('R')
 
 
 class AtomicBackend(Backend):
-    """The synchronous side; a subclass has the three methods that are named like the commands."""
+    """The synchronous side; a subclass has the four methods that are named like the commands."""
 
     protocol: ClassVar[SlotProtocol] = ATOMIC
 
     take_slot: Callable[[str, str, int, float | None], bool]
     drop_slot: Callable[[str, str], bool]
+    undo_slot: Callable[[str, str], bool]
     count_slots: Callable[[str], int]
 
     def perform(self, command: Command[Any]) -> Any:
@@ -33,6 +34,8 @@ class AtomicBackend(Backend):
                 return self.take_slot(key, token, max_size, slot_exp)
             case DropSlot(key, token):
                 return self.drop_slot(key, token)
+            case UndoSlot(key, token):
+                return self.undo_slot(key, token)
             case CountSlots(key):
                 return self.count_slots(key)
             case _:
@@ -52,12 +55,13 @@ class AtomicBackend(Backend):
 
 
 class AsyncAtomicBackend(AsyncBackend):
-    """The asynchronous side; a subclass has the three methods that are named like the commands."""
+    """The asynchronous side; a subclass has the four methods that are named like the commands."""
 
     protocol: ClassVar[SlotProtocol] = ATOMIC
 
     take_slot: Callable[[str, str, int, float | None], Awaitable[bool]]
     drop_slot: Callable[[str, str], Awaitable[bool]]
+    undo_slot: Callable[[str, str], Awaitable[bool]]
     count_slots: Callable[[str], Awaitable[int]]
 
     def aperform(self, command: Command[Any]) -> Awaitable[Any]:
@@ -66,6 +70,8 @@ class AsyncAtomicBackend(AsyncBackend):
                 return self.take_slot(key, token, max_size, slot_exp)
             case DropSlot(key, token):
                 return self.drop_slot(key, token)
+            case UndoSlot(key, token):
+                return self.undo_slot(key, token)
             case CountSlots(key):
                 return self.count_slots(key)
             case _:

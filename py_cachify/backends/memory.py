@@ -8,12 +8,14 @@ import math
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from py_cachify._process import give_lock
 from py_cachify.arguments import shown
 from py_cachify.backends._expiries import Expiries
 from py_cachify.backends.atomic import AtomicBackend
+from py_cachify.commands import MAX_TOMBSTONES, TOMBSTONE_LIFE
 
 
 class Held(NamedTuple):
@@ -25,11 +27,14 @@ class Held(NamedTuple):
         slots: for each pool, its tokens, each with the instant at which its slot expires.
         names: each name of the plain contract, with the instant at which it expires.
         values: each of these names, with its value.
+        tombstones: for each pool, the tokens that were undone, each with the instant at which its
+            tombstone expires.
     """
 
     slots: dict[str, dict[str, float]]
     names: dict[str, float]
     values: dict[str, Any]
+    tombstones: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
 
 class MemoryClient:
@@ -62,6 +67,7 @@ class MemoryClient:
         self._clock = clock
         give_lock(self)
         self._slots = Expiries()
+        self._tombstones = Expiries()
         self._names = Expiries()
         self._values: dict[str, Any] = {}
 
@@ -74,7 +80,7 @@ class MemoryClient:
         """Give ``token`` a slot of the pool ``key``; return whether it has one now.
 
         The slot lives ``slot_exp`` seconds; with ``None`` it never expires.  A token that already
-        has a slot keeps it.
+        has a slot keeps it.  A token that was undone gets none.
         """
         with self.lock:
             slots, now = self._slots, self._clock()
@@ -87,6 +93,8 @@ class MemoryClient:
                     return True
                 if len(tokens) >= max_size:
                     return False
+            if self._tombstones.live and self._was_undone(key, token, now):
+                return False
             slots.add(key, token, math.inf if slot_exp is None else now + slot_exp)
             return True
 
@@ -97,6 +105,26 @@ class MemoryClient:
             if slots.earliest() <= now:
                 slots.drop_ended(now)
             return slots.remove(key, token)
+
+    def undo_slot(self, key: str, token: str) -> bool:
+        """Remove the slot of ``token``, and give it none for the next hour; return as a release.
+
+        The acquire being undone may be carried out after this.  The pool remembers up to 10,000
+        such tokens.
+        """
+        with self.lock:
+            dropped, tombstones, now = self.drop_slot(key, token), self._tombstones, self._clock()
+            tombstones.drop_ended(now)
+            # An older one of the same token would keep its place among those that go first.
+            tombstones.remove(key, token)
+            tombstones.add(key, token, now + TOMBSTONE_LIFE)
+            if len(tombstones.live[key]) > MAX_TOMBSTONES:
+                tombstones.remove(key, next(iter(tombstones.live[key])))
+            return dropped
+
+    def _was_undone(self, key: str, token: str, now: float) -> bool:
+        self._tombstones.drop_ended(now)
+        return token in self._tombstones.live.get(key, ())
 
     def count_slots(self, key: str) -> int:
         """Return how many slots of the pool ``key`` are taken and have not expired."""
@@ -161,10 +189,12 @@ class MemoryClient:
         """
         with self.lock:
             pools, names, values = self._slots.live, self._names.live, self._values
+            undone = self._tombstones.live
             return Held(
                 {key: dict(pools[key]) for key in (pools if keys is None else keys) if key in pools},
                 {name: names[name][name] for name in (names if keys is None else keys) if name in names},
                 {name: values[name] for name in (values if keys is None else keys) if name in values},
+                {key: dict(undone[key]) for key in (undone if keys is None else keys) if key in undone},
             )
 
     def restore(self, held: Held, keys: Collection[str] | None = None) -> None:
@@ -174,15 +204,17 @@ class MemoryClient:
         """
         with self.lock:
             if keys is None:
-                self._slots, self._names, self._values = Expiries(), Expiries(), {}
-            for key in (*(keys or ()), *held.slots, *held.names):
-                for token in tuple(self._slots.live.get(key, ())):
-                    self._slots.remove(key, token)
+                self._slots, self._tombstones, self._names, self._values = Expiries(), Expiries(), Expiries(), {}
+            for key in (*(keys or ()), *held.slots, *held.names, *held.tombstones):
+                for items in (self._slots, self._tombstones):
+                    for token in tuple(items.live.get(key, ())):
+                        items.remove(key, token)
                 self._names.remove(key, key)
                 self._values.pop(key, None)
-            for key, slots in held.slots.items():
-                for token, instant in slots.items():
-                    self._slots.add(key, token, instant)
+            for items, pools in ((self._slots, held.slots), (self._tombstones, held.tombstones)):
+                for key, tokens in pools.items():
+                    for token, instant in tokens.items():
+                        items.add(key, token, instant)
             for name, instant in held.names.items():
                 self._names.add(name, name, instant)
             self._values.update(held.values)
@@ -194,6 +226,7 @@ class MemoryBackend(AtomicBackend):
     def __init__(self, client: MemoryClient) -> None:
         self.take_slot = client.take_slot
         self.drop_slot = client.drop_slot
+        self.undo_slot = client.undo_slot
         self.count_slots = client.count_slots
         self._client = client
 
@@ -210,6 +243,6 @@ class MemoryBackend(AtomicBackend):
     def restore(self, key: str, slots: Mapping[str, float]) -> None:
         """Replace the slots of the pool ``key`` with ``slots``, as :meth:`contents` returns them.
 
-        For simulations and tests.
+        This forgets the pool's tombstones.  For simulations and tests.
         """
         self._client.restore(Held({key: dict(slots)}, {}, {}), (key,))

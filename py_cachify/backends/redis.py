@@ -3,8 +3,8 @@
 The backends work with every client whose ``evalsha`` and ``eval`` are like those of ``redis``.  The
 server must replicate the effects of a script instead of its text: Redis 5.0 or later, any Valkey.
 A user of an access list needs ``EVAL`` and ``EVALSHA`` and the commands that the scripts call:
-``TIME``, ``ZREMRANGEBYSCORE``, ``ZSCORE``, ``ZCARD``, ``ZADD``, ``ZREM``, ``ZREVRANK``,
-``ZREVRANGE``, ``PEXPIREAT``, ``PERSIST``.
+``TIME``, ``ZREMRANGEBYSCORE``, ``ZREMRANGEBYRANK``, ``ZSCORE``, ``ZCARD``, ``ZADD``, ``ZREM``,
+``ZREVRANK``, ``ZREVRANGE``, ``PEXPIREAT``, ``PERSIST``; and access to the keys in ``pool_keys.py``.
 
 The clock is the server's, so the clients' clocks do not matter.  A failover to a replica that
 missed the last writes forgets those slots, and their places are granted again.  This is a limit of
@@ -14,10 +14,12 @@ the server's replication.
 import functools
 import hashlib
 import pkgutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, Never, TypeVar
 
 from py_cachify.backends.atomic import AsyncAtomicBackend, AtomicBackend
+from py_cachify.backends.pool_keys import pool_keys
+from py_cachify.commands import MAX_TOMBSTONES, TOMBSTONE_LIFE
 
 
 R = TypeVar('R')
@@ -33,7 +35,9 @@ class Script(NamedTuple):
 @functools.cache
 def load_script(name: str, clock: str = 'server_clock') -> Script:
     """Return a script of this package, preceded by the script ``clock``, which reads the time."""
-    text = _read(clock) + b'\n' + _read(name)
+    # An undo is a release that leaves a tombstone first.
+    names = ('undo', 'release') if name == 'undo' else (name,)
+    text = b'\n'.join(map(_read, (clock, *names)))
     return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
 
 
@@ -56,7 +60,9 @@ class _Scripts:
         self._client = client
         self._clock = clock
         head = 'server_clock' if clock is None else 'virtual_clock'
-        self._acquire, self._release, self._size = (load_script(name, head) for name in ('acquire', 'release', 'size'))
+        self._acquire, self._release, self._undo, self._size = (
+            load_script(name, head) for name in ('acquire', 'release', 'undo', 'size')
+        )
 
     def _now(self) -> tuple[bytes, ...]:
         return () if self._clock is None else (repr(float(self._clock())).encode(),)
@@ -64,34 +70,40 @@ class _Scripts:
 
 # All arguments are bytes, because the client takes longer to convert them.
 
+_TOMBSTONES = repr(TOMBSTONE_LIFE).encode(), str(MAX_TOMBSTONES).encode()
+"""How long and how many, for the undo."""
+
 
 class RedisBackend(_Scripts, AtomicBackend):
     """Performs commands on a synchronous client."""
 
     def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
-        return self._ask(self._acquire, key.encode(), token.encode(), *_limits(max_size, slot_exp)) > 0
+        return self._ask(self._acquire, pool_keys(key), token.encode(), *_limits(max_size, slot_exp)) > 0
 
     def drop_slot(self, key: str, token: str) -> bool:
-        return self._ask(self._release, key.encode(), token.encode()) > 0
+        return self._ask(self._release, pool_keys(key)[:1], token.encode()) > 0
+
+    def undo_slot(self, key: str, token: str) -> bool:
+        return self._ask(self._undo, pool_keys(key), token.encode(), *_TOMBSTONES) > 0
 
     def count_slots(self, key: str) -> int:
-        return self._ask(self._size, key.encode())
+        return self._ask(self._size, pool_keys(key)[:1])
 
     def remaining(self, key: str) -> list[float]:
         # Only notebooks use this, so the server does not need to keep the script.
         script = load_script('remaining', 'server_clock' if self._clock is None else 'virtual_clock')
-        answer = self._client.eval(script.text, 1, key.encode(), *self._now())
+        answer = self._client.eval(script.text, 1, pool_keys(key).slots, *self._now())
         return [float(seconds) for seconds in answer]
 
-    def _ask(self, script: Script, *arguments: bytes) -> int:
+    def _ask(self, script: Script, keys: Sequence[bytes], *arguments: bytes) -> int:
         if self._clock is not None:
             arguments += self._now()
         try:
-            answer = self._client.evalsha(script.digest, 1, *arguments)
+            answer = self._client.evalsha(script.digest, len(keys), *keys, *arguments)
         except Exception as error:
             if not _script_is_unknown(error):
                 raise
-            answer = self._client.eval(script.text, 1, *arguments)
+            answer = self._client.eval(script.text, len(keys), *keys, *arguments)
         return answer if isinstance(answer, int) else _refuse_answer(answer)
 
 
@@ -99,23 +111,26 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
     """Performs commands on an asynchronous client."""
 
     def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Awaitable[bool]:
-        return self._ask(_truth, self._acquire, key.encode(), token.encode(), *_limits(max_size, slot_exp))
+        return self._ask(_truth, self._acquire, pool_keys(key), token.encode(), *_limits(max_size, slot_exp))
 
     def drop_slot(self, key: str, token: str) -> Awaitable[bool]:
-        return self._ask(_truth, self._release, key.encode(), token.encode())
+        return self._ask(_truth, self._release, pool_keys(key)[:1], token.encode())
+
+    def undo_slot(self, key: str, token: str) -> Awaitable[bool]:
+        return self._ask(_truth, self._undo, pool_keys(key), token.encode(), *_TOMBSTONES)
 
     def count_slots(self, key: str) -> Awaitable[int]:
-        return self._ask(int, self._size, key.encode())
+        return self._ask(int, self._size, pool_keys(key)[:1])
 
-    async def _ask(self, reply: Callable[[int], R], script: Script, *arguments: bytes) -> R:
+    async def _ask(self, reply: Callable[[int], R], script: Script, keys: Sequence[bytes], *arguments: bytes) -> R:
         if self._clock is not None:
             arguments += self._now()
         try:
-            answer = await self._client.evalsha(script.digest, 1, *arguments)
+            answer = await self._client.evalsha(script.digest, len(keys), *keys, *arguments)
         except Exception as error:
             if not _script_is_unknown(error):
                 raise
-            answer = await self._client.eval(script.text, 1, *arguments)
+            answer = await self._client.eval(script.text, len(keys), *keys, *arguments)
         return reply(answer if isinstance(answer, int) else _refuse_answer(answer))
 
 

@@ -12,6 +12,7 @@ from py_cachify import MemoryClient
 from py_cachify.backends.base import Backend
 from py_cachify.backends.memory import Held, MemoryBackend
 from py_cachify.backends.plain import PlainBackend
+from py_cachify.backends.pool_keys import is_derived
 from py_cachify.backends.redis import RedisBackend
 from py_cachify.commands import Command
 from simulations.broken.commands import KeyValues
@@ -61,17 +62,21 @@ class MemoryWorld:
         held, now = self._client.contents(), self.now
         slots = ((key, token, until - now) for key, pool in held.slots.items() for token, until in pool.items())
         names = ((name, until - now) for name, until in held.names.items())
-        return tuple(sorted(slots)), tuple(sorted(names)), tuple(sorted(held.values.items()))
+        undone = ((key, token, until - now) for key, pool in held.tombstones.items() for token, until in pool.items())
+        return tuple(sorted(slots)), tuple(sorted(names)), tuple(sorted(held.values.items())), tuple(sorted(undone))
 
     def restore(self, snapshot: Snapshot) -> None:
-        slots, names, values = snapshot
-        held = Held({}, {name: self.now + left for name, left in names}, dict(values))
-        for key, token, left in slots:
-            held.slots.setdefault(key, {})[token] = self.now + left
-        self._client.restore(held)
+        slots, names, values, undone = snapshot
+        pools: dict[str, dict[str, float]] = {}
+        tombstones: dict[str, dict[str, float]] = {}
+        for found, items in ((pools, slots), (tombstones, undone)):
+            for key, token, left in items:
+                found.setdefault(key, {})[token] = self.now + left
+        self._client.restore(Held(pools, {name: self.now + left for name, left in names}, dict(values), tombstones))
 
     def next_expiry(self, snapshot: Snapshot) -> float | None:
-        slots, names, _ = snapshot
+        # No schedule waits for a tombstone to expire.
+        slots, names, *_ = snapshot
         return _first(left for *_, left in (*slots, *names))
 
 
@@ -102,7 +107,7 @@ class RedisWorld:
             self._client.zadd(key, {member: self.now + left for member, left in members})
 
     def next_expiry(self, snapshot: Snapshot) -> float | None:
-        return _first(left for _, members in snapshot for _, left in members)
+        return _first(left for key, members in snapshot if not is_derived(key) for _, left in members)
 
 
 class KeyValueWorld:

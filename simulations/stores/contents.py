@@ -13,6 +13,7 @@ from py_cachify import MemoryClient
 from py_cachify.backends.base import Backend
 from py_cachify.backends.memory import Held, MemoryBackend
 from py_cachify.backends.plain import PlainBackend
+from py_cachify.backends.pool_keys import pool_keys
 from py_cachify.backends.redis import RedisBackend
 from py_cachify.commands import Command
 from py_cachify.protocols import SlotProtocol, slot_name
@@ -47,7 +48,7 @@ class Contents(Protocol):
         ...
 
     def put(self, key: str, slots: Slots, max_size: int) -> None:
-        """Replace the slots of a pool."""
+        """Replace the slots of a pool, and forget which acquires were undone there."""
         ...
 
     def forget_scripts(self) -> None:
@@ -127,7 +128,7 @@ class ServerContents:
         return {member.decode() if isinstance(member, bytes) else member: score for member, score in found}
 
     def put(self, key: str, slots: Slots, max_size: int) -> None:  # noqa: ARG002
-        self._client.delete(key)
+        self._client.delete(*pool_keys(key))
         if slots:
             self._client.zadd(key, dict(slots))
             self._client.pexpire(key, _A_DAY)

@@ -36,7 +36,7 @@ BEYOND = (
     Beyond(
         'an interrupt can stop an atomic release',
         PROTOCOLS,
-        '        yield from _despite_interrupts(drop.__iter__)\n',
+        '        yield from _despite_interrupts(command.__iter__)\n',
         '',
         'memory',
         _NO_SIGNALS,
@@ -54,8 +54,8 @@ BEYOND = (
     Beyond(
         'a failed release is sent again',
         PROTOCOLS,
-        '        return (yield from drop)\n    except (GeneratorExit, Exception):',
-        '        return (yield from drop)\n    except GeneratorExit:',
+        '        return (yield from command)\n    except (GeneratorExit, Exception):',
+        '        return (yield from command)\n    except GeneratorExit:',
         'memory',
         'a release that is sent twice still frees only its own slot',
         'library/stores/test_protocols.py::test_an_error_in_a_release_is_not_asked_again',

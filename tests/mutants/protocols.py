@@ -9,7 +9,7 @@ ATOMIC = (
     Mutant(
         'a failed acquire is not undone',
         FILE,
-        'yield from _undo(_release_atomically(lease), error)',
+        'yield from _undo(_complete(UndoSlot(key, token)), token, error)',
         'pass',
         'memory',
         'C1 was refused although a slot was free throughout',
@@ -17,15 +17,15 @@ ATOMIC = (
     Mutant(
         'a failed acquire is reported as a refusal',
         FILE,
-        'yield from _undo(_release_atomically(lease), error)\n        raise',
-        'yield from _undo(_release_atomically(lease), error)\n        return None',
+        'yield from _undo(_complete(UndoSlot(key, token)), token, error)\n        raise',
+        'yield from _undo(_complete(UndoSlot(key, token)), token, error)\n        return None',
         'memory',
         'A1 was refused although a slot was free throughout',
     ),
     Mutant(
         'the error does not say that the acquire could not be undone',
         FILE,
-        "        error.add_note(f'{NOT_UNDONE} ({why}): its slot may stay taken.')",
+        "        error.add_note(f'{NOT_UNDONE} ({why}): its slot may stay taken [token {token}].')",
         '        error.add_note(why)',
         'memory',
         'C1 was refused although a slot was free throughout',
@@ -41,8 +41,8 @@ ATOMIC = (
     Mutant(
         'a release always reports success',
         FILE,
-        '        return (yield from drop)',
-        '        yield from drop\n        return True',
+        '        return (yield from command)',
+        '        yield from command\n        return True',
         'memory',
         'A1 released a slot that it no longer held',
     ),
@@ -52,7 +52,7 @@ ATOMIC = (
         '        return lease if granted else None\n    except GeneratorExit:\n        raise\n',
         '        return lease if granted else None\n',
         'memory',
-        "A1 would send DropSlot(key='pool', token='A1') after its crash, but a crashed client sends nothing",
+        "A1 would send UndoSlot(key='pool', token='A1') after its crash, but a crashed client sends nothing",
     ),
     Mutant(
         'the size is always 0',
@@ -68,7 +68,7 @@ INDEXED = (
     Mutant(
         'a failed acquire is not undone',
         FILE,
-        'yield from _undo(_release_by_index(lease), error)',
+        'yield from _undo(_release_by_index(lease), token, error)',
         'pass',
         'nx',
         'at the end 1 of 2 slots was taken instead of 0',

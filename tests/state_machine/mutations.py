@@ -145,14 +145,14 @@ MUTATIONS = (
     Mutation(
         'an acquire whose reply was lost is not undone',
         protocols._acquire_atomically,
-        'yield from _undo(_release_atomically(lease), error)',
+        'yield from _undo(_complete(UndoSlot(key, token)), token, error)',
         'pass',
         'fakeredis',
     ),
     Mutation(
         'the same under the plain contract',
         protocols._acquire_by_index,
-        'yield from _undo(_release_by_index(lease), error)',
+        'yield from _undo(_release_by_index(lease), token, error)',
         'pass',
         'plain',
         'async',

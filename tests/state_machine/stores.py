@@ -11,6 +11,7 @@ import redis.asyncio
 
 from py_cachify import Cachify, MemoryClient, init_cachify
 from py_cachify.backends._choose import Backends
+from py_cachify.backends.pool_keys import is_derived
 from py_cachify.backends.redis import AsyncRedisBackend, RedisBackend
 from tests.state_machine.wire import AsyncPlainWire, AsyncScriptedWire, PlainWire, ScriptedWire, Wire
 
@@ -45,7 +46,7 @@ class Store:
         raise NotImplementedError
 
     def names(self) -> list[str]:
-        """Return all names in the store."""
+        """Return all names in the store, except those of tombstones."""
         raise NotImplementedError
 
     def restart(self) -> None:
@@ -134,7 +135,7 @@ class Scripted(Store):
         return {token.decode() for token in found}
 
     def names(self) -> list[str]:
-        return [name.decode() for name in self._client.keys('*')]
+        return [name.decode() for name in self._client.keys('*') if not is_derived(name)]
 
     def restart(self) -> None:
         self._client.script_flush()

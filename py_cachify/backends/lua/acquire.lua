@@ -1,9 +1,9 @@
--- Gives a token a slot, unless the pool is full.
+-- Gives a token a slot, unless the pool is full or the token was undone.
 --
 --   ARGV[1]  the token
 --   ARGV[2]  max_size
 --   ARGV[3]  the slot's life in seconds; empty: it never expires
---   returns  1 granted, 0 full
+--   returns  1 granted, 0 full or undone
 
 local taken = redis.call('ZCARD', KEYS[1])
 if taken > 0 then
@@ -12,6 +12,12 @@ if taken > 0 then
     -- A client that lost the reply asks again; its own slot must not make this refuse it.
     return redis.call('ZSCORE', KEYS[1], ARGV[1]) and 1 or 0
   end
+end
+
+local tombstone = redis.call('ZSCORE', KEYS[2], ARGV[1])
+if tombstone and tonumber(tombstone) > now then
+  -- This request is late: its driver has given it up.
+  return 0
 end
 
 local expiry = ARGV[3] == '' and 'inf' or now + ARGV[3]

@@ -4,6 +4,8 @@
 -- that slot expires, in seconds (inf: never).  At exactly that instant the slot is gone.
 --
 --   KEYS[1]  the pool
+--   KEYS[2]  the pool's tombstones, for the scripts that use them: a sorted set of undone tokens,
+--            each with the instant at which its tombstone expires
 --
 -- Defines `now`, the current instant in seconds, and `in_virtual_time` for the script.
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from py_cachify import init_cachify
+from py_cachify.backends.pool_keys import is_derived
 from simulations.live.clients import is_documented
 from simulations.live.plan import NANO
 
@@ -102,7 +103,8 @@ class Lookout:
 
     def pools(self) -> list[str]:
         """Return the keys of the pools that are in the store now, without the prefix."""
-        return sorted(name.decode()[len(self._prefix) :] for name in self._client.scan_iter(f'{self._prefix}*', 1000))
+        names = self._client.scan_iter(f'{self._prefix}*', 1000)
+        return sorted(name.decode()[len(self._prefix) :] for name in names if not is_derived(name))
 
     def size(self, key: str) -> int:
         """Return how many slots of a pool are taken."""

@@ -6,6 +6,8 @@ import pytest
 import redis
 
 from py_cachify import init_cachify, pool
+from py_cachify.backends.redis import RedisBackend
+from py_cachify.commands import UndoSlot
 from tests.support.stores import GUIDE
 
 
@@ -35,13 +37,14 @@ def _forget_the_user(server: 'redis.Redis') -> None:
 
 
 def use(client: 'redis.Redis') -> None:
-    """Use all that a pool does: expiring slots, permanent ones, a size, a refusal."""
+    """Use all that a pool does: expiring slots, permanent ones, a size, an undo."""
     init_cachify(client)
     for slot_exp in (None, 60):
         mixed = pool('reports', max_size=3, slot_exp=slot_exp)
         with mixed, pool('reports', max_size=3, slot_exp=30):
             assert mixed.size() == 2
     assert pool('reports', max_size=3).size() == 0
+    RedisBackend(client).perform(UndoSlot('PYC-reports', 'the token of a failed acquire'))
 
 
 def test_the_documented_permissions_are_enough(server: 'redis.Redis') -> None:

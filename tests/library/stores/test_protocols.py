@@ -16,7 +16,17 @@ from py_cachify import MemoryClient
 from py_cachify.backends.base import Backend
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.backends.plain import PlainBackend
-from py_cachify.commands import Command, CountSlots, DeleteName, DropSlot, GetValue, SetIfAbsent, Steps, TakeSlot
+from py_cachify.commands import (
+    Command,
+    CountSlots,
+    DeleteName,
+    DropSlot,
+    GetValue,
+    SetIfAbsent,
+    Steps,
+    TakeSlot,
+    UndoSlot,
+)
 from py_cachify.drivers import arun, run
 from py_cachify.protocols import ATOMIC, INDEXED, Lease, SlotProtocol, slot_name
 from tests.support.stores import VirtualClock
@@ -250,11 +260,11 @@ def test_a_failed_acquire_leaves_no_slot(
 
 
 def test_an_error_in_an_atomic_acquire_is_undone_and_raised() -> None:
-    """The same error is raised, after one command that gives the slot back."""
+    """The same error is raised, after one command that frees the slot and leaves a tombstone."""
     steps = ATOMIC.acquire('k', 'token', 3, 60)
     next(steps)
     error = Lost('the connection')
-    assert steps.throw(error) == DropSlot('k', 'token')
+    assert steps.throw(error) == UndoSlot('k', 'token')
     with pytest.raises(Lost) as raised:
         steps.send(True)
     assert raised.value is error
@@ -291,7 +301,7 @@ def test_an_undo_that_fails_adds_a_note(backend: Backend, drive: Drive, second: 
         drive(backend.protocol.acquire('k', 'token', 3, 60), perform)
     (note,) = raised.value.__notes__
     assert f'{type(second).__name__}: {second}' in note
-    assert 'may stay taken' in note
+    assert 'may stay taken [token token]' in note
 
 
 def test_an_error_in_a_release_is_not_asked_again(backend: Backend, drive: Drive) -> None:

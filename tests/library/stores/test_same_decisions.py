@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from py_cachify import MemoryClient
 from py_cachify.backends.base import Backend
 from py_cachify.backends.memory import MemoryBackend
-from py_cachify.commands import Command, CountSlots, DropSlot, TakeSlot
+from py_cachify.backends.pool_keys import pool_keys
+from py_cachify.commands import TOMBSTONE_LIFE, Command, CountSlots, DropSlot, TakeSlot, UndoSlot
 from tests.support.stores import VirtualClock, backend_in_virtual_time
 
 
@@ -49,8 +50,9 @@ durations = st.sampled_from([0.1, 0.2, 0.25, 0.5, 1, 3]) | st.floats(0.0005, 20)
 events: st.SearchStrategy[Event] = st.one_of(
     st.builds(TakeSlot, keys, tokens, st.integers(1, 4), st.none() | durations),
     st.builds(DropSlot, keys, tokens),
+    st.builds(UndoSlot, keys, tokens),
     st.builds(CountSlots, keys),
-    st.builds(Wait, durations),
+    st.builds(Wait, durations | st.just(TOMBSTONE_LIFE / 2)),
     st.builds(WaitForNextExpiry),
 )
 
@@ -77,6 +79,8 @@ class Replay:
         """Return the reply that all stores agree on."""
         if isinstance(command, TakeSlot) and command.slot_exp is not None:
             self._expiries.add(self._clock.now + command.slot_exp)
+        if isinstance(command, UndoSlot):
+            self._expiries.add(self._clock.now + TOMBSTONE_LIFE)
         replies = {name: backend.perform(command) for name, backend in self._backends.items()}
         assert len({(type(reply), reply) for reply in replies.values()}) == 1, (command, self._clock.now, replies)
         return replies['memory']
@@ -103,6 +107,8 @@ def _new_replay(virtual_servers: tuple[dict[str, Backend], VirtualClock]) -> tup
         for token in TOKENS:
             for server in servers.values():
                 server.perform(DropSlot(key, token))
+        for server in servers.values():
+            server._client.delete(pool_keys(key).undone)  # type: ignore[attr-defined]
     memory = MemoryClient(clock)
     return Replay({'memory': MemoryBackend(memory), **servers}, clock), memory
 
@@ -167,7 +173,7 @@ def test_a_pool_that_was_made_smaller_refuses_until_it_is_below(store: str, runn
 
 
 def _left_in(memory: MemoryClient) -> list[Any]:
-    kept: list[Any] = [memory._slots.live, memory._values, memory._names.live]
+    kept: list[Any] = [memory._slots.live, memory._values, memory._names.live, memory._tombstones.live]
     return [each for each in kept if each]
 
 
@@ -184,10 +190,12 @@ def test_memory_keeps_nothing_of_slots_that_are_gone(history: list[Event]) -> No
     for key, token, until in slots:
         if until == math.inf:
             assert memory.drop_slot(key, token)
-    clock.now += 1000
+    clock.now += TOMBSTONE_LIFE
     memory.count_slots('a pool that nobody has used')
+    assert memory.take_slot('another one', 'a', 1, None)
+    assert memory.drop_slot('another one', 'a')
     assert _left_in(memory) == []
-    assert memory._slots._heap == []
+    assert memory._slots._heap == memory._tombstones._heap == []
 
 
 @pytest.mark.parametrize('slot_exp', [600, None])
