@@ -64,13 +64,12 @@ def take(backend: Backend, spec: SlotSpec) -> SyncHeld | None:
     try:
         lease = backend.acquire(key, token, max_size, slot_exp)
         return None if lease is None else Held(lease, spec, backend, time.monotonic(), pid)
-    except Exception as error:
-        _log_undone_acquire(spec, token, error)
-        raise
-    except BaseException:
-        # An interrupt that arrived after the grant, but before this function could return it.
-        if lease is not None:
-            backend.release(lease)
+    except BaseException as error:
+        if lease is None:
+            _log_undone_acquire(spec, token, error)
+        else:
+            # An interrupt that arrived after the grant, but before this function could return it.
+            give_back(Held(lease, spec, backend, time.monotonic(), pid), body_failed=True)
         raise
 
 
@@ -96,7 +95,7 @@ class PendingSlot(Request[Lease | None]):
         """Return the slot, or ``None`` if the pool is full; raise what the request raised."""
         try:
             lease = self.result()
-        except Exception as error:
+        except BaseException as error:
             _log_undone_acquire(self._spec, self._token, error)
             raise
         return None if lease is None else Held(lease, self._spec, self._backend, time.monotonic(), self._pid)
@@ -270,7 +269,7 @@ def _note_failed_release(held: Held[Any], error: Exception) -> None:
     )
 
 
-def _log_undone_acquire(spec: SlotSpec, token: str, error: Exception) -> None:
+def _log_undone_acquire(spec: SlotSpec, token: str, error: BaseException) -> None:
     if any(NOT_UNDONE in note for note in getattr(error, '__notes__', ())):
         logger.warning(
             'pool %r: an acquire failed (%s: %s) and could not be undone; if it was carried out, a slot stays taken %s'

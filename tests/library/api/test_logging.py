@@ -5,11 +5,14 @@ import logging
 import re
 import subprocess
 import sys
+from typing import Any
 
 import fakeredis
 import pytest
 
 from py_cachify import MemoryClient, init_cachify, pool, pooled
+from py_cachify._slots import Held, SlotSpec, take
+from py_cachify.backends.plain import PlainBackend
 from tests.support.paths import ROOT
 from tests.support.stores import (
     SHORT,
@@ -204,6 +207,69 @@ def test_an_acquire_that_failed_and_could_not_be_undone(
     message = the_record(caplog, logging.WARNING)
     assert message.startswith("pool 'PYC-reports': an acquire failed (ConnectionError: set failed) and could not be")
     assert ('forever' if slot_exp is None else 'until it expires, within 60 s') in message
+    assert token_in(message) == left
+
+
+class Interrupting(DictClient):
+    """A plain client that is interrupted once a slot is set, or fails to free one."""
+
+    def __init__(self, *, can_undo: bool) -> None:
+        super().__init__()
+        self._can_undo = can_undo
+
+    def set(self, name: str, value: object, ex: int | None = None, nx: bool = False) -> bool:
+        super().set(name, value, ex=ex, nx=nx)
+        raise KeyboardInterrupt
+
+    def delete(self, *names: str) -> None:
+        if not self._can_undo:
+            raise ConnectionError('delete failed')
+        super().delete(*names)
+
+
+@pytest.mark.parametrize('can_undo', [True, False])
+@pytest.mark.parametrize('side', ['sync', 'async'])
+def test_an_acquire_that_an_interrupt_ended(can_undo: bool, side: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged as any other failure; the note on the interrupt contains the token too."""
+    client = Interrupting(can_undo=can_undo)
+    init_cachify(client, AsyncDictClient(client))
+    driver = SyncDriver() if side == 'sync' else AsyncDriver(Clients(client, AsyncDictClient(client), None))
+
+    async def body() -> None:
+        async with driver.hold(pool('reports', max_size=1, slot_exp=None)):
+            raise AssertionError('the body ran without a slot')
+
+    with pytest.raises(KeyboardInterrupt) as raised:
+        driver.run(body())
+    message = the_record(caplog, logging.INFO if can_undo else logging.WARNING)
+    assert message.startswith("pool 'PYC-reports': an acquire failed (KeyboardInterrupt: ) and ")
+    if can_undo:
+        assert not client.values
+        assert not hasattr(raised.value, '__notes__')
+    else:
+        ((left, _),) = client.values.values()
+        (note,) = raised.value.__notes__
+        assert token_in(message) == left
+        assert f'[token {left}]' in note
+
+
+def test_an_interrupt_after_the_grant_whose_release_fails(
+    failing: Failing, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The interrupt is raised, not the release's error, which is logged with the token."""
+
+    def interrupted_once(*arguments: Any) -> Any:
+        if not failing.lost_requests:
+            failing.lost_requests = {'delete'}
+            raise KeyboardInterrupt
+        return Held(*arguments)
+
+    monkeypatch.setattr('py_cachify._slots.Held', interrupted_once)
+    with pytest.raises(KeyboardInterrupt):
+        take(PlainBackend(failing), SlotSpec('PYC-reports', 1, None))
+    ((left, _),) = failing.values.values()
+    message = the_record(caplog, logging.WARNING)
+    assert 'could not be given back' in message
     assert token_in(message) == left
 
 
