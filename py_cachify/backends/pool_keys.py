@@ -58,7 +58,6 @@ class PoolKeys(NamedTuple):
     undone: bytes
 
 
-@functools.lru_cache(maxsize=512)
 def pool_keys(key: str) -> PoolKeys:
     """Return the keys of the pool ``key``, which includes its prefix.
 
@@ -66,8 +65,13 @@ def pool_keys(key: str) -> PoolKeys:
 
         pool_keys('PYC-reports').slots           # b'PYC-reports'
     """
+    return PoolKeys(slots_key(key), derived_key(key, 'undone'))
+
+
+def slots_key(key: str) -> bytes:
+    """Return the key of the pool's slots: its own, unless that has the form of a derived key."""
     own = key.encode()
-    return PoolKeys(derived_key(key, 'slots') if is_derived(own) else own, derived_key(key, 'undone'))
+    return derived_key(key, 'slots') if is_derived(own) else own
 
 
 def is_derived(name: bytes) -> bool:

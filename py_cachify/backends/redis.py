@@ -14,11 +14,11 @@ the server's replication.
 import functools
 import hashlib
 import pkgutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Never, TypeVar
 
 from py_cachify.backends.atomic import AsyncAtomicBackend, AtomicBackend
-from py_cachify.backends.pool_keys import pool_keys
+from py_cachify.backends.pool_keys import pool_keys, slots_key
 from py_cachify.commands import MAX_TOMBSTONES, TOMBSTONE_LIFE
 
 
@@ -78,32 +78,32 @@ class RedisBackend(_Scripts, AtomicBackend):
     """Performs commands on a synchronous client."""
 
     def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
-        return self._ask(self._acquire, pool_keys(key), token.encode(), *_limits(max_size, slot_exp)) > 0
+        return self._ask(self._acquire, _both_keys(key), token.encode(), *_limits(max_size, slot_exp)) > 0
 
     def drop_slot(self, key: str, token: str) -> bool:
-        return self._ask(self._release, pool_keys(key)[:1], token.encode()) > 0
+        return self._ask(self._release, _own_key(key), token.encode()) > 0
 
     def undo_slot(self, key: str, token: str) -> bool:
-        return self._ask(self._undo, pool_keys(key), token.encode(), *_TOMBSTONES) > 0
+        return self._ask(self._undo, _both_keys(key), token.encode(), *_TOMBSTONES) > 0
 
     def count_slots(self, key: str) -> int:
-        return self._ask(self._size, pool_keys(key)[:1])
+        return self._ask(self._size, _own_key(key))
 
     def remaining(self, key: str) -> list[float]:
         # Only notebooks use this, so the server does not need to keep the script.
         script = load_script('remaining', 'server_clock' if self._clock is None else 'virtual_clock')
-        answer = self._client.eval(script.text, 1, pool_keys(key).slots, *self._now())
+        answer = self._client.eval(script.text, 1, slots_key(key), *self._now())
         return [float(seconds) for seconds in answer]
 
-    def _ask(self, script: Script, keys: Sequence[bytes], *arguments: bytes) -> int:
+    def _ask(self, script: Script, keys: tuple[Any, ...], *arguments: bytes) -> int:
         if self._clock is not None:
             arguments += self._now()
         try:
-            answer = self._client.evalsha(script.digest, len(keys), *keys, *arguments)
+            answer = self._client.evalsha(script.digest, *keys, *arguments)
         except Exception as error:
             if not _script_is_unknown(error):
                 raise
-            answer = self._client.eval(script.text, len(keys), *keys, *arguments)
+            answer = self._client.eval(script.text, *keys, *arguments)
         return answer if isinstance(answer, int) else _refuse_answer(answer)
 
 
@@ -111,27 +111,39 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
     """Performs commands on an asynchronous client."""
 
     def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Awaitable[bool]:
-        return self._ask(_truth, self._acquire, pool_keys(key), token.encode(), *_limits(max_size, slot_exp))
+        return self._ask(_truth, self._acquire, _both_keys(key), token.encode(), *_limits(max_size, slot_exp))
 
     def drop_slot(self, key: str, token: str) -> Awaitable[bool]:
-        return self._ask(_truth, self._release, pool_keys(key)[:1], token.encode())
+        return self._ask(_truth, self._release, _own_key(key), token.encode())
 
     def undo_slot(self, key: str, token: str) -> Awaitable[bool]:
-        return self._ask(_truth, self._undo, pool_keys(key), token.encode(), *_TOMBSTONES)
+        return self._ask(_truth, self._undo, _both_keys(key), token.encode(), *_TOMBSTONES)
 
     def count_slots(self, key: str) -> Awaitable[int]:
-        return self._ask(int, self._size, pool_keys(key)[:1])
+        return self._ask(int, self._size, _own_key(key))
 
-    async def _ask(self, reply: Callable[[int], R], script: Script, keys: Sequence[bytes], *arguments: bytes) -> R:
+    async def _ask(self, reply: Callable[[int], R], script: Script, keys: tuple[Any, ...], *arguments: bytes) -> R:
         if self._clock is not None:
             arguments += self._now()
         try:
-            answer = await self._client.evalsha(script.digest, len(keys), *keys, *arguments)
+            answer = await self._client.evalsha(script.digest, *keys, *arguments)
         except Exception as error:
             if not _script_is_unknown(error):
                 raise
-            answer = await self._client.eval(script.text, len(keys), *keys, *arguments)
+            answer = await self._client.eval(script.text, *keys, *arguments)
         return reply(answer if isinstance(answer, int) else _refuse_answer(answer))
+
+
+@functools.lru_cache(maxsize=4096)
+def _own_key(key: str) -> tuple[int, bytes]:
+    """Return the arguments that name the key of the slots: the number of keys comes first."""
+    return 1, slots_key(key)
+
+
+@functools.lru_cache(maxsize=4096)
+def _both_keys(key: str) -> tuple[int, bytes, bytes]:
+    """Return the arguments that name the keys of the slots and of the tombstones."""
+    return 2, *pool_keys(key)
 
 
 @functools.lru_cache

@@ -3,16 +3,25 @@
 from tests.mutants.mutant import Beyond
 
 
-PROTOCOLS, ACQUIRE, RELEASE, EXPIRIES, PLAIN = (
+PROTOCOLS, ACQUIRE, RELEASE, UNDO, MEMORY, POOL_KEYS, EXPIRIES, PLAIN = (
     'protocols.py',
     'backends/lua/acquire.lua',
     'backends/lua/release.lua',
+    'backends/lua/undo.lua',
+    'backends/memory.py',
+    'backends/pool_keys.py',
     'backends/_expiries.py',
     'backends/plain.py',
 )
 
 _REAL_TIME = 'the key itself expires in real time, which does not pass in an exploration'
 _NO_SIGNALS = 'the explorer sends no signals and cancels no tasks'
+_NOT_LATE = 'no request arrives after its own undo here'
+_AN_HOUR = 'no schedule lasts an hour'
+_FEW_UNDOS = 'no schedule has so many undos'
+_NO_CLUSTER = 'an exploration has one pool on one server'
+_LATE = 'library/stores/test_late_requests.py::'
+_KEYS = 'library/stores/test_pool_keys.py::'
 
 BEYOND = (
     Beyond(
@@ -140,5 +149,167 @@ BEYOND = (
         'nx',
         "the explorer's client returns text",
         'library/api/test_init.py::test_a_plain_client_may_give_back_bytes',
+    ),
+    Beyond(
+        'an undo leaves no tombstone',
+        PROTOCOLS,
+        '_undo(_complete(UndoSlot(key, token))',
+        '_undo(_complete(DropSlot(key, token))',
+        'memory',
+        _NOT_LATE,
+        f'{_LATE}test_an_acquire_that_arrives_after_its_undo_takes_no_slot',
+    ),
+    Beyond(
+        'an undo leaves no tombstone',
+        UNDO,
+        "redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])\n",
+        '',
+        'redis',
+        _NOT_LATE,
+        f'{_LATE}test_an_acquire_that_arrives_after_its_undo_takes_no_slot',
+    ),
+    Beyond(
+        'a tombstone is not looked for',
+        ACQUIRE,
+        'if tombstone and',
+        'if false and',
+        'redis',
+        _NOT_LATE,
+        f'{_LATE}test_an_acquire_that_arrives_after_its_undo_takes_no_slot',
+    ),
+    Beyond(
+        'an expired tombstone refuses',
+        ACQUIRE,
+        'tombstone and tonumber(tombstone) > now',
+        'tombstone',
+        'redis',
+        _AN_HOUR,
+        f'{_LATE}test_an_acquire_that_arrives_after_its_tombstone_has_gone_takes_a_slot',
+    ),
+    Beyond(
+        'a tombstone that expires now refuses',
+        ACQUIRE,
+        'tonumber(tombstone) > now',
+        'tonumber(tombstone) >= now',
+        'redis',
+        _AN_HOUR,
+        f'{_LATE}test_an_acquire_that_arrives_after_its_tombstone_has_gone_takes_a_slot',
+    ),
+    Beyond(
+        'expired tombstones are kept',
+        UNDO,
+        "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)\n",
+        '',
+        'redis',
+        _AN_HOUR,
+        f'{_LATE}test_the_tombstones_of_a_pool_go_by_themselves',
+    ),
+    Beyond(
+        'all tombstones are kept',
+        UNDO,
+        "redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -ARGV[3] - 1)\n",
+        '',
+        'redis',
+        _FEW_UNDOS,
+        f'{_LATE}test_a_pool_remembers_only_so_many_undone_acquires',
+    ),
+    Beyond(
+        'one tombstone fewer is kept',
+        UNDO,
+        '-ARGV[3] - 1',
+        '-ARGV[3]',
+        'redis',
+        _FEW_UNDOS,
+        f'{_LATE}test_a_pool_remembers_only_so_many_undone_acquires',
+    ),
+    Beyond(
+        'the key of tombstones has no end of its own',
+        UNDO,
+        "  redis.call('PEXPIREAT', KEYS[2], math.ceil((now + ARGV[2]) * 1000))\n",
+        '',
+        'redis',
+        _REAL_TIME,
+        f'{_LATE}test_the_tombstones_of_a_pool_go_by_themselves',
+    ),
+    Beyond(
+        'an undo leaves no tombstone',
+        MEMORY,
+        '            tombstones.add(key, token, now + TOMBSTONE_LIFE)\n            if len(tombstones.live[key])',
+        '            if len(tombstones.live.get(key, ()))',
+        'memory',
+        _NOT_LATE,
+        f'{_LATE}test_an_acquire_that_arrives_after_its_undo_takes_no_slot',
+    ),
+    Beyond(
+        'a tombstone is not looked for',
+        MEMORY,
+        'if self._tombstones.live and',
+        'if False and',
+        'memory',
+        _NOT_LATE,
+        f'{_LATE}test_an_acquire_that_arrives_after_its_undo_takes_no_slot',
+    ),
+    Beyond(
+        'an expired tombstone refuses',
+        MEMORY,
+        '        self._tombstones.drop_ended(now)\n        return token in',
+        '        return token in',
+        'memory',
+        _AN_HOUR,
+        f'{_LATE}test_an_acquire_that_arrives_after_its_tombstone_has_gone_takes_a_slot',
+    ),
+    Beyond(
+        'expired tombstones are kept',
+        MEMORY,
+        '            tombstones.drop_ended(now)\n',
+        '',
+        'memory',
+        _AN_HOUR,
+        f'{_LATE}test_memory_forgets_expired_tombstones_of_all_pools',
+    ),
+    Beyond(
+        'all tombstones are kept',
+        MEMORY,
+        '                tombstones.remove(key, next(iter(tombstones.live[key])))\n',
+        '                pass\n',
+        'memory',
+        _FEW_UNDOS,
+        f'{_LATE}test_a_pool_remembers_only_so_many_undone_acquires',
+    ),
+    Beyond(
+        'one tombstone fewer is kept',
+        MEMORY,
+        '> MAX_TOMBSTONES',
+        '>= MAX_TOMBSTONES',
+        'memory',
+        _FEW_UNDOS,
+        f'{_LATE}test_a_pool_remembers_only_so_many_undone_acquires',
+    ),
+    Beyond(
+        'a tombstone renewed counts as old',
+        MEMORY,
+        '            tombstones.remove(key, token)\n',
+        '',
+        'memory',
+        _FEW_UNDOS,
+        f'{_LATE}test_a_pool_remembers_only_so_many_undone_acquires',
+    ),
+    Beyond(
+        'the letters of a derived key change no hash',
+        POOL_KEYS,
+        'if wrong & lowest:',
+        'if False:',
+        'redis',
+        _NO_CLUSTER,
+        f'{_KEYS}test_all_keys_of_a_pool_lie_in_the_hash_slot_of_its_key',
+    ),
+    Beyond(
+        'a pool named like the tombstones of another uses them',
+        POOL_KEYS,
+        'if is_derived(own) else',
+        'if False else',
+        'redis',
+        _NO_CLUSTER,
+        f'{_KEYS}test_a_pool_named_like_the_tombstones_of_another_disturbs_it_in_nothing',
     ),
 )

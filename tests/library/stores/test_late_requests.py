@@ -149,20 +149,23 @@ def test_an_undo_that_is_repeated_counts_from_the_last(backend: Backend, clock: 
     assert backend.perform(TakeSlot('k', 'late', 3, None)) is False
 
 
-def test_a_pool_remembers_only_so_many_undone_acquires(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A named limit: beyond it the oldest is forgotten; each pool has its own."""
+def test_a_pool_remembers_only_so_many_undone_acquires(
+    backend: Backend, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A named limit: beyond it the one undone longest ago is forgotten; each pool has its own."""
     assert int(redis_module._TOMBSTONES[1]) == MAX_TOMBSTONES == 10_000
     monkeypatch.setattr('py_cachify.backends.memory.MAX_TOMBSTONES', 3)
     monkeypatch.setattr(redis_module, '_TOMBSTONES', (redis_module._TOMBSTONES[0], b'3'))
-    for token in ('first', 'second', 'third'):
+    for token in ('first', 'second', 'third', 'first'):
         backend.perform(UndoSlot('k', token))
         backend.perform(UndoSlot('another', 'x'))
-    assert backend.perform(TakeSlot('k', 'first', 9, None)) is False
+        clock.now += 1
+    assert backend.perform(TakeSlot('k', 'second', 9, None)) is False
     backend.perform(UndoSlot('k', 'fourth'))
     granted = {
         token: backend.perform(TakeSlot('k', token, 9, None)) for token in ('first', 'second', 'third', 'fourth')
     }
-    assert granted == {'first': True, 'second': False, 'third': False, 'fourth': False}
+    assert granted == {'first': False, 'second': True, 'third': False, 'fourth': False}
 
 
 # --- what stays behind

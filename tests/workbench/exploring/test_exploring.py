@@ -276,7 +276,7 @@ def test_a_store_in_memory_without_one_of_its_decisions_is_found_out(broken: typ
 
 def test_an_acquire_that_is_not_undone_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lost reply leaves a slot behind that counts against the next client."""
-    monkeypatch.setattr('py_cachify.protocols._undo', lambda release, error: iter(()))
+    monkeypatch.setattr('py_cachify.protocols._undo', lambda release, token, error: iter(()))
     found = explore(subject('memory'), Scope(clients=2, max_size=1, faults=1, kinds=(LOSE_REPLY,)))
 
     assert found.violation is not None
