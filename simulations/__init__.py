@@ -16,6 +16,7 @@ from simulations.extras import missing
 
 
 if TYPE_CHECKING:
+    from simulations.checking import ClientCheck, check_client
     from simulations.distributions import (
         Constant,
         Empirical,
@@ -85,6 +86,7 @@ __all__ = [
     'Arrivals',
     'BatchMeans',
     'Bursty',
+    'ClientCheck',
     'Clients',
     'Constant',
     'Empirical',
@@ -133,6 +135,7 @@ __all__ = [
     'Zipf',
     'batch_means',
     'bundled_trace',
+    'check_client',
     'choose_expiry',
     'engset',
     'engset_occupancy',
@@ -170,6 +173,7 @@ __all__ = [
 # Matplotlib.
 # fmt: off
 _HOMES = {
+    'simulations.checking': ('ClientCheck', 'check_client'),
     'simulations.distributions': (
         'Constant', 'Empirical', 'Exponential', 'Holding', 'Lognormal', 'Mixture', 'Pareto', 'Uniform',
         'parse_holding',

@@ -159,9 +159,11 @@ class MemoryClient:
             now = self._drop_ended_names()
             if nx and name in self._values:
                 return False
+            # In this order, an interrupt in between leaves no value that never expires.
+            self._values.pop(name, None)
             self._names.remove(name, name)
-            self._values[name] = value
             self._names.add(name, name, math.inf if ex is None else now + ex)
+            self._values[name] = value
             return True
 
     def delete(self, *names: str) -> int:

@@ -27,12 +27,13 @@ COMMANDS = {
     'sweep': 'run a scenario at many points: sizes, expiries, loads, crash rates',
     'size': 'find the smallest pool that refuses less than a target share of the jobs',
     'explore': 'search every interleaving of a few clients, with faults, for the shortest schedule that goes wrong',
+    'check-client': 'check whether a client of your own keeps the contract that pools need',
     'theory': "evaluate Erlang's formulas for one pool, without a run",
 }
 """The purpose of each command.
 
-The module of the same name in this package is loaded when the command is given. Its
-``configure(parser)`` sets ``do``, the function that runs the command.
+The module of the same name in this package, with `_` for `-`, is loaded when the command is given.
+Its ``configure(parser)`` sets ``do``, the function that runs the command.
 """
 
 HANG_UP = (signal.SIGHUP,) if sys.platform != 'win32' else ()
@@ -114,5 +115,5 @@ def _parser(chosen: str) -> Parser:
     for name, purpose in COMMANDS.items():
         command = commands.add_parser(name, help=purpose)
         if name == chosen:
-            import_module(f'simulations.cli.{name}').configure(command)
+            import_module(f'simulations.cli.{name.replace("-", "_")}').configure(command)
     return parser

@@ -23,6 +23,7 @@ LAYERS = (
     'traces',
     'broken',
     'judging',
+    'checking',
     'distributions',
     'stores',
     'measuring',

@@ -44,6 +44,21 @@ def check_folder(folder: Path) -> None:
         raise ValueError(f'cannot write to the folder {folder}: {error.strerror}') from None
 
 
+def check_file(option: str, path: str | None) -> None:
+    """Check before the run that a file, if one is named, can be written after it.
+
+    Raises:
+        ValueError: it cannot be.
+    """
+    if path is None or path == '-':
+        return
+    file = Path(path)
+    if file.is_dir() or not file.name:
+        raise ValueError(f'cannot write the file {path!r} of --{option}: it is a folder, name a file in it')
+    if not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
+        raise ValueError(f'cannot write the file {path} of --{option}: {file.parent} is not a writable folder')
+
+
 def check_writable(options: argparse.Namespace) -> None:
     """Check before the run that its results can be written after it.
 

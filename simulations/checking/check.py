@@ -1,0 +1,435 @@
+"""Check a client against the plain contract, clause by clause."""
+
+import functools
+import math
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from py_cachify import init_cachify
+from simulations.arguments import positive, whole_number
+from simulations.checking.board import Board
+from simulations.checking.calls import Call, Request, Script, delete, get, perform, put, take
+from simulations.checking.clauses import BY_NAME, CLAUSES, PROCESS_CLAUSES, TIMED_CLAUSES
+from simulations.checking.expiries import Left, watch
+from simulations.checking.factory import NoClientError, open_host
+from simulations.checking.host import Factory, Host, StuckError
+from simulations.checking.interrupts import break_off
+from simulations.checking.kills import kill_in_set
+from simulations.checking.outcome import FAILS, HOLDS, NOT_CHECKED, ClientCheck, Finding
+from simulations.checking.processes import Worker, WorkerError, workers
+from simulations.checking.races import Race, judge, race_tasks, race_threads
+from simulations.checking.random_sequences import random_requests, wrong_order
+from simulations.checking.rounds import Round, make_rounds
+from simulations.checking.sequences import SCRIPTS, BrokenClauseError, Names
+from simulations.units import count
+
+
+THREADS, PROCESSES, ROUNDS, SECONDS, PATIENCE = 8, 4, 120, 30.0, 30.0
+BATCH = 12
+"""The rounds that run before the next look at the clock; at least so many are always run."""
+_TRIES = 10
+"""How often a script is repeated whose calls raised, with ``allow_errors``."""
+
+
+def check_client(
+    make_client: Factory,
+    *,
+    threads: int = THREADS,
+    processes: int = PROCESSES,
+    rounds: int = ROUNDS,
+    seconds: float = SECONDS,
+    patience: float = PATIENCE,
+    allow_errors: bool = False,
+    seed: int = 0,
+    progress: bool = False,
+) -> ClientCheck:
+    """Check whether a client keeps the plain contract of :mod:`py_cachify.clients`.
+
+    The check calls the client as a pool does: one caller, several threads or tasks that share the
+    client, and several processes with a client each. It uses names with a prefix of their own and
+    deletes them in the end. It takes about five seconds, because names must expire, and up to
+    ``seconds`` more for the races.
+
+    Args:
+        make_client: returns a new client of the store, synchronous or asynchronous; it may be
+            ``async`` if the client is. It is called in each process, and its clients are closed.
+        threads: how many threads, or tasks of an asynchronous client, share the client in a race.
+        processes: how many processes race; 0 leaves out the clauses about processes.
+        rounds: how many rounds a race has.
+        seconds: after this many seconds the races begin no further rounds.
+        patience: a call that takes longer than this many seconds counts as one that never returns.
+        allow_errors: whether calls may raise, for a client whose store fails on purpose. Such a
+            call may have happened or not; everything else must hold.
+        seed: the seed of the random calls and rounds. Threads and processes meet differently in
+            each run all the same.
+        progress: show a progress bar on standard error, or in the notebook.
+
+    Raises:
+        TypeError, ValueError: an option is wrong. What the client or the factory raise is a
+            finding, or the ``problem`` of the outcome.
+
+    Example::
+
+        def test_my_client_keeps_the_contract():
+            check_client(make_client).assert_holds()
+    """
+    if not callable(make_client):
+        raise TypeError(f'make_client must be a function that returns a client, not {make_client!r}')
+    whole_number('threads', threads, 2)
+    if whole_number('processes', processes) == 1:
+        raise ValueError('processes must be 0 or at least 2, got 1')
+    whole_number('rounds', rounds, 1)
+    whole_number('seed', seed)
+    positive('seconds', seconds)
+    positive('patience', patience)
+    prefix = f'check-{secrets.token_hex(6)}:'
+    began = time.monotonic()
+    names = Names(prefix)
+    try:
+        host = open_host(make_client, names.new('missing'), patience)
+    except NoClientError as error:
+        return ClientCheck('', False, (), prefix, seed, time.monotonic() - began, problem=str(error))
+    check = _Check(make_client, host, names, threads, processes, rounds, seconds, allow_errors, seed)
+    try:
+        with tqdm(
+            total=len(check.names_of_clauses()), unit=' clauses', disable=not progress, dynamic_ncols=True
+        ) as bar:
+            check.run(bar)
+    finally:
+        left = check.clean_up()
+        host.close()
+    return ClientCheck(
+        type(host.client).__name__,
+        host.asynchronous,
+        tuple(check.findings[name] for name in check.names_of_clauses()),
+        prefix,
+        seed,
+        time.monotonic() - began,
+        tuple(left),
+        check.problem,
+    )
+
+
+class _Check:
+    def __init__(
+        self,
+        factory: Factory,
+        host: Host,
+        names: Names,
+        threads: int,
+        processes: int,
+        rounds: int,
+        seconds: float,
+        allow_errors: bool,
+        seed: int,
+    ) -> None:
+        self.findings: dict[str, Finding] = {}
+        self.problem = ''
+        self._factory = factory
+        self._host = host
+        self._names = names
+        self._threads = threads
+        self._processes = processes
+        self._rounds = rounds
+        self._seconds = seconds
+        self._allow_errors = allow_errors
+        self._seed = seed
+        self._left: list[Left] = []
+        self._spoiled_by: tuple[str, ...] = ()
+        """The clause whose failure has left a client that does not work any more."""
+        self._sharing = 'tasks' if host.asynchronous else 'threads'
+
+    def names_of_clauses(self) -> list[str]:
+        """Return the names of the clauses that apply, in the order of the report."""
+        out = {'threads' if self._host.asynchronous else 'tasks'}
+        out |= set() if self._processes else set(PROCESS_CLAUSES)
+        # An error leaves open what has happened, so a model of one caller could not go on.
+        out |= {'any order'} if self._allow_errors else set()
+        return [clause.name for clause in CLAUSES if clause.name not in out]
+
+    def run(self, bar: Any) -> None:
+        steps: list[tuple[tuple[str, ...], Callable[[], None]]] = [
+            (('methods',), self._check_methods),
+            *(((clause,), functools.partial(self._check_scripts, clause, scripts)) for clause, scripts in SCRIPTS),
+            (('any order',), self._check_any_order),
+            ((self._sharing,), self._check_sharing),
+            (('shared', 'processes'), self._check_processes),
+            (('killed',), self._check_kills),
+            (('interrupted',), self._check_interrupts),
+            (TIMED_CLAUSES, self._check_expiries),
+        ]
+        applying = self.names_of_clauses()
+        for clauses, step in steps:
+            if clauses[0] not in applying:
+                continue
+            bar.set_description(clauses[0])
+            if all(self._lacks(clause) for clause in clauses):
+                for clause in clauses:
+                    self._conclude(clause, NOT_CHECKED, self._lacks(clause))
+            else:
+                with self._unless_stuck(clauses):
+                    step()
+            bar.update(len(clauses))
+
+    @contextmanager
+    def _unless_stuck(self, clauses: Sequence[str]) -> Iterator[None]:
+        calls: list[Call] = []
+        self._calls = calls
+        try:
+            yield
+        except StuckError:
+            observed = f'a call did not return within {self._host.patience:g} s'
+            if self._calls and math.isinf(self._calls[-1].returned):
+                observed = f'{self._calls[-1].request.method} did not return within {self._host.patience:g} s'
+            open_clauses = [clause for clause in clauses if clause not in self.findings]
+            self._conclude(open_clauses[0], FAILS, observed, self._calls)
+            for clause in open_clauses[1:]:
+                self._conclude(clause, NOT_CHECKED, 'an earlier call has not returned')
+
+    def _lacks(self, clause: str) -> str:
+        """Return why a clause cannot be checked; an empty text if it can be."""
+        if self._host.stuck:
+            return 'an earlier call has not returned'
+        for need in ('methods', *self._spoiled_by, *BY_NAME[clause].needs):
+            if need != clause and need in self.findings and self.findings[need].verdict != HOLDS:
+                return f'the clause {need!r} does not hold'
+        return ''
+
+    def _conclude(self, clause: str, verdict: str, observed: str = '', calls: Sequence[Call] = ()) -> None:
+        self.findings.setdefault(clause, Finding(BY_NAME[clause], verdict, observed, tuple(calls)))
+
+    # --- one caller
+
+    def _check_methods(self) -> None:
+        client = self._host.client
+        try:
+            if self._host.asynchronous:
+                init_cachify(None, client, is_global=False)
+            else:
+                init_cachify(client, is_global=False)
+        except (TypeError, ValueError) as error:
+            self._conclude('methods', FAILS, str(error))
+            return
+        scripted = callable(getattr(client, 'eval', None)) and callable(getattr(client, 'evalsha', None))
+        note = (
+            'get, set and delete; a pool will use its eval and evalsha instead' if scripted else 'get, set and delete'
+        )
+        self._conclude('methods', HOLDS, note)
+
+    def _check_scripts(self, clause: str, scripts: Sequence[Callable[[Names], Script[None]]]) -> None:
+        made = 0
+        for make in scripts:
+            for attempt in range(_TRIES):
+                calls: list[Call] = []
+                self._calls = calls
+                script = make(self._names)
+                wrong = self._host.do(functools.partial(_run_script, script=script, calls=calls))
+                made += len(calls)
+                raised = bool(calls) and bool(calls[-1].error)
+                if wrong and not (raised and self._allow_errors):
+                    self._conclude(clause, FAILS, wrong, calls)
+                    return
+                if not wrong:
+                    break
+                if attempt == _TRIES - 1:
+                    self._conclude(clause, NOT_CHECKED, f'calls raised each time, the last one {calls[-1].error}')
+                    return
+        self._conclude(clause, HOLDS, count(made, 'call', 'calls'))
+
+    def _check_any_order(self) -> None:
+        requests = random_requests(self._seed)
+        wrong = self._host.do(lambda client: wrong_order(client, requests, self._names), self._host.patience * 10)
+        if wrong is None:
+            self._conclude('any order', HOLDS, f'{len(requests)} random calls')
+        else:
+            self._conclude('any order', FAILS, wrong[1], wrong[0])
+
+    # --- several callers
+
+    def _check_sharing(self) -> None:
+        host, callers = self._host, self._threads
+
+        def run(batch: Sequence[Round]) -> list[list[Call]]:
+            if host.asynchronous:
+                return host.do(
+                    lambda client: race_tasks(client, batch, callers, self._seed), host.patience * len(batch)
+                )
+            return race_threads(host.client, batch, callers, self._seed, host.patience)
+
+        self._race(self._sharing, callers, run)
+
+    def _check_processes(self) -> None:
+        host, names = self._host, self._names
+        try:
+            with (
+                tempfile.TemporaryDirectory(prefix='check-') as folder,
+                workers(self._factory, self._processes, names.new('missing'), host.patience) as started,
+            ):
+                if not self._check_shared(started):
+                    self._conclude('processes', NOT_CHECKED, self._lacks('processes'))
+                    return
+                board = Path(folder) / 'board'
+                Board.create(board, len(started))
+                self._race('processes', len(started), lambda batch: self._race_processes(batch, started, str(board)))
+        except WorkerError as error:
+            self._no_process(('shared', 'processes'), str(error))
+
+    def _check_shared(self, started: Sequence[Worker]) -> bool:
+        host, name = self._host, self._names.new('shared')
+        calls: list[Call] = []
+        host.do(lambda client: perform(client, put(name, 'of the parent', 3600), 'this process', calls))
+        requests: list[Request] = [get(name), take(name, 'of the child'), delete(name)]
+        started[0].ask(do='calls', who='another process', requests=[request._asdict() for request in requests])
+        calls += [Call.from_json(values) for values in started[0].reply(host.patience * 2)['calls']]
+        host.do(lambda client: perform(client, get(name), 'this process', calls))
+        observed = ''
+        raised = [call for call in calls if call.error]
+        if raised:
+            observed = f'{raised[0].request.method} raised {raised[0].error}'
+        elif calls[1].reply != 'of the parent':
+            observed = (
+                'another process does not see what this process has set: the client shares nothing between processes'
+            )
+        elif calls[2].reply:
+            observed = 'another process set a name with nx=True that this process had set'
+        elif calls[4].reply is not None:
+            observed = 'this process still sees a name that another process has deleted'
+        if observed:
+            self._conclude('shared', FAILS, observed, calls)
+            return False
+        self._conclude('shared', HOLDS, f'{len(started)} processes')
+        return True
+
+    def _race_processes(self, batch: Sequence[Round], started: Sequence[Worker], board: str) -> list[list[Call]]:
+        first = Board(Path(board), len(started))
+        number = 1 + max(first[process] for process in range(len(started)))
+        first.close()
+        for process, worker in enumerate(started):
+            worker.ask(
+                do='race',
+                rounds=[list(each) for each in batch],
+                first=number,
+                board=board,
+                process=process,
+                processes=len(started),
+                seed=self._seed,
+            )
+        of_process = [worker.reply(self._host.patience * (1 + len(batch)))['rounds'] for worker in started]
+        merged = []
+        for round_number in range(len(batch)):
+            calls = [
+                Call.from_json(values)
+                for rounds in of_process
+                if round_number < len(rounds)
+                for values in rounds[round_number]
+            ]
+            merged.append(sorted(calls, key=lambda call: call.called))
+        return merged
+
+    def _race(self, clause: str, callers: int, run: Callable[[Sequence[Round]], list[list[Call]]]) -> None:
+        """Race until the rounds are done, the time is over, or something is wrong."""
+        until = time.monotonic() + self._seconds / (2 if self._processes else 1)
+        done = made = raised = 0
+        prefix = self._names.new(clause) + '-'
+        while done < self._rounds and (not done or time.monotonic() < until):
+            batch = make_rounds(prefix, done, min(BATCH, self._rounds - done))
+            for each in batch:
+                for name in each.names(callers):
+                    self._names.keep(name)
+            race: Race = judge(run(batch), allow_errors=self._allow_errors)
+            done, made, raised = done + race.rounds, made + race.made, raised + race.raised
+            if race.wrong:
+                self._conclude(clause, FAILS, f'{race.wrong} (round {done} of {self._rounds})', race.calls)
+                return
+        errors = f', of which {raised:,} raised' if raised else ''
+        whole = '' if done == self._rounds else f' of {self._rounds}, for the time was over'
+        self._conclude(clause, HOLDS, f'{callers} callers, {done} rounds{whole}, {made:,} calls{errors}')
+
+    # --- calls that are broken off
+
+    def _check_kills(self) -> None:
+        try:
+            with tempfile.TemporaryDirectory(prefix='check-') as folder:
+                killed = kill_in_set(self._host, self._factory, self._names, Path(folder), self._seed)
+        except WorkerError as error:
+            self._no_process(('killed',), str(error))
+            return
+        self._left += killed.left
+        if killed.observed:
+            self._conclude('killed', FAILS, killed.observed, killed.calls)
+            self._spoiled_by = ('killed',)
+
+    def _check_interrupts(self) -> None:
+        broken = break_off(self._host, self._names)
+        self._left += broken.left
+        if broken.observed:
+            self._conclude('interrupted', FAILS, broken.observed, broken.calls)
+            self._spoiled_by = ('interrupted',)
+
+    def _check_expiries(self) -> None:
+        seen = watch(self._host, self._names, self._left, allow_errors=self._allow_errors)
+        faults = {fault.clause: fault for fault in reversed(seen.faults)}
+        for clause in (*TIMED_CLAUSES, 'interrupted', 'killed'):
+            if clause not in self.names_of_clauses():
+                continue
+            if lacks := self._lacks(clause):
+                self._conclude(clause, NOT_CHECKED, lacks)
+            elif clause in faults:
+                self._conclude(clause, FAILS, faults[clause].observed, faults[clause].calls)
+            elif clause in seen.unjudged:
+                self._conclude(clause, NOT_CHECKED, 'the machine was too busy to see the names in time: run it again')
+            else:
+                self._conclude(clause, HOLDS, self._looked_at(clause, seen.seconds))
+
+    def _looked_at(self, clause: str, seconds: float) -> str:
+        broken_off = sum(each.clause == clause for each in self._left)
+        if clause == 'killed':
+            return f'{count(broken_off, "process was", "processes were")} killed'
+        if clause == 'interrupted':
+            return f'broken off before {count(broken_off, "statement", "statements")}'
+        return f'watched for {seconds:.1f} s'
+
+    def _no_process(self, clauses: Sequence[str], why: str) -> None:
+        for clause in clauses:
+            self._conclude(clause, NOT_CHECKED, why)
+
+    # --- the end
+
+    def clean_up(self) -> list[str]:
+        """Delete all names; return those that are still there."""
+        if self._host.stuck:
+            return list(self._names.used)
+        with suppress(StuckError):
+            return self._host.do(self._remove_all, self._host.patience + len(self._names.used))
+        return list(self._names.used)
+
+    async def _remove_all(self, client: Any) -> list[str]:
+        left = []
+        for name in self._names.used:
+            await perform(client, delete(name), 'the caller', [])
+            if (await perform(client, get(name), 'the caller', [])).reply is not None:
+                left.append(name)
+        return left
+
+
+async def _run_script(client: Any, script: Script[None], calls: list[Call]) -> str:
+    """Make the calls of a script; return what is wrong, or an empty text."""
+    reply: Any = None
+    try:
+        while True:
+            call = await perform(client, script.send(reply), 'the caller', calls)
+            if call.error:
+                script.close()
+                return f'{call.request.method} raised {call.error}'
+            reply = call.reply
+    except StopIteration:
+        return ''
+    except BrokenClauseError as wrong:
+        return str(wrong)

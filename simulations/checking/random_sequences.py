@@ -1,0 +1,86 @@
+"""Random calls of one caller, compared with a model; a wrong reply is shown by as few as possible.
+
+The model is a dictionary. The scripts of :mod:`simulations.checking.sequences` check what somebody
+thought of; this checks the rest.
+"""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from simulations.checking.calls import Call, Request, delete, get, perform, put, shown, take
+from simulations.checking.sequences import Names
+
+
+LENGTH = 120
+"""The number of random calls."""
+_ENDS = ('', ':0', ':1')
+_MOST_RUNS = 200
+"""A wrong sequence is shortened by running it at most this often with calls left out."""
+
+
+def random_requests(seed: int) -> list[Request]:
+    """Return random requests for three names, which are given by their ends only."""
+    stream = random.Random(f'{seed} any order')
+    requests = []
+    for number in range(LENGTH):
+        name = stream.choice(_ENDS)
+        kind = stream.random()
+        if kind < 0.35:
+            requests.append(take(name, f'v{number}', stream.choice((None, 3600, 86400))))
+        elif kind < 0.45:
+            requests.append(put(name, f'v{number}', stream.choice((None, 3600))))
+        elif kind < 0.75:
+            requests.append(get(name))
+        elif kind < 0.95:
+            requests.append(delete(name))
+        else:
+            requests.append(delete(*stream.sample(_ENDS, 2)))
+    return requests
+
+
+async def wrong_order(client: Any, requests: Sequence[Request], names: Names) -> tuple[list[Call], str] | None:
+    """Make the requests on new names; return the shortest calls that end in a wrong reply, and why.
+
+    Return ``None`` if all replies are right.
+    """
+    wrong = await _first_wrong(client, requests, names)
+    if wrong is None:
+        return None
+    few = list(requests[: len(wrong[0])])
+    runs, place = 0, len(few) - 2
+    while place >= 0 and runs < _MOST_RUNS:
+        runs += 1
+        without = few[:place] + few[place + 1 :]
+        if (shorter := await _first_wrong(client, without, names)) is not None:
+            few, wrong = without[: len(shorter[0])], shorter
+            place = min(place, len(few) - 1)
+        place -= 1
+    return wrong
+
+
+async def _first_wrong(client: Any, requests: Sequence[Request], names: Names) -> tuple[list[Call], str] | None:
+    base = names.new('order')
+    there: dict[str, str] = {}
+    calls: list[Call] = []
+    for request in requests:
+        here = request._replace(names=tuple(names.keep(f'{base}{name}') for name in request.names))
+        call = await perform(client, here, 'the caller', calls)
+        if call.error:
+            return calls, f'{request.method} raised {call.error}'
+        expected: Any = None
+        match request.method:
+            case 'get':
+                expected = there.get(here.name)
+            case 'set':
+                expected = not request.nx or here.name not in there
+                if expected:
+                    there[here.name] = request.value
+            case _:
+                for name in here.names:
+                    there.pop(name, None)
+        # What `set` returns without nx is not part of the contract.
+        if call.reply != expected and not (request.method == 'set' and not request.nx):
+            right = shown(expected) if request.method == 'get' else f'a {str(expected).lower()} value'
+            return calls, f'the last reply is {call.text}; the contract wants {right}'
+    return None
