@@ -12,7 +12,8 @@ scripts.  It uses a ``MemoryClient`` directly.  Every other client must fulfil t
 * ``delete(*names)`` removes the names.  A missing name is not an error.
 
 The asynchronous contract is the same with ``await``.  The package's ``README.md`` has two complete
-clients to copy, one over a dictionary and one over SQLite.
+clients to copy, one over a dictionary and one over SQLite.  ``pool-sim check-client`` tells you
+whether yours keeps the contract.
 
 The cost: one call to take a slot of an empty pool, up to ``max_size`` calls in a full one, two
 calls to give a slot back, ``max_size`` calls for ``size()``.  :mod:`py_cachify.protocols` lists the

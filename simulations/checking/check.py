@@ -20,10 +20,10 @@ from simulations.checking.clauses import BY_NAME, CLAUSES, PROCESS_CLAUSES, TIME
 from simulations.checking.expiries import Left, watch
 from simulations.checking.factory import NoClientError, open_host
 from simulations.checking.host import Factory, Host, StuckError
-from simulations.checking.interrupts import break_off
+from simulations.checking.interrupts import break_off, can_break_off
 from simulations.checking.kills import kill_in_set
 from simulations.checking.outcome import FAILS, HOLDS, NOT_CHECKED, ClientCheck, Finding
-from simulations.checking.processes import Worker, WorkerError, workers
+from simulations.checking.processes import TRIES, NoProcessError, Worker, WorkerError, workers
 from simulations.checking.races import Race, judge, race_tasks, race_threads
 from simulations.checking.random_sequences import random_requests, wrong_order
 from simulations.checking.rounds import Round, make_rounds
@@ -31,11 +31,9 @@ from simulations.checking.sequences import SCRIPTS, BrokenClauseError, Names
 from simulations.units import count
 
 
-THREADS, PROCESSES, ROUNDS, SECONDS, PATIENCE = 8, 4, 120, 30.0, 30.0
+THREADS, PROCESSES, ROUNDS, SECONDS, PATIENCE = 8, 4, 120, 20.0, 30.0
 BATCH = 12
 """The rounds that run before the next look at the clock; at least so many are always run."""
-_TRIES = 10
-"""How often a script is repeated whose calls raised, with ``allow_errors``."""
 
 
 def check_client(
@@ -93,7 +91,7 @@ def check_client(
     began = time.monotonic()
     names = Names(prefix)
     try:
-        host = open_host(make_client, names.new('missing'), patience)
+        host = open_host(make_client, names.new('missing'), patience, TRIES if allow_errors else 1)
     except NoClientError as error:
         return ClientCheck('', False, (), prefix, seed, time.monotonic() - began, problem=str(error))
     check = _Check(make_client, host, names, threads, processes, rounds, seconds, allow_errors, seed)
@@ -141,6 +139,7 @@ class _Check:
         self._seconds = seconds
         self._allow_errors = allow_errors
         self._seed = seed
+        self._can_break_off = can_break_off(host.client)
         self._left: list[Left] = []
         self._spoiled_by: tuple[str, ...] = ()
         """The clause whose failure has left a client that does not work any more."""
@@ -150,6 +149,8 @@ class _Check:
         """Return the names of the clauses that apply, in the order of the report."""
         out = {'threads' if self._host.asynchronous else 'tasks'}
         out |= set() if self._processes else set(PROCESS_CLAUSES)
+        # Where the statements of the client are unknown, it cannot be broken off at one.
+        out |= set() if self._can_break_off else {'interrupted'}
         # An error leaves open what has happened, so a model of one caller could not go on.
         out |= {'any order'} if self._allow_errors else set()
         return [clause.name for clause in CLAUSES if clause.name not in out]
@@ -165,11 +166,13 @@ class _Check:
             (('interrupted',), self._check_interrupts),
             (TIMED_CLAUSES, self._check_expiries),
         ]
+        self._bar = bar
         applying = self.names_of_clauses()
         for clauses, step in steps:
             if clauses[0] not in applying:
                 continue
             bar.set_description(clauses[0])
+            bar.set_postfix_str('')
             if all(self._lacks(clause) for clause in clauses):
                 for clause in clauses:
                     self._conclude(clause, NOT_CHECKED, self._lacks(clause))
@@ -226,7 +229,7 @@ class _Check:
     def _check_scripts(self, clause: str, scripts: Sequence[Callable[[Names], Script[None]]]) -> None:
         made = 0
         for make in scripts:
-            for attempt in range(_TRIES):
+            for attempt in range(TRIES):
                 calls: list[Call] = []
                 self._calls = calls
                 script = make(self._names)
@@ -238,7 +241,7 @@ class _Check:
                     return
                 if not wrong:
                     break
-                if attempt == _TRIES - 1:
+                if attempt == TRIES - 1:
                     self._conclude(clause, NOT_CHECKED, f'calls raised each time, the last one {calls[-1].error}')
                     return
         self._conclude(clause, HOLDS, count(made, 'call', 'calls'))
@@ -258,9 +261,7 @@ class _Check:
 
         def run(batch: Sequence[Round]) -> list[list[Call]]:
             if host.asynchronous:
-                return host.do(
-                    lambda client: race_tasks(client, batch, callers, self._seed), host.patience * len(batch)
-                )
+                return race_tasks(host, batch, callers, self._seed)
             return race_threads(host.client, batch, callers, self._seed, host.patience)
 
         self._race(self._sharing, callers, run)
@@ -270,7 +271,13 @@ class _Check:
         try:
             with (
                 tempfile.TemporaryDirectory(prefix='check-') as folder,
-                workers(self._factory, self._processes, names.new('missing'), host.patience) as started,
+                workers(
+                    self._factory,
+                    self._processes,
+                    names.new('missing'),
+                    host.patience,
+                    allow_errors=self._allow_errors,
+                ) as started,
             ):
                 if not self._check_shared(started):
                     self._conclude('processes', NOT_CHECKED, self._lacks('processes'))
@@ -279,24 +286,19 @@ class _Check:
                 Board.create(board, len(started))
                 self._race('processes', len(started), lambda batch: self._race_processes(batch, started, str(board)))
         except WorkerError as error:
-            self._no_process(('shared', 'processes'), str(error))
+            self._without_worker(('shared', 'processes'), error)
 
     def _check_shared(self, started: Sequence[Worker]) -> bool:
-        host, name = self._host, self._names.new('shared')
-        calls: list[Call] = []
-        host.do(lambda client: perform(client, put(name, 'of the parent', 3600), 'this process', calls))
-        requests: list[Request] = [get(name), take(name, 'of the child'), delete(name)]
-        started[0].ask(do='calls', who='another process', requests=[request._asdict() for request in requests])
-        calls += [Call.from_json(values) for values in started[0].reply(host.patience * 2)['calls']]
-        host.do(lambda client: perform(client, get(name), 'this process', calls))
-        observed = ''
+        for _ in range(TRIES if self._allow_errors else 1):
+            calls = self._shared_calls(started[0])
+            if not any(call.error for call in calls):
+                break
         raised = [call for call in calls if call.error]
+        observed = ''
         if raised:
             observed = f'{raised[0].request.method} raised {raised[0].error}'
         elif calls[1].reply != 'of the parent':
-            observed = (
-                'another process does not see what this process has set: the client shares nothing between processes'
-            )
+            observed = 'another process does not see what this one has set: the client shares nothing between processes'
         elif calls[2].reply:
             observed = 'another process set a name with nx=True that this process had set'
         elif calls[4].reply is not None:
@@ -306,6 +308,17 @@ class _Check:
             return False
         self._conclude('shared', HOLDS, f'{len(started)} processes')
         return True
+
+    def _shared_calls(self, worker: Worker) -> list[Call]:
+        """Set a name here, and read, set and delete it in another process."""
+        host, name = self._host, self._names.new('shared')
+        calls: list[Call] = []
+        host.do(lambda client: perform(client, put(name, 'of the parent', 3600), 'this process', calls))
+        requests: list[Request] = [get(name), take(name, 'of the child'), delete(name)]
+        worker.ask(do='calls', who='another process', requests=[request._asdict() for request in requests])
+        calls += [Call.from_json(values) for values in worker.reply(host.patience * 2)['calls']]
+        host.do(lambda client: perform(client, get(name), 'this process', calls))
+        return calls
 
     def _race_processes(self, batch: Sequence[Round], started: Sequence[Worker], board: str) -> list[list[Call]]:
         first = Board(Path(board), len(started))
@@ -345,11 +358,12 @@ class _Check:
                     self._names.keep(name)
             race: Race = judge(run(batch), allow_errors=self._allow_errors)
             done, made, raised = done + race.rounds, made + race.made, raised + race.raised
+            self._bar.set_postfix_str(f'{done} of {self._rounds} rounds')
             if race.wrong:
                 self._conclude(clause, FAILS, f'{race.wrong} (round {done} of {self._rounds})', race.calls)
                 return
         errors = f', of which {raised:,} raised' if raised else ''
-        whole = '' if done == self._rounds else f' of {self._rounds}, for the time was over'
+        whole = '' if done == self._rounds else f' of {self._rounds}, because the time was up'
         self._conclude(clause, HOLDS, f'{callers} callers, {done} rounds{whole}, {made:,} calls{errors}')
 
     # --- calls that are broken off
@@ -357,9 +371,16 @@ class _Check:
     def _check_kills(self) -> None:
         try:
             with tempfile.TemporaryDirectory(prefix='check-') as folder:
-                killed = kill_in_set(self._host, self._factory, self._names, Path(folder), self._seed)
+                killed = kill_in_set(
+                    self._host,
+                    self._factory,
+                    self._names,
+                    Path(folder),
+                    self._seed,
+                    allow_errors=self._allow_errors,
+                )
         except WorkerError as error:
-            self._no_process(('killed',), str(error))
+            self._without_worker(('killed',), error)
             return
         self._left += killed.left
         if killed.observed:
@@ -367,7 +388,7 @@ class _Check:
             self._spoiled_by = ('killed',)
 
     def _check_interrupts(self) -> None:
-        broken = break_off(self._host, self._names)
+        broken = break_off(self._host, self._names, allow_errors=self._allow_errors)
         self._left += broken.left
         if broken.observed:
             self._conclude('interrupted', FAILS, broken.observed, broken.calls)
@@ -396,9 +417,12 @@ class _Check:
             return f'broken off before {count(broken_off, "statement", "statements")}'
         return f'watched for {seconds:.1f} s'
 
-    def _no_process(self, clauses: Sequence[str], why: str) -> None:
-        for clause in clauses:
-            self._conclude(clause, NOT_CHECKED, why)
+    def _without_worker(self, clauses: Sequence[str], error: WorkerError) -> None:
+        """Conclude the clauses that are still open when a process cannot go on."""
+        first, *others = [clause for clause in clauses if clause not in self.findings]
+        self._conclude(first, NOT_CHECKED if isinstance(error, NoProcessError) else FAILS, str(error))
+        for clause in others:
+            self._conclude(clause, NOT_CHECKED, self._lacks(clause))
 
     # --- the end
 
@@ -413,8 +437,12 @@ class _Check:
     async def _remove_all(self, client: Any) -> list[str]:
         left = []
         for name in self._names.used:
-            await perform(client, delete(name), 'the caller', [])
-            if (await perform(client, get(name), 'the caller', [])).reply is not None:
+            for _ in range(TRIES if self._allow_errors else 1):
+                await perform(client, delete(name), 'the caller', [])
+                call = await perform(client, get(name), 'the caller', [])
+                if call.reply is None and not call.error:
+                    break
+            else:
                 left.append(name)
         return left
 

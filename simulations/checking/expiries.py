@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, NamedTuple
 
 from py_cachify.commands import DeleteName, GetValue, SetIfAbsent
-from py_cachify.protocols import INDEXED, Lease
+from py_cachify.protocols import INDEXED, Lease, slot_name
 from simulations.checking.calls import Call, Request, delete, get, perform, put, shown, take
 from simulations.checking.host import Host
 from simulations.checking.sequences import Names
@@ -158,9 +158,7 @@ class _Watch:
         unit = self._unit
         lives = [await self._live(number) for number in range(len(self._rows()))]
         left = [*left, *self._raised]
-        pool = self._names.new('stale')
-        self._names.keep(f'{pool}:0')
-        lease, pool_calls = await self._acquire(pool, 'first')
+        pools = [await self._acquire(self._names.new('stale')) for _ in range(_TRIES if self._allow_errors else 1)]
         # Everything that can expire has expired a second after its life, which is 2 units at most.
         until = max([time.monotonic() + 2 * unit, *(each.since + (each.call.request.ex or 0) for each in left)])
         until += LATE + 0.05
@@ -178,9 +176,8 @@ class _Watch:
         if not any(fault.clause == 'expiry with nx' for fault in faults):
             faults += await self._again(next(life for life in lives if life.clause == 'expiry with nx'))
         faults += await self._leftovers(left)
-        wrong = await self._stale(pool, lease, pool_calls)
-        judged = not (self._allow_errors and any(call.error for call in pool_calls))
-        faults += wrong if judged else []
+        wrong, judged = await self._stale_of(pools)
+        faults += wrong
         unjudged = dict.fromkeys(life.clause for life in lives if not life.judged())
         return Seen(tuple(faults), (*unjudged, *(() if judged else ('stale token',))))
 
@@ -225,7 +222,7 @@ class _Watch:
             return []
         calls = list(life.calls)
         call = await perform(self._client, take(life.name, 'again'), 'the caller', calls)
-        if call.reply:
+        if call.reply or (call.error and self._allow_errors):
             return []
         what = call.error or 'a false value'
         return [
@@ -252,9 +249,18 @@ class _Watch:
 
     # --- a pool of one slot, by the library's own protocol
 
-    async def _acquire(self, pool: str, token: str) -> tuple[Lease | None, list[Call]]:
+    async def _acquire(self, pool: str) -> tuple[str, Lease | None, list[Call]]:
+        self._names.keep(slot_name(pool, 0))
         calls: list[Call] = []
-        return await self._follow(INDEXED.acquire(pool, token, 1, self._unit), calls), calls
+        return pool, await self._follow(INDEXED.acquire(pool, 'first', 1, self._unit), calls), calls
+
+    async def _stale_of(self, pools: Sequence[tuple[str, Lease | None, list[Call]]]) -> tuple[list[Fault], bool]:
+        """Judge the first pool whose calls do not raise; return what is wrong, and if one did."""
+        for pool, lease, calls in pools:
+            wrong = await self._stale(pool, lease, calls)
+            if not (self._allow_errors and any(call.error for call in calls)):
+                return wrong, True
+        return [], False
 
     async def _stale(self, pool: str, lease: Lease | None, calls: list[Call]) -> list[Fault]:
         """Release an expired slot while another holder has it; return what is wrong."""
@@ -271,7 +277,7 @@ class _Watch:
         if second is None:
             return fault('the pool refused the second holder after the first slot had expired')
         released = await self._follow(INDEXED.release(lease), calls)
-        call = await perform(self._client, get(f'{pool}:0'), 'the caller', calls)
+        call = await perform(self._client, get(slot_name(pool, 0)), 'the caller', calls)
         if released or call.reply != 'second':
             return fault('a release with the token of an expired slot freed the slot of the next holder')
         if not await self._follow(INDEXED.release(second), calls):

@@ -73,13 +73,14 @@ def reference(factory: Factory) -> str | None:
     return f'{module}:{name}' if found is factory else None
 
 
-def open_host(factory: Factory, name: str, patience: float) -> Host:
+def open_host(factory: Factory, name: str, patience: float, tries: int = 1) -> Host:
     """Make a client with the factory and find out whether it is asynchronous; return its host.
 
     Args:
         factory: makes the client.
         name: a name that does not exist in the store.
         patience: how long to wait for one call, in seconds.
+        tries: how often the first call is made if it raises.
 
     Raises:
         NoClientError: the factory raises, or what it makes is not a client, or its store does not
@@ -89,7 +90,7 @@ def open_host(factory: Factory, name: str, patience: float) -> Host:
         return _checked(factory, asynchronous=True, patience=patience)
     host = _checked(factory, asynchronous=False, patience=patience)
     try:
-        asynchronous = host.do(lambda client: _asynchronous(client, name))
+        asynchronous = host.do(lambda client: _asynchronous(client, name, tries))
     except StuckError:
         raise NoClientError(
             f'the first call, get({name!r}), did not return within {patience:g} s: check that the store is running'
@@ -130,14 +131,17 @@ def _checked(factory: Factory, *, asynchronous: bool, patience: float) -> Host:
     return host
 
 
-async def _asynchronous(client: Any, name: str) -> bool:
-    try:
-        answer = client.get(name)
-    except RuntimeError as error:
-        # An asynchronous client may look for its event loop at once.
-        if 'event loop' in str(error):
-            return True
-        raise
+async def _asynchronous(client: Any, name: str, tries: int) -> bool:
+    for left in reversed(range(tries)):
+        try:
+            answer = client.get(name)
+            break
+        except Exception as error:
+            # An asynchronous client may look for its event loop at once.
+            if isinstance(error, RuntimeError) and 'event loop' in str(error):
+                return True
+            if not left:
+                raise
     if inspect.iscoroutine(answer):
         answer.close()
     return inspect.isawaitable(answer)

@@ -84,8 +84,15 @@ def _statements(file: str) -> frozenset[int]:
     return frozenset(simple - spared)
 
 
-def break_off(host: Host, names: Names) -> Broken:
+def can_break_off(client: Any) -> bool:
+    """Return whether the statements of the client are known."""
+    return any(_statements(file) for file in source_files(client))
+
+
+def break_off(host: Host, names: Names, *, allow_errors: bool = False) -> Broken:
     """Break a ``set`` off at each statement in turn, and use the client after each.
+
+    With ``allow_errors``, that use may raise.
 
     Raises:
         StuckError: a call did not return afterwards.
@@ -106,7 +113,7 @@ def break_off(host: Host, names: Names) -> Broken:
             host.do(functools.partial(perform, request=take(names.new('interrupted'), 'value'), who=WHO, calls=calls))
         except StuckError:
             return Broken(tuple(left), f'{observed}did not return within {host.patience:g} s', tuple(calls))
-        if not calls[-1].reply:
+        if not calls[-1].reply and not (calls[-1].error and allow_errors):
             observed += f'raised {calls[-1].error}' if calls[-1].error else 'was refused'
             return Broken(tuple(left), observed, tuple(calls))
     return Broken(tuple(left))

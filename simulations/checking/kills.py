@@ -32,8 +32,12 @@ class Killed(NamedTuple):
     calls: tuple[Call, ...] = ()
 
 
-def kill_in_set(host: Host, factory: Factory, names: Names, folder: Path, seed: int) -> Killed:
+def kill_in_set(
+    host: Host, factory: Factory, names: Names, folder: Path, seed: int, *, allow_errors: bool = False
+) -> Killed:
     """Start processes that set names, kill each, and use the client after each kill.
+
+    With ``allow_errors``, that use may raise.
 
     Raises:
         WorkerError: a process could not be started.
@@ -41,7 +45,8 @@ def kill_in_set(host: Host, factory: Factory, names: Names, folder: Path, seed: 
     """
     stream = random.Random(f'{seed} kills')
     left: list[Left] = []
-    with workers(factory, TIMES, names.new('missing'), host.patience) as processes:
+    missing = names.new('missing')
+    with workers(factory, TIMES, missing, host.patience, allow_errors=allow_errors) as processes:
         for number, process in enumerate(processes):
             board = folder / f'kill-{number}'
             Board.create(board, 1)
@@ -63,6 +68,8 @@ def kill_in_set(host: Host, factory: Factory, names: Names, folder: Path, seed: 
                 left.append(Left(CLAUSE, broken_off, since, 'when its process was killed'))
             calls: list[Call] = []
             host.do(lambda client, calls=calls: _still_works(client, names, calls))  # type: ignore[misc]
+            if calls[-1].error and allow_errors:
+                continue
             if calls[-1].error or not calls[0].reply or calls[1].reply != 'value':
                 what = next((call.error for call in calls if call.error), 'a wrong reply')
                 return Killed(

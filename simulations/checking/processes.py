@@ -16,12 +16,22 @@ from threading import Thread
 from typing import IO, Any
 
 from simulations.checking.factory import reference
-from simulations.checking.host import Factory
+from simulations.checking.host import Factory, StuckError
 from simulations.checking.worker import serve
 
 
+Terms = tuple[str, float, int]
+"""A name that does not exist, the patience, and how often the first call is made if it raises."""
+TRIES = 10
+"""How often a call that raises is made again, with ``allow_errors``."""
+
+
 class WorkerError(Exception):
-    """A process could not be started, ended by itself, or did not reply; the text says which."""
+    """A process has no client, ended by itself, or did not reply; the text says which."""
+
+
+class NoProcessError(WorkerError):
+    """A process could not be started, which is no fault of the client."""
 
 
 class Worker:
@@ -50,6 +60,7 @@ class Worker:
         """Return the next reply.
 
         Raises:
+            StuckError: a call of the process did not return.
             WorkerError: the process ended or said that it cannot go on, or ``patience`` seconds
                 have passed.
         """
@@ -60,8 +71,10 @@ class Worker:
         if not line:
             raise WorkerError('a process ended by itself; what it wrote on standard error may say why')
         values: dict[str, Any] = json.loads(line)
+        if 'stuck' in values:
+            raise StuckError
         if 'error' in values:
-            raise WorkerError(values['error'])
+            raise WorkerError(f'in another process, {values["error"]}')
         return values
 
     def kill(self) -> None:
@@ -91,24 +104,28 @@ class Worker:
 
 
 @contextmanager
-def workers(factory: Factory, count: int, name: str, patience: float) -> Iterator[Sequence[Worker]]:
+def workers(
+    factory: Factory, count: int, name: str, patience: float, *, allow_errors: bool = False
+) -> Iterator[Sequence[Worker]]:
     """Start processes that are ready to make calls; kill them in the end.
 
     Raises:
-        WorkerError: one could not be started, or its factory makes no client there.
+        NoProcessError: this system cannot start one.
+        WorkerError: its factory makes no client there.
     """
     started: list[Worker] = []
+    tries = TRIES if allow_errors else 1
     try:
         place = reference(factory)
-        if place is None or not _start_fresh(place, count, name, patience, started):
-            _start_forked(factory, count, name, patience, started)
+        if place is None or not _start_fresh(place, count, (name, patience, tries), started):
+            _start_forked(factory, count, (name, patience, tries), started)
         yield started
     finally:
         for worker in started:
             worker.kill()
 
 
-def _start_fresh(place: str, count: int, name: str, patience: float, started: list[Worker]) -> bool:
+def _start_fresh(place: str, count: int, terms: Terms, started: list[Worker]) -> bool:
     """Start interpreters that import the factory; return false if they cannot import it."""
     path = [entry or os.getcwd() for entry in sys.path]  # noqa: PTH109 - the entry of a path is text
     # The interpreter must find this package even if only the path of this process leads to it.
@@ -127,9 +144,9 @@ def _start_fresh(place: str, count: int, name: str, patience: float, started: li
         worker = Worker(process.pid, process.stdin, process.stdout, process)
         worker.begin()
         started.append(worker)
-        worker.ask(factory=place, path=path, name=name, patience=patience)
+        worker.ask(factory=place, path=path, terms=terms)
     for worker in started:
-        if 'unknown' in worker.reply(patience):
+        if 'unknown' in worker.reply(2 * terms[1]):
             for each in started:
                 each.kill()
             started.clear()
@@ -137,9 +154,9 @@ def _start_fresh(place: str, count: int, name: str, patience: float, started: li
     return True
 
 
-def _start_forked(factory: Factory, count: int, name: str, patience: float, started: list[Worker]) -> None:
+def _start_forked(factory: Factory, count: int, terms: Terms, started: list[Worker]) -> None:
     if not hasattr(os, 'fork'):
-        raise WorkerError(
+        raise NoProcessError(
             'a new process cannot import the factory: make it a function at the top of a module, or leave processes'
             ' out with --processes 0 (processes=0)'
         )
@@ -151,7 +168,7 @@ def _start_forked(factory: Factory, count: int, name: str, patience: float, star
             warnings.simplefilter('ignore', DeprecationWarning)
             pid = os.fork()
         if pid == 0:
-            _live_as_child(factory, name, patience, requests, replies, [my_requests, my_replies], started)
+            _live_as_child(factory, terms, requests, replies, [my_requests, my_replies], started)
         os.close(requests)
         os.close(replies)
         started.append(
@@ -165,13 +182,12 @@ def _start_forked(factory: Factory, count: int, name: str, patience: float, star
     for worker in started:
         worker.begin()
     for worker in started:
-        worker.reply(patience)
+        worker.reply(2 * terms[1])
 
 
 def _live_as_child(
     factory: Factory,
-    name: str,
-    patience: float,
+    terms: Terms,
     requests: int,
     replies: int,
     others: Sequence[int],
@@ -182,6 +198,6 @@ def _live_as_child(
         for number in (*others, *(each.requests.fileno() for each in siblings)):
             os.close(number)
         with os.fdopen(requests, encoding='utf-8') as orders, os.fdopen(replies, 'w', encoding='utf-8') as answers:
-            serve(orders, answers, factory, name, patience)
+            serve(orders, answers, factory, *terms)
     finally:
         os._exit(0)

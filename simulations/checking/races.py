@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import math
 import random
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from simulations.checking.calls import Call, Script, drive, perform
+from simulations.checking.host import Host, StuckError
 from simulations.checking.register import evidence, reason
 from simulations.checking.rounds import Round
 from simulations.checking.switching import frequent_switches, pausing, source_files
@@ -85,20 +87,28 @@ def race_threads(client: Any, rounds: Sequence[Round], callers: int, seed: int, 
     return _of_rounds(made)
 
 
-async def race_tasks(client: Any, rounds: Sequence[Round], callers: int, seed: int) -> list[list[Call]]:
-    """Run the rounds in tasks that share a client; return the calls of each round."""
+def race_tasks(host: Host, rounds: Sequence[Round], callers: int, seed: int) -> list[list[Call]]:
+    """Run the rounds in tasks that share a client; return the calls of each round.
+
+    A call that does not return ends the race with its round.
+    """
     made: list[list[list[Call]]] = [[[] for _ in range(callers)] for _ in rounds]
-
-    async def run(caller: int, number: int, stream: random.Random) -> None:
-        # Some tasks begin a few turns of the event loop later.
-        for _ in range(stream.randrange(3)):
-            await asyncio.sleep(0)
-        await follow(client, rounds[number].script(caller), f'task {caller}', made[number][caller])
-
-    for number, each in enumerate(rounds):
-        stream = random.Random(f'{seed} {each.name}')
-        await asyncio.gather(*(run(caller, number, stream) for caller in range(callers)))
+    with contextlib.suppress(StuckError):
+        for each, calls in zip(rounds, made, strict=True):
+            host.do(functools.partial(_one_round, each=each, seed=seed, made=calls))
     return _of_rounds(made)
+
+
+async def _one_round(client: Any, each: Round, seed: int, made: list[list[Call]]) -> None:
+    stream = random.Random(f'{seed} {each.name}')
+
+    async def run(caller: int, turns: int) -> None:
+        # Some tasks begin a few turns of the event loop later.
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await follow(client, each.script(caller), f'task {caller}', made[caller])
+
+    await asyncio.gather(*(run(caller, stream.randrange(3)) for caller in range(len(made))))
 
 
 def _of_rounds(made: Sequence[Sequence[Sequence[Call]]]) -> list[list[Call]]:

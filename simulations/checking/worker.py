@@ -21,7 +21,7 @@ from simulations.checking.rounds import Round
 from simulations.checking.switching import pausing, source_files
 
 
-def serve(requests: IO[str], replies: IO[str], factory: Factory, name: str, patience: float) -> None:
+def serve(requests: IO[str], replies: IO[str], factory: Factory, name: str, patience: float, tries: int = 1) -> None:
     """Make a client and answer each request until there are no more.
 
     Args:
@@ -29,6 +29,7 @@ def serve(requests: IO[str], replies: IO[str], factory: Factory, name: str, pati
         factory: makes the client.
         name: a name that does not exist in the store.
         patience: how long to wait for a call, in seconds.
+        tries: how often the first call is made if it raises.
     """
 
     def reply(**values: Any) -> None:
@@ -36,7 +37,7 @@ def serve(requests: IO[str], replies: IO[str], factory: Factory, name: str, pati
         replies.flush()
 
     try:
-        host = open_host(factory, name, patience)
+        host = open_host(factory, name, patience, tries)
     except NoClientError as error:
         reply(error=str(error))
         return
@@ -53,7 +54,7 @@ def serve(requests: IO[str], replies: IO[str], factory: Factory, name: str, pati
                 case 'set forever':
                     _set_forever(host, **order)
         except StuckError:
-            reply(error=f'a call did not return within {patience:g} s')
+            reply(stuck=True)
             return
     host.close()
 
@@ -127,4 +128,4 @@ def main() -> None:
         replies.write(json.dumps({'unknown': str(error)}) + '\n')
         replies.flush()
         return
-    serve(sys.stdin, replies, factory, first['name'], first['patience'])
+    serve(sys.stdin, replies, factory, *first['terms'])

@@ -56,8 +56,8 @@ class SqliteClient:
     def set(self, name: str, value: str, ex: int | None = None, nx: bool = False) -> bool:
         until = math.inf if ex is None else time.time() + ex
         changes = (
-            'INSERT INTO slots VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE'
-            ' SET value = ?2, until = ?3 WHERE NOT ?4 OR until <= ?5'
+            'INSERT INTO slots VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE'
+            ' SET value = excluded.value, until = excluded.until WHERE NOT ? OR until <= ?'
         )
         return self.execute(changes, name, value, until, nx, time.time())[1] == 1
 
