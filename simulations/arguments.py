@@ -3,11 +3,18 @@
 ``py_cachify.arguments`` checks the arguments of the library itself, ``max_size`` and ``slot_exp``.
 """
 
+import difflib
 import math
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
 from py_cachify.arguments import shown
+
+def nearest(value: object, known: Iterable[str]) -> str:
+    """Return the known name that is spelled most like ``value``."""
+    [near] = difflib.get_close_matches(str(value), list(known), 1, cutoff=0)
+    return near
 
 
 def whole_number(name: str, value: Any, at_least: int = 0, at_most: int | None = None) -> int:

@@ -9,6 +9,7 @@ from simulations.broken.check_then_add import CHECK_THEN_ADD
 from simulations.broken.client_clock import CLIENT_CLOCK
 from simulations.broken.counter import COUNTER
 from simulations.broken.delete_by_index import DELETE_BY_INDEX
+from simulations.broken.no_tombstone import NO_TOMBSTONE
 from simulations.broken.retried_acquire import RETRIED_ACQUIRE
 from simulations.broken.short_lock import SHORT_LOCK
 
@@ -21,6 +22,7 @@ BROKEN: tuple[Broken, ...] = (
     COUNTER,
     DELETE_BY_INDEX,
     RETRIED_ACQUIRE,
+    NO_TOMBSTONE,
 )
 
 __all__ = ['BROKEN', 'Broken']

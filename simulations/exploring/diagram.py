@@ -8,7 +8,17 @@ from matplotlib.patches import Rectangle
 from simulations.drawing.axes import new_axes
 from simulations.drawing.colours import HELD, LIMIT, OCCUPANCY, QUIET, RUNNING
 from simulations.exploring.clients import name_of
-from simulations.exploring.moves import CRASH, HURRY, LOSE_REPLY, LOSE_REQUEST, REPEAT, Schedule
+from simulations.exploring.moves import (
+    ARRIVE,
+    CRASH,
+    HURRY,
+    LATE,
+    LOSE_REPLY,
+    LOSE_REQUEST,
+    OVERTAKEN,
+    REPEAT,
+    Schedule,
+)
 from simulations.exploring.narrative import command_words, sentence
 from simulations.exploring.states import Happened
 
@@ -94,19 +104,34 @@ def _draw_move(ax: Axes, happened: Happened, client: float, store: float, y: flo
     up, down = y - 0.14, y + 0.2
     begin, end = client + 0.08 * side, store - 0.05 * side
     lost = begin + (end - begin) * 0.55
-    _arrow(ax, begin, lost if do == LOSE_REQUEST else end, up)
     asked = command_words(happened.command)
+    if do == ARRIVE:
+        ax.plot(lost, y, marker='o', color=RUNNING, markersize=7, zorder=3)
+        _arrow(ax, lost, end, y)
+        middle = (begin + end) / 2
+        ax.text(middle, y - 0.1, f'{asked} arrives late', ha='center', va='bottom', fontsize=8)
+        ax.text(
+            middle, y + 0.1, f'{happened.answers[0]!r} to nobody', ha='center', va='top', fontsize=8, color=OCCUPANCY
+        )
+        return
+    _arrow(ax, begin, lost if do in (LOSE_REQUEST, LATE) else end, up)
     ax.text((begin + end) / 2, up - 0.04, asked, ha='center', va='bottom', fontsize=8)
     if do == LOSE_REQUEST:
         ax.plot(lost, up, marker='X', color=RUNNING, markersize=9, zorder=3)
         answer = 'request lost'
+    elif do == LATE:
+        ax.plot(lost, up, marker='o', color=RUNNING, markersize=7, zorder=3)
+        answer = 'request late, client gives up'
     elif do == LOSE_REPLY:
         _arrow(ax, end, lost, down, dashed=True)
         ax.plot(lost, down, marker='X', color=RUNNING, markersize=9, zorder=3)
         answer = f'{happened.answers[0]!r} lost'
     else:
         _arrow(ax, end, begin, down, dashed=True)
-        answer = f'{happened.answers[0]!r} lost, sent again: {happened.received}' if do == REPEAT else happened.received
+        if do == OVERTAKEN:
+            ax.plot(lost, up, marker='o', color=RUNNING, markersize=7, zorder=3)
+        before = {REPEAT: f'{happened.answers[0]!r} lost, sent again: ', OVERTAKEN: 'late, sent again: '}.get(do, '')
+        answer = f'{before}{happened.received}'
     ended = f', {happened.token} {happened.ended}' if happened.ended else ''
     ax.text((begin + end) / 2, down + 0.02, f'{answer}{ended}', ha='center', va='top', fontsize=8, color=OCCUPANCY)
 

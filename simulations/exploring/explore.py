@@ -1,5 +1,6 @@
 """Search the schedules of a protocol: all those of a small scope, or random ones."""
 
+import math
 import random
 import time
 from collections import deque
@@ -8,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tqdm.auto import tqdm
 
-from simulations.arguments import whole_number
+from simulations.arguments import positive, whole_number
 from simulations.exploring.following import Difference, Made, Trail, difference, differs, follow_moves, shrink
-from simulations.exploring.moves import STEP, WAIT, Move, Schedule
+from simulations.exploring.moves import BETWEEN, PLAIN, Move, Schedule, known_kind
 from simulations.exploring.narrative import story_text
+from simulations.exploring.outcomes import DifferentOutcomeError
 from simulations.exploring.scope import Scope, Subject
 from simulations.exploring.states import Happened, Machine, State
 from simulations.exploring.subjects import subject
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_STATES = 200_000
-PLAIN = (STEP, WAIT)
-"""The moves that are not faults."""
 TWICE = 100
 """Every hundredth random schedule, and all moves from every hundredth state, are made twice."""
 _FAULT_SHARE = 0.2
@@ -169,6 +169,10 @@ def explore(
         if name != 'slot_exp' or scope.slot_exp is not None:
             whole_number(name, getattr(scope, name), 1)
     whole_number('faults', scope.faults, 0)
+    whole_number('between', scope.between, 0)
+    positive('late_by', scope.late_by)
+    for kind in scope.kinds:
+        known_kind(kind)
     if scope.clients > 26:
         raise ValueError(f'clients must be at most 26, got {scope.clients}')
     if schedules is not None:
@@ -200,7 +204,15 @@ def replay_schedule(schedule: Schedule, world: World | None = None) -> Failure |
     """
     known = subject(schedule.protocol)
     faults = sum(move.do not in PLAIN for move in schedule.moves)
-    scope = Scope(schedule.clients, schedule.max_size, schedule.rounds, faults, schedule.slot_exp)
+    scope = Scope(
+        schedule.clients,
+        schedule.max_size,
+        schedule.rounds,
+        faults,
+        schedule.slot_exp,
+        between=sum(move.do in BETWEEN for move in schedule.moves),
+        late_by=math.inf,
+    )
     machine = Machine(known, scope, world)
     try:
         trail = follow_moves(machine, schedule.moves)
@@ -228,28 +240,38 @@ class _Exhaustive:
     def search(self) -> Exploration:
         while self._waiting:
             state = self._waiting.popleft()
-            here = self._number[state]
-            if state.over and (wrong := self._machine.left_behind(state)):
-                return self._found(self._way_to(here), wrong)
-            for move in self._machine.moves(state):
-                after, happened, wrong = self._machine.make(state, move)
-                self._steps += 1
-                if wrong:
-                    return self._found([*self._way_to(here), Made(move, happened, after)], wrong)
-                if here % TWICE == 0:
-                    again, happened_again, _ = self._machine.make(state, move)
-                    if how := differs((after, happened), (again, happened_again)):
-                        return self._not_deterministic([*self._way_to(here), Made(move, happened, after)], how)
-                if after not in self._number:
-                    if len(self._number) >= self._most:
-                        return self._outcome(complete=False, violation=None)
-                    self._number[after] = len(self._came_by)
-                    self._came_by.append((here, Made(move, happened, after)))
-                    self._following.append([])
-                    self._waiting.append(after)
-                    self._bar.update()
-                self._following[here].append(self._number[after])
+            try:
+                found = self._go_on_from(state, self._number[state])
+            except DifferentOutcomeError as error:
+                way = self._way_to(self._number[state])
+                found = self._with(Trail(tuple(way), None), Difference(len(way), f'not deterministic: {error}'))
+            if found is not None:
+                return found
         return self._outcome(complete=True, violation=None)
+
+    def _go_on_from(self, state: State, here: int) -> Exploration | None:
+        """Make each move from a state; return the outcome if the search ends here."""
+        if state.over and (wrong := self._machine.left_behind(state)):
+            return self._found(self._way_to(here), wrong)
+        for move in self._machine.moves(state):
+            after, happened, wrong = self._machine.make(state, move)
+            self._steps += 1
+            if wrong:
+                return self._found([*self._way_to(here), Made(move, happened, after)], wrong)
+            if here % TWICE == 0:
+                again, happened_again, _ = self._machine.make(state, move, anew=True)
+                if how := differs((after, happened), (again, happened_again)):
+                    return self._not_deterministic([*self._way_to(here), Made(move, happened, after)], how)
+            if after not in self._number:
+                if len(self._number) >= self._most:
+                    return self._outcome(complete=False, violation=None)
+                self._number[after] = len(self._came_by)
+                self._came_by.append((here, Made(move, happened, after)))
+                self._following.append([])
+                self._waiting.append(after)
+                self._bar.update()
+            self._following[here].append(self._number[after])
+        return None
 
     def _way_to(self, number: int) -> list[Made]:
         way = []
@@ -312,9 +334,10 @@ def _at_random(
     stream = random.Random(f'{seed} schedules')
     steps, failure, count = 0, None, 0
     for count in range(1, schedules + 1):
-        trail = _random_trail(machine, stream)
+        trail, twice = _random_trail(machine, stream)
         steps += len(trail.made)
-        twice = difference(machine, trail) if trail.wrong or count % TWICE == 1 else None
+        if twice is None and (trail.wrong or count % TWICE == 1):
+            twice = difference(machine, trail)
         if trail.wrong and twice is None:
             trail = shrink(machine, trail)
             twice = difference(machine, trail)
@@ -325,16 +348,22 @@ def _at_random(
     return Exploration(subject, scope, False, True, 0, steps, count, 0.0, seed, failure)
 
 
-def _random_trail(machine: Machine, stream: random.Random) -> Trail:
-    state, made, wrong = machine.start(), [], None
-    while not state.over and not wrong:
-        possible = machine.moves(state)
+def _random_trail(machine: Machine, stream: random.Random) -> tuple[Trail, Difference | None]:
+    state, wrong = machine.start(), None
+    made: list[Made] = []
+    while (possible := machine.moves(state)) and not wrong:
         faults = [move for move in possible if move.do not in PLAIN]
         plain = [move for move in possible if move.do in PLAIN]
         move = stream.choice(faults if faults and stream.random() < _FAULT_SHARE else plain)
-        state, happened, wrong = machine.make(state, move)
+        try:
+            state, happened, wrong = machine.make(state, move)
+        except DifferentOutcomeError as error:
+            return Trail(tuple(made), None), Difference(len(made), f'not deterministic: {error}')
         made.append(Made(move, happened, state))
-    return Trail(tuple(made), wrong or machine.left_behind(state))
+    try:
+        return Trail(tuple(made), wrong or machine.left_behind(state)), None
+    except DifferentOutcomeError as error:
+        return Trail(tuple(made), None), Difference(len(made), f'not deterministic: {error}')
 
 
 def _failure(schedule: Schedule, trail: Trail, twice: Difference | None, found_after: int) -> Failure | None:

@@ -6,6 +6,7 @@ evidence of anything.
 """
 
 from collections.abc import Iterable
+from itertools import combinations
 from typing import NamedTuple
 
 from simulations.exploring.moves import Move
@@ -54,7 +55,7 @@ def follow_moves(machine: Machine, moves: Iterable[Move], strict: bool = True) -
     state = machine.start()
     for move in moves:
         try:
-            state, happened, wrong = machine.make(state, move)
+            state, happened, wrong = machine.make(state, move, anew=True)
         except ImpossibleMoveError as error:
             if strict:
                 raise ValueError(f'move {len(made) + 1}, {move.do}, cannot be made: {error}') from None
@@ -62,7 +63,7 @@ def follow_moves(machine: Machine, moves: Iterable[Move], strict: bool = True) -
         made.append(Made(move, happened, state))
         if wrong:
             return Trail(tuple(made), wrong)
-    return Trail(tuple(made), machine.left_behind(state) if state.over else None)
+    return Trail(tuple(made), machine.left_behind(state, anew=True) if state.over else None)
 
 
 def difference(machine: Machine, trail: Trail) -> Difference | None:
@@ -70,13 +71,13 @@ def difference(machine: Machine, trail: Trail) -> Difference | None:
     state, wrong = machine.start(), None
     for number, (move, before, then) in enumerate(trail.made, 1):
         try:
-            state, happened, wrong = machine.make(state, move)
+            state, happened, wrong = machine.make(state, move, anew=True)
         except ImpossibleMoveError as error:
             return Difference(number, f'not deterministic: move {number} cannot be made the second time: {error}')
         if (how := differs((then, before), (state, happened))) is not None:
             return Difference(number, f'not deterministic: move {number} {how}')
     if not wrong and state.over:
-        wrong = machine.left_behind(state)
+        wrong = machine.left_behind(state, anew=True)
     if wrong != trail.wrong:
         end = f'"{trail.wrong or "nothing goes wrong"}" the first time and "{wrong or "nothing goes wrong"}" the second'
         return Difference(len(trail.made), f'not deterministic: after the last move, {end}')
@@ -94,13 +95,19 @@ def differs(first: tuple[State, Happened], second: tuple[State, Happened]) -> st
 
 
 def shrink(machine: Machine, trail: Trail) -> Trail:
-    """Remove the moves that a failing schedule does not need, until none can be left out."""
-    place = 0
-    while place < len(trail.made):
-        moves = trail.moves
-        shorter = follow_moves(machine, moves[:place] + moves[place + 1 :], strict=False)
-        if shorter.wrong and len(shorter.made) < len(moves):
-            trail, place = shorter, 0
-        else:
-            place += 1
+    """Remove what a failing schedule does not need, until no one or two moves can be left out."""
+    while (shorter := _shorter(machine, trail)) is not None:
+        trail = shorter
     return trail
+
+
+def _shorter(machine: Machine, trail: Trail) -> Trail | None:
+    moves = trail.moves
+    places = range(len(moves))
+    # A lock and its removal, or a late request and its arrival, can only be left out together.
+    for left_out in (*((place,) for place in places), *combinations(places, 2)):
+        kept = [move for place, move in enumerate(moves) if place not in left_out]
+        shorter = follow_moves(machine, kept, strict=False)
+        if shorter.wrong and len(shorter.made) < len(moves):
+            return shorter
+    return None

@@ -8,9 +8,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from simulations.arguments import nearest
+
 
 STEP, CRASH, LOSE_REQUEST, LOSE_REPLY, REPEAT = 'step', 'crash', 'lose request', 'lose reply', 'repeat'
-WAIT, HURRY, FORGET = 'wait', 'clock ahead', 'store forgets'
+WAIT, HALF, ALMOST, ARRIVE = 'wait', 'wait half', 'wait almost', 'arrive'
+HURRY, FORGET, LATE, OVERTAKEN = 'clock ahead', 'store forgets', 'late', 'overtaken'
+BETWEEN = (HALF, ALMOST)
+"""The passages of time that end between two expiries.
+
+* ``wait half``: half of the time until the next slot expires;
+* ``wait almost``: until just before it expires, a thousandth of the life of a slot.
+"""
+WAITS = (WAIT, *BETWEEN)
+"""How time can pass; ``wait`` is until the next slot expires."""
+PLAIN = (STEP, *WAITS, ARRIVE)
+"""The moves that are not faults."""
 FAULTS = (CRASH, LOSE_REQUEST, LOSE_REPLY, REPEAT, HURRY)
 """The kinds of fault, each of which counts as one.
 
@@ -21,24 +34,40 @@ FAULTS = (CRASH, LOSE_REQUEST, LOSE_REPLY, REPEAT, HURRY)
   itself, and the client receives the second answer;
 * ``clock ahead``: from now on the client's own clock is ahead by the life of a slot.
 """
+LATE_FAULTS = (LATE, OVERTAKEN)
+"""Faults after which a request is still on its way; it can arrive at any later move.
+
+* ``late``: the client gives up on its request and sees a lost connection;
+* ``overtaken``: the client's driver sends the request again by itself, the second one overtakes the
+  first, and the client receives its answer.
+"""
 STORE_FAULTS = (FORGET,)
 """What no protocol promises to survive; it is searched only on request.
 
 * ``store forgets``: the server restarts without its data, or fails over to an empty replica.
 """
+KINDS = (*FAULTS, *LATE_FAULTS, *STORE_FAULTS)
+"""Every kind of fault."""
+
+
+class _UnknownMoveError(ValueError):
+    """The text of a schedule names a move that there is not."""
 
 
 class Move(NamedTuple):
     """One thing that happens.
 
     Attributes:
-        do: ``step`` (the client's next command or call), ``wait`` (time passes until the next slot
-            expires), or one of the faults.
+        do: ``step`` (the client's next command or call), one of ``WAITS`` (time passes),
+            ``arrive`` (a late request reaches the store), or one of the faults.
         client: the number of the client, from 0; -1 if no client is involved, as when time passes.
+        which: which of the client's late requests arrives, counted from 0 in the order in which
+            they were sent.
     """
 
     do: str
     client: int = -1
+    which: int = 0
 
 
 class Schedule(NamedTuple):
@@ -63,7 +92,7 @@ class Schedule(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """Return the schedule as plain values."""
-        moves = [move.do if move.client < 0 else [move.client, move.do] for move in self.moves]
+        moves = [_plain(move) for move in self.moves]
         return {**self._asdict(), 'moves': moves}
 
     def save(self, path: str | Path) -> None:
@@ -79,7 +108,8 @@ class Schedule(NamedTuple):
             life = None if plain['slot_exp'] is None else _number(plain['slot_exp'])
             return cls(str(plain['protocol']), clients, size, life, rounds, moves)
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f'this is not a schedule: {error!r} is wrong or missing') from None
+            wrong = error if isinstance(error, _UnknownMoveError) else f'{error!r} is wrong or missing'
+            raise ValueError(f'this is not a schedule: {wrong}') from None
 
     @classmethod
     def load(cls, path: str | Path) -> 'Schedule':
@@ -94,13 +124,37 @@ class Schedule(NamedTuple):
         return self._replace(moves=tuple(moves))
 
 
+def known_kind(kind: str) -> str:
+    """Return ``kind`` if it is a kind of fault.
+
+    Raises:
+        ValueError: it is not; the message names the nearest kind.
+    """
+    if kind not in KINDS:
+        raise ValueError(
+            f'unknown fault {kind!r}: the nearest is {nearest(kind, KINDS)!r}; choose from {", ".join(KINDS)}'
+        )
+    return kind
+
+
+def _plain(move: Move) -> Any:
+    if move.client < 0:
+        return move.do
+    return [move.client, move.do, move.which] if move.which else [move.client, move.do]
+
+
 def _move(plain: Any) -> Move:
-    if plain in (WAIT, *STORE_FAULTS):
-        return Move(plain)
-    client, do = plain
-    if do not in (STEP, *FAULTS):
-        raise ValueError(do)
-    return Move(do, _number(client))
+    if isinstance(plain, str):
+        return Move(_known_move(plain, (*WAITS, *STORE_FAULTS)))
+    client, do, *which = plain
+    do = _known_move(do, (STEP, ARRIVE, *FAULTS, *LATE_FAULTS))
+    return Move(do, _number(client), *map(_number, which))
+
+
+def _known_move(do: Any, known: Sequence[str]) -> str:
+    if do not in known:
+        raise _UnknownMoveError(f'unknown move {do!r}, the nearest is {nearest(do, known)!r}')
+    return str(do)
 
 
 def _number(plain: Any) -> int:

@@ -5,7 +5,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from simulations.exploring.clients import name_of
-from simulations.exploring.moves import CRASH, FORGET, HURRY, LOSE_REPLY, LOSE_REQUEST, REPEAT, WAIT, Schedule
+from simulations.exploring.moves import (
+    ALMOST,
+    ARRIVE,
+    CRASH,
+    FORGET,
+    HALF,
+    HURRY,
+    LATE,
+    LOSE_REPLY,
+    LOSE_REQUEST,
+    OVERTAKEN,
+    REPEAT,
+    WAITS,
+    Schedule,
+)
 from simulations.exploring.states import Happened
 
 
@@ -17,9 +31,10 @@ def story_text(story: Sequence[Happened], reason: str) -> str:
 
 def sentence(happened: Happened) -> str:
     """Return one move as a sentence."""
-    do, client = happened.move
-    if do == WAIT:
-        return f'{happened.seconds:g} s pass.'
+    do, client = happened.move.do, happened.move.client
+    if do in WAITS:
+        until = {HALF: ', half of the time to the next expiry', ALMOST: ', until just before the next expiry'}
+        return f'{happened.seconds:.4g} s pass{until.get(do, "")}.'
     if do == FORGET:
         return 'The store forgets everything.'
     who = f'Client {name_of(client)}'
@@ -27,11 +42,20 @@ def sentence(happened: Happened) -> str:
         return f'{who} crashes and does nothing more.'
     if do == HURRY:
         return f'The clock of {who[0].lower()}{who[1:]} runs ahead from now on, by the life of a slot.'
+    if do == ARRIVE:
+        return (
+            f'The late {command_words(happened.command)} of {who[0].lower()}{who[1:]} arrives; the store carries it'
+            f' out, and nobody receives the reply {happened.answers[0]!r}.'
+        )
     calls = {'acquire': f'{who} acquires: it', 'release': f'{who} releases: it'}
     call = calls.get(happened.called.partition(' ')[0], who)
     answer = f' and receives {happened.received}'
     if do == LOSE_REQUEST:
         answer = '; the request and the connection are lost'
+    elif do == LATE:
+        answer = '; the request is late, and the client gives up: its connection is lost'
+    elif do == OVERTAKEN:
+        answer = f'; the request is late, and its driver sends it again, overtakes it, and receives {happened.received}'
     elif do == LOSE_REPLY:
         answer = f'; the server carries it out, but the reply {happened.answers[0]!r} and the connection are lost'
     elif do == REPEAT:

@@ -8,6 +8,9 @@ from simulations.exploring.moves import FAULTS
 from simulations.exploring.worlds import World
 
 
+AN_HOUR = 3600.0
+
+
 class Scope(NamedTuple):
     """How much to search.
 
@@ -21,6 +24,9 @@ class Scope(NamedTuple):
         kinds: the faults that can happen.
         pauses: whether time can pass during an operation, as for a client that pauses between two
             commands.
+        between: how often time can stop between two expiries, half-way or just before one, in one
+            schedule. It can always pass to the next expiry.
+        late_by: the seconds after which a late request no longer arrives.
     """
 
     clients: int = 3
@@ -30,6 +36,8 @@ class Scope(NamedTuple):
     slot_exp: int | None = 10
     kinds: tuple[str, ...] = FAULTS
     pauses: bool = True
+    between: int = 1
+    late_by: float = AN_HOUR
 
 
 class Subject(NamedTuple):
@@ -44,6 +52,9 @@ class Subject(NamedTuple):
         idea: what it does, or what is wrong with it, in a sentence.
         bodies: whether it promises that no more than ``max_size`` bodies run at the same time,
             including those that outlive their slot.
+        alike: whether it treats all tokens alike, as a protocol does that only compares them. Then
+            it does not matter which of the clients that have not begun is the next one to begin,
+            and the search lets them begin in order.
     """
 
     name: str
@@ -53,3 +64,4 @@ class Subject(NamedTuple):
     honest: bool
     idea: str
     bodies: bool = False
+    alike: bool = False

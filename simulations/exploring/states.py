@@ -21,32 +21,59 @@ from simulations.exploring.clients import (
     go_on,
     operation,
 )
+from simulations.exploring.late import LateRequest, LateRequests, of_client, passed, with_late
 from simulations.exploring.moves import (
+    ARRIVE,
+    BETWEEN,
     CRASH,
     FORGET,
+    HALF,
     HURRY,
+    LATE,
     LOSE_REPLY,
     LOSE_REQUEST,
+    OVERTAKEN,
     REPEAT,
     STEP,
     STORE_FAULTS,
     WAIT,
+    WAITS,
     Move,
 )
+from simulations.exploring.outcomes import Outcomes
 from simulations.exploring.scope import Scope, Subject
 from simulations.exploring.worlds import Snapshot, World
 from simulations.judging.monitor import Monitor
 from simulations.units import count
 
 
+JUST = 2.0**-10
+"""How long "just before" an expiry is, as a share of the life of a slot.
+
+It is a power of two, as are the halves, so sums of times are exact and equal states are recognized.
+"""
+
+
 class State(NamedTuple):
-    """One state."""
+    """One state.
+
+    Attributes:
+        clients: the clients.
+        store: the contents of the store.
+        monitor: what the judge knows.
+        faults: the number of faults that can still happen.
+        between: how often time can still stop between two expiries.
+        now: the time; 0 throughout if no answer of the store can show it.
+        late: the requests on their way.
+    """
 
     clients: tuple[Client, ...]
     store: Snapshot
     monitor: Monitor
     faults: int
+    between: int
     now: float = 0.0
+    late: LateRequests = ()
 
     @property
     def over(self) -> bool:
@@ -61,7 +88,8 @@ class Happened(NamedTuple):
         move: the move.
         called: the operation that began with it, such as ``acquire A1``; empty if none did.
         command: the command that was sent to the store, if any.
-        answers: the store's answers: one, or two if the request was repeated.
+        answers: the store's answers: one, or two if the request was repeated; none if the request
+            did not arrive.
         received: what the client received: an answer, or that the connection is lost.
         ended: how the operation ended with this move: ``granted``, ``refused``, ``released``,
             ``too late`` or ``failed``; empty if it did not end.
@@ -97,37 +125,35 @@ class Machine:
     def __init__(self, subject: Subject, scope: Scope, world: World | None = None) -> None:
         self._subject = subject
         self._scope = scope
-        self._world = subject.world() if world is None else world
         self._nothing = subject.world().snapshot()
+        self._outcomes = Outcomes(subject.world() if world is None else world, self._nothing)
         self._life = None if scope.slot_exp is None else float(scope.slot_exp)
-        self._there: tuple[Snapshot, float] | None = None
         kinds = scope.kinds
         self._faults = tuple(fault for fault in kinds if fault not in STORE_FAULTS)
         self._moves = {
             (number, do): Move(do, number) for number in range(scope.clients) for do in (STEP, *self._faults)
         }
-        # A server may still contain slots of another exploration.
-        self._world.restore(self._nothing)
 
     def leave(self) -> None:
         """Empty the store, so that a server keeps nothing of an exploration."""
-        self._there = None
-        self._world.restore(self._nothing)
+        self._outcomes.clear()
 
     def start(self) -> State:
         """Return the first state, in which no client has acted yet."""
         scope = self._scope
         clients = tuple(Client(number) for number in range(scope.clients))
         monitor = Monitor.start(scope.max_size, math.inf if self._life is None else self._life, self._subject.honest)
-        return State(clients, self._nothing, monitor, scope.faults)
+        return State(clients, self._nothing, monitor, scope.faults, scope.between)
 
     def moves(self, state: State) -> list[Move]:
         """Return the moves that are possible in a state."""
         possible: list[Move] = []
-        paused = False
+        paused, shows_time = False, self._outcomes.shows_time
+        turn = False
         for client in state.clients:
-            if client.over:
+            if client.over or (turn and client == Client(client.number)):
                 continue
+            turn = turn or (self._subject.alike and client == Client(client.number))
             number, under_way = client.number, client.answers is not None
             paused = paused or under_way
             possible.append(self._moves[number, STEP])
@@ -136,43 +162,61 @@ class Machine:
             busy = under_way or client.lease is not None
             for fault in self._faults:
                 # A crash of a client that has not begun changes nothing; nor does a second jump of
-                # a clock.
-                if not ((fault == CRASH and not busy) or (fault == HURRY and client.ahead)):
+                # a clock, or any jump if no answer depends on a clock.
+                useless = not busy if fault == CRASH else fault == HURRY and (client.ahead or not shows_time)
+                if not useless:
                     possible.append(self._moves[number, fault])
         if state.faults and FORGET in self._scope.kinds and state.store != self._nothing:
             possible.append(Move(FORGET))
-        if possible and not (paused and not self._scope.pauses) and self._next_expiry(state) is not None:
-            possible.append(Move(WAIT))
+        possible += self._arrivals(state)
+        if possible and not (paused and not self._scope.pauses):
+            possible += [Move(do) for do in (WAITS if state.between else (WAIT,)) if self._wait_for(state, do)]
         return possible
 
-    def _put_back(self, state: State) -> None:
-        # Usually this is the state that was just reached, and the store is already in it.
-        there, self._there = self._there, None
-        if there is None or there[0] is not state.store or there[1] != state.now:
-            self._world.now = state.now
-            self._world.restore(state.store)
+    def _arrivals(self, state: State) -> list[Move]:
+        arrivals: list[Move] = []
+        for client in dict.fromkeys(each.client for each in state.late):
+            requests = of_client(state.late, client)
+            # Of two equal requests it does not matter which one arrives.
+            arrivals += [
+                Move(ARRIVE, client, which) for which, each in enumerate(requests) if each not in requests[:which]
+            ]
+        return arrivals
 
-    def _snapshot(self) -> Snapshot:
-        store = self._world.snapshot()
-        self._there = (store, self._world.now)
-        return store
+    def _wait_for(self, state: State, do: str) -> float | None:
+        """Return how long such a wait is; ``None`` if it is impossible."""
+        whole = self._next_expiry(state)
+        if whole is None or do == WAIT:
+            return whole
+        if do == HALF:
+            return whole / 2
+        just = JUST * (1.0 if self._life is None else self._life)
+        return whole - just if whole > just else None
 
     def _next_expiry(self, state: State) -> float | None:
-        stored = self._world.next_expiry(state.store)
+        stored, monitor = self._outcomes.next_expiry(state.store), state.monitor
         first = math.inf if stored is None else stored
-        for way in state.monitor.states:
-            for _, left in way.slots:
-                first = min(first, left)
+        # An acquire under way can still happen later, and later again, but not its earliest expiry.
+        pending = {call.token for call in monitor.pending if call.takes}
+        earliest = {token: monitor.slot_exp - since for token, since in monitor.called}
+        for way in monitor.states:
+            for token, left in way.slots:
+                left = earliest.get(token, 0.0) if token in pending else left
+                first = min(first, left) if left > 0 else first
         return first if first < math.inf else None
 
-    def make(self, state: State, move: Move) -> tuple[State, Happened, str | None]:
+    def make(self, state: State, move: Move, anew: bool = False) -> tuple[State, Happened, str | None]:
         """Make a move; the third value says what goes wrong, if anything.
+
+        With ``anew``, the store carries it out again even if the outcome is known.
 
         Raises:
             ImpossibleMoveError: the move cannot be made.
         """
-        if move.do == WAIT:
+        if move.do in WAITS:
             return self._wait(state, move)
+        if move.do == ARRIVE:
+            return self._arrive(state, move, anew)
         if move.do == FORGET:
             if not state.faults:
                 raise ImpossibleMoveError('no fault is left')
@@ -185,26 +229,52 @@ class Machine:
                 raise ImpossibleMoveError('no fault is left')
             state = state._replace(faults=state.faults - 1)
         if move.do == CRASH:
-            crashed = client._replace(over=True, answers=None)
-            return state._replace(clients=_with(state.clients, crashed)), Happened(move, token=client.token), None
+            clients = _with(state.clients, Client(client.number, over=True))
+            return state._replace(clients=clients), Happened(move, token=client.token), None
         if move.do == HURRY:
             clients = _with(state.clients, client._replace(ahead=True))
             return state._replace(clients=clients), Happened(move), None
-        return self._ask(state, client, move)
+        return self._ask(state, client, move, anew)
 
     def _wait(self, state: State, move: Move) -> tuple[State, Happened, str | None]:
-        seconds = self._next_expiry(state)
+        seconds = self._wait_for(state, move.do)
         if seconds is None:
             raise ImpossibleMoveError('nothing is left that could expire')
-        self._put_back(state)
-        self._world.now = now = state.now + seconds
-        after = state._replace(store=self._snapshot(), monitor=state.monitor.passed(seconds), now=now)
+        if move.do in BETWEEN and not state.between:
+            raise ImpossibleMoveError('time has stopped between two expiries often enough')
+        after = self._pass(state, seconds)._replace(between=state.between - (move.do in BETWEEN))
         return after, Happened(move, seconds=seconds), None
+
+    def _pass(self, state: State, seconds: float) -> State:
+        late, gone = passed(state.late, seconds)
+        return state._replace(
+            store=self._outcomes.after(state.store, state.now, seconds),
+            monitor=state.monitor.passed(seconds).settled((each.again, each.token) for each in gone),
+            now=state.now + seconds if self._outcomes.shows_time else 0.0,
+            late=late,
+        )
+
+    def _arrive(self, state: State, move: Move, anew: bool) -> tuple[State, Happened, str | None]:
+        """Let the store carry out a late request; nobody receives the answer."""
+        requests = of_client(state.late, move.client)
+        if not move.which < len(requests):
+            raise ImpossibleMoveError(f'client {move.client} has no such late request')
+        request = requests[move.which]
+        answer, store = self._outcomes.ask(state.store, state.now, request.command, request.offset, anew)
+        monitor = state.monitor
+        if request.again:
+            if request.what == 'acquire':
+                monitor = monitor.repeated(f'{request.token}, {request.again}')
+            monitor = monitor.settled([(request.again, request.token)])
+        late = list(state.late)
+        late.remove(request)
+        after = state._replace(store=store, monitor=monitor, late=tuple(late))
+        return after, Happened(move, '', request.command, (answer,), token=request.token), None
 
     def _steps(self, client: Client) -> Any:
         return operation(client, self._subject.protocol, self._scope.max_size, self._life)
 
-    def _ask(self, state: State, client: Client, move: Move) -> tuple[State, Happened, str | None]:
+    def _ask(self, state: State, client: Client, move: Move, anew: bool) -> tuple[State, Happened, str | None]:
         monitor, what, token = state.monitor, client.what, client.token
         called = ''
         if client.answers is None:
@@ -219,12 +289,20 @@ class Machine:
             raise TypeError(f'the protocol {self._subject.name} sends no command to the store: {position!r}')
         if move.do == REPEAT and client.lease is None:
             monitor = monitor.repeated(f'{token}, {len(answered) + 1}')
-        offset = (self._life or 0.0) if client.ahead else 0.0
-        self._put_back(state)
-        times = {LOSE_REQUEST: 0, REPEAT: 2}.get(move.do, 1)
-        answers = tuple(self._world.perform(position.command, offset) for _ in range(times))
-        received = LOST if move.do in (LOSE_REQUEST, LOSE_REPLY) else answers[-1]
-        store = self._snapshot()
+        late, offset = state.late, (self._life or 0.0) if client.ahead else 0.0
+        if move.do in (LATE, OVERTAKEN):
+            again = f'{what} again {len(late) + 1}' if move.do == OVERTAKEN else ''
+            late = with_late(
+                late, LateRequest(position.command, offset, client.number, what, token, again, self._scope.late_by)
+            )
+            if again:
+                monitor = monitor.call(again, token)
+        store = state.store
+        answers: tuple[Any, ...] = ()
+        for _ in range({LOSE_REQUEST: 0, LATE: 0, REPEAT: 2}.get(move.do, 1)):
+            answer, store = self._outcomes.ask(store, state.now, position.command, offset, anew)
+            answers = (*answers, answer)
+        received = LOST if move.do in (LOSE_REQUEST, LATE, LOSE_REPLY) else answers[-1]
         client = client._replace(answers=(*answered, received), repeated=client.repeated or move.do == REPEAT)
         next_position = go_on(steps, received)
         ended, wrong = '', None
@@ -238,7 +316,7 @@ class Machine:
         clients = _with(state.clients, client)
         if self._subject.bodies and ended == 'granted':
             wrong = wrong or self._too_many_bodies(clients)
-        return State(clients, store, monitor, state.faults, state.now), happened, wrong
+        return state._replace(clients=clients, store=store, monitor=monitor, late=late), happened, wrong
 
     def _too_many_bodies(self, clients: tuple[Client, ...]) -> str | None:
         running = [client.token for client in clients if client.lease is not None and not client.over]
@@ -269,41 +347,52 @@ class Machine:
             monitor, wrong = monitor.returned('release', token, bool(position.result), client.repeated)
             ended, lease = 'released' if position.result else 'too late', None
         rounds = client.round + (lease is None)
-        over = rounds >= self._scope.rounds and lease is None
-        client = client._replace(round=rounds, lease=lease, answers=None, repeated=False, over=over)
+        if rounds >= self._scope.rounds and lease is None:
+            # All clients that are done are alike, so more states are equal.
+            client = Client(client.number, over=True)
+        else:
+            client = client._replace(round=rounds, lease=lease, answers=None, repeated=False)
         return client, monitor, ended, wrong
 
-    def left_behind(self, state: State) -> str | None:
+    def left_behind(self, state: State, anew: bool = False) -> str | None:
         """Return what is wrong with the final state of a schedule; ``None`` if nothing is.
 
         The size must be the number of slots that can be taken. When everything has had time to
         expire, the pool must be empty, grant each of its slots to one client after the other and no
         more, and take them back. If slots never expire, those of crashed clients stay, and a pool
         that may contain some is not asked for more.
+
+        With ``anew``, the store carries everything out again even if the outcomes are known.
         """
         protocol, size, life = self._subject.protocol, self._scope.max_size, self._life
 
-        def perform(command: Any) -> Any:
-            return self._world.perform(command, 0.0)
+        store = state.store
 
         def taken() -> int:
             return run(protocol.size(KEY, size), perform)
 
-        self._put_back(state)
+        def perform(command: Any) -> Any:
+            nonlocal store
+            answer, store = self._outcomes.ask(store, state.now, command, 0.0, anew)
+            return answer
+
         found, counts = taken(), state.monitor.counts()
         if found not in counts:
             right = ' or '.join(str(each) for each in sorted(counts))
             return f'at the end {_slots(found, size)} {"was" if found == 1 else "were"} taken instead of {right}'
         while self._next_expiry(state) is not None:
             state, _, _ = self._wait(state, Move(WAIT))
-        self._put_back(state)
+        if life is not None:
+            # A slot may have been taken later than any client knows.
+            state = self._pass(state, life)
+        store = state.store
         if life is None and counts != {0}:
             return None
         if found := taken():
             stay, them = ('stays', 'it') if found == 1 else ('stay', 'them')
             return f'{_slots(found, size)} {stay} taken forever although nobody holds {them}'
         # The size may have removed what has expired; an acquire must do so as well.
-        self._put_back(state)
+        store = state.store
         leases = []
         for number in range(size):
             lease = run(protocol.acquire(KEY, f'Z{number + 1}', size, life), perform)

@@ -11,8 +11,8 @@ from simulations.stores.protocols import PLAIN
 
 
 SHIPPED = (
-    Subject('redis', ATOMIC, fakeredis_world, Scope(faults=2), honest=True, idea='the shipped Lua scripts'),
-    Subject('memory', ATOMIC, memory_world, Scope(faults=2), honest=True, idea='the store in memory'),
+    Subject('redis', ATOMIC, fakeredis_world, Scope(faults=2), honest=True, idea='the shipped Lua scripts', alike=True),
+    Subject('memory', ATOMIC, memory_world, Scope(faults=2), honest=True, idea='the store in memory', alike=True),
     Subject(
         PLAIN.name,
         PLAIN.steps,
@@ -33,7 +33,7 @@ SUBJECTS: Mapping[str, Subject] = {
                 each.name,
                 each.protocol,
                 KeyValueWorld,
-                Scope(each.clients, each.max_size, each.rounds, each.faults, kinds=each.kinds),
+                Scope(each.clients, each.max_size, each.rounds, each.faults, kinds=each.kinds, between=0),
                 honest=each.honest,
                 idea=each.idea,
             )

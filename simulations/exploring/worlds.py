@@ -22,7 +22,12 @@ Snapshot = tuple[Any, ...]
 
 
 class World(Protocol):
-    """A store in virtual time."""
+    """A store in virtual time.
+
+    A world may have an attribute ``shows_time``. If it is false, no answer depends on the absolute
+    time or on a client's own clock, so states that differ in nothing else are the same. By default
+    it is true.
+    """
 
     now: float
 
@@ -45,6 +50,8 @@ class World(Protocol):
 
 class MemoryWorld:
     """The library's store in memory, for atomic pools and for the plain contract."""
+
+    shows_time = False
 
     def __init__(
         self,
@@ -82,6 +89,8 @@ class MemoryWorld:
 
 class RedisWorld:
     """The shipped scripts, on fakeredis or in an emptied database of a server."""
+
+    shows_time = False
 
     def __init__(self, client: Any, backend: Callable[[Any, Callable[[], float]], Backend] = RedisBackend) -> None:
         self.now = 0.0

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from simulations.arguments import nearest
 from simulations.faults.kinds import KINDS, Fault
 from simulations.faults.table import fault_from
 
@@ -26,7 +27,10 @@ def parse_fault(text: str) -> Fault:
     words = text.split()
     kind = ' '.join(word for word in words if '=' not in word)
     if kind not in KINDS:
-        raise ValueError(f'fault {text!r}: write KIND name=value ..., where KIND is one of {", ".join(KINDS)}')
+        raise ValueError(
+            f'fault {text!r}: write KIND name=value ..., where KIND is one of {", ".join(KINDS)};'
+            f' the nearest is {nearest(kind, KINDS)!r}'
+        )
     table: dict[str, Any] = {'kind': kind}
     for word in words:
         name, equals, value = word.partition('=')

@@ -9,11 +9,11 @@
     workers = 'one'                 # or 'all', or numbers such as [0, 2]
 """
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
+from simulations.arguments import nearest
 from simulations.distributions import Constant
 from simulations.faults.kinds import KINDS, Fault
 
@@ -30,13 +30,14 @@ def fault_from(table: Any) -> Fault:
     values = dict(table)
     kind = values.pop('kind', None)
     if kind not in KINDS:
-        raise ValueError(f'kind must be one of {", ".join(KINDS)}, got {kind!r}')
+        raise ValueError(
+            f'kind must be one of {", ".join(KINDS)}, got {kind!r}: the nearest is {nearest(kind, KINDS)!r}'
+        )
     known = [each.name for each in fields(KINDS[kind])]
     for name in values:
         if name not in known:
-            [nearest] = difflib.get_close_matches(str(name), known, 1, cutoff=0)
             raise ValueError(
-                f'a {kind} has no field {name!r}: the nearest is {nearest!r}; known are {", ".join(known)}'
+                f'a {kind} has no field {name!r}: the nearest is {nearest(name, known)!r}; known are {", ".join(known)}'
             )
     make: Callable[..., Fault] = KINDS[kind]
     return make(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

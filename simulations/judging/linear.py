@@ -13,7 +13,6 @@ from itertools import combinations
 from typing import NamedTuple
 
 from simulations.judging.calls import ACQUIRE, FAILED, GRANTED, RELEASED, UNKNOWN, Call
-from simulations.judging.monitor import Call as Pending
 from simulations.judging.monitor import Monitor
 from simulations.judging.terms import Terms
 from simulations.judging.violation import Violation
@@ -154,18 +153,9 @@ def _take(monitor: Monitor, event: _Event) -> tuple[Monitor, str | None]:
             monitor = monitor.call(_AGAIN, call.token)
         return monitor, None
     if event.happens == _SETTLED:
-        return _settle(monitor, call.token, (call.what, _UNDO, _AGAIN)), None
+        return monitor.settled((what, call.token) for what in (call.what, _UNDO, _AGAIN)), None
     if call.answer == UNKNOWN:
         return monitor, None
     if call.answer == FAILED:
-        return _settle(monitor.failed(call.token, undone=True), call.token, (_UNDO,)), None
+        return monitor.failed(call.token, undone=True).settled([(_UNDO, call.token)]), None
     return monitor.returned(call.what, call.token, call.answer in (GRANTED, RELEASED), call.repeated)
-
-
-def _settle(monitor: Monitor, token: str, whats: Sequence[str]) -> Monitor:
-    """Drop what has not happened by now and never will."""
-    over = {Pending(what, token) for what in whats}
-    states = frozenset(
-        state._replace(done=frozenset(done for done in state.done if done[0] not in over)) for state in monitor.ways()
-    )
-    return monitor._replace(pending=monitor.pending - over, states=states)

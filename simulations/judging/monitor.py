@@ -16,18 +16,24 @@ from the return of the acquire to the call of the release, or to its earliest po
 are never more than ``max_size`` leases.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
 class Call(NamedTuple):
     """An operation under way: ``acquire`` or ``release``.
 
-    ``undo`` is the release after a failed acquire. ``acquire again`` is the first of two requests
-    that the client library sent for one acquire, if it arrives last.
+    ``undo`` is the release after a failed acquire. A name that begins with ``acquire again`` or
+    ``release again`` is the first of two requests that the client library sent, if it arrives last.
     """
 
     what: str
     token: str
+
+    @property
+    def takes(self) -> bool:
+        """Whether it can take a slot; otherwise it frees one."""
+        return self.what.startswith('acquire')
 
 
 class State(NamedTuple):
@@ -53,7 +59,7 @@ class Monitor(NamedTuple):
         pending: the calls under way, including those of unknown outcome.
         states: the possible states of the pool.
         leases: (token, seconds for which the lease surely lasts).
-        called: (token, seconds since the call of its acquire).
+        called: (token, seconds since the call of its acquire, at most ``slot_exp``).
         strays: (request, seconds left) of slots that a client may have taken without learning of
             it: the client library repeated the request, and the repeated one was refused because
             of the first.
@@ -79,7 +85,7 @@ class Monitor(NamedTuple):
         leases, called = self.leases, self.called
         if what == 'release':
             leases = frozenset([lease for lease in leases if lease[0] != token])
-        else:
+        elif what == 'acquire':
             called |= {(token, 0.0)}
         return self._with(self.pending | {Call(what, token)}, self.states, leases, called)
 
@@ -132,6 +138,19 @@ class Monitor(NamedTuple):
         """
         return self if self.honest else self._replace(strays=self.strays | {(request, self.slot_exp)})
 
+    def settled(self, calls: Iterable[tuple[str, str]]) -> 'Monitor':
+        """Return the monitor after these calls have happened, or can no longer happen.
+
+        Each is the name of the operation and its token.
+        """
+        over = {Call(what, token) for what, token in calls} & self.pending
+        if not over:
+            return self
+        states = frozenset(
+            state._replace(done=frozenset(done for done in state.done if done[0] not in over)) for state in self.ways()
+        )
+        return self._replace(pending=self.pending - over, states=states)
+
     def failed(self, token: str, undone: bool) -> 'Monitor':
         """Return the monitor after an acquire ended with an error.
 
@@ -166,7 +185,7 @@ class Monitor(NamedTuple):
             for state in self.ways()
         )
         leases = frozenset((token, left - seconds) for token, left in self.leases if left > seconds)
-        called = frozenset((token, since + seconds) for token, since in self.called)
+        called = frozenset((token, min(since + seconds, self.slot_exp)) for token, since in self.called)
         strays = frozenset((token, left - seconds) for token, left in self.strays if left > seconds)
         return self._replace(states=states, leases=leases, called=called, strays=strays)
 
@@ -192,7 +211,7 @@ class Monitor(NamedTuple):
     def _happen(self, state: State, call: Call) -> list[State]:
         slots, done = state
         holds = [slot for slot in slots if slot[0] == call.token]
-        if call.what in ('release', 'undo'):
+        if not call.takes:
             return [State(slots.difference(holds) if holds else slots, done | {(call, bool(holds))})]
         reached = []
         if holds:

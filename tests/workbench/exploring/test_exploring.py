@@ -17,7 +17,7 @@ from py_cachify.backends.redis import Script, load_script
 from simulations.broken import BROKEN
 from simulations.exploring import SUBJECTS, Move, Schedule, Scope, explore, replay_schedule, subject
 from simulations.exploring.explore import Exploration
-from simulations.exploring.moves import CRASH, FAULTS, FORGET, LOSE_REPLY, LOSE_REQUEST, REPEAT
+from simulations.exploring.moves import ARRIVE, CRASH, FAULTS, FORGET, LATE, LOSE_REPLY, LOSE_REQUEST, REPEAT, STEP
 from simulations.exploring.states import Machine
 from simulations.exploring.worlds import MemoryWorld, RedisWorld, fakeredis_world, server_world
 
@@ -33,6 +33,7 @@ SHORTEST = {
     'counter': (2, '1 of 1 slot stays taken forever although nobody holds it'),
     'delete-by-index': (6, 'the release of B1 reported its slot as gone although it had not expired'),
     'retried-acquire': (1, 'A1 was refused although a slot was free throughout'),
+    'no-tombstone': (4, 'at the end 1 of 1 slots were taken instead of 0'),
 }
 
 
@@ -73,6 +74,17 @@ def test_random_schedules_find_it_too_and_are_cut_down_to_what_they_need(name: s
     assert explore(subject(name), schedules=2000, seed=1)._replace(seconds=0) == found._replace(seconds=0)
 
 
+def test_an_undo_that_leaves_no_trace_is_found_by_late_requests_only() -> None:
+    """An acquire that is delivered after its own undo takes a slot, here for ever."""
+    scope = Scope(clients=1, max_size=1, faults=1)
+    late = explore(subject('no-tombstone'), scope._replace(kinds=(LATE,), slot_exp=None)).violation
+
+    assert explore(subject('no-tombstone'), scope).violation is None
+    assert late is not None
+    assert [move.do for move in late.schedule.moves] == [LATE, STEP, STEP, ARRIVE]
+    assert 'arrives; the store carries it out, and nobody receives the reply True' in str(late)
+
+
 def test_clients_that_count_and_then_add_have_sixty_odd_ways_to_go_on() -> None:
     """This is the example of the notebook, with two clients."""
     assert explore(subject('check-then-add')).schedules == 67
@@ -105,7 +117,7 @@ def test_the_shipped_protocols_keep_every_promise(name: str, scope: Scope) -> No
 
     assert found.violation is None, found.violation
     assert found.complete
-    assert found.schedules > found.states / 4 > 10
+    assert found.schedules > found.states / 4 > 5
 
 
 def test_the_shipped_protocols_keep_every_promise_in_random_schedules_of_more_clients() -> None:
