@@ -11,6 +11,7 @@ from typing import Any
 
 from py_cachify.arguments import shown
 
+
 def nearest(value: object, known: Iterable[str]) -> str:
     """Return the known name that is spelled most like ``value``."""
     [near] = difflib.get_close_matches(str(value), list(known), 1, cutoff=0)
