@@ -31,9 +31,9 @@ a test of that name:
 
 * *An acquire that arrives after its tombstone has gone takes a slot* that nobody knows of:
   ``TOMBSTONE_LIFE`` seconds after its undo, or after ``MAX_TOMBSTONES`` later undos.
-* *A second copy of a granted acquire that arrives after the release takes a slot.*  Only a client
-  that repeats requests itself sends two copies.  A release leaves no tombstone, because one for
-  each slot ever given back would fill the store.
+* *A second copy of an acquire that arrives after its refusal or its release takes a slot.*  Only a
+  client that repeats requests itself sends two copies.  Refusals and releases leave no tombstone,
+  because one for each of them would fill the store.
 
 Whoever stops driving a protocol closes it, as a crash would.  Then it must send nothing more to the
 store, hence ``except GeneratorExit: raise`` before any wider clause.

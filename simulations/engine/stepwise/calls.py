@@ -1,7 +1,7 @@
 """Drive an operation to its end, command by command, and record what its caller saw."""
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import simpy
@@ -12,7 +12,7 @@ from simulations.engine.stepwise.answers import Answered, Granted, Refused, Unan
 from simulations.engine.stepwise.job import Job
 from simulations.engine.stepwise.worker import Request, Waiting, Worker
 from simulations.faults.connection import LostConnectionError
-from simulations.judging import FAILED, GRANTED, REFUSED, RELEASED, TAKEN_TWICE, TOO_LATE, UNKNOWN, Call
+from simulations.judging import FAILED, GRANTED, REFUSED, RELEASED, TAKEN_TWICE, TOO_LATE, UNKNOWN, Call, Loss
 from simulations.judging.calls import ACQUIRE, RELEASE
 from simulations.judging.violation import Violation
 
@@ -24,6 +24,8 @@ class Calls:
         env: virtual time.
         owned: whether the protocol promises that a client whose acquire failed or was refused has
             no slot.
+        remembers: whether the store refuses an acquire that arrives after it was undone.
+        losses: the server's losses of writes; with them it forgets what was undone.
         violations: the list to which breaches of this promise are added.
 
     Attributes:
@@ -31,9 +33,18 @@ class Calls:
         limits: breaches of what the protocol does not promise.
     """
 
-    def __init__(self, env: simpy.Environment, owned: bool, violations: list[Violation]) -> None:
+    def __init__(
+        self,
+        env: simpy.Environment,
+        owned: bool,
+        remembers: bool,
+        losses: Sequence[Loss],
+        violations: list[Violation],
+    ) -> None:
         self._env = env
         self._owned = owned
+        self._remembers = remembers
+        self._losses = losses
         self._violations = violations
         self.made: list[Call] = []
         self.limits: list[Violation] = []
@@ -64,7 +75,7 @@ class Calls:
                     reply = yield from worker.ask(command, job.pool, requests)
                 except LostConnectionError as error:
                     # The commands that undo it may overtake requests that are still on the network.
-                    overtaken |= any(request.on_the_way for request in requests)
+                    overtaken |= not self._remembers and any(request.on_the_way for request in requests)
                     command = steps.throw(error)
                 else:
                     command = steps.send(reply)
@@ -109,7 +120,11 @@ class Calls:
 
         def landed() -> None:
             if not any(request.on_the_way for request in under_way):
-                self.made[place] = self.made[place]._replace(settled=self._env.now)
+                call = self.made[place]._replace(settled=self._env.now)
+                if call.answer == FAILED and any(loss.instant >= call.called for loss in self._losses):
+                    # The server may have forgotten that the acquire was undone.
+                    call = call._replace(answer=UNKNOWN)
+                self.made[place] = call
 
         for request in under_way:
             request.landed = landed

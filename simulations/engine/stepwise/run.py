@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tqdm.auto import tqdm
 
-from py_cachify.protocols import INDEXED
+from py_cachify.protocols import ATOMIC, INDEXED
 from simulations.conditions import Conditions
 from simulations.engine.job_source import JOBS_PER_UPDATE, JobSource
 from simulations.engine.ran import Ran
@@ -63,7 +63,8 @@ class StepwiseRun:
         self._workers = [Worker(number, env, network, server, conditions.seed) for number in range(conditions.workers)]
         self._accidents = Accidents(env, conditions.faults, conditions.seed, self._workers, server)
         self._violations: list[Violation] = []
-        self._calls = Calls(env, self._owned, self._violations)
+        remembers = contents.protocol is ATOMIC
+        self._calls = Calls(env, self._owned, remembers, server.losses, self._violations)
         self._audit = Audit(env, contents, server, ledger, conditions.slot_exp, self._violations)
         self._course = Course(
             env,

@@ -268,15 +268,43 @@ def test_what_happens_at_one_instant_is_in_one_order_on_every_store() -> None:
     assert scenario.replay().history_hash == scenario.replay(store='fakeredis').history_hash
 
 
-def test_a_request_that_the_network_holds_back_may_overtake_its_undoing() -> None:
-    """A named limit: the slot of a failed acquire is taken after its undoing, until it expires."""
-    network = Network(latency=0.1, timeout=0.5)
-    faults = [Slow(at=0, lasting=0.3, by=2.0)]
-    result = replay(Trace([(0, 1)]), max_size=1, slot_exp=10, network=network, faults=faults)
+HELD_BACK: dict[str, Any] = {
+    'network': Network(latency=0.1, timeout=0.5),
+    'faults': [Slow(at=0, lasting=0.3, by=2.0)],
+}
+"""The first request arrives after 2.1 seconds, long after its undo."""
+
+
+@pytest.mark.parametrize('store', ['memory', 'fakeredis'])
+@pytest.mark.parametrize('slot_exp', [10, None])
+def test_a_request_that_the_network_holds_back_takes_nothing_after_its_undo(store: str, slot_exp: float | None) -> None:
+    """The next job finds the pool empty."""
+    with open_store(store) as opened:
+        result = replay(Trace([(0, 1), (4, 1)]), max_size=1, slot_exp=slot_exp, store=opened, **HELD_BACK)
+
+    assert events(result, 'failed', 'refused', 'taken') == [(0.7, 'failed', 0), (4.1, 'taken', 1)]
+    call = next(call for call in result.calls if call.answer == 'failed')
+    assert call.settled == 2.1
+
+
+def test_a_request_that_the_network_holds_back_may_overtake_its_undo_under_the_plain_contract() -> None:
+    """A named limit: the slot of a failed acquire is taken after its undo, until it expires."""
+    result = replay(Trace([(0, 1)]), max_size=1, slot_exp=10, protocol='nx', **HELD_BACK)
 
     assert events(result) == [(0.7, 'failed', 0), (2.1, 'taken', 0), (12.1, 'recovered', 0)]
     [call] = result.calls
     assert (call.answer, call.settled) == ('unknown', 2.1)
+
+
+def test_a_server_that_lost_its_data_has_forgotten_what_was_undone() -> None:
+    """A request that arrives after that takes a slot, and is judged as one of unknown outcome."""
+    faults = [*HELD_BACK['faults'], Restart(at=1, lasting=0.1, data='lost')]
+    jobs = Trace([(0, 1), (4, 1)])
+    result = replay(jobs, max_size=1, slot_exp=10, network=HELD_BACK['network'], faults=faults)
+
+    assert events(result, 'failed', 'refused', 'taken') == [(0.7, 'failed', 0), (2.1, 'taken', 0), (4.2, 'refused', 1)]
+    assert [call.answer for call in result.calls] == ['unknown', 'refused']
+    assert not result.violations
 
 
 def test_a_server_that_stands_still_answers_everyone_afterwards_in_order() -> None:
