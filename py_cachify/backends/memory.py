@@ -8,7 +8,6 @@ import math
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from py_cachify._process import give_lock
@@ -34,7 +33,7 @@ class Held(NamedTuple):
     slots: dict[str, dict[str, float]]
     names: dict[str, float]
     values: dict[str, Any]
-    tombstones: Mapping[str, Mapping[str, float]] = MappingProxyType({})
+    tombstones: Mapping[str, Mapping[str, float]] = {}
 
 
 class MemoryClient:

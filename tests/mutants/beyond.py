@@ -16,7 +16,6 @@ PROTOCOLS, ACQUIRE, RELEASE, UNDO, MEMORY, POOL_KEYS, EXPIRIES, PLAIN = (
 
 _REAL_TIME = 'the key itself expires in real time, which does not pass in an exploration'
 _NO_SIGNALS = 'the explorer sends no signals and cancels no tasks'
-_NOT_LATE = 'no request arrives after its own undo here'
 _AN_HOUR = 'no schedule lasts an hour'
 _FEW_UNDOS = 'no schedule has so many undos'
 _NO_CLUSTER = 'an exploration has one pool on one server'
@@ -151,33 +150,6 @@ BEYOND = (
         'library/api/test_init.py::test_a_plain_client_may_give_back_bytes',
     ),
     Beyond(
-        'an undo leaves no tombstone',
-        PROTOCOLS,
-        '_undo(_complete(UndoSlot(key, token))',
-        '_undo(_complete(DropSlot(key, token))',
-        'memory',
-        _NOT_LATE,
-        f'{_LATE}test_an_acquire_that_arrives_after_its_undo_takes_no_slot',
-    ),
-    Beyond(
-        'an undo leaves no tombstone',
-        UNDO,
-        "redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])\n",
-        '',
-        'redis',
-        _NOT_LATE,
-        f'{_LATE}test_an_acquire_that_arrives_after_its_undo_takes_no_slot',
-    ),
-    Beyond(
-        'a tombstone is not looked for',
-        ACQUIRE,
-        'if tombstone and',
-        'if false and',
-        'redis',
-        _NOT_LATE,
-        f'{_LATE}test_an_acquire_that_arrives_after_its_undo_takes_no_slot',
-    ),
-    Beyond(
         'an expired tombstone refuses',
         ACQUIRE,
         'tombstone and tonumber(tombstone) > now',
@@ -230,24 +202,6 @@ BEYOND = (
         'redis',
         _REAL_TIME,
         f'{_LATE}test_the_tombstones_of_a_pool_go_by_themselves',
-    ),
-    Beyond(
-        'an undo leaves no tombstone',
-        MEMORY,
-        '            tombstones.add(key, token, now + TOMBSTONE_LIFE)\n            if len(tombstones.live[key])',
-        '            if len(tombstones.live.get(key, ()))',
-        'memory',
-        _NOT_LATE,
-        f'{_LATE}test_an_acquire_that_arrives_after_its_undo_takes_no_slot',
-    ),
-    Beyond(
-        'a tombstone is not looked for',
-        MEMORY,
-        'if self._tombstones.live and',
-        'if False and',
-        'memory',
-        _NOT_LATE,
-        f'{_LATE}test_an_acquire_that_arrives_after_its_undo_takes_no_slot',
     ),
     Beyond(
         'an expired tombstone refuses',

@@ -1,6 +1,6 @@
 """Decisions of the store in memory, for atomic pools and for the plain contract."""
 
-from tests.mutants.mutant import FOR_EVER, Mutant
+from tests.mutants.mutant import FOR_EVER, LATE, Mutant
 
 
 FILE, EXPIRIES, PLAIN = 'backends/memory.py', 'backends/_expiries.py', 'backends/plain.py'
@@ -128,6 +128,24 @@ SLOTS = (
         'memory',
         'the release of A1 reported its slot as gone although it had not expired',
         FOR_EVER,
+    ),
+    Mutant(
+        'an undo leaves no tombstone',
+        FILE,
+        '            tombstones.add(key, token, now + TOMBSTONE_LIFE)\n            if len(tombstones.live[key])',
+        '            if len(tombstones.live.get(key, ()))',
+        'memory',
+        'B1 was refused although a slot was free throughout',
+        LATE,
+    ),
+    Mutant(
+        'a tombstone is not looked for',
+        FILE,
+        'if self._tombstones.live and',
+        'if False and',
+        'memory',
+        'B1 was refused although a slot was free throughout',
+        LATE,
     ),
 )
 

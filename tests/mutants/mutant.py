@@ -8,6 +8,9 @@ from simulations.exploring import Scope
 FOR_EVER = Scope(clients=2, max_size=1, slot_exp=None)
 """A scope in which slots never expire."""
 
+LATE = Scope(clients=2, max_size=1, slot_exp=None, kinds=('late',))
+"""A scope in which slots never expire and a request can arrive after its own undo."""
+
 
 class Mutant(NamedTuple):
     """One changed decision of the shipped code, which the explorer must catch.

@@ -1,6 +1,6 @@
 """Decisions of ``protocols.py``, atomic and plain."""
 
-from tests.mutants.mutant import FOR_EVER, Mutant
+from tests.mutants.mutant import FOR_EVER, LATE, Mutant
 
 
 FILE = 'protocols.py'
@@ -61,6 +61,15 @@ ATOMIC = (
         'yield from CountSlots(key)\n    return 0',
         'memory',
         'at the end 0 of 2 slots were taken instead of 2',
+    ),
+    Mutant(
+        'an undo leaves no tombstone',
+        FILE,
+        '_undo(_complete(UndoSlot(key, token))',
+        '_undo(_complete(DropSlot(key, token))',
+        'memory',
+        'B1 was refused although a slot was free throughout',
+        LATE,
     ),
 )
 

@@ -1,12 +1,13 @@
 """Decisions of the Lua scripts, and of the backend that calls them."""
 
 from simulations.exploring import Scope
-from tests.mutants.mutant import FOR_EVER, Mutant
+from tests.mutants.mutant import FOR_EVER, LATE, Mutant
 
 
-ACQUIRE, RELEASE, SIZE, BACKEND = (
+ACQUIRE, RELEASE, UNDO, SIZE, BACKEND = (
     'backends/lua/acquire.lua',
     'backends/lua/release.lua',
+    'backends/lua/undo.lua',
     'backends/lua/size.lua',
     'backends/redis.py',
 )
@@ -192,5 +193,23 @@ SCRIPTS = (
         'redis',
         'the release of A1 reported its slot as gone although it had not expired',
         FOR_EVER,
+    ),
+    Mutant(
+        'an undo leaves no tombstone',
+        UNDO,
+        "redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])\n",
+        '',
+        'redis',
+        'B1 was refused although a slot was free throughout',
+        LATE,
+    ),
+    Mutant(
+        'a tombstone is not looked for',
+        ACQUIRE,
+        'if tombstone and',
+        'if false and',
+        'redis',
+        'B1 was refused although a slot was free throughout',
+        LATE,
     ),
 )

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+import redis
 from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
 from redis.cluster import RedisCluster
+from redis.exceptions import ClusterError
 
 from py_cachify import CachifyPoolFullError, init_cachify, pool
 from tests.support.servers import cluster, or_skip
@@ -62,3 +64,26 @@ def test_a_node_that_has_forgotten_its_scripts_is_told_again(port: int) -> None:
             with pool(key, max_size=1):
                 client.script_flush()
             assert pool(key, max_size=1).size() == 0
+
+
+def test_while_its_hash_slot_moves_a_pool_may_be_out_of_reach(port: int) -> None:
+    """A named limit: an acquire has two keys, and raises; a release has one, and works."""
+    with RedisCluster(host='127.0.0.1', port=port) as client:
+        cachify = init_cachify(client, prefix='', is_global=False)
+        moving = cachify.pool('moving', max_size=2)
+        owner = client.get_node_from_key('moving')
+        ports = [owner.port, next(node.port for node in client.get_primaries() if node.port != owner.port)]
+        with redis.Redis(port=ports[0]) as source, redis.Redis(port=ports[1]) as target:
+            names = [node.execute_command('CLUSTER MYID').decode() for node in (source, target)]
+            hash_slot = client.keyslot('moving')
+            with moving:
+                target.execute_command('CLUSTER SETSLOT', hash_slot, 'IMPORTING', names[0])
+                source.execute_command('CLUSTER SETSLOT', hash_slot, 'MIGRATING', names[1])
+                with pytest.raises(ClusterError), cachify.pool('moving', max_size=2):
+                    raise AssertionError('the body ran')
+                assert moving.size() == 1
+            for node in (target, source):
+                node.execute_command('CLUSTER SETSLOT', hash_slot, 'NODE', names[1])
+        with moving:
+            assert moving.size() == 1
+        assert moving.size() == 0
