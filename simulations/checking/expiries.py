@@ -210,8 +210,10 @@ class _Watch:
             calls: list[Call] = []
             for request in requests:
                 call = await perform(self._client, request, 'the caller', calls)
-                if call.error and request.method == 'set' and request.ex is not None and len(calls) == 1:
-                    self._raised.append(Left('expiry with nx', call, call.returned, 'by an error'))
+                if call.error and self._allow_errors:
+                    if call.request.ex == self._unit and len(calls) == 1:
+                        self._raised.append(Left('expiry with nx', call, call.returned, 'by an error'))
+                    break
             if not (self._allow_errors and any(call.error for call in calls)):
                 break
         return _Life(clause, value, ex, calls).begin(calls[begins])

@@ -10,6 +10,7 @@ import functools
 import linecache
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -44,11 +45,22 @@ class Broken(NamedTuple):
     calls: tuple[Call, ...] = ()
 
 
-class _Breaker:
-    """A trace function that raises at the given statement, counted from 1."""
+class Statements:
+    """A trace function that counts the statements of some files, and acts before one of them.
 
-    def __init__(self, files: frozenset[str], number: int) -> None:
-        self._files, self._left = files, number
+    Args:
+        files: the files.
+        number: before which statement to act, counted from 1.
+        act: what to do; it may raise.
+
+    Attributes:
+        count: how many statements were reached.
+        where: the file and line of the statement before which it acted.
+    """
+
+    def __init__(self, files: frozenset[str], number: int, act: Callable[[], None]) -> None:
+        self._files, self._number, self._act = files, number, act
+        self.count = 0
         self.where: tuple[str, int] | None = None
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:  # noqa: ARG002
@@ -57,11 +69,15 @@ class _Breaker:
     def _inside(self, frame: FrameType, event: str, argument: Any) -> Any:  # noqa: ARG002
         file, line = frame.f_code.co_filename, frame.f_lineno
         if event == 'line' and line in _statements(file):
-            self._left -= 1
-            if self._left == 0:
+            self.count += 1
+            if self.count == self._number:
                 self.where = file, line
-                raise Interrupted
+                self._act()
         return self._inside
+
+
+def _interrupt() -> None:
+    raise Interrupted
 
 
 @functools.cache
@@ -100,7 +116,7 @@ def break_off(host: Host, names: Names, *, allow_errors: bool = False) -> Broken
     files = source_files(host.client)
     left: list[Left] = []
     for number in range(1, MOST + 1):
-        breaker = _Breaker(files, number)
+        breaker = Statements(files, number, _interrupt)
         calls: list[Call] = []
         host.do(functools.partial(_break_off, breaker=breaker, names=names, calls=calls))
         if breaker.where is None:
@@ -119,12 +135,25 @@ def break_off(host: Host, names: Names, *, allow_errors: bool = False) -> Broken
     return Broken(tuple(left))
 
 
-async def _break_off(client: Any, breaker: _Breaker, names: Names, calls: list[Call]) -> None:
-    before = sys.gettrace()
-    sys.settrace(breaker)
+async def _break_off(client: Any, breaker: Statements, names: Names, calls: list[Call]) -> None:
     try:
-        await perform(client, take(names.new('interrupted'), 'value', 1), WHO, calls)
+        await traced_set(client, breaker, names.new('interrupted'), calls)
     except Interrupted:
         calls[-1] = calls[-1]._replace(text='is broken off')
+
+
+async def traced_set(client: Any, statements: Statements, name: str, calls: list[Call]) -> None:
+    """Set a name for a second, with this trace function."""
+    before = sys.gettrace()
+    sys.settrace(statements)
+    try:
+        await perform(client, take(name, 'value', 1), WHO, calls)
     finally:
         sys.settrace(before)
+
+
+def count_statements(host: Host, names: Names) -> int:
+    """Return how many statements a ``set`` has, of those before which it can be broken off."""
+    statements = Statements(source_files(host.client), 0, _interrupt)
+    host.do(functools.partial(traced_set, statements=statements, name=names.new('interrupted'), calls=[]))
+    return statements.count

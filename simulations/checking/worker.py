@@ -5,8 +5,10 @@ when its input ends, so it does not outlive its parent.
 """
 
 import contextlib
+import functools
 import json
 import os
+import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -16,6 +18,7 @@ from simulations.checking.board import Board
 from simulations.checking.calls import Call, Request, perform, take
 from simulations.checking.factory import NoClientError, load, open_host
 from simulations.checking.host import Factory, Host, StuckError
+from simulations.checking.interrupts import Statements, traced_set
 from simulations.checking.races import follow
 from simulations.checking.rounds import Round
 from simulations.checking.switching import pausing, source_files
@@ -51,6 +54,9 @@ def serve(requests: IO[str], replies: IO[str], factory: Factory, name: str, pati
                 case 'race':
                     rounds = _race(host, **order)
                     reply(rounds=[[call.to_json() for call in calls] for calls in rounds])
+                case 'set and die':
+                    _set_and_die(host, **order)
+                    reply(alive=True)
                 case 'set forever':
                     _set_forever(host, **order)
         except StuckError:
@@ -99,18 +105,28 @@ async def _one_round(
         await follow(client, each.script(process), f'process {process}', calls)
 
 
-def _set_forever(host: Host, names: str, board: str, seed: int) -> None:
+def _set_and_die(host: Host, name: str, statement: int) -> None:
+    """Kill this process before a statement of ``set``; return if there is no such statement."""
+    statements = Statements(source_files(host.client), statement, _die)
+    host.do(functools.partial(traced_set, statements=statements, name=name, calls=[]))
+
+
+def _die() -> None:
+    if hasattr(signal, 'SIGKILL'):
+        os.kill(os.getpid(), signal.SIGKILL)
+    os._exit(1)
+
+
+def _set_forever(host: Host, names: str, board: str) -> None:
     """Set one name after the other until this process is killed; count them on the board."""
-    files = source_files(host.client)
     count = Board(Path(board), 1)
 
     async def work(client: Any) -> None:
         number = 0
-        with pausing(files, f'{seed} {names}'):
-            while True:
-                number += 1
-                count[0] = number
-                await perform(client, take(f'{names}{number}', 'of the killed', 1), 'the killed process', [])
+        while True:
+            number += 1
+            count[0] = number
+            await perform(client, take(f'{names}{number}', 'of the killed', 1), 'the killed process', [])
 
     host.do(work, float(1 << 20))
 
