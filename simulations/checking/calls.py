@@ -16,6 +16,10 @@ LONGEST_SHOWN = 60
 """The most characters of a name, a value or a reply that a report shows."""
 
 
+class Interrupted(BaseException):
+    """Raised inside a client to break a call off."""
+
+
 class Request(NamedTuple):
     """One call to make.
 
@@ -132,8 +136,8 @@ class Call(NamedTuple):
 async def perform(client: Any, request: Request, who: str, calls: list[Call]) -> Call:
     """Make a call, append it to ``calls``, and return it.
 
-    An ``Exception`` of the client is recorded. Any other passes through, and the call stays in
-    ``calls`` as one that has not returned.
+    What the client raises is recorded. Only an :class:`Interrupted` passes through; then the call
+    stays in ``calls`` as one that has not returned.
     """
     place = len(calls)
     calls.append(Call(who, request, time.monotonic()))
@@ -144,7 +148,9 @@ async def perform(client: Any, request: Request, who: str, calls: list[Call]) ->
             answer = await answer
         returned = time.monotonic()
         reply, text = _understood(request.method, answer), shown(answer)
-    except Exception as raised:
+    except (Interrupted, GeneratorExit):
+        raise
+    except BaseException as raised:
         returned = time.monotonic()
         error = f'{type(raised).__name__}: {shortened(str(raised), 200)}'
     calls[place] = calls[place]._replace(returned=returned, reply=reply, text=text, error=error)

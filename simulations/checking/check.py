@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tqdm.auto import tqdm
 
 from py_cachify import init_cachify
 from simulations.arguments import positive, whole_number
 from simulations.checking.board import Board
-from simulations.checking.calls import Call, Request, Script, delete, get, perform, put, take
+from simulations.checking.calls import Call, Script, delete, get, perform
 from simulations.checking.clauses import BY_NAME, CLAUSES, PROCESS_CLAUSES, TIMED_CLAUSES
 from simulations.checking.expiries import Left, watch
 from simulations.checking.factory import NoClientError, open_host
@@ -23,6 +23,7 @@ from simulations.checking.host import Factory, Host, StuckError
 from simulations.checking.interrupts import break_off, can_break_off
 from simulations.checking.kills import kill_in_set
 from simulations.checking.outcome import FAILS, HOLDS, NOT_CHECKED, ClientCheck, Finding
+from simulations.checking.process_races import race_processes, shared_calls, why_not_shared
 from simulations.checking.processes import TRIES, NoProcessError, Worker, WorkerError, workers
 from simulations.checking.races import Race, judge, race_tasks, race_threads
 from simulations.checking.random_sequences import random_requests, wrong_order
@@ -94,7 +95,7 @@ def check_client(
         host = open_host(make_client, names.new('missing'), patience, TRIES if allow_errors else 1)
     except NoClientError as error:
         return ClientCheck('', False, (), prefix, seed, time.monotonic() - began, problem=str(error))
-    check = _Check(make_client, host, names, threads, processes, rounds, seconds, allow_errors, seed)
+    check = _Check(make_client, host, names, _Options(threads, processes, rounds, seconds, allow_errors, seed))
     try:
         with tqdm(
             total=len(check.names_of_clauses()), unit=' clauses', disable=not progress, dynamic_ncols=True
@@ -111,34 +112,25 @@ def check_client(
         seed,
         time.monotonic() - began,
         tuple(left),
-        check.problem,
     )
 
 
+class _Options(NamedTuple):
+    threads: int
+    processes: int
+    rounds: int
+    seconds: float
+    allow_errors: bool
+    seed: int
+
+
 class _Check:
-    def __init__(
-        self,
-        factory: Factory,
-        host: Host,
-        names: Names,
-        threads: int,
-        processes: int,
-        rounds: int,
-        seconds: float,
-        allow_errors: bool,
-        seed: int,
-    ) -> None:
+    def __init__(self, factory: Factory, host: Host, names: Names, options: _Options) -> None:
         self.findings: dict[str, Finding] = {}
-        self.problem = ''
         self._factory = factory
         self._host = host
         self._names = names
-        self._threads = threads
-        self._processes = processes
-        self._rounds = rounds
-        self._seconds = seconds
-        self._allow_errors = allow_errors
-        self._seed = seed
+        self._options = options
         self._can_break_off = can_break_off(host.client)
         self._left: list[Left] = []
         self._spoiled_by: tuple[str, ...] = ()
@@ -148,11 +140,11 @@ class _Check:
     def names_of_clauses(self) -> list[str]:
         """Return the names of the clauses that apply, in the order of the report."""
         out = {'threads' if self._host.asynchronous else 'tasks'}
-        out |= set() if self._processes else set(PROCESS_CLAUSES)
+        out |= set() if self._options.processes else set(PROCESS_CLAUSES)
         # Where the statements of the client are unknown, it cannot be broken off at one.
         out |= set() if self._can_break_off else {'interrupted'}
         # An error leaves open what has happened, so a model of one caller could not go on.
-        out |= {'any order'} if self._allow_errors else set()
+        out |= {'any order'} if self._options.allow_errors else set()
         return [clause.name for clause in CLAUSES if clause.name not in out]
 
     def run(self, bar: Any) -> None:
@@ -223,16 +215,14 @@ class _Check:
             self._conclude('methods', FAILS, str(error))
             return
         scripted = callable(getattr(client, 'eval', None)) and callable(getattr(client, 'evalsha', None))
-        note = (
-            'get, set and delete; a pool will use its eval and evalsha instead' if scripted else 'get, set and delete'
-        )
-        self._conclude('methods', HOLDS, note)
+        note = '; a pool will use its eval and evalsha instead' if scripted else ''
+        self._conclude('methods', HOLDS, f'get, set and delete{note}')
 
     def _check_scripts(self, clause: str, scripts: Sequence[Callable[[Names], Script[None]]]) -> None:
         made = finished = 0
         raised = ''
         for make in scripts:
-            for _ in range(TRIES if self._allow_errors else 1):
+            for _ in range(TRIES if self._options.allow_errors else 1):
                 calls: list[Call] = []
                 self._calls = calls
                 script = make(self._names)
@@ -241,7 +231,7 @@ class _Check:
                 if not wrong:
                     finished += 1
                     break
-                if not (calls[-1].error and self._allow_errors):
+                if not (calls[-1].error and self._options.allow_errors):
                     self._conclude(clause, FAILS, wrong, calls)
                     return
                 raised = calls[-1].error
@@ -253,7 +243,7 @@ class _Check:
             self._conclude(clause, NOT_CHECKED, f'calls raised each time, the last one {raised}')
 
     def _check_any_order(self) -> None:
-        requests = random_requests(self._seed)
+        requests = random_requests(self._options.seed)
         wrong = self._host.do(lambda client: wrong_order(client, requests, self._names), self._host.patience * 10)
         if wrong is None:
             self._conclude('any order', HOLDS, f'{len(requests)} random calls')
@@ -263,12 +253,12 @@ class _Check:
     # --- several callers
 
     def _check_sharing(self) -> None:
-        host, callers = self._host, self._threads
+        host, callers = self._host, self._options.threads
 
         def run(batch: Sequence[Round]) -> list[list[Call]]:
             if host.asynchronous:
-                return race_tasks(host, batch, callers, self._seed)
-            return race_threads(host.client, batch, callers, self._seed, host.patience)
+                return race_tasks(host, batch, callers, self._options.seed)
+            return race_threads(host.client, batch, callers, self._options.seed, host.patience)
 
         self._race(self._sharing, callers, run)
 
@@ -279,10 +269,10 @@ class _Check:
                 tempfile.TemporaryDirectory(prefix='check-') as folder,
                 workers(
                     self._factory,
-                    self._processes,
+                    self._options.processes,
                     names.new('missing'),
                     host.patience,
-                    allow_errors=self._allow_errors,
+                    allow_errors=self._options.allow_errors,
                 ) as started,
             ):
                 if not self._check_shared(started):
@@ -290,86 +280,43 @@ class _Check:
                     return
                 board = Path(folder) / 'board'
                 Board.create(board, len(started))
-                self._race('processes', len(started), lambda batch: self._race_processes(batch, started, str(board)))
+                self._race(
+                    'processes',
+                    len(started),
+                    lambda batch: race_processes(batch, started, board, self._options.seed, self._host.patience),
+                )
         except WorkerError as error:
             self._without_worker(('shared', 'processes'), error)
 
     def _check_shared(self, started: Sequence[Worker]) -> bool:
-        for _ in range(TRIES if self._allow_errors else 1):
-            calls = self._shared_calls(started[0])
+        for _ in range(TRIES if self._options.allow_errors else 1):
+            calls = shared_calls(self._host, self._names.new('shared'), started[0])
             if not any(call.error for call in calls):
                 break
-        raised = [call for call in calls if call.error]
-        observed = ''
-        if raised:
-            observed = f'{raised[0].request.method} raised {raised[0].error}'
-        elif calls[1].reply != 'of the parent':
-            observed = 'another process does not see what this one has set: the client shares nothing between processes'
-        elif calls[2].reply:
-            observed = 'another process set a name with nx=True that this process had set'
-        elif calls[4].reply is not None:
-            observed = 'this process still sees a name that another process has deleted'
-        if observed:
-            self._conclude('shared', FAILS, observed, calls)
+        if wrong := why_not_shared(calls):
+            self._conclude('shared', FAILS, wrong, calls)
             return False
         self._conclude('shared', HOLDS, f'{len(started)} processes')
         return True
 
-    def _shared_calls(self, worker: Worker) -> list[Call]:
-        """Set a name here, and read, set and delete it in another process."""
-        host, name = self._host, self._names.new('shared')
-        calls: list[Call] = []
-        host.do(lambda client: perform(client, put(name, 'of the parent', 3600), 'this process', calls))
-        requests: list[Request] = [get(name), take(name, 'of the child'), delete(name)]
-        worker.ask(do='calls', who='another process', requests=[request._asdict() for request in requests])
-        calls += [Call.from_json(values) for values in worker.reply(host.patience * 2)['calls']]
-        host.do(lambda client: perform(client, get(name), 'this process', calls))
-        return calls
-
-    def _race_processes(self, batch: Sequence[Round], started: Sequence[Worker], board: str) -> list[list[Call]]:
-        first = Board(Path(board), len(started))
-        number = 1 + max(first[process] for process in range(len(started)))
-        first.close()
-        for process, worker in enumerate(started):
-            worker.ask(
-                do='race',
-                rounds=[list(each) for each in batch],
-                first=number,
-                board=board,
-                process=process,
-                processes=len(started),
-                seed=self._seed,
-            )
-        of_process = [worker.reply(self._host.patience * (1 + len(batch)))['rounds'] for worker in started]
-        merged = []
-        for round_number in range(len(batch)):
-            calls = [
-                Call.from_json(values)
-                for rounds in of_process
-                if round_number < len(rounds)
-                for values in rounds[round_number]
-            ]
-            merged.append(sorted(calls, key=lambda call: call.called))
-        return merged
-
     def _race(self, clause: str, callers: int, run: Callable[[Sequence[Round]], list[list[Call]]]) -> None:
         """Race until the rounds are done, the time is over, or something is wrong."""
-        until = time.monotonic() + self._seconds / (2 if self._processes else 1)
+        until = time.monotonic() + self._options.seconds / (2 if self._options.processes else 1)
         done = made = raised = 0
         prefix = self._names.new(clause) + '-'
-        while done < self._rounds and (not done or time.monotonic() < until):
-            batch = make_rounds(prefix, done, min(BATCH, self._rounds - done))
+        while done < self._options.rounds and (not done or time.monotonic() < until):
+            batch = make_rounds(prefix, done, min(BATCH, self._options.rounds - done))
             for each in batch:
                 for name in each.names(callers):
                     self._names.keep(name)
-            race: Race = judge(run(batch), allow_errors=self._allow_errors)
+            race: Race = judge(run(batch), allow_errors=self._options.allow_errors)
             done, made, raised = done + race.rounds, made + race.made, raised + race.raised
-            self._bar.set_postfix_str(f'{done} of {self._rounds} rounds')
+            self._bar.set_postfix_str(f'{done} of {self._options.rounds} rounds')
             if race.wrong:
-                self._conclude(clause, FAILS, f'{race.wrong} (round {done} of {self._rounds})', race.calls)
+                self._conclude(clause, FAILS, f'{race.wrong} (round {done} of {self._options.rounds})', race.calls)
                 return
         errors = f', of which {raised:,} raised' if raised else ''
-        whole = '' if done == self._rounds else f' of {self._rounds}, because the time was up'
+        whole = '' if done == self._options.rounds else f' of {self._options.rounds}, because the time was up'
         self._conclude(clause, HOLDS, f'{callers} callers, {done} rounds{whole}, {made:,} calls{errors}')
 
     # --- calls that are broken off
@@ -382,8 +329,8 @@ class _Check:
                     self._factory,
                     self._names,
                     Path(folder),
-                    self._seed,
-                    allow_errors=self._allow_errors,
+                    self._options.seed,
+                    allow_errors=self._options.allow_errors,
                 )
         except WorkerError as error:
             self._without_worker(('killed',), error)
@@ -394,14 +341,14 @@ class _Check:
             self._spoiled_by = ('killed',)
 
     def _check_interrupts(self) -> None:
-        broken = break_off(self._host, self._names, allow_errors=self._allow_errors)
+        broken = break_off(self._host, self._names, allow_errors=self._options.allow_errors)
         self._left += broken.left
         if broken.observed:
             self._conclude('interrupted', FAILS, broken.observed, broken.calls)
             self._spoiled_by = ('interrupted',)
 
     def _check_expiries(self) -> None:
-        seen = watch(self._host, self._names, self._left, allow_errors=self._allow_errors)
+        seen = watch(self._host, self._names, self._left, allow_errors=self._options.allow_errors)
         faults = {fault.clause: fault for fault in reversed(seen.faults)}
         for clause in (*TIMED_CLAUSES, 'interrupted', 'killed'):
             if clause not in self.names_of_clauses():
@@ -443,7 +390,7 @@ class _Check:
     async def _remove_all(self, client: Any) -> list[str]:
         left = []
         for name in self._names.used:
-            for _ in range(TRIES if self._allow_errors else 1):
+            for _ in range(TRIES if self._options.allow_errors else 1):
                 await perform(client, delete(name), 'the caller', [])
                 call = await perform(client, get(name), 'the caller', [])
                 if call.reply is None and not call.error:

@@ -111,7 +111,7 @@ def _checked(factory: Factory, *, asynchronous: bool, patience: float) -> Host:
         host = Host(factory, asynchronous=asynchronous, patience=patience)
     except StuckError:
         raise NoClientError(f'the factory did not return within {patience:g} s') from None
-    except BaseException as error:
+    except (Exception, SystemExit) as error:
         raise NoClientError(f'the factory raised {_told(error)}') from error
     client = host.client
     if not asynchronous and inspect.isawaitable(client):

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-from simulations.checking.calls import Call, perform, take
+from simulations.checking.calls import Call, Interrupted, perform, take
 from simulations.checking.expiries import Left
 from simulations.checking.host import Host, StuckError
 from simulations.checking.sequences import Names
@@ -25,10 +25,6 @@ from simulations.checking.switching import source_files
 MOST = 100
 """The most statements at which a ``set`` is broken off."""
 CLAUSE, WHO = 'interrupted', 'the caller'
-
-
-class Interrupted(BaseException):
-    """Raised inside a client."""
 
 
 class Broken(NamedTuple):

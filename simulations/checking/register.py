@@ -125,4 +125,5 @@ def reason(calls: Sequence[Call]) -> str:
         return 'a caller was refused although nobody had set the name'
     if len(granted) > 1 and all(call.request.method != 'get' for call in calls):
         return 'more callers were told that they had set the name than the deletions in between allow'
-    return 'no order of these calls explains their replies'
+    last = max((call for call in calls if not _unknown(call)), key=lambda call: call.returned)
+    return f'no order of these calls explains that {last.who} received {last.text} from {last.request.method}'

@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 import threading
 import time
 from pathlib import Path
@@ -71,6 +72,19 @@ def test_calls_must_not_raise_otherwise() -> None:
     assert not outcome.holds
 
 
+def test_a_client_that_exits_does_not_end_the_caller() -> None:
+    """Whatever a client raises is a finding."""
+
+    class Exits(DictClient):
+        def set(self, name: str, value: Any, ex: int | None = None, nx: bool = False) -> bool:
+            sys.exit('no connection')
+
+    outcome = check_client(Exits, processes=0, rounds=6)
+
+    assert failing(outcome)[0] == 'stored'
+    assert outcome.failures[0].observed == 'set raised SystemExit: no connection'
+
+
 def test_an_error_excuses_no_second_winner() -> None:
     """A client that raises now and then and checks before it sets is found all the same."""
 
@@ -83,7 +97,7 @@ def test_an_error_excuses_no_second_winner() -> None:
     outcome = check_client(FlakyGetThenSet, processes=0, allow_errors=True)
 
     assert failing(outcome) == ('threads',)
-    assert 'told that they had set' in outcome.failures[0].observed
+    assert 'raised' not in outcome.failures[0].observed
 
 
 def test_an_error_must_not_leave_a_name_without_expiry() -> None:
@@ -199,6 +213,7 @@ def test_a_process_that_ends_by_itself_is_a_finding(tmp_path: Path) -> None:
         (lambda: None, 'the factory returned a NoneType, which is not a client: it lacks get and set and delete'),
         (lambda: MemoryClient, 'the factory returned the class MemoryClient, not a client'),
         (lambda: 1 / 0, 'the factory raised ZeroDivisionError: division by zero'),
+        (lambda: sys.exit(3), 'the factory raised SystemExit: 3'),
         (lambda needed: needed, "missing 1 required positional argument: 'needed'"),
         (lambda: threading.Event().wait(), 'the factory did not return within 1 s'),
     ],

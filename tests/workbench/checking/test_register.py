@@ -51,10 +51,10 @@ WRONG = {
     'two winners one after the other': ([granted('a', 0, 1), granted('b', 2, 3)], 'were both told'),
     'no winner': ([granted('a', 0, 2, False), granted('b', 1, 3, False)], 'refused although nobody'),
     'a value from nowhere': ([granted('a', 0, 1), read('a', 2, 3, 'of x')], 'that nobody had set'),
-    'a lost value': ([granted('a', 0, 1), read('a', 2, 3, None)], 'no order of these calls'),
+    'a lost value': ([granted('a', 0, 1), read('a', 2, 3, None)], 'explains that a received None from get'),
     'an old value': (
         [granted('a', 0, 1), call('a', delete('n'), 2, 3), read('b', 4, 5, 'of a')],
-        'no order of these calls',
+        "explains that b received 'of a' from get",
     ),
     'one delete, three winners': (
         [granted('a', 0, 9), granted('b', 0, 9), granted('c', 0, 9), call('a', delete('n'), 1, 8)],
