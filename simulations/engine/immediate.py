@@ -66,6 +66,7 @@ class ImmediateRun:
         self.observer = Observer(keep, getattr(workload, 'together', 1))
         self._recorder = self.observer.recorder
         self.model = Model(self._max_size, self._slot_exp, self._recorder)
+        self._env.expiries = self.model
 
     def run(self, bar: 'tqdm[None]') -> Ran:
         """Run to the end, or up to the first broken promise."""
@@ -99,7 +100,7 @@ class ImmediateRun:
         crash = self._crashes.draw()
         self._ask(_Job(number, self._env.now, holding, self.model.pool(key or ''), client, crash))
 
-    def _ask(self, job: _Job) -> None:
+    def _ask(self, job: _Job, late: float = 0.0) -> None:
         now, pool = self._env.now, job.pool
         job.lease = self._backend.acquire(self._prefix + pool.key, str(job.number), self._max_size, self._slot_exp)
         if job.lease is None:
@@ -109,7 +110,7 @@ class ImmediateRun:
             if job.refusals:
                 self.observer.tally.waited(now - job.arrival)
             if job.crash is None:
-                After(self._env, job.holding, lambda _: self._end(job))
+                After(self._env, max(0.0, job.holding - late) if late else job.holding, lambda _: self._end(job))
             else:
                 life = job.holding if self._slot_exp is None else min(job.holding, self._slot_exp)
                 After(self._env, job.crash * life, lambda _: self._crash(job))
@@ -130,7 +131,7 @@ class ImmediateRun:
         if pause is None:
             self._gone(job)
         else:
-            After(self._env, check_moves_clock(now, 'pause', pause), lambda _: self._ask(job), After.AFTER_ALL_ENDS)
+            self._env.after_ends(check_moves_clock(now, 'pause', pause), lambda late: self._ask(job, late))
 
     def _end(self, job: _Job) -> None:
         assert job.lease is not None
@@ -150,7 +151,7 @@ class ImmediateRun:
             self._source.think(job.client)
 
     def _wait_for_crashed_slots(self) -> None:
-        last = self.model.last_expiry()
+        last = self.model.last_recovery()
         while last is not None and self._env.now < last:
             self._env.run(until=last)
         self.model.until(self._env.now)

@@ -1,13 +1,11 @@
 """Let the jobs of a workload arrive at their instants of virtual time.
 
-At one instant, bodies end before jobs arrive, so a slot that becomes free can be taken immediately.
+At one instant, bodies end before jobs arrive, see :mod:`simulations.engine.timers`.
 """
 
 from collections.abc import Callable, Iterator
 
-import simpy
-
-from simulations.engine.timers import After, check_moves_clock
+from simulations.engine.timers import Clock, check_moves_clock
 from simulations.traces.job import Job, Turn
 from simulations.workloads.workload import Workload
 
@@ -38,7 +36,7 @@ class JobSource:
         self._jobs: Iterator[Job] = iter(()) if workload.clients else iter(workload)
         self._first = next(self._jobs, None)
         # The start of an environment must be known when it is created.
-        self.env = simpy.Environment(initial_time=0.0 if self._first is None else self._first.arrival)
+        self.env = Clock(0.0 if self._first is None else self._first.arrival)
         self._ask = ask
         self._on_no_job = on_no_job
         self.arrived = 0
@@ -58,33 +56,34 @@ class JobSource:
                 self.think(client)
         elif self._first is not None:
             self._on_the_way = 1
-            self._arrive(self._first)
+            self._following: Job = self._first
+            self._arrive(0.0)
 
-    def _arrive(self, job: Job) -> None:
-        following = next(self._jobs, None)
+    def _arrive(self, late: float) -> None:
+        job, following = self._following, next(self._jobs, None)
         if following is None:
             self._on_the_way = 0
-        self._come(job.holding, job.key, -1)
+        self._come(job.holding, job.key, -1, late)
         if following is not None:
-            delay = max(0.0, following.arrival - self.env.now)
-            After(self.env, delay, lambda _: self._arrive(following), After.AFTER_ALL_ENDS)
+            self._following = following
+            self.env.after_ends(max(0.0, following.arrival - self.env.now), self._arrive)
 
-    def _come(self, holding: float, key: str | None, client: int) -> None:
+    def _come(self, holding: float, key: str | None, client: int, late: float) -> None:
         number = self.arrived
         self.arrived += 1
-        self._ask(number, holding, key, client)
+        self._ask(number, max(0.0, holding - late) if late else holding, key, client)
 
     def think(self, client: int) -> None:
         """Let a client that is done with its last job think before the next."""
         turn: Turn = next(self._turns[client])
         self._on_the_way += 1
 
-        def ask(_: simpy.Event) -> None:
+        def ask(late: float) -> None:
             self._on_the_way -= 1
             horizon, limit = self._workload.horizon, self._workload.expected_jobs
             if (horizon is None or self.env.now <= horizon) and (limit is None or self.arrived < limit):
-                self._come(turn.holding, turn.key, client)
+                self._come(turn.holding, turn.key, client, late)
             else:
                 self._on_no_job()
 
-        After(self.env, check_moves_clock(self.env.now, 'thinking', turn.thinking), ask, After.AFTER_ALL_ENDS)
+        self.env.after_ends(check_moves_clock(self.env.now, 'thinking', turn.thinking), ask)

@@ -5,8 +5,9 @@ virtual time in place of its clock, so the same workload produces the same histo
 on every store.
 
 If a body ends and a job arrives at the same instant, the body ends first, so the job can take the
-slot.  A holder that crashes does so at a random instant before its slot expires and before its
-body would end.
+slot; instants that differ only by rounding are the same, see :mod:`simulations.engine.timers`.  A
+holder that crashes does so at a random instant before its slot expires and before its body would
+end.
 """
 
 import time

@@ -14,6 +14,7 @@ A slot is gone at the very instant of its expiry.
 
 import math
 from collections import deque
+from itertools import takewhile
 
 from simulations.history.events import CRASHED, EXPIRED, GRANTED, OVERRAN, RECOVERED, REFUSED, RELEASED, RETRYING
 from simulations.history.recorder import Recorder
@@ -48,6 +49,7 @@ class Model:
     Attributes:
         recoveries: the number of recovered slots, and the sum and maximum of the seconds for which
             they had no holder.
+        next_expiry: no slot expires before this instant unnoticed.
     """
 
     def __init__(self, max_size: int, slot_exp: float | None, recorder: Recorder) -> None:
@@ -58,7 +60,7 @@ class Model:
         self._pools: dict[str, _Pool] = {}
         # In order, because all slots have the same life.
         self._expiries: deque[tuple[float, int, _Pool]] = deque()
-        self._next_expiry = math.inf
+        self.next_expiry = math.inf
         self._most_expiries = FEW_EXPIRIES
         self.recoveries = (0, 0.0, 0.0)
 
@@ -77,7 +79,7 @@ class Model:
 
     def granted(self, now: float, job: int, pool: _Pool) -> None:
         """Record that the store granted ``job`` a slot."""
-        if self._next_expiry <= now:
+        if self.next_expiry <= now:
             self._let_expire(now)
         until = pool.until
         if len(until) >= self._max_size:
@@ -86,7 +88,7 @@ class Model:
         pool.running += 1
         if expiry < math.inf:
             if not self._expiries:
-                self._next_expiry = expiry
+                self.next_expiry = expiry
             self._expiries.append((expiry, job, pool))
             if len(self._expiries) > self._most_expiries:
                 self._forget_released()
@@ -94,7 +96,7 @@ class Model:
 
     def refused(self, now: float, job: int, pool: _Pool, again: bool = False) -> None:
         """Record that the store refused ``job``, which retries or leaves."""
-        if self._next_expiry <= now:
+        if self.next_expiry <= now:
             self._let_expire(now)
         taken = len(pool.until)
         if taken < self._max_size:
@@ -103,7 +105,7 @@ class Model:
 
     def ended(self, now: float, job: int, pool: _Pool, in_time: bool) -> None:
         """Record that a body ended; ``in_time`` says whether the store still had its slot."""
-        if self._next_expiry <= now:
+        if self.next_expiry <= now:
             self._let_expire(now)
         held = pool.until.pop(job, None) is not None
         if in_time != held:
@@ -115,7 +117,7 @@ class Model:
 
     def crashed(self, now: float, job: int, pool: _Pool) -> None:
         """Record that the holder ``job`` crashed without a release."""
-        if self._next_expiry <= now:
+        if self.next_expiry <= now:
             self._let_expire(now)
         held = job in pool.until
         if held:
@@ -130,12 +132,21 @@ class Model:
             rule = 'occupancy' if pool.running else 'at rest'
             self._object(rule, now, f'the store counts {size} slots, but {len(pool.until)} are taken', pool)
 
-    def until(self, now: float) -> None:
-        """Let time pass until ``now``."""
-        if self._next_expiry <= now:
-            self._let_expire(now)
+    def until(self, now: float) -> float:
+        """Let time pass until ``now``, and return the next instant at which a slot may expire.
 
-    def last_expiry(self) -> float | None:
+        It may be that of a slot that was released before, and is infinity if there is none.
+        """
+        if self.next_expiry <= now:
+            self._let_expire(now)
+        return self.next_expiry
+
+    def last_expiry(self, limit: float) -> float:
+        """Return the last instant up to ``limit`` at which a slot may expire, or -infinity."""
+        instants = takewhile(lambda instant: instant <= limit, (entry[0] for entry in self._expiries))
+        return max(instants, default=-math.inf)
+
+    def last_recovery(self) -> float | None:
         """The instant at which the last slot of a crashed holder expires, if there is one."""
         expiries = [pool.until[job] for pool in self._pools.values() for job in pool.crashed]
         return max((expiry for expiry in expiries if expiry < math.inf), default=None)
@@ -151,7 +162,7 @@ class Model:
                     count, total, longest = self.recoveries
                     self.recoveries = (count + 1, total + seconds, max(longest, seconds))
                 self._note((instant, what, job, pool.number, len(pool.until), pool.running))
-        self._next_expiry = expiries[0][0] if expiries else math.inf
+        self.next_expiry = expiries[0][0] if expiries else math.inf
 
     def _forget_released(self) -> None:
         # Released slots are skipped when they would have expired, which may be long after the run.
