@@ -1,8 +1,9 @@
 """``pool-sim``: put a workload through a pool from the command line.
 
 Exit status: 0 if every promise was kept, 1 if one was broken, 2 if the request cannot be carried
-out, 130 if the run was interrupted, 143 if it was terminated, 129 if its terminal was closed, 141
-if the reader of the report closed the pipe before its end (the files are written first).
+out, 3 if it was carried out but the answer is open, 130 if the run was interrupted, 143 if it was
+terminated, 129 if its terminal was closed, 141 if the reader of the report closed the pipe before
+its end (the files are written first).
 """
 
 import os

@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import re
 import shlex
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,24 +13,32 @@ from typing import Any
 
 from simulations.cli.options.option import Option, add_options, option_words, reader
 from simulations.cli.options.output import check_folder, folder_option, json_option
-from simulations.cli.parser import BROKEN, KEPT
+from simulations.cli.parser import BROKEN, KEPT, UNDECIDED
 from simulations.exploring import LIMITS, SUBJECTS, Failure, Schedule, explore, replay_schedule, subject
-from simulations.exploring.moves import FAULTS, STORE_FAULTS
+from simulations.exploring.explore import MOST_STATES
+from simulations.exploring.moves import KINDS, known_kind
+from simulations.exploring.outside import is_outside
 from simulations.exploring.worlds import World, fakeredis_world, server_world
 from simulations.stores.embedded import EmbeddedServerError, embedded_server
 from simulations.stores.store import URL_SCHEMES, StoreError, without_password
 
 
+PACKAGE = Path(__file__).parents[1]
 SCRIPTED = ('redis', 'redis-forgets', 'redis-outlived-slot')
 """The protocols that run on the store given by ``--store``."""
 
 
 def _kinds(text: str) -> tuple[str, ...]:
-    kinds = tuple(kind.strip() for kind in text.split(','))
-    for kind in kinds:
-        if kind not in (*FAULTS, *STORE_FAULTS):
-            raise ValueError(f'unknown fault {kind!r}: choose from {", ".join((*FAULTS, *STORE_FAULTS))}')
-    return kinds
+    return tuple(known_kind(kind.strip()) for kind in text.split(','))
+
+
+def _life(text: str) -> int | None:
+    if text.lower() == 'none':
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f'slot_exp must be a whole number of seconds, or none, not {text!r}') from None
 
 
 SCOPE = (
@@ -39,6 +49,7 @@ SCOPE = (
             ('--max-size', 'give the pool N slots'),
             ('--rounds', 'let each client acquire and release N times'),
             ('--faults', 'allow up to N faults in one schedule'),
+            ('--between', 'let time stop between two expiries up to N times in one schedule'),
         )
     ),
     Option(
@@ -46,7 +57,14 @@ SCOPE = (
         read=reader(_kinds),
         write=','.join,
         metavar='A,B',
-        help=f'allow these kinds of faults: {", ".join((*FAULTS, *STORE_FAULTS))} (default: depends on the protocol)',
+        help=f'allow these kinds of faults: {", ".join(KINDS)} (default: depends on the protocol)',
+    ),
+    Option(
+        '--slot-exp',
+        read=reader(_life),
+        metavar='SECONDS',
+        help='let slots expire after this whole number of seconds; with "none", never (default: depends on the'
+        ' protocol)',
     ),
 )
 EXHAUSTIVE = Option('--exhaustive', switch=True, alternative='search', help='search every schedule (the default)')
@@ -60,6 +78,13 @@ RANDOM = (
         help='search N random schedules instead',
     ),
     Option('--seed', default=0, read=int, help='seed the random schedules (default %(default)s)'),
+)
+LIMIT = Option(
+    '--most-states',
+    default=None,
+    read=int,
+    metavar='N',
+    help=f'stop an exhaustive search after N states (default {MOST_STATES:,})',
 )
 STORE = Option(
     '--store',
@@ -78,16 +103,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs='?',
         metavar='PROTOCOL',
         help=f'what to search: {", ".join(SUBJECTS)}; or a known limit, which the search reports like a broken promise:'
-        f' {", ".join(LIMITS)}',
+        f' {", ".join(LIMITS)}; or a protocol of your own, as MODULE:ATTRIBUTE',
     )
     folder = folder_option('the schedule, test and picture of a violation')
-    add_options(parser, (*SCOPE, EXHAUSTIVE, *RANDOM, STORE, REPLAY, folder, json_option('the findings')))
+    add_options(parser, (*SCOPE, EXHAUSTIVE, LIMIT, *RANDOM, STORE, REPLAY, folder, json_option('the findings')))
     parser.set_defaults(do=_do)
 
 
 def request(options: argparse.Namespace) -> list[str]:
     """Return the command-line words that repeat the search."""
-    search = RANDOM if options.schedules is not None else ()
+    search = RANDOM if options.schedules is not None else [LIMIT] * (options.most_states is not None)
     store = [STORE] if options.store is not None else []
     return ['explore', options.protocol, *option_words((*SCOPE, *search, *store), vars(options))]
 
@@ -98,23 +123,27 @@ def _do(options: argparse.Namespace) -> int:
     if options.replay is not None:
         return _replay(options)
     if options.protocol is None:
-        raise ValueError(f'name the protocol to explore: {", ".join([*SUBJECTS, *LIMITS])}')
+        known_names = ', '.join([*SUBJECTS, *LIMITS])
+        raise ValueError(f'name the protocol to explore: {known_names}, or your own as MODULE:ATTRIBUTE')
+    if options.schedules is not None and options.most_states is not None:
+        raise ValueError('--most-states applies to an exhaustive search: omit it, or omit --schedules')
     known = subject(options.protocol)
     given: dict[str, Any] = {each.name: getattr(options, each.name) for each in SCOPE if hasattr(options, each.name)}
-    with _world(options, known.name) as world:
+    with _world(options, known.name) as world, _errors_of(known.name):
         found = explore(
             known,
             known.scope._replace(**given),
             schedules=options.schedules,
             seed=options.seed,
             world=world,
+            most_states=MOST_STATES if options.most_states is None else options.most_states,
             progress=True,
         )
     _write_json(json.dumps(found.to_json(), indent=2), options)
     print(found, file=out)
     print(f'  repeat it with: {shlex.join(["pool-sim", *request(options)])}', file=out)
     if found.violation is None:
-        return KEPT
+        return KEPT if found.complete else UNDECIDED
     for path in _save(found.violation, options.out):
         print(f'  wrote {path}', file=out)
     return BROKEN
@@ -122,7 +151,7 @@ def _do(options: argparse.Namespace) -> int:
 
 def _replay(options: argparse.Namespace) -> int:
     schedule = Schedule.load(options.replay)
-    with _world(options, schedule.protocol) as world:
+    with _world(options, schedule.protocol) as world, _errors_of(schedule.protocol):
         failure = replay_schedule(schedule, world)
     found = {'schedule': schedule.to_json(), 'violation': None if failure is None else failure.reason}
     _write_json(json.dumps(found, indent=2), options)
@@ -132,6 +161,20 @@ def _replay(options: argparse.Namespace) -> int:
         return KEPT
     print(f'{schedule.protocol} goes wrong:\n{failure}', file=out)
     return BROKEN
+
+
+@contextmanager
+def _errors_of(protocol: str) -> Iterator[None]:
+    """Show the traceback of an error in a protocol of the user's own."""
+    try:
+        yield
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1].filename
+        about_the_request = isinstance(error, ValueError) and Path(place).is_relative_to(PACKAGE)
+        if about_the_request or not is_outside(protocol):
+            raise
+        traceback.print_exc()
+        raise ValueError(f'{protocol} raised {type(error).__name__} during the search: {error}') from None
 
 
 @contextmanager
@@ -168,7 +211,7 @@ def _save(failure: Failure, folder: Path) -> list[Path]:
     """Write the schedule, a test that replays it, and its picture; return the paths."""
     from matplotlib.figure import Figure
 
-    name = failure.schedule.protocol.replace('-', '_')
+    name = re.sub(r'\W', '_', failure.schedule.protocol)
     schedule, test, picture = folder / f'{name}.json', folder / f'test_{name}.py', folder / f'{name}.png'
     failure.schedule.save(schedule)
     test.write_text(failure.to_test(name), encoding='utf-8')

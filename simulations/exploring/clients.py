@@ -109,8 +109,17 @@ def go_on(steps: Steps[Any], answer: Any) -> Asked | Returned | Raised:
         return Asked(steps.throw(LostConnectionError('connection lost')) if answer is LOST else steps.send(answer))
     except StopIteration as done:
         return Returned(done.value)
-    except LostConnectionError as error:
+    except Exception as error:
+        if not _is_lost(error):
+            raise
         return Raised(error)
+
+
+def _is_lost(error: BaseException | None) -> bool:
+    """Return whether an error is the lost connection, or was raised because of it."""
+    while error is not None and not isinstance(error, LostConnectionError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def close_steps(steps: Steps[Any]) -> Command[Any] | None:

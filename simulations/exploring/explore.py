@@ -96,21 +96,31 @@ class Exploration(NamedTuple):
         faults = f'at most {count(scope.faults, "fault", "faults")} ({", ".join(scope.kinds)})'
         fault = faults if scope.faults else 'no fault'
         how = 'every schedule' if self.exhaustive else f'random schedules, seed {self.seed}'
+        if self.exhaustive and not (self.complete and self.violation is None):
+            how = 'the shortest schedules'
         states = f'{count(self.states, "state", "states")}, ' if self.exhaustive else ''
         rounds, clients = count(scope.rounds, 'round', 'rounds'), count(scope.clients, 'client', 'clients')
         schedules, moves = count(self.schedules, 'schedule', 'schedules'), count(self.steps, 'move', 'moves')
         lines = [
             f'{self.subject.name}: {self.subject.idea}',
             f'  scope       {clients}, a pool of {scope.max_size}, {rounds} each, {fault}',
+            f'  time        {_passages(scope)}',
             f'  searched    {how}: {schedules}, {states}{moves}',
             f'  took        {self.seconds:.2f} s',
         ]
         if self.violation is None:
-            verdict = 'nothing goes wrong' if self.complete else 'nothing went wrong so far: the search was cut off'
-            return '\n'.join([*lines, f'  verdict     {verdict}'])
+            return '\n'.join([*lines, f'  verdict     {self._verdict()}'])
         length = count(len(self.violation.schedule.moves), 'move', 'moves')
         lines.append(f'  verdict     GOES WRONG after {length}: {self.violation.reason}')
         return '\n'.join([*lines, str(self.violation)])
+
+    def _verdict(self) -> str:
+        if not self.complete:
+            seen = count(self.states, 'state', 'states')
+            return f'CUT OFF after {seen}: nothing went wrong so far, and longer schedules were not searched'
+        if self.exhaustive:
+            return 'nothing goes wrong in any schedule of this scope'
+        return f'nothing went wrong in {count(self.schedules, "random schedule", "random schedules")}'
 
     def to_json(self) -> dict[str, Any]:
         """Return the outcome as plain values."""
@@ -130,6 +140,18 @@ class Exploration(NamedTuple):
         }
 
 
+def _passages(scope: Scope) -> str:
+    """Return in words how time passes in the schedules of a scope."""
+    if scope.slot_exp is None:
+        words = 'slots never expire; time passes to the expiry of anything else'
+    else:
+        words = f'slots expire after {scope.slot_exp} s; time passes to the next expiry'
+    if scope.between:
+        times = {1: 'once', 2: 'twice'}.get(scope.between, f'{scope.between} times')
+        words += f', and at most {times} half-way there or until just before it'
+    return words if scope.pauses else f'{words}, but never within an operation'
+
+
 def explore(
     subject: Subject,
     scope: Scope | None = None,
@@ -142,10 +164,12 @@ def explore(
 ) -> Exploration:
     """Search for a schedule in which a protocol breaks its promise.
 
-    Between any two commands of a client, another client can act, time can pass until the next slot
-    expires, or a fault can happen. :class:`simulations.judging.monitor.Monitor` judges each move.
-    When all clients are done or have crashed, and everything has had time to expire, the pool must
-    be empty, and grant each of its slots again and no more.
+    Between any two commands of a client, another client can act, time can pass, a late request can
+    arrive, or a fault can happen. Time passes until something expires; as often as
+    ``scope.between`` allows, it stops half-way or just before.
+    :class:`simulations.judging.monitor.Monitor` judges each move. When all clients are done or have
+    crashed, and everything has had time to expire, the pool must be empty, and grant each of its
+    slots again and no more.
 
     Args:
         subject: the protocol, see :func:`simulations.exploring.subject`.
@@ -154,7 +178,7 @@ def explore(
             states are visited once.
         seed: the seed of a random search.
         world: the store; by default the subject's own.
-        most_states: an exhaustive search stops after this many states.
+        most_states: an exhaustive search stops after this many states; it is then not ``complete``.
         progress: show a progress bar on standard error, or in the notebook.
 
     Raises:

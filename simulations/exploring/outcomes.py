@@ -11,6 +11,13 @@ from py_cachify.commands import Command
 from simulations.exploring.worlds import Snapshot, World
 
 
+_SOME_INSTANT = 1000.3125
+"""A fraction, so that a store that cuts instants to whole seconds ends slots too early.
+
+It is a sum of powers of two, so instants from there on are exact.
+"""
+
+
 class DifferentOutcomeError(Exception):
     """A command had another outcome the second time, in the same state."""
 
@@ -35,12 +42,14 @@ class Outcomes:
 
     Attributes:
         shows_time: whether an answer can depend on the absolute time.
+        start: the first instant.
     """
 
     def __init__(self, world: World, nothing: Snapshot) -> None:
         self._world = world
         self._nothing = nothing
         self.shows_time: bool = getattr(world, 'shows_time', True)
+        self.start = 0.0 if self.shows_time else _SOME_INSTANT
         self._known: dict[tuple[Any, ...], _Known] = {}
         self._later: dict[tuple[Snapshot, float, float], Snapshot] = {}
         # What the world contains at present, and at which instant.

@@ -63,7 +63,7 @@ class State(NamedTuple):
         monitor: what the judge knows.
         faults: the number of faults that can still happen.
         between: how often time can still stop between two expiries.
-        now: the time; 0 throughout if no answer of the store can show it.
+        now: the time; it stands still if no answer of the store can show it.
         late: the requests on their way.
     """
 
@@ -143,7 +143,7 @@ class Machine:
         scope = self._scope
         clients = tuple(Client(number) for number in range(scope.clients))
         monitor = Monitor.start(scope.max_size, math.inf if self._life is None else self._life, self._subject.honest)
-        return State(clients, self._nothing, monitor, scope.faults, scope.between)
+        return State(clients, self._nothing, monitor, scope.faults, scope.between, self._outcomes.start)
 
     def moves(self, state: State) -> list[Move]:
         """Return the moves that are possible in a state."""
@@ -250,7 +250,7 @@ class Machine:
         return state._replace(
             store=self._outcomes.after(state.store, state.now, seconds),
             monitor=state.monitor.passed(seconds).settled((each.again, each.token) for each in gone),
-            now=state.now + seconds if self._outcomes.shows_time else 0.0,
+            now=state.now + seconds if self._outcomes.shows_time else state.now,
             late=late,
         )
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from py_cachify.protocols import ATOMIC
 from simulations.broken import BROKEN
 from simulations.exploring.limits import LIMITS
+from simulations.exploring.outside import is_outside, load_subject
 from simulations.exploring.scope import Scope, Subject
 from simulations.exploring.worlds import KeyValueWorld, fakeredis_world, memory_world, plain_world
 from simulations.stores.protocols import PLAIN
@@ -44,8 +45,14 @@ SUBJECTS: Mapping[str, Subject] = {
 
 
 def subject(name: str) -> Subject:
-    """Return the protocol or limit with this name. Raise ``ValueError`` with the known names."""
+    """Return the protocol or limit with this name, or your own one at ``MODULE:ATTRIBUTE``.
+
+    Raises:
+        ValueError: there is none; the message lists the known names.
+    """
+    if is_outside(name):
+        return load_subject(name)
     known = {**SUBJECTS, **LIMITS}
     if name not in known:
-        raise ValueError(f'there is no protocol {name!r}: choose {", ".join(known)}')
+        raise ValueError(f'there is no protocol {name!r}: choose {", ".join(known)}, or your own as MODULE:ATTRIBUTE')
     return known[name]

@@ -24,9 +24,9 @@ Snapshot = tuple[Any, ...]
 class World(Protocol):
     """A store in virtual time.
 
-    A world may have an attribute ``shows_time``. If it is false, no answer depends on the absolute
-    time or on a client's own clock, so states that differ in nothing else are the same. By default
-    it is true.
+    A world may have an attribute ``shows_time``. If it is false, no answer contains the absolute
+    time or depends on it, or on a client's own clock, so states that differ in nothing else are the
+    same. By default it is true.
     """
 
     now: float

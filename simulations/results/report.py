@@ -211,11 +211,22 @@ def verdict(facts: Facts) -> str:
         return (
             f'occupancy never exceeded max_size {facts.max_size:,}, {facts.checked};'
             f' {judgement.grants:,} grants with their releases and {judgement.refusals:,} refusals judged, 0 violations'
+            f'{_order_judged(facts.linearity)}'
         )
     return (
         f'occupancy never exceeded max_size {facts.max_size:,}: every grant, refusal and release of'
         f' {facts.figures.jobs:,} jobs checked, 0 violations'
     )
+
+
+def _order_judged(found: 'Linearity | None') -> str:
+    """Return how many of the calls the check for linearizability judged."""
+    if found is None:
+        return ''
+    if not found.why_not_all:
+        return f'; the order of all {found.calls:,} calls judged'
+    share = found.judged / found.calls if found.calls else 0.0
+    return f'; the order of only {found.judged:,} of {found.calls:,} calls judged ({share:.0%}): {found.why_not_all}'
 
 
 def text(facts: Facts) -> str:

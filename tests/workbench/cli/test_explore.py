@@ -73,6 +73,16 @@ def test_the_shipped_pool_ends_with_status_0(capsys: pytest.CaptureFixture[str])
     assert told['states'] > 100
 
 
+def test_a_search_that_is_cut_off_ends_with_status_3(capsys: pytest.CaptureFixture[str]) -> None:
+    """The verdict says so, and the repeat line has the same limit."""
+    assert run('memory', '--most-states', '100', '--slot-exp', 'none', '--between', '0') == 3
+    told = capsys.readouterr().out
+
+    assert 'verdict     CUT OFF after 100 states: nothing went wrong so far' in told
+    assert 'repeat it with: pool-sim explore memory --between 0 --slot-exp none --most-states 100' in told
+    assert run('check-then-add', '--most-states', '100') == 1
+
+
 def test_only_the_faults_that_are_named_happen(capsys: pytest.CaptureFixture[str]) -> None:
     """The repeat line names these faults."""
     assert run('memory', '--clients', '2', '--max-size', '1', '--kinds', 'crash,store forgets') == 1
@@ -116,7 +126,13 @@ def test_a_schedule_is_replayed_on_a_server_as_well(
         (['mine'], "there is no protocol 'mine': choose redis"),
         (['memory', '--clients', '0'], 'clients must be at least 1'),
         (['memory', '--schedules', '0'], 'schedules must be at least 1'),
-        (['memory', '--kinds', 'crash,flood'], "unknown fault 'flood': choose from crash, lose request"),
+        (
+            ['memory', '--kinds', 'crash,flood'],
+            "unknown fault 'flood': the nearest is 'clock ahead'; choose from crash, lose request",
+        ),
+        (['memory', '--most-states', '0'], 'most_states must be at least 1'),
+        (['memory', '--most-states', '9', '--schedules', '9'], '--most-states applies to an exhaustive search'),
+        (['memory', '--slot-exp', '2.5'], "slot_exp must be a whole number of seconds, or none, not '2.5'"),
         (['memory', '--store', 'fakeredis'], '--store applies to the protocol redis'),
         (['redis', '--store', 'disk'], "the store 'disk' cannot be explored"),
         (['--replay', 'nowhere.json'], 'cannot read the schedule nowhere.json'),

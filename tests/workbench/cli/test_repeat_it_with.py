@@ -14,7 +14,7 @@ from simulations.cli import _parser, explore, live, size, sweep
 from simulations.cli.options.option import Option
 from simulations.cli.options.runs import CHECKS, STORE
 from simulations.exploring import SUBJECTS
-from simulations.exploring.moves import FAULTS
+from simulations.exploring.moves import KINDS
 
 
 Texts = st.SearchStrategy[str]
@@ -194,12 +194,16 @@ def test_the_words_give_an_equal_scenario_and_the_same_options(command: str, dat
 
 scope = some_of(
     {
-        **dict.fromkeys(('--clients', '--max-size', '--rounds', '--faults'), counts),
-        '--kinds': st.lists(st.sampled_from(FAULTS), min_size=1, unique=True).map(','.join),
+        **dict.fromkeys(('--clients', '--max-size', '--rounds', '--faults', '--between'), counts),
+        '--slot-exp': st.one_of(st.just('none'), counts),
+        '--kinds': st.lists(st.sampled_from(KINDS), min_size=1, unique=True).map(','.join),
     }
 )
 search = st.one_of(
-    nothing, st.just(['--exhaustive']), together(counts.map(lambda n: [f'--schedules={n}']), some_of(SEED))
+    nothing,
+    st.just(['--exhaustive']),
+    counts.map(lambda n: [f'--most-states={n}']),
+    together(counts.map(lambda n: [f'--schedules={n}']), some_of(SEED)),
 )
 
 
@@ -213,5 +217,5 @@ def test_the_words_of_a_search_give_the_same_search(protocol: str, flags: list[s
     repeated = parsed('explore', words[1:])
 
     assert explore.request(repeated) == words
-    own = (*explore.SCOPE, *explore.RANDOM, explore.STORE)
+    own = (*explore.SCOPE, *explore.RANDOM, explore.LIMIT, explore.STORE)
     assert values(repeated, own) == values(options, own)

@@ -17,7 +17,19 @@ from py_cachify.backends.redis import Script, load_script
 from simulations.broken import BROKEN
 from simulations.exploring import SUBJECTS, Move, Schedule, Scope, explore, replay_schedule, subject
 from simulations.exploring.explore import Exploration
-from simulations.exploring.moves import ARRIVE, CRASH, FAULTS, FORGET, LATE, LOSE_REPLY, LOSE_REQUEST, REPEAT, STEP
+from simulations.exploring.moves import (
+    ARRIVE,
+    CRASH,
+    FAULTS,
+    FORGET,
+    LATE,
+    LATE_FAULTS,
+    LOSE_REPLY,
+    LOSE_REQUEST,
+    OVERTAKEN,
+    REPEAT,
+    STEP,
+)
 from simulations.exploring.states import Machine
 from simulations.exploring.worlds import MemoryWorld, RedisWorld, fakeredis_world, server_world
 
@@ -400,6 +412,59 @@ def test_a_schedule_is_drawn_as_a_sequence_diagram(name: str) -> None:
     assert sum(happened.command is not None for happened in found.story) <= len(words)
 
 
+def test_an_unknown_kind_of_fault_is_refused_with_the_nearest() -> None:
+    """A misspelled kind must not be searched as if it were none."""
+    with pytest.raises(ValueError, match="unknown fault 'crsh': the nearest is 'crash'; choose from crash, lose"):
+        explore(subject('memory'), Scope(kinds=('crsh',)))
+    with pytest.raises(ValueError, match="this is not a schedule: unknown move 'lose replay', the nearest is 'lose re"):
+        Schedule.from_json(Schedule('memory', 1, 1, 10, 1, (Move('lose replay', 0),)).to_json())
+    with pytest.raises(
+        ValueError, match="this is not a schedule: unknown move 'wait hlaf', the nearest is 'wait half'"
+    ):
+        Schedule.from_json(Schedule('memory', 1, 1, 10, 1, (Move('wait hlaf'),)).to_json())
+
+
+def test_the_scope_says_how_time_passes() -> None:
+    """ "Every schedule" is every schedule of these passages."""
+    small = Scope(clients=1, max_size=1, faults=0)
+
+    assert 'to the next expiry, and at most once half-way there or until just before it' in str(
+        explore(subject('memory'), small)
+    )
+    assert 'time passes to the next expiry\n' in str(explore(subject('memory'), small._replace(between=0)))
+    assert 'at most 3 times half-way' in str(explore(subject('memory'), small._replace(between=3)))
+    assert 'but never within an operation' in str(explore(subject('nx'), small._replace(pauses=False)))
+    assert 'slots never expire' in str(explore(subject('memory'), small._replace(slot_exp=None)))
+
+
+def test_two_late_requests_of_one_client_arrive_in_any_order() -> None:
+    """The schedule says which one, and is read again from its text."""
+    moves = (Move(LATE, 0), Move(LATE, 0), Move(ARRIVE, 0, 1), Move(ARRIVE, 0))
+    schedule = Schedule('memory', 1, 1, 10, 1, moves)
+    text = schedule.to_json()
+
+    assert text['moves'] == [[0, 'late'], [0, 'late'], [0, 'arrive', 1], [0, 'arrive']]
+    assert Schedule.from_json(json.loads(json.dumps(text))) == schedule
+    assert replay_schedule(schedule) is None  # nobody promised that this acquire was undone
+    with pytest.raises(ValueError, match='move 5, arrive, cannot be made: client 0 has no such late request'):
+        replay_schedule(schedule.with_moves((*moves, Move(ARRIVE, 0))))
+
+
+def test_a_request_is_late_by_an_hour_at_most() -> None:
+    """A tombstone that lasts for an hour is therefore enough, and a later request is a limit."""
+    scope = Scope(clients=1, max_size=1, faults=1, kinds=(LATE,), slot_exp=4000)
+    found = explore(subject('no-tombstone'), scope._replace(late_by=1000))
+    machine = Machine(subject('no-tombstone'), Scope(clients=2, max_size=1, faults=1, kinds=(LATE,), slot_exp=4000))
+    state = machine.start()
+    for move in (Move(LATE, 0), Move('step', 0), Move('step', 0), Move('step', 1)):
+        state, _, _ = machine.make(state, move)
+
+    assert found.violation is not None
+    assert Move(ARRIVE, 0) in machine.moves(state)
+    state, _, _ = machine.make(state, Move('wait'))
+    assert Move(ARRIVE, 0) not in machine.moves(state)
+
+
 def test_each_kind_of_fault_is_told_and_drawn() -> None:
     """The story says what happened and what the client received."""
     faults = {
@@ -408,8 +473,10 @@ def test_each_kind_of_fault_is_told_and_drawn() -> None:
         LOSE_REPLY: 'the server carries it out, but the reply True',
         REPEAT: 'its client library sends the request again and receives True',
         'clock ahead': 'runs ahead from now on',
+        LATE: 'the request is late, and the client gives up',
+        OVERTAKEN: 'the request is late, and its driver sends it again, overtakes it, and receives True',
     }
-    assert faults.keys() == set(FAULTS)
+    assert faults.keys() == {*FAULTS, *LATE_FAULTS}
     for fault, words in faults.items():
         first = [Move('step', 0)] if fault == CRASH else []
         moves = (*first, Move(fault, 0))
@@ -443,4 +510,5 @@ def test_a_search_that_is_cut_off_says_so() -> None:
     found = explore(subject('memory'), most_states=50)
 
     assert not found.complete
-    assert 'the search was cut off' in str(found)
+    assert 'verdict     CUT OFF after 50 states: nothing went wrong so far' in str(found)
+    assert 'every schedule' not in str(found)

@@ -1,0 +1,64 @@
+"""Bugs that show only between two expiries or in late requests are found."""
+
+import pytest
+from matplotlib.figure import Figure
+
+from simulations.exploring import Schedule, explore, replay_schedule
+from simulations.exploring.moves import FAULTS
+from tests.workbench.exploring.planted import PLANTED, right
+
+
+BOTH = '2 clients hold a slot of a pool of 1 at the same time: A1, B1'
+GONE = 'the release of {} reported its slot as gone although it had not expired'
+FOUND = {
+    'stale_after_milliseconds': (3, BOTH),
+    'stale_at_half': (3, BOTH),
+    'stale_at_the_end': (3, BOTH),
+    'refusal_renews': (5, 'A1 released a slot that it no longer held'),
+    'hasty_release': (3, GONE.format('A1')),
+    'forgetful_size': (5, 'at the end 0 of 2 slots were taken instead of 1'),
+    'window': (6, GONE.format('B1')),
+    'whole_seconds': (6, GONE.format('B1')),
+    'repeat_renews': (5, 'A1 released a slot that it no longer held'),
+    'short_tombstone': (4, 'at the end 1 of 1 slots were taken instead of 0'),
+    'late_renewal': (9, 'B1 released a slot that it no longer held'),
+    'late_deletion': (7, GONE.format('B1')),
+    'reused_token': (5, GONE.format('A2')),
+}
+
+
+def test_there_is_an_outcome_for_each_bug() -> None:
+    """The table lists every planted bug."""
+    assert FOUND.keys() == PLANTED.keys()
+    assert len(PLANTED) > 10
+
+
+@pytest.mark.parametrize('name', PLANTED)
+def test_a_planted_bug_is_found(name: str) -> None:
+    """The schedule is a shortest one, and shows the bug again by the name to use by hand."""
+    found = explore(PLANTED[name])
+
+    assert found.violation is not None
+    assert (len(found.violation.schedule.moves), found.violation.reason) == FOUND[name]
+    schedule = found.violation.schedule._replace(protocol=f'tests.workbench.exploring.planted:{name}')
+    again = replay_schedule(Schedule.from_json(schedule.to_json()))
+    assert again is not None
+    assert again.story == found.violation.story
+    assert found.violation.plot(Figure().add_subplot()).texts
+
+
+@pytest.mark.parametrize('name', PLANTED)
+def test_without_these_moves_it_is_not_found(name: str) -> None:
+    """Time passes only to the next expiry, and requests arrive immediately or never."""
+    planted = PLANTED[name]
+    scope = planted.scope._replace(between=0, faults=1, kinds=FAULTS)
+
+    assert explore(planted, scope).violation is None
+
+
+def test_nothing_is_found_in_the_same_store_without_a_bug() -> None:
+    """Late requests, overtaken ones and instants between expiries are judged as they should be."""
+    found = explore(right)
+
+    assert found.violation is None, found
+    assert found.complete
