@@ -14,6 +14,7 @@ from simulations.exploring.limits import LIMITS
 from simulations.exploring.moves import Move, Schedule
 from simulations.exploring.scope import Scope, Subject
 from simulations.exploring.subjects import SUBJECTS, subject
+from simulations.exploring.worlds import KeyValueWorld, World
 
 
 __all__ = [
@@ -21,10 +22,12 @@ __all__ = [
     'SUBJECTS',
     'Exploration',
     'Failure',
+    'KeyValueWorld',
     'Move',
     'Schedule',
     'Scope',
     'Subject',
+    'World',
     'explore',
     'replay_schedule',
     'subject',

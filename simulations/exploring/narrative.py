@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from simulations.exploring.clients import name_of
@@ -75,8 +76,10 @@ def sentence(happened: Happened) -> str:
 
 def command_words(command: Any) -> str:
     """Return a command as a call: its name and its arguments."""
-    fields = [name for name in getattr(type(command), '__slots__', ()) if name != '__weakref__']
-    values = (getattr(command, name) for name in fields)
+    names = (
+        [field.name for field in fields(command)] if is_dataclass(command) else list(getattr(command, '__dict__', ()))
+    )
+    values = (getattr(command, name) for name in names)
     given = ', '.join(_value(value) for value in values if value is not None)
     return f'{type(command).__name__}({given})'
 

@@ -492,6 +492,20 @@ def test_who_is_refused_and_gets_a_slot_afterwards_was_refused_honestly() -> Non
     assert (result.violations, result.linearity.why_not_all) == ([], '')
 
 
+def test_the_verdict_says_how_many_calls_were_judged() -> None:
+    """After a loss of data nobody knows what the store contains, so the check of the order ends."""
+    lost = BUSY.replace(faults=[Restart(at=5, lasting=1, data='lost')], jobs=300).replay()
+    kept = BUSY.replace(faults=[], jobs=300).replay()
+    assert lost.linearity is not None
+    assert kept.linearity is not None
+    verdicts = [str(result).rpartition('verdict')[2] for result in (lost, kept)]
+
+    assert lost.linearity.judged < lost.linearity.calls / 2
+    part = f'the order of only {lost.linearity.judged} of {lost.linearity.calls} calls judged (11%): the store lost'
+    assert part in verdicts[0]
+    assert f'the order of all {kept.linearity.calls} calls judged' in verdicts[1]
+
+
 @pytest.mark.parametrize('fault', [FlushScripts(at=1), Restart(at=1), Failover(at=1)])
 def test_scripts_are_really_forgotten(fault: Any) -> None:
     """The server itself forgets them, once for each fault."""
