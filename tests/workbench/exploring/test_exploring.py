@@ -45,7 +45,7 @@ SHORTEST = {
     'counter': (2, '1 of 1 slot stays taken forever although nobody holds it'),
     'delete-by-index': (6, 'the release of B1 reported its slot as gone although it had not expired'),
     'retried-acquire': (1, 'A1 was refused although a slot was free throughout'),
-    'no-tombstone': (4, 'at the end 1 of 1 slots were taken instead of 0'),
+    'no-tombstone': (4, 'at the end 1 of 1 slot was taken instead of 0'),
 }
 
 
