@@ -216,12 +216,14 @@ def explore(
     return found._replace(seconds=time.perf_counter() - began)
 
 
-def replay_schedule(schedule: Schedule, world: World | None = None) -> Failure | None:
+def replay_schedule(schedule: Schedule, world: World | None = None, *, strict: bool = True) -> Failure | None:
     """Repeat a schedule; return ``None`` if nothing goes wrong.
 
     Args:
         schedule: the schedule.
         world: a store to use instead of the subject's own.
+        strict: whether every move must be possible. Otherwise those that are not are left out, as
+            for a protocol that was mended since the schedule was saved.
 
     Raises:
         ValueError: no protocol has this name, or one of the moves cannot be made.
@@ -239,7 +241,7 @@ def replay_schedule(schedule: Schedule, world: World | None = None) -> Failure |
     )
     machine = Machine(known, scope, world)
     try:
-        trail = follow_moves(machine, schedule.moves)
+        trail = follow_moves(machine, schedule.moves, strict)
         return _failure(schedule.with_moves(trail.moves), trail, difference(machine, trail), 0)
     finally:
         machine.leave()

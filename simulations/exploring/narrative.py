@@ -97,6 +97,7 @@ def as_test(schedule: Schedule, reason: str, name: str) -> str:
         f'def test_{name}_keeps_every_promise() -> None:\n'
         f'    """Replay a schedule that went wrong: {reason}."""\n'
         f"    schedule = Schedule.from_json(json.loads('''{text}'''))\n\n"
-        '    failure = replay_schedule(schedule)\n'
+        '    # Moves that a mended protocol no longer makes are left out.\n'
+        '    failure = replay_schedule(schedule, strict=False)\n'
         '    assert failure is None, failure\n'
     )
