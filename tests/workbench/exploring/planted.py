@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from py_cachify.commands import Command, CountSlots, DropSlot, Steps, TakeSlot
+from py_cachify.commands import Command, CountSlots, DropSlot, Steps, TakeSlot, UndoSlot
 from py_cachify.protocols import ATOMIC, Lease, SlotProtocol
 from simulations.exploring import Scope, Subject
 from simulations.exploring.moves import FAULTS, LATE, LATE_FAULTS, OVERTAKEN
@@ -45,6 +45,8 @@ class Right:
                 return self.take(token, max_size, math.inf if life is None else life)
             case DropSlot(_, token):
                 return self.drop(token)
+            case UndoSlot(_, token):
+                return self.undo(token)
             case CountSlots():
                 return self.size()
         return self.more(command)
@@ -69,11 +71,12 @@ class Right:
         return self.now + life
 
     def drop(self, token: str) -> bool:
-        if self.slots.pop(token, None) is None:
-            # It may be an undo, and the acquire that it undoes may still be on its way.
-            self.tombstones[token] = self.now + AN_HOUR
-            return False
-        return True
+        return self.slots.pop(token, None) is not None
+
+    def undo(self, token: str) -> bool:
+        # The acquire may still be on its way.
+        self.tombstones[token] = self.now + AN_HOUR
+        return self.drop(token)
 
     def size(self) -> int:
         return len(self.slots)
@@ -156,18 +159,14 @@ class _RepeatRenews(Right):
 
 
 class _ShortTombstone(Right):
-    def drop(self, token: str) -> bool:
-        found = super().drop(token)
-        if not found:
-            self.tombstones[token] = self.now + 10.0
-        return found
+    def undo(self, token: str) -> bool:
+        self.tombstones[token] = self.now + 10.0
+        return self.drop(token)
 
 
 class _NoTombstone(Right):
-    def drop(self, token: str) -> bool:
-        found = super().drop(token)
-        self.tombstones.clear()
-        return found
+    def undo(self, token: str) -> bool:
+        return self.drop(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +212,7 @@ def _acquire_and_renew(key: str, token: str, max_size: int, slot_exp: float | No
     except GeneratorExit:
         raise
     except BaseException:
-        yield from ATOMIC.release(lease)
+        yield from UndoSlot(key, token)
         raise
     return lease
 

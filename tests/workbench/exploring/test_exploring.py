@@ -474,7 +474,7 @@ def test_each_kind_of_fault_is_told_and_drawn() -> None:
         REPEAT: 'its client library sends the request again and receives True',
         'clock ahead': 'runs ahead from now on',
         LATE: 'the request is late, and the client gives up',
-        OVERTAKEN: 'the request is late, and its driver sends it again, overtakes it, and receives True',
+        OVERTAKEN: 'the request is late, and its client library sends it again, overtakes it, and receives True',
     }
     assert faults.keys() == {*FAULTS, *LATE_FAULTS}
     for fault, words in faults.items():

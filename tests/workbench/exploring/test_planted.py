@@ -20,7 +20,7 @@ FOUND = {
     'window': (6, GONE.format('B1')),
     'whole_seconds': (6, GONE.format('B1')),
     'repeat_renews': (5, 'A1 released a slot that it no longer held'),
-    'short_tombstone': (4, 'at the end 1 of 1 slots were taken instead of 0'),
+    'short_tombstone': (4, 'at the end 1 of 1 slot was taken instead of 0'),
     'late_renewal': (9, 'B1 released a slot that it no longer held'),
     'late_deletion': (7, GONE.format('B1')),
     'reused_token': (5, GONE.format('A2')),
