@@ -14,6 +14,7 @@ from typing import Any
 from py_cachify import MemoryClient
 from py_cachify.backends.base import Backend
 from py_cachify.backends.memory import MemoryBackend
+from py_cachify.backends.pool_keys import pool_keys
 from py_cachify.backends.redis import RedisBackend
 from py_cachify.protocols import INDEXED, SlotProtocol
 from simulations.stores.contents import Contents, KeyValueContents, MemoryContents, NameContents, ServerContents
@@ -76,10 +77,10 @@ class Store:
         return MemoryContents(clock) if self._client is None else ServerContents(self._client, clock)
 
     def remove(self, keys: Iterable[str]) -> None:
-        """Delete the remaining keys of a run from the server."""
+        """Delete what is left of the pools ``keys`` of a run from the server."""
         if self._client is not None:
             for key in keys:
-                self._client.delete(key)
+                self._client.delete(*pool_keys(key))
 
     @contextmanager
     def errors(self) -> Iterator[None]:

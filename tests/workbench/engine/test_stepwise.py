@@ -278,9 +278,10 @@ HELD_BACK: dict[str, Any] = {
 @pytest.mark.parametrize('store', ['memory', 'fakeredis'])
 @pytest.mark.parametrize('slot_exp', [10, None])
 def test_a_request_that_the_network_holds_back_takes_nothing_after_its_undo(store: str, slot_exp: float | None) -> None:
-    """The next job finds the pool empty."""
+    """The next job finds the pool empty, and nothing of the run stays on the server."""
     with open_store(store) as opened:
         result = replay(Trace([(0, 1), (4, 1)]), max_size=1, slot_exp=slot_exp, store=opened, **HELD_BACK)
+        assert opened._client is None or opened._client.keys() == []
 
     assert events(result, 'failed', 'refused', 'taken') == [(0.7, 'failed', 0), (4.1, 'taken', 1)]
     call = next(call for call in result.calls if call.answer == 'failed')
