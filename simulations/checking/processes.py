@@ -6,6 +6,7 @@ cannot, as with a function inside a test, this process is forked.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -86,8 +87,6 @@ class Worker:
             self._process.kill()
             self._process.wait()
         else:
-            import signal
-
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
             with suppress(ChildProcessError):
@@ -138,6 +137,8 @@ def _start_fresh(place: str, count: int, terms: Terms, started: list[Worker]) ->
             text=True,
             encoding='utf-8',
             env=environment,
+            # An interruption from the keyboard is for this process, which ends the others.
+            start_new_session=True,
         )
         assert process.stdin is not None
         assert process.stdout is not None
@@ -194,6 +195,8 @@ def _live_as_child(
     siblings: Sequence[Worker],
 ) -> None:
     try:
+        with suppress(ValueError):  # not in the main thread
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         # While this process has them open, the siblings would not notice the end of the parent.
         for number in (*others, *(each.requests.fileno() for each in siblings)):
             os.close(number)

@@ -18,6 +18,10 @@ from simulations.checking.rounds import Round
 from simulations.checking.switching import frequent_switches, pausing, source_files
 
 
+_FAREWELL = 0.1
+"""How long to wait for a thread that may never end, in seconds."""
+
+
 class Race(NamedTuple):
     """What a race has shown.
 
@@ -77,13 +81,18 @@ def race_threads(client: Any, rounds: Sequence[Round], callers: int, seed: int, 
     with frequent_switches():
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads):
+        try:
+            while any(thread.is_alive() for thread in threads):
+                for thread in threads:
+                    thread.join(0.05)
+                if time.monotonic() - max(progress) > patience:
+                    break
+        finally:
+            # After an interruption, too, no thread may set a name that is being cleaned up.
+            over.set()
+            barrier.abort()
             for thread in threads:
-                thread.join(0.05)
-            if time.monotonic() - max(progress) > patience:
-                over.set()
-                barrier.abort()
-                break
+                thread.join(_FAREWELL)
     return _of_rounds(made)
 
 

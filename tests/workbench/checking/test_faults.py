@@ -1,5 +1,6 @@
 """Clients that raise, hang, or come from a factory that another process cannot use."""
 
+import importlib.util
 import os
 import random
 import sys
@@ -189,6 +190,26 @@ def test_a_factory_that_fails_in_another_process_is_a_finding(tmp_path: Path) ->
 
     assert failing(outcome) == ('shared',)
     assert 'in another process, the factory raised PermissionError: one process only' in outcome.failures[0].observed
+
+
+def test_a_module_that_another_process_cannot_import_is_used_all_the_same(tmp_path: Path) -> None:
+    """As with pytest's import mode ``importlib``: the process is forked instead."""
+    (tmp_path / 'hidden.py').write_text(
+        'from tests.workbench.checking.wrong_clients import FileClient\n'
+        f'def make():\n    return FileClient({str(tmp_path)!r})\n'
+    )
+    spec = importlib.util.spec_from_file_location('hidden_module', tmp_path / 'hidden.py')
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules['hidden_module'] = module
+    try:
+        spec.loader.exec_module(module)
+        outcome = check_client(module.make, rounds=6)
+    finally:
+        del sys.modules['hidden_module']
+
+    assert {finding.name: finding.verdict for finding in outcome.findings}['shared'] == 'holds'
 
 
 def test_a_process_that_ends_by_itself_is_a_finding(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +22,10 @@ a_number = 3
 
 def make_redis():
     return redis.Redis(unix_socket_path=os.environ['SOCKET'])
+
+def make_async():
+    import redis.asyncio
+    return redis.asyncio.Redis(unix_socket_path=os.environ['SOCKET'])
 
 def make_memory():
     return MemoryClient()
@@ -99,6 +105,38 @@ def test_the_findings_go_to_a_file(folder: Path) -> None:
     assert told['holds'] is True
     assert told['prefix'].startswith('check-')
     assert not {'shared', 'processes', 'killed'} & {finding['clause'] for finding in told['findings']}
+
+
+def test_an_asynchronous_client_is_recognised(folder: Path, monkeypatch: pytest.MonkeyPatch, socket: str) -> None:
+    monkeypatch.setitem(os.environ, 'SOCKET', socket)
+
+    done = in_a_process(folder, 'check-client', 'users_clients:make_async', '--rounds', '12', '--processes', '2')
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'Redis: asynchronous client' in done.stdout
+    assert 'tasks           holds       8 callers, 12 rounds' in done.stdout
+
+
+def test_an_interruption_leaves_the_store_as_it_was(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, socket: str, server: 'redis.Redis'
+) -> None:
+    """The names are removed before the command ends with the usual status."""
+    monkeypatch.setitem(os.environ, 'SOCKET', socket)
+    words = ['check-client', 'users_clients:make_redis', '--rounds', '1000000', '--seconds', '300']
+    command = [str(Path(sys.executable).with_name('pool-sim')), *words]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        seen = ''
+        while 'of 1000000 rounds' not in seen:
+            letter = process.stderr.read(1)
+            assert letter, seen
+            seen += letter
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+
+    assert process.returncode == 130
+    assert rest.endswith('pool-sim: interrupted\n')
+    assert server.dbsize() == 0
 
 
 @pytest.mark.parametrize(
