@@ -58,7 +58,7 @@ CLAUSES = (
         'delete',
         'delete removes exactly the names it is given, and a missing name is not an error.',
         'Match whole names only. Ignore a name that does not exist.',
-        ('stored', 'accepted'),
+        ('missing', 'stored', 'accepted'),
     ),
     Clause(
         'names',
@@ -120,13 +120,13 @@ CLAUSES = (
         'expiry',
         'A name set with ex exists for ex seconds, and is gone at most one second later.',
         'Pass ex on as seconds; it is neither a number of milliseconds nor an instant.',
-        ('stored',),
+        ('missing', 'stored'),
     ),
     Clause(
         'expiry with nx',
         'The same holds with nx=True, and the expired name can be set again.',
         'Pass ex and nx to the store in the same command, and let nx treat an expired name as missing.',
-        ('accepted',),
+        ('missing', 'accepted'),
     ),
     Clause(
         'refused expiry',

@@ -1,5 +1,6 @@
 """Calls of several processes with a client each: whether they share a store, and their races."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,11 +19,12 @@ def shared_calls(host: Host, name: str, worker: Worker) -> list[Call]:
         WorkerError: the process ended or did not reply.
     """
     calls: list[Call] = []
-    host.do(lambda client: perform(client, put(name, 'of the parent', 3600), 'this process', calls))
+    for request in (put(name, 'of the parent', 3600), get(name)):
+        host.do(functools.partial(perform, request=request, who='this process', calls=calls))
     requests = (get(name), take(name, 'of the child'), delete(name))
     worker.ask(do='calls', who='another process', requests=[request._asdict() for request in requests])
     calls += [Call.from_json(values) for values in worker.reply(host.patience * 2)['calls']]
-    host.do(lambda client: perform(client, get(name), 'this process', calls))
+    host.do(functools.partial(perform, request=get(name), who='this process', calls=calls))
     return calls
 
 
@@ -31,7 +33,7 @@ def why_not_shared(calls: Sequence[Call]) -> str:
     for call in calls:
         if call.error:
             return f'{call.request.method} raised {call.error}'
-    _, seen, taken, _, afterwards = calls
+    _, _, seen, taken, _, afterwards = calls
     if seen.reply != 'of the parent':
         return 'another process does not see what this one has set: the client shares nothing between processes'
     if taken.reply:

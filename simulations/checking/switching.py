@@ -8,6 +8,7 @@ correct client is only slower.
 import inspect
 import random
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ _LONGEST = 0.0003
 """The longest pause, in seconds."""
 _SWITCH_INTERVAL = 0.00002
 """How long a thread runs before the interpreter lets another run, in seconds; usually 0.005."""
+_lock = threading.Lock()
+_racing, _usual_interval = 0, 0.0
 
 
 def source_files(client: Any) -> frozenset[str]:
@@ -67,10 +70,21 @@ def pausing(files: frozenset[str], seed: str) -> Iterator[None]:
 
 @contextmanager
 def frequent_switches() -> Iterator[None]:
-    """Let the interpreter switch between threads as often as it can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_INTERVAL)
+    """Let the interpreter switch between threads as often as it can.
+
+    The interval belongs to the whole process, so of several checks at the same time the last one
+    restores it.
+    """
+    global _racing, _usual_interval
+    with _lock:
+        if not _racing:
+            _usual_interval = sys.getswitchinterval()
+            sys.setswitchinterval(_SWITCH_INTERVAL)
+        _racing += 1
     try:
         yield
     finally:
-        sys.setswitchinterval(before)
+        with _lock:
+            _racing -= 1
+            if not _racing:
+                sys.setswitchinterval(_usual_interval)

@@ -4,7 +4,10 @@ import asyncio
 import functools
 import math
 import sqlite3
+import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,7 @@ from tests.workbench.checking.wrong_clients import (
     RedisGetThenSet,
     RedisPx,
     RedisSecondStep,
+    RedisWithCache,
 )
 
 
@@ -130,13 +134,35 @@ def test_an_asynchronous_client_in_memory_keeps_every_clause(asynchronous_factor
     assert outcome.asynchronous
 
 
+def test_a_store_that_counts_in_whole_seconds_keeps_every_clause() -> None:
+    """It may keep a name up to a second too long, and never too short."""
+
+    class WholeSeconds(DictClient):
+        def set(self, name: str, value: Any, ex: int | None = None, nx: bool = False) -> bool:
+            now = self.clock()
+            return super().set(name, value, None if ex is None else math.ceil(now + ex) - now, nx)  # type: ignore[arg-type]
+
+    check_client(WholeSeconds, processes=0, rounds=12).assert_holds()
+
+
 # --- wrong clients
 
 
+@pytest.fixture(scope='module')
+def outcomes() -> 'Iterator[dict[type[Any], Future[ClientCheck]]]':
+    """The checks of all wrong clients, which mostly wait for names to expire: several at a time."""
+    interval = sys.getswitchinterval()
+    with ThreadPoolExecutor(6) as pool:
+        yield {client: pool.submit(check_client, client, processes=0) for client, _ in WRONG}
+    assert sys.getswitchinterval() == interval
+
+
 @pytest.mark.parametrize(('client', 'clauses'), WRONG, ids=lambda value: getattr(value, '__name__', ''))
-def test_each_mistake_is_named(client: type[Any], clauses: tuple[str, ...]) -> None:
+def test_each_mistake_is_named(
+    client: type[Any], clauses: tuple[str, ...], outcomes: 'dict[type[Any], Future[ClientCheck]]'
+) -> None:
     """The clauses that it breaks fail, with the calls that show it, and no other."""
-    outcome = check_client(client, processes=0)
+    outcome = outcomes[client].result()
 
     assert failing(outcome) == clauses
     assert not outcome.holds
@@ -174,6 +200,15 @@ def test_mistakes_over_a_server_are_named(client: type[Any], clauses: tuple[str,
     outcome = check_client(lambda: client(redis.Redis(unix_socket_path=socket)))
 
     assert failing(outcome) == clauses
+
+
+def test_a_cache_of_one_process_hides_what_another_does(socket: str) -> None:
+    """Each process alone sees its own changes at once."""
+    outcome = check_client(lambda: RedisWithCache(redis.Redis(unix_socket_path=socket)), rounds=12)
+
+    assert 'shared' in failing(outcome)
+    [shared] = [finding for finding in outcome.failures if finding.name == 'shared']
+    assert 'still sees a name that another process has deleted' in shared.observed
 
 
 def test_a_lock_of_one_process_does_not_stop_another(tmp_path: Path) -> None:

@@ -108,6 +108,19 @@ class RaisesWhenMissing(DictClient):
         return super().get(name)
 
 
+class EmptyWhenMissing(DictClient):
+    def get(self, name: str) -> Any:
+        reply = super().get(name)
+        return '' if reply is None else reply
+
+    def set(self, name: str, value: Any, ex: int | None = None, nx: bool = False) -> bool:
+        with self.lock:
+            if nx and self.get(name):
+                return False
+            self.values[name] = value, self.clock() + (math.inf if ex is None else ex)
+            return True
+
+
 class DeletesByPrefix(DictClient):
     def delete(self, *names: str) -> None:
         super().delete(*(there for there in list(self.values) if there.startswith(names)))
@@ -211,6 +224,23 @@ class NxSeesTheExpired(DictClient):
             return True
 
 
+class TwoSecondsLate(DictClient):
+    def set(self, name: str, value: Any, ex: int | None = None, nx: bool = False) -> bool:
+        return super().set(name, value, None if ex is None else ex + 2, nx)
+
+
+class KeepsTheOldValue(DictClient):
+    """With nx it takes an expired name over, but forgets to store the value."""
+
+    def set(self, name: str, value: Any, ex: int | None = None, nx: bool = False) -> bool:
+        with self.lock:
+            if nx and self.get(name) is not None:
+                return False
+            there = self.values.get(name, (value, 0))[0] if nx else value
+            self.values[name] = there, self.clock() + (math.inf if ex is None else ex)
+            return True
+
+
 class RefusedSetExtends(DictClient):
     """It sets the expiry in any case."""
 
@@ -275,6 +305,24 @@ class KeepsItsLock(DictClient):
         return done
 
 
+class StaysBusy(DictClient):
+    """After an error it takes itself to be busy forever."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outer = threading.Lock()
+        self.busy = False
+
+    def set(self, name: str, value: Any, ex: int | None = None, nx: bool = False) -> bool:
+        with self.outer:
+            if self.busy:
+                raise RuntimeError('busy')
+            self.busy = True
+            done = super().set(name, value, ex, nx)
+            self.busy = False
+            return done
+
+
 class NoNx(DictClient):
     def set(self, name: str, value: Any, ex: int | None = None) -> bool:  # type: ignore[override]
         return super().set(name, value, ex)
@@ -288,6 +336,7 @@ WRONG: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (IgnoresNx, ('refused',)),
     (AlwaysOk, ('refused',)),
     (SilentSuccess, ('accepted',)),
+    (EmptyWhenMissing, ('missing',)),
     (DeletesByPrefix, ('delete',)),
     (DeletesByPattern, ('delete',)),
     (DeleteRaises, ('delete',)),
@@ -301,11 +350,14 @@ WRONG: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (Milliseconds, ('expiry', 'expiry with nx')),
     (ExpiryWithoutNxOnly, ('expiry with nx',)),
     (NxSeesTheExpired, ('expiry with nx',)),
+    (TwoSecondsLate, ('expiry', 'expiry with nx')),
+    (KeepsTheOldValue, ('stale token',)),
     (RefusedSetExtends, ('refused expiry',)),
     (OldTimer, ('interrupted', 'own expiry')),
     (ExpiresByDefault, ('no expiry',)),
     (ThirtyDays, ('long expiry',)),
     (SecondStep, ('interrupted',)),
+    (StaysBusy, ('interrupted',)),
     (NoNx, ('methods',)),
 )
 """Each wrong client with the clauses that do not hold, of those about one process."""
@@ -377,6 +429,31 @@ class RedisGetThenSet:
         return self.redis.set(name, value, ex=ex)
 
     def delete(self, *names: str) -> Any:
+        return self.redis.delete(*names)
+
+
+class RedisWithCache(RedisGetThenSet):
+    """It remembers for half a second what it has read, so as to ask the server less often."""
+
+    def __init__(self, redis: Any) -> None:
+        super().__init__(redis)
+        self.cache: dict[str, tuple[Any, float]] = {}
+
+    def get(self, name: str) -> Any:
+        value, until = self.cache.get(name, (None, 0.0))
+        if value is None or time.monotonic() > until:
+            value = self.redis.get(name)
+            self.cache[name] = value, time.monotonic() + 0.5
+        return value
+
+    def set(self, name: str, value: str, ex: int | None = None, nx: bool = False) -> Any:
+        done = self.redis.set(name, value, ex=ex, nx=nx)
+        self.cache.pop(name, None)
+        return done
+
+    def delete(self, *names: str) -> Any:
+        for name in names:
+            self.cache.pop(name, None)
         return self.redis.delete(*names)
 
 
