@@ -87,7 +87,7 @@ class Clock(simpy.Environment):
         self._asked = -math.inf
         self.expiries: Expiries = _NoExpiries()
 
-    def after_ends(self, delay: float, do: Callable[[float], None]) -> None:
+    def after_ends(self, delay: float, do: Callable[[float], object]) -> None:
         """Call ``do`` in ``delay`` seconds, after everything that ends at the same instant.
 
         If something ends later only by rounding, the call is as late.  It receives by how many

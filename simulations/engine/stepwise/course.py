@@ -14,7 +14,7 @@ from simulations.engine.stepwise.calls import Calls
 from simulations.engine.stepwise.job import Job
 from simulations.engine.stepwise.ledger import Ledger
 from simulations.engine.stepwise.worker import Waiting, Worker
-from simulations.engine.timers import check_moves_clock
+from simulations.engine.timers import Clock, check_moves_clock
 from simulations.history.events import FAILED, REFUSED, RETRYING
 from simulations.measuring.figures import Tally
 from simulations.workloads.refusals import Leave
@@ -35,7 +35,7 @@ class Course:
 
     def __init__(
         self,
-        env: simpy.Environment,
+        env: Clock,
         conditions: Conditions,
         protocol: SlotProtocol,
         ledger: Ledger,
@@ -73,7 +73,9 @@ class Course:
                 self._leave(job, REFUSED)
                 return
             self._ledger.note(RETRYING, job, job.pool)
-            yield self._env.timeout(check_moves_clock(self._env.now, 'pause', pause))
+            tries_again = self._env.event()
+            self._env.after_ends(check_moves_clock(self._env.now, 'pause', pause), tries_again.succeed)
+            yield tries_again
             yield from worker.awake()
         if job.asked > 1:
             self._tally.waited(self._env.now - job.arrival)

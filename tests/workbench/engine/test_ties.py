@@ -94,11 +94,12 @@ def test_jobs_that_arrive_together_fit(together: int) -> None:
     assert_all_fit(replay(workload, max_size=3 * together, history=False), 3 * together)
 
 
+@pytest.mark.parametrize('engine', ENGINES)
 @pytest.mark.parametrize('attempts', range(2, 40))
-def test_a_job_that_tries_again_as_a_slot_becomes_free_gets_it(attempts: int) -> None:
+def test_a_job_that_tries_again_as_a_slot_becomes_free_gets_it(attempts: int, engine: str) -> None:
     """The pauses add up to the end of the body on paper, and nearly so in floats."""
     jobs = [(0.0, times('0.1', attempts)), (0.1, 1.0)]
-    run = replay(Trace(jobs), max_size=1, on_refusal=Retry('const:0.1'))
+    run = replay(Trace(jobs), max_size=1, on_refusal=Retry('const:0.1'), **ENGINES[engine])
 
     assert run.figures.attempts - run.figures.jobs == attempts - 1
 
