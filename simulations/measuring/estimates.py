@@ -40,6 +40,7 @@ RARE = 30
 FEW = 30
 """With fewer refusals, unless there are none, the interval has a caveat."""
 _ENOUGH_FOR_WARMUP = 100
+_ROUNDING = 1e-9
 
 
 class Method(NamedTuple):
@@ -166,7 +167,12 @@ def estimate(
     if not (rest.attempts > rest.jobs).any():
         # Jobs that leave when refused make one attempt each: one doubt, not two.
         found['attempts_refusal_share'] = found['refusal_share']
-    alike = {id(each): figure for figure, each in reversed(found.items()) if not each.independent}
+    # Batches that differ only by rounding are equal, not correlated.
+    alike = {
+        id(each): figure
+        for figure, each in reversed(found.items())
+        if not each.independent and each.interval.half_width > _ROUNDING * abs(each.interval.mean)
+    }
     caveats += [Caveat(BATCHES_ALIKE, figure=figure) for figure in alike.values()]
     intervals = {figure: _bounded(figure, each, looks, confidence) for figure, each in found.items()}
     filling = pace.settled(SETTLED) if pace is not None and known else 0.0
@@ -284,7 +290,8 @@ def starts_empty(
     for figure, interval in intervals.items():
         if figure == 'attempts_refusal_share' and interval == intervals.get('refusal_share'):
             continue
-        shift = interval.mean * missing
+        # What was never seen may be as frequent as its bound says.
+        shift = (interval.mean or interval.high) * missing
         if figure.endswith('share'):
             shift *= 1 + max(0.0, max_size - (occupancy.mean / pools if occupancy else 0.0))
         if shift > BIAS * interval.half_width:

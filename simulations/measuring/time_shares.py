@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-GROUP = 8
+GROUP = 4
 """A histogram is kept for each group of so many stretches; a window starts with a group."""
 
 

@@ -63,8 +63,8 @@ def _too_few_jobs(caveat: Caveat, _: Expectation | None) -> str:
 
 def _short_run(caveat: Caveat, _: Expectation | None) -> str:
     return (
-        f'the run is too short: {duration(caveat.amount)} were measured, but the pool forgets its past so slowly that'
-        f' a reliable interval needs {duration(caveat.needed)}; make the run'
+        f'the run is too short: {duration(caveat.amount)} were measured, but what changes slowly here, such as the'
+        f' lives of slots or bursts of arrivals, needs {duration(caveat.needed)} for a reliable interval; make the run'
         f' {_times(caveat.needed / caveat.amount)} as long'
         if caveat.amount
         else 'the run is too short: no time passed while jobs arrived'

@@ -142,7 +142,7 @@ def assert_series(series: Series, result: Result) -> None:
         if place <= last:
             overrun[stretch] += before[2] * seconds
     cut = stretches - len(series.jobs)
-    assert cut % 8 == 0 < cut < stretches // 4
+    assert cut % 4 == 0 < cut < stretches // 4
     assert jobs[cut:].tolist() == series.jobs.tolist()
     assert refused[cut:].tolist() == series.refused.tolist()
     assert overrun[cut:].tolist() == pytest.approx(series.overrun.tolist())
