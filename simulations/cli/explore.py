@@ -24,7 +24,7 @@ from simulations.stores.store import URL_SCHEMES, StoreError, without_password
 
 
 PACKAGE = Path(__file__).parents[1]
-SCRIPTED = ('redis', 'redis-forgets', 'redis-outlived-slot')
+SCRIPTED = ('redis', *(name for name in LIMITS if name.startswith('redis-')))
 """The protocols that run on the store given by ``--store``."""
 
 

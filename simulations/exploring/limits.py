@@ -7,8 +7,8 @@ is gone.
 from collections.abc import Mapping
 
 from py_cachify.protocols import ATOMIC, INDEXED
-from simulations.exploring.moves import FORGET, REPEAT
-from simulations.exploring.scope import Scope, Subject
+from simulations.exploring.moves import FORGET, LATE, REPEAT
+from simulations.exploring.scope import AN_HOUR, Scope, Subject
 from simulations.exploring.worlds import fakeredis_world, plain_world
 
 
@@ -38,6 +38,22 @@ LIMITS: Mapping[str, Subject] = {
             Scope(clients=1, max_size=1, faults=1, kinds=(REPEAT,)),
             honest=True,
             idea='the client library repeats a request; the second reply is false because the first had set the name',
+        ),
+        Subject(
+            'nx-late-request',
+            INDEXED,
+            plain_world,
+            Scope(clients=1, max_size=1, faults=1, kinds=(LATE,), pauses=False),
+            honest=False,
+            idea='an acquire that arrives after its own undo takes a name that nobody deletes until it expires',
+        ),
+        Subject(
+            'redis-late-by-hours',
+            ATOMIC,
+            fakeredis_world,
+            Scope(clients=2, max_size=1, faults=1, slot_exp=4000, kinds=(LATE,), late_by=2 * AN_HOUR),
+            honest=True,
+            idea='an acquire arrives after the tombstone of its undo has expired, more than an hour late',
         ),
         Subject(
             'redis-forgets',

@@ -6,6 +6,7 @@ import time
 
 from tqdm.auto import tqdm
 
+from simulations.units import count
 from tests.mutants.elsewhere import fails
 from tests.mutants.measure import MOST_SCHEDULES, measure
 from tests.mutants.table import BEYOND, MUTANTS, Mutant
@@ -45,7 +46,10 @@ def main() -> None:
 
 
 def _smaller(mutant: Mutant) -> str:
-    return '' if mutant.scope is None else f' ({mutant.scope.clients} clients, {mutant.scope.max_size} slot)'
+    if mutant.scope is None:
+        return ''
+    clients, slots = mutant.scope.clients, mutant.scope.max_size
+    return f' ({count(clients, "client", "clients")}, {count(slots, "slot", "slots")})'
 
 
 if __name__ == '__main__':

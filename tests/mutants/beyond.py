@@ -69,15 +69,6 @@ BEYOND = (
         'library/stores/test_protocols.py::test_an_error_in_a_release_is_not_asked_again',
     ),
     Beyond(
-        'a repeated acquire prolongs the slot',
-        ACQUIRE,
-        "'NX', expiry",
-        'expiry',
-        'redis',
-        'a repeated request arrives at the same instant; later, the slot may begin with the second request',
-        'library/stores/test_scripts.py::test_a_repeated_acquire_does_not_prolong_the_slot',
-    ),
-    Beyond(
         'the key expires with any slot, not with the latest',
         ACQUIRE,
         "(taken == 0 or redis.call('ZREVRANK', KEYS[1], ARGV[1]) == 0)",

@@ -11,6 +11,9 @@ FOR_EVER = Scope(clients=2, max_size=1, slot_exp=None)
 LATE = Scope(clients=2, max_size=1, slot_exp=None, kinds=('late',))
 """A scope in which slots never expire and a request can arrive after its own undo."""
 
+OVERTAKEN = Scope(clients=1, max_size=2, kinds=('overtaken',))
+"""A scope in which a request can arrive after the client library sent it again."""
+
 
 class Mutant(NamedTuple):
     """One changed decision of the shipped code, which the explorer must catch.

@@ -1,7 +1,7 @@
 """Decisions of the Lua scripts, and of the backend that calls them."""
 
 from simulations.exploring import Scope
-from tests.mutants.mutant import FOR_EVER, LATE, Mutant
+from tests.mutants.mutant import FOR_EVER, LATE, OVERTAKEN, Mutant
 
 
 ACQUIRE, RELEASE, UNDO, SIZE, BACKEND = (
@@ -211,5 +211,14 @@ SCRIPTS = (
         'redis',
         'B1 was refused although a slot was free throughout',
         LATE,
+    ),
+    Mutant(
+        'a repeated acquire prolongs the slot',
+        ACQUIRE,
+        "'NX', expiry",
+        'expiry',
+        'redis',
+        'A1 released a slot that it no longer held',
+        OVERTAKEN,
     ),
 )

@@ -18,6 +18,8 @@ SHORTEST = {
     'nx-spurious-refusal': (6, 'C1 was refused although a slot was free throughout'),
     'nx-paused-release': (6, 'the release of B1 reported its slot as gone although it had not expired'),
     'nx-repeated-request': (1, 'A1 was refused although a slot was free throughout'),
+    'nx-late-request': (3, 'at the end 1 of 1 slot was taken instead of 0'),
+    'redis-late-by-hours': (6, 'at the end 1 of 1 slot was taken instead of 0'),
     'redis-forgets': (3, 'the release of A1 reported its slot as gone although it had not expired'),
     'redis-outlived-slot': (3, '2 bodies run at the same time in a pool of 1, because one outlived its slot: A1, B1'),
 }
@@ -46,7 +48,7 @@ def test_the_protocol_itself_does_not_promise_it(name: str) -> None:
     """The same schedules break no promise of the shipped one; no pool survives a lost store."""
     limit = LIMITS[name]
     shipped = subject(name.partition('-')[0])
-    scope = limit.scope._replace(pauses=shipped.scope.pauses, kinds=shipped.scope.kinds)
+    scope = limit.scope._replace(pauses=shipped.scope.pauses, kinds=shipped.scope.kinds, late_by=shipped.scope.late_by)
 
     assert shipped.protocol is limit.protocol
     assert explore(shipped, scope).violation is None
