@@ -115,6 +115,10 @@ def check_client(
     )
 
 
+_AT_ONCE = 50
+"""How many names are deleted in one call when the check is over."""
+
+
 class _Options(NamedTuple):
     threads: int
     processes: int
@@ -388,13 +392,15 @@ class _Check:
         return list(self._names.used)
 
     async def _remove_all(self, client: Any) -> list[str]:
-        left = []
-        for name in self._names.used:
-            for _ in range(TRIES if self._options.allow_errors else 1):
-                await perform(client, delete(name), 'the caller', [])
+        names, left = list(self._names.used), []
+        for place in range(0, len(names), _AT_ONCE):
+            await perform(client, delete(*names[place : place + _AT_ONCE]), 'the caller', [])
+        for name in names:
+            for _ in range(TRIES):
                 call = await perform(client, get(name), 'the caller', [])
                 if call.reply is None and not call.error:
                     break
+                await perform(client, delete(name), 'the caller', [])
             else:
                 left.append(name)
         return left

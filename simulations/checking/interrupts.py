@@ -6,6 +6,7 @@ after a lock was taken, or at the end of a ``with``.
 """
 
 import ast
+import asyncio
 import functools
 import linecache
 import sys
@@ -51,25 +52,37 @@ class Statements:
 
     Attributes:
         count: how many statements were reached.
+        task: the only task that counts; ``None`` for a synchronous client.
         where: the file and line of the statement before which it acted.
     """
 
     def __init__(self, files: frozenset[str], number: int, act: Callable[[], None]) -> None:
-        self._files, self._number, self._act = files, number, act
+        # Read beforehand, because a trace function must do little.
+        self._lines = {file: _statements(file) for file in files}
+        self._number, self._act = number, act
         self.count = 0
+        self.task = _current_task()
         self.where: tuple[str, int] | None = None
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:  # noqa: ARG002
-        return self._inside if frame.f_code.co_filename in self._files else None
+        return self._inside if frame.f_code.co_filename in self._lines else None
 
     def _inside(self, frame: FrameType, event: str, argument: Any) -> Any:  # noqa: ARG002
         file, line = frame.f_code.co_filename, frame.f_lineno
-        if event == 'line' and line in _statements(file):
+        # A task of the client's own, such as one that reads replies, is not what is broken off.
+        if event == 'line' and line in self._lines[file] and _current_task() is self.task:
             self.count += 1
             if self.count == self._number:
                 self.where = file, line
                 self._act()
         return self._inside
+
+
+def _current_task() -> 'asyncio.Task[Any] | None':
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
 
 
 def _interrupt() -> None:
@@ -141,6 +154,7 @@ async def _break_off(client: Any, breaker: Statements, names: Names, calls: list
 async def traced_set(client: Any, statements: Statements, name: str, calls: list[Call]) -> None:
     """Set a name for a second, with this trace function."""
     before = sys.gettrace()
+    statements.task = _current_task()
     sys.settrace(statements)
     try:
         await perform(client, take(name, 'value', 1), WHO, calls)

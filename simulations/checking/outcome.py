@@ -71,7 +71,7 @@ class ClientCheck(NamedTuple):
         prefix: how the names that the check used begin.
         seed: the seed of the random calls and rounds.
         seconds: how long the check took.
-        left: names that could not be removed from the store.
+        left: names that may be left in the store, because they could not be deleted.
         problem: why there was no client to check; empty if there was one.
     """
 
@@ -115,7 +115,7 @@ class ClientCheck(NamedTuple):
             f'  took        {self.seconds:.1f} s, seed {self.seed}; names begin with {self.prefix!r}, left out above'
         )
         if self.left:
-            lines.append(f'  left        these names could not be removed: {_listed(self.left)}')
+            lines.append(f'  left        these names may be left in the store: {_listed(self.left)}')
         return '\n'.join(lines)
 
     def _verdict(self) -> str:

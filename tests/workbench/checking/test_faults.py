@@ -1,5 +1,6 @@
 """Clients that raise, hang, or come from a factory that another process cannot use."""
 
+import asyncio
 import importlib.util
 import os
 import random
@@ -325,3 +326,45 @@ def test_interrupts_spare_what_python_cannot_protect(tmp_path: Path) -> None:
         'self.value = 4',
         'return True',
     }
+
+
+def test_a_task_of_the_client_is_not_interrupted() -> None:
+    """Here a task of its own carries out the requests, and every statement of it runs traced."""
+
+    class WithReader:
+        def __init__(self) -> None:
+            self.store = DictClient()
+            self.requests: asyncio.Queue[Any] = asyncio.Queue()
+            self.reader = asyncio.create_task(self.read())
+
+        async def read(self) -> None:
+            while True:
+                method, arguments, reply = await self.requests.get()
+                result = method(*arguments)
+                reply.set_result(result)
+
+        async def ask(self, method: Any, *arguments: Any) -> Any:
+            reply = asyncio.get_running_loop().create_future()
+            await self.requests.put((method, arguments, reply))
+            return await reply
+
+        async def get(self, name: str) -> Any:
+            return await self.ask(self.store.get, name)
+
+        async def set(self, name: str, value: Any, ex: int | None = None, nx: bool = False) -> Any:
+            return await self.ask(self.store.set, name, value, ex, nx)
+
+        async def delete(self, *names: str) -> None:
+            await self.ask(self.store.delete, *names)
+
+        async def aclose(self) -> None:
+            self.reader.cancel()
+
+    async def factory() -> WithReader:
+        return WithReader()
+
+    outcome = check_client(factory, processes=0, rounds=6)
+
+    outcome.assert_holds()
+    [interrupted] = [finding for finding in outcome.findings if finding.name == 'interrupted']
+    assert interrupted.observed == 'broken off before 4 statements'
