@@ -63,24 +63,38 @@ async def _first_wrong(client: Any, requests: Sequence[Request], names: Names) -
     base = names.new('order')
     there: dict[str, str] = {}
     calls: list[Call] = []
-    for request in requests:
-        here = request._replace(names=tuple(names.keep(f'{base}{name}') for name in request.names))
-        call = await perform(client, here, 'the caller', calls)
-        if call.error:
-            return calls, f'{request.method} raised {call.error}'
-        expected: Any = None
-        match request.method:
-            case 'get':
-                expected = there.get(here.name)
-            case 'set':
-                expected = not request.nx or here.name not in there
-                if expected:
-                    there[here.name] = request.value
-            case _:
-                for name in here.names:
-                    there.pop(name, None)
-        # What `set` returns without nx is not part of the contract.
-        if call.reply != expected and not (request.method == 'set' and not request.nx):
-            right = shown(expected) if request.method == 'get' else f'a {str(expected).lower()} value'
-            return calls, f'the last reply is {call.text}; the contract wants {right}'
-    return None
+    try:
+        for request in requests:
+            here = request._replace(names=tuple(names.keep(f'{base}{name}') for name in request.names))
+            call = await perform(client, here, 'the caller', calls)
+            if why := _why_wrong(call, there):
+                return calls, why
+        return None
+    finally:
+        # What this run leaves must not change the next, with fewer calls.
+        await perform(client, delete(*(f'{base}{end}' for end in _ENDS)), 'the caller', [])
+
+
+def _why_wrong(call: Call, there: dict[str, str]) -> str:
+    """Return what is wrong with a reply, or an empty text; make the change in the model."""
+    request = call.request
+    if call.error:
+        return f'{request.method} raised {call.error}'
+    expected: Any = None
+    match request.method:
+        case 'get':
+            expected = there.get(request.name)
+        case 'set':
+            expected = not request.nx or request.name not in there
+            if expected:
+                there[request.name] = request.value
+            # What `set` returns without nx is not part of the contract.
+            if not request.nx:
+                return ''
+        case _:
+            for name in request.names:
+                there.pop(name, None)
+    if call.reply == expected:
+        return ''
+    right = shown(expected) if request.method == 'get' else f'a {str(expected).lower()} value'
+    return f'the last reply is {call.text}; the contract wants {right}'
