@@ -48,14 +48,17 @@ async def wrong_order(client: Any, requests: Sequence[Request], names: Names) ->
     if wrong is None:
         return None
     few = list(requests[: len(wrong[0])])
-    runs, place = 0, len(few) - 2
-    while place >= 0 and runs < _MOST_RUNS:
+    runs, place = 0, 0
+    while place < len(few) and runs < _MOST_RUNS:
         runs += 1
-        without = few[:place] + few[place + 1 :]
-        if (shorter := await _first_wrong(client, without, names)) is not None:
-            few, wrong = without[: len(shorter[0])], shorter
-            place = min(place, len(few) - 1)
-        place -= 1
+        # From the end, because what the last reply is about happened shortly before.
+        last = len(few) - 1 - place
+        without = few[:last] + few[last + 1 :]
+        shorter = await _first_wrong(client, without, names)
+        if shorter is None:
+            place += 1
+        else:
+            few, wrong, place = without[: len(shorter[0])], shorter, 0
     return wrong
 
 
