@@ -5,7 +5,7 @@ from html import escape
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from simulations.drawing.axes import head, html_image, new_axes, plain_title
@@ -21,7 +21,8 @@ def plot_sizing(sizing: SizingFacts, ax: Axes | None = None) -> Axes:
     """Draw the refusal share by ``max_size``, with intervals, theory, target and answer.
 
     The shares fall by about the same factor from size to size, so their axis is logarithmic. Where
-    nothing was refused, the upper bound is drawn as an arrow.
+    nothing was refused, the upper bound is drawn as an arrow. A recorded log has no intervals,
+    because its answer is exact.
     """
     ax = new_axes((8, 4.5)) if ax is None else ax
     sizes = np.array(list(sizing.curve))
@@ -31,7 +32,9 @@ def plot_sizing(sizing: SizingFacts, ax: Axes | None = None) -> Axes:
     theory = _theory(sizing, of_attempts)
     if len(theory):
         ax.plot(*theory.T, color=THEORY, linewidth=1.2, label='theory')
-    if len(sizes) <= MOST_BARS:
+    if not random:
+        ax.plot(sizes[seen], means[seen], marker='o', color=OCCUPANCY, markersize=3, linewidth=1, label='measured')
+    elif len(sizes) <= MOST_BARS:
         errors = np.clip([(means - low)[seen], (high - means)[seen]], 0, None)
         style = {'fmt': 'o', 'linestyle': ':', 'color': OCCUPANCY, 'markersize': 4, 'capsize': 3}
         ax.errorbar(sizes[seen], means[seen], errors, label='measured, with 99% intervals', **style)  # type: ignore[arg-type]
@@ -57,12 +60,13 @@ def plot_sizing(sizing: SizingFacts, ax: Axes | None = None) -> Axes:
     ax.set_yscale('log')
     highest = max(sizing.target, *means, *high[~seen], *theory[:, 1])
     ax.set_ylim(min(sizing.target, *means[seen]) / 3, min(1.5 * highest, 1.2))
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f'{100 * share:g}%'))
     ax.yaxis.set_minor_formatter(NullFormatter())
     mean, lower, upper = sizing.refusal_share
     title = head(sizing.scenario.title or sizing.scenario.workload().name)
     answer = f'{sizing.nearest:,} slots' if sizing.max_size is not None else f'cannot be told; {sizing.nearest:,} slots'
-    plain_title(ax, f'{title}\n{answer}: {mean:.2%} refused, 99% interval [{lower:.2%}, {upper:.2%}]')
+    sure = f'99% interval [{lower:.2%}, {upper:.2%}]' if random else 'exact for this log'
+    plain_title(ax, f'{title}\n{answer}: {mean:.2%} refused, {sure}')
     ax.legend(frameon=False)
     return ax
 
