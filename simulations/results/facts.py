@@ -21,8 +21,8 @@ from simulations.measuring.figures import Figures
 from simulations.measuring.holders import Part
 from simulations.measuring.observer import Observed
 from simulations.measuring.timeline import Timeline
-from simulations.results.long_run import caveats_json
 from simulations.results.outside import outside
+from simulations.results.words import caveats_json
 from simulations.theory.expectation import Expectation
 from simulations.workloads.refusals import Leave, Retry
 

@@ -9,7 +9,7 @@ from simulations.measuring.estimates import CONFIDENCE
 from simulations.measuring.figures import Figures
 from simulations.measuring.time_shares import quantile
 from simulations.results.facts import Facts
-from simulations.results.long_run import how_made, message, skipped_words
+from simulations.results.words import how_made, message, skipped_words
 from simulations.statistics.intervals import Interval
 from simulations.units import count, duration, rate
 from simulations.workloads.refusals import Leave

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from simulations.results.card import card
 from simulations.results.facts import Facts
-from simulations.results.long_run import how_made
 from simulations.results.report import text
+from simulations.results.words import how_made
 from simulations.statistics.intervals import Interval
 
 

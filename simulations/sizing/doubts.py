@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 from simulations.measuring.caveats import HEAVY_TAIL, SLOTS_LOST, STARTS_EMPTY, UNSTABLE, WARM_UP_OPEN, Caveat
-from simulations.results.long_run import message
+from simulations.results.words import message
 from simulations.sizing.measure import Verdict
 
 

@@ -9,7 +9,7 @@ from tqdm.auto import tqdm
 
 from simulations.arguments import inner_probability, positive, whole_number
 from simulations.measuring.estimates import CONFIDENCE
-from simulations.results.long_run import caveats_json, message, skipped_words
+from simulations.results.words import caveats_json, message, skipped_words
 from simulations.scenarios.scenario import Scenario
 from simulations.sizing.by_theory import ENDLESS, size_by_theory
 from simulations.sizing.doubts import caveats_of, why_not

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from simulations.measuring.caveats import Caveat
-from simulations.results.long_run import caveats_json
+from simulations.results.words import caveats_json
 from simulations.scenarios.scenario import Scenario
 from simulations.statistics.intervals import Interval
 from simulations.sweeps.vary import Value

@@ -14,8 +14,8 @@ from simulations.measuring.estimates import Estimates
 from simulations.measuring.figures import weighted_mean
 from simulations.measuring.runs import of_runs
 from simulations.measuring.series import Series
-from simulations.results.long_run import message
 from simulations.results.outside import outside
+from simulations.results.words import message
 from simulations.scenarios.scenario import Scenario
 from simulations.sweeps.grid import Grid, Point
 from simulations.sweeps.outcome import Outcome

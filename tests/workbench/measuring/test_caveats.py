@@ -11,7 +11,7 @@ from simulations import Poisson, Result, Scenario, Trace, replay, size_pool, swe
 from simulations.cli import main
 from simulations.measuring import caveats as codes
 from simulations.measuring.caveats import OF_AMOUNTS, OF_BATCHES, Caveat
-from simulations.results.long_run import message
+from simulations.results.words import message
 from simulations.statistics.tails import tail_index
 from simulations.theory.pace import pace_of
 from simulations.workloads.refusals import Leave, Retry

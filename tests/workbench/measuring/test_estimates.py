@@ -6,7 +6,7 @@ from scipy.stats import binomtest, norm
 
 from simulations import Poisson, Scenario, Trace, loss_system, parse_holding, replay, replicate
 from simulations.measuring.estimates import estimate
-from simulations.results.long_run import how_made
+from simulations.results.words import how_made
 from simulations.statistics.intervals import Interval, ratio_interval
 from simulations.statistics.shares import share_interval
 
