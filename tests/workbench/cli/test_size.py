@@ -110,6 +110,50 @@ def test_a_trace_gets_its_exact_answer(capsys: pytest.CaptureFixture[str]) -> No
     assert 'repeat it with: pool-sim size burst.csv ' in capsys.readouterr().out
 
 
+def test_the_first_line_states_the_expiry_that_was_assumed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Slots of a log of one's own never expire; a generated workload has ten minutes."""
+    Trace([(0, 1)] * 5).to_csv('burst.csv')
+    for words, line in (
+        (['burst.csv'], 'assumed: slots never expire, because --slot-exp was not given'),
+        (['--rate', '3', '--jobs', '300'], 'assumed: slots expire after 10 minutes, because --slot-exp was not given'),
+    ):
+        assert main(['size', *words, '--target', '0.08', '--no-pictures', '--workers', '1']) == 0
+        assert capsys.readouterr().out.splitlines()[0] == line
+    assert main(['size', 'burst.csv', '--target', '0.08', '--no-pictures', '--slot-exp', '7']) == 0
+    assert 'assumed' not in capsys.readouterr().out
+
+
+def test_records_that_cannot_be_used_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    """They are in the text and in the JSON, as those of a replay."""
+    Path('log.csv').write_text('arrival,holding\n0,1\n1,\n2,1\n3,-1\n')
+    words = ['log.csv', '--no-pictures', '--slot-exp', 'none', '--json', '-']
+    assert main(['replay', *words]) == 0
+    replayed = json.loads(capsys.readouterr().out)
+    found = answer(capsys, 'size', *words[:-2], '--target', '0.5')
+    assert found['skipped'] == replayed['skipped'] != {}
+    assert main(['size', *words[:-2], '--target', '0.5']) == 0
+    assert 'records not used' in capsys.readouterr().out
+
+
+def test_an_answer_that_cannot_be_told_ends_with_status_3(capsys: pytest.CaptureFixture[str]) -> None:
+    """`max_size` is null, the sizes that are not excluded are there, and the text says why."""
+    words = ['size', '--arrivals', 'bursty:1:20:9:5', '--jobs', '100', '--target', '0.1', '--slot-exp', '600']
+    words += ['--crash', '0.01', '--most-jobs', '1000', '--no-pictures', '--workers', '1']
+    assert main([*words, '--json', '-']) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert found['max_size'] is None
+    assert found['max_size_low'] >= 1
+    assert found['max_size_high'] is None
+    assert 'from so short a workload: the share of refused jobs is shifted' in found['why_not']
+    assert main(words) == 3
+    assert 'max_size cannot be told: from so short a workload: ' in capsys.readouterr().out
+    # Holders that crash while slots never expire take all of them in the end.
+    lost = ['size', '--rate', '3', '--crash', '0.1', '--jobs', '300', '--slot-exp', 'none', '--no-pictures']
+    assert main([*lost, '--workers', '1', '--json', '-']) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert (found['max_size'], found['max_size_high']) == (None, None)
+
+
 def test_a_broken_promise_ends_with_status_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
