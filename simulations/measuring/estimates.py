@@ -4,18 +4,17 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simulations.measuring.caveats import (
-    BATCHES_ALIKE,
-    FEW_OVERRUNS,
-    FEW_REFUSALS,
-    HEAVY_TAIL,
-    NOT_STEADY,
-    SHORT_RUN,
-    STARTS_EMPTY,
-    TOO_FEW_JOBS,
-    WARM_UP_OPEN,
-    Caveat,
+from simulations.measuring.caveats import WARM_UP_OPEN, Caveat
+from simulations.measuring.doubts import (
+    RARE,
+    batches_alike,
+    few_events,
+    no_long_run,
+    short_run,
+    starts_empty,
+    too_few_jobs,
 )
 from simulations.measuring.pace import Pace
 from simulations.measuring.series import Series
@@ -29,18 +28,9 @@ from simulations.statistics.warmup import Warmup, mser5
 CONFIDENCE = 0.99
 SETTLED = 0.001
 """The warm-up ends when the pool lacks no more than this share of its long-run occupancy."""
-ENOUGH_MEMORIES = 100
-"""The length that a run should have at least, in units of the pool's memory."""
 BATCH_MEMORIES = 10
 """The length that a batch should have at least, in units of the pool's memory."""
-BIAS = 0.2
-"""A shift by the empty start gets a caveat if it is more than this share of a half-width."""
-RARE = 30
-"""With fewer overruns there is no interval of the overrun."""
-FEW = 30
-"""With fewer refusals, unless there are none, the interval has a caveat."""
 _ENOUGH_FOR_WARMUP = 100
-_ROUNDING = 1e-9
 
 
 class Method(NamedTuple):
@@ -130,65 +120,33 @@ def estimate(
         pools: the number of pools.
         confidence: the confidence level, more than 0 and less than 1.
     """
-    jobs = int(series.jobs.sum())
     if len(series.jobs) < min(COUNTS):
-        return Estimates(None, None, None, None, None, (too_few(series),), series)
-    known = pace is not None and math.isfinite(pace.memory)
-    cut, conclusive = _warm_up(series, pace) if steady else (0, True)
+        return Estimates(None, None, None, None, None, (too_few_jobs(series),), series)
+    known = pace if pace is not None and math.isfinite(pace.memory) else None
+    cut, conclusive = _warm_up(series, known) if steady else (0, True)
     rest = series.after(cut)
     start, length = float(series.seconds[:cut].sum()), float(rest.seconds.sum())
-    looks = looks_of(rest, pace)
-    missing = pace.missing(start, start + length) if pace is not None and steady and known else 0.0
-    caveats = [] if conclusive else [Caveat(WARM_UP_OPEN)]
-    if not steady:
-        caveats.append(Caveat(NOT_STEADY))
-    if pace is not None and pace.cause:
-        caveats.append(Caveat(pace.cause))
-    if steady and pace is not None and known and length < (enough := ENOUGH_MEMORIES * pace.memory):
-        caveats.append(Caveat(SHORT_RUN, length, needed=start + enough))
-    if steady and pace is None and looks < ENOUGH_MEMORIES:
-        caveats.append(Caveat(SHORT_RUN, length, needed=ENOUGH_MEMORIES * length / looks))
-    if pace is not None and math.isinf(pace.beyond):
-        caveats.append(Caveat(HEAVY_TAIL, figure='overrun_mean'))
-    most = COUNTS[0]
-    if pace is not None and known and pace.memory:
-        most = max(COUNTS[-1], min(most, int(length / (BATCH_MEMORIES * pace.memory))))
-    found = {
-        'refusal_share': batch_means(rest.refused.tolist(), rest.jobs.tolist(), confidence, at_most=most),
-        'attempts_refusal_share': batch_means(
-            rest.attempts_refused.tolist(), rest.attempts.tolist(), confidence, at_most=most
-        ),
-    }
-    if length:
-        seconds = rest.seconds.tolist()
-        found['occupancy_mean'] = batch_means(rest.occupancy.tolist(), seconds, confidence, at_most=most)
-        if rest.expired.sum() >= RARE:
-            found['overrun_mean'] = batch_means(rest.overrun.tolist(), seconds, confidence, at_most=most)
-    if not (rest.attempts > rest.jobs).any():
-        # Jobs that leave when refused make one attempt each: one doubt, not two.
-        found['attempts_refusal_share'] = found['refusal_share']
-    # Batches that differ only by rounding are equal, not correlated.
-    alike = {
-        id(each): figure
-        for figure, each in reversed(found.items())
-        if not each.independent and each.interval.half_width > _ROUNDING * abs(each.interval.mean)
-    }
-    caveats += [Caveat(BATCHES_ALIKE, figure=figure) for figure in alike.values()]
+    looks = looks_of(rest, known)
+    missing = known.missing(start, start + length) if known is not None and steady else 0.0
+    filling = known.settled(SETTLED) if known is not None else 0.0
+    found = _batches(rest, _most_batches(length, known), confidence)
     intervals = {figure: _bounded(figure, each, looks, confidence) for figure, each in found.items()}
-    filling = pace.settled(SETTLED) if pace is not None and known else 0.0
-    caveats += few(rest) + starts_empty(intervals, missing, max_size, pools, filling)
+    caveats = [
+        *([] if conclusive else [Caveat(WARM_UP_OPEN)]),
+        *no_long_run(steady, pace),
+        *(short_run(start, length, looks, known) if steady and (pace is None or known is not None) else []),
+        *batches_alike(found),
+        *few_events(rest),
+        *starts_empty(intervals, missing, max_size, pools, filling),
+    ]
+    left_out = int(series.jobs[:cut].sum()) if steady else None
+    batches = found['refusal_share'].batches
     return Estimates(
         intervals['refusal_share'],
         intervals['attempts_refusal_share'],
         intervals.get('occupancy_mean'),
         intervals.get('overrun_mean'),
-        Method(
-            confidence,
-            jobs,
-            int(series.jobs[:cut].sum()) if steady else None,
-            batches=found['refusal_share'].batches,
-            by_law=known,
-        ),
+        Method(confidence, int(series.jobs.sum()), left_out, batches, by_law=known is not None),
         tuple(caveats),
         rest,
         looks,
@@ -197,18 +155,36 @@ def estimate(
     )
 
 
-def too_few(series: Series) -> Caveat:
-    """Return the caveat of a run that cannot be cut into batches."""
-    jobs, stretches = float(series.jobs.sum()), len(series.jobs)
-    return Caveat(TOO_FEW_JOBS, jobs, needed=math.ceil(min(COUNTS) * jobs / stretches) if stretches else min(COUNTS))
+def _most_batches(length: float, known: Pace | None) -> int:
+    """Return the largest number of batches that are long compared with the pool's memory."""
+    if known is None or not known.memory:
+        return COUNTS[0]
+    return max(COUNTS[-1], min(COUNTS[0], int(length / (BATCH_MEMORIES * known.memory))))
 
 
-def _warm_up(series: Series, pace: Pace | None) -> tuple[int, bool]:
+def _batches(rest: Series, most: int, confidence: float) -> dict[str, BatchMeans]:
+    """Return the batch means of each figure that has an interval."""
+
+    def of(above: NDArray[np.float64], below: NDArray[np.float64]) -> BatchMeans:
+        return batch_means(above.tolist(), below.tolist(), confidence, at_most=most)
+
+    found = {'refusal_share': of(rest.refused, rest.jobs)}
+    # Jobs that leave when refused make one attempt each.
+    retried = (rest.attempts > rest.jobs).any()
+    found['attempts_refusal_share'] = of(rest.attempts_refused, rest.attempts) if retried else found['refusal_share']
+    if rest.seconds.any():
+        found['occupancy_mean'] = of(rest.occupancy, rest.seconds)
+        if rest.expired.sum() >= RARE:
+            found['overrun_mean'] = of(rest.overrun, rest.seconds)
+    return found
+
+
+def _warm_up(series: Series, known: Pace | None) -> tuple[int, bool]:
     """Return how many stretches to leave out, and whether the end of the warm-up was found."""
     stretches = len(series.jobs)
-    if pace is not None and math.isfinite(pace.memory):
+    if known is not None:
         passed = np.cumsum(series.seconds)
-        enough = min(pace.settled(SETTLED), float(passed[-1]) / 2)
+        enough = min(known.settled(SETTLED), float(passed[-1]) / 2)
         cut, conclusive = int(np.searchsorted(passed, enough)) + (enough > 0), True
     else:
         warmup = _mser5(series)
@@ -257,46 +233,6 @@ def looks_of(series: Series, pace: Pace | None = None) -> float:
     if pace is not None and 0 < pace.memory < math.inf:
         return max(1.0, min(jobs, seconds / pace.memory))
     return max(1.0, independent_looks(jobs, float(series.occupancy.sum()), seconds))
-
-
-def few(series: Series) -> list[Caveat]:
-    """Return the caveats of figures that rest on few events."""
-    refused, attempts = float(series.refused.sum()), float(series.attempts_refused.sum())
-    caveats = [Caveat(FEW_REFUSALS, refused, 'refusal_share', FEW)] if 0 < refused < FEW else []
-    if attempts != refused and 0 < attempts < FEW:
-        caveats.append(Caveat(FEW_REFUSALS, attempts, 'attempts_refusal_share', FEW))
-    expired = float(series.expired.sum())
-    return caveats + ([Caveat(FEW_OVERRUNS, expired, 'overrun_mean', RARE)] if 0 < expired < RARE else [])
-
-
-def starts_empty(
-    intervals: dict[str, Interval], missing: float, max_size: int, pools: int, filling: float
-) -> list[Caveat]:
-    """Return the caveats of figures that the empty start shifts by a visible part of an interval.
-
-    A mean over time lacks the share ``missing`` of itself. The share of refusals reacts more
-    strongly: by Erlang's formula, if the load rises by one in a hundred, it rises by about as many
-    hundredths as slots are free.
-
-    Args:
-        intervals: by the name of the figure.
-        missing: the share of the long-run occupancy that was missing on average.
-        max_size: slots of each pool.
-        pools: the number of pools.
-        filling: the seconds that the pool takes to fill up.
-    """
-    caveats = []
-    occupancy = intervals.get('occupancy_mean')
-    for figure, interval in intervals.items():
-        if figure == 'attempts_refusal_share' and interval == intervals.get('refusal_share'):
-            continue
-        # What was never seen may be as frequent as its bound says.
-        shift = (interval.mean or interval.high) * missing
-        if figure.endswith('share'):
-            shift *= 1 + max(0.0, max_size - (occupancy.mean / pools if occupancy else 0.0))
-        if shift > BIAS * interval.half_width:
-            caveats.append(Caveat(STARTS_EMPTY, missing, figure, filling))
-    return caveats
 
 
 def at_least_zero(interval: Interval) -> Interval:

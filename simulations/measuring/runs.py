@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from simulations.measuring.caveats import Caveat
-from simulations.measuring.estimates import CONFIDENCE, RARE, Estimates, at_least_zero, few, starts_empty
+from simulations.measuring.doubts import RARE, few_events, starts_empty
+from simulations.measuring.estimates import CONFIDENCE, Estimates, at_least_zero
 from simulations.measuring.series import Series
 from simulations.statistics.intervals import Interval, ratio_interval
 from simulations.statistics.shares import share_interval
@@ -71,7 +72,7 @@ def of_runs(runs: Sequence[RunSums], max_size: int, pools: int, confidence: floa
             continue
         share = figure.endswith('share')
         intervals[figure] = share_interval(found, len(runs), looks, confidence) if share else at_least_zero(found)
-    caveats: list[Caveat] = few(total)
+    caveats: list[Caveat] = few_events(total)
     caveats += starts_empty(intervals, missing, max_size, pools, max(run.filling for run in runs))
     refused, attempts, occupancy, overrun = (intervals.get(figure) for figure in FIGURES)
     return Estimates(refused, attempts, occupancy, overrun, None, tuple(caveats), total, looks, missing)

@@ -1,0 +1,111 @@
+"""Decide which caveats the estimates of a run have."""
+
+import math
+from collections.abc import Mapping
+
+from simulations.measuring.caveats import (
+    BATCHES_ALIKE,
+    FEW_OVERRUNS,
+    FEW_REFUSALS,
+    HEAVY_TAIL,
+    NOT_STEADY,
+    SHORT_RUN,
+    STARTS_EMPTY,
+    TOO_FEW_JOBS,
+    Caveat,
+)
+from simulations.measuring.pace import Pace
+from simulations.measuring.series import Series
+from simulations.statistics.batches import COUNTS, BatchMeans
+from simulations.statistics.intervals import Interval
+
+
+ENOUGH_MEMORIES = 100
+"""The length that a run should have at least, in units of the pool's memory."""
+BIAS = 0.2
+"""A shift by the empty start gets a caveat if it is more than this share of a half-width."""
+RARE = 30
+"""With fewer overruns there is no interval of the overrun."""
+FEW = 30
+"""With fewer refusals, unless there are none, the interval has a caveat."""
+_ROUNDING = 1e-9
+
+
+def too_few_jobs(series: Series) -> Caveat:
+    """Return the caveat of a run that cannot be cut into batches."""
+    jobs, stretches = float(series.jobs.sum()), len(series.jobs)
+    return Caveat(TOO_FEW_JOBS, jobs, needed=math.ceil(min(COUNTS) * jobs / stretches) if stretches else min(COUNTS))
+
+
+def no_long_run(steady: bool, pace: Pace | None) -> list[Caveat]:
+    """Return the caveats of figures that have no long run, or no finite variance."""
+    caveats = [] if steady else [Caveat(NOT_STEADY)]
+    if pace is not None and pace.cause:
+        caveats.append(Caveat(pace.cause))
+    if pace is not None and math.isinf(pace.beyond):
+        caveats.append(Caveat(HEAVY_TAIL, figure='overrun_mean'))
+    return caveats
+
+
+def short_run(start: float, length: float, looks: float, known: Pace | None) -> list[Caveat]:
+    """Return the caveat of a run that is short for the pool's memory.
+
+    Args:
+        start: the length of the warm-up in seconds.
+        length: the length of the rest in seconds.
+        looks: the number of independent looks at the pool.
+        known: how fast the pool forgets its past; if that is unknown, ``looks`` are counted.
+    """
+    memory = known.memory if known is not None else length / looks
+    enough = ENOUGH_MEMORIES * memory
+    return [Caveat(SHORT_RUN, length, needed=start + enough)] if length < enough else []
+
+
+def batches_alike(found: Mapping[str, BatchMeans]) -> list[Caveat]:
+    """Return a caveat for each figure whose batches are correlated; two names of one count once."""
+    figures: dict[int, str] = {}
+    for figure, each in found.items():
+        # Batches that differ only by rounding are equal, not correlated.
+        if not each.independent and each.interval.half_width > _ROUNDING * abs(each.interval.mean):
+            figures.setdefault(id(each), figure)
+    return [Caveat(BATCHES_ALIKE, figure=figure) for figure in figures.values()]
+
+
+def few_events(series: Series) -> list[Caveat]:
+    """Return the caveats of figures that rest on few events."""
+    refused, attempts = float(series.refused.sum()), float(series.attempts_refused.sum())
+    caveats = [Caveat(FEW_REFUSALS, refused, 'refusal_share', FEW)] if 0 < refused < FEW else []
+    if attempts != refused and 0 < attempts < FEW:
+        caveats.append(Caveat(FEW_REFUSALS, attempts, 'attempts_refusal_share', FEW))
+    expired = float(series.expired.sum())
+    return caveats + ([Caveat(FEW_OVERRUNS, expired, 'overrun_mean', RARE)] if 0 < expired < RARE else [])
+
+
+def starts_empty(
+    intervals: dict[str, Interval], missing: float, max_size: int, pools: int, filling: float
+) -> list[Caveat]:
+    """Return the caveats of figures that the empty start shifts by a visible part of an interval.
+
+    A mean over time lacks the share ``missing`` of itself. The share of refusals reacts more
+    strongly: by Erlang's formula, if the load rises by one in a hundred, it rises by about as many
+    hundredths as slots are free.
+
+    Args:
+        intervals: by the name of the figure.
+        missing: the share of the long-run occupancy that was missing on average.
+        max_size: slots of each pool.
+        pools: the number of pools.
+        filling: the seconds that the pool takes to fill up.
+    """
+    caveats = []
+    occupancy = intervals.get('occupancy_mean')
+    for figure, interval in intervals.items():
+        if figure == 'attempts_refusal_share' and interval == intervals.get('refusal_share'):
+            continue
+        # What was never seen may be as frequent as its bound says.
+        shift = (interval.mean or interval.high) * missing
+        if figure.endswith('share'):
+            shift *= 1 + max(0.0, max_size - (occupancy.mean / pools if occupancy else 0.0))
+        if shift > BIAS * interval.half_width:
+            caveats.append(Caveat(STARTS_EMPTY, missing, figure, filling))
+    return caveats
