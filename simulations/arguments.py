@@ -5,17 +5,68 @@
 
 import difflib
 import math
+import sys
 from collections.abc import Iterable
+from importlib import import_module
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 from py_cachify.arguments import shown
+
+
+_MOST_OF_AN_ERROR = 300
 
 
 def nearest(value: object, known: Iterable[str]) -> str:
     """Return the known name that is spelled most like ``value``."""
     [near] = difflib.get_close_matches(str(value), list(known), 1, cutoff=0)
     return near
+
+
+def imported(place: str, what: str, example: str) -> Any:
+    """Return the object at ``MODULE:NAME``; modules are also found in the working directory.
+
+    Args:
+        place: the place.
+        what: what the user names by it, for messages.
+        example: an example of such a place, for messages.
+
+    Raises:
+        ValueError: there is no such module or name, or importing the module raised.
+    """
+    module, _, name = place.partition(':')
+    if not (module and name):
+        raise ValueError(f'name the {what} as MODULE:NAME, such as {example}, not {place!r}')
+    if module.endswith('.py') or '/' in module or '\\' in module:
+        file = Path(module.replace('\\', '/')).stem
+        raise ValueError(
+            f'{module!r} is a file: write the name of the module, such as {file}:{name}, in the folder of the file'
+        )
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: Any = import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (module == error.name or module.startswith(f'{error.name}.')):
+            raise ValueError(
+                f'there is no module {module!r} in {here} or on the path: start the command in its folder'
+            ) from None
+        raise ValueError(f'importing {module} raised {_told(error)}') from error
+    except Exception as error:
+        raise ValueError(f'importing {module} raised {_told(error)}') from error
+    for part in name.split('.'):
+        if not hasattr(found, part):
+            near = difflib.get_close_matches(part, dir(found), 1)
+            hint = f': did you mean {near[0]!r}?' if near else ''
+            raise ValueError(f'the module {module!r} has no {name!r}{hint}')
+        found = getattr(found, part)
+    return found
+
+
+def _told(error: BaseException) -> str:
+    text = ' '.join(f'{type(error).__name__}: {error}'.split())
+    return text if len(text) <= _MOST_OF_AN_ERROR else f'{text[:_MOST_OF_AN_ERROR]}…'
 
 
 def whole_number(name: str, value: Any, at_least: int = 0, at_most: int | None = None) -> int:

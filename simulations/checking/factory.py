@@ -1,12 +1,10 @@
 """The factory of a client: found by its name, called once, and refused if it makes no client."""
 
-import difflib
-import importlib
 import inspect
-import os
 import sys
 from typing import Any
 
+from simulations.arguments import imported
 from simulations.checking.calls import shortened
 from simulations.checking.host import Factory, Host, StuckError
 
@@ -28,32 +26,10 @@ def load(place: str) -> Factory:
 
         load('my_module:make_client')
     """
-    module_name, colon, name = place.partition(':')
-    if not (colon and module_name and name):
-        raise NoClientError(f'name the factory as MODULE:NAME, such as my_module:make_client, not {place!r}')
-    if module_name.endswith('.py') or '/' in module_name or os.sep in module_name:
-        raise NoClientError(
-            f'{module_name!r} is a file: write the name of the module, such as'
-            f' {os.path.basename(module_name).removesuffix(".py")}:{name}, in the folder of the file'  # noqa: PTH119
-        )
-    if (here := os.getcwd()) not in sys.path:  # noqa: PTH109 - the entry of a path is text
-        sys.path.insert(0, here)
     try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and (module_name == error.name or module_name.startswith(f'{error.name}.')):
-            raise NoClientError(
-                f'there is no module {module_name!r} in {here} or on the path: start the command in its folder'
-            ) from None
-        raise NoClientError(f'importing {module_name} raised {_told(error)}') from error
-    except Exception as error:
-        raise NoClientError(f'importing {module_name} raised {_told(error)}') from error
-    for part in name.split('.'):
-        if not hasattr(found, part):
-            near = difflib.get_close_matches(part, dir(found), 1)
-            hint = f': did you mean {near[0]!r}?' if near else ''
-            raise NoClientError(f'the module {module_name!r} has no {name!r}{hint}')
-        found = getattr(found, part)
+        found = imported(place, 'factory', 'my_module:make_client')
+    except ValueError as error:
+        raise NoClientError(str(error)) from error.__cause__
     if not callable(found):
         raise NoClientError(
             f'{place} is a {type(found).__name__}, not a function that makes a client: write'

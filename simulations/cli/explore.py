@@ -103,7 +103,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs='?',
         metavar='PROTOCOL',
         help=f'what to search: {", ".join(SUBJECTS)}; or a known limit, which the search reports like a broken promise:'
-        f' {", ".join(LIMITS)}; or a protocol of your own, as MODULE:ATTRIBUTE',
+        f' {", ".join(LIMITS)}; or a protocol of your own, as MODULE:NAME',
     )
     folder = folder_option('the schedule, test and picture of a violation')
     add_options(parser, (*SCOPE, EXHAUSTIVE, LIMIT, *RANDOM, STORE, REPLAY, folder, json_option('the findings')))
@@ -124,7 +124,7 @@ def _do(options: argparse.Namespace) -> int:
         return _replay(options)
     if options.protocol is None:
         known_names = ', '.join([*SUBJECTS, *LIMITS])
-        raise ValueError(f'name the protocol to explore: {known_names}, or your own as MODULE:ATTRIBUTE')
+        raise ValueError(f'name the protocol to explore: {known_names}, or your own as MODULE:NAME')
     if options.schedules is not None and options.most_states is not None:
         raise ValueError('--most-states applies to an exhaustive search: omit it, or omit --schedules')
     known = subject(options.protocol)

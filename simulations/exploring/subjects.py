@@ -52,7 +52,7 @@ SUBJECTS: Mapping[str, Subject] = {
 
 
 def subject(name: str) -> Subject:
-    """Return the protocol or limit with this name, or your own one at ``MODULE:ATTRIBUTE``.
+    """Return the protocol or limit with this name, or your own one at ``MODULE:NAME``.
 
     Raises:
         ValueError: there is none; the message lists the known names.
@@ -61,5 +61,5 @@ def subject(name: str) -> Subject:
         return load_subject(name)
     known = {**SUBJECTS, **LIMITS}
     if name not in known:
-        raise ValueError(f'there is no protocol {name!r}: choose {", ".join(known)}, or your own as MODULE:ATTRIBUTE')
+        raise ValueError(f'there is no protocol {name!r}: choose {", ".join(known)}, or your own as MODULE:NAME')
     return known[name]

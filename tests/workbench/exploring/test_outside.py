@@ -91,22 +91,15 @@ def _python(folder: Path, *words: str) -> 'subprocess.CompletedProcess[str]':
 @pytest.mark.parametrize(
     ('place', 'complaint'),
     [
-        ('strangers_pol:pool', "there is no module 'strangers_pol', neither in {here} nor installed"),
-        ('strangers_pool.more:pool', "there is no module 'strangers_pool.more', neither in {here} nor installed"),
-        ('strangers_pool:pol', "the module strangers_pool has no attribute 'pol': the nearest subject is 'pool'"),
-        (
-            'strangers_pool:acquire',
-            'strangers_pool:acquire must be a Subject, but it is of the type function: choose',
-        ),
-        ('strangers_empty:x', "the module strangers_empty has no attribute 'x', and no subject at all"),
-        (
-            'strangers_empty:y',
-            'strangers_empty:y must be a Subject, but it is of the type int: make one with',
-        ),
-        ('strangers_import:x', "the module strangers_import cannot be imported: No module named 'not_there'"),
-        ('strangers_syntax:x', 'the module strangers_syntax cannot be imported: SyntaxError: '),
-        ('strangers_pool:', "'strangers_pool:' is not the place of a protocol: write MODULE:ATTRIBUTE, as in my_pool:"),
-        ('../strangers_pool:pool', "'../strangers_pool:pool' is not the place of a protocol"),
+        ('strangers_pol:pool', "there is no module 'strangers_pol' in {here} or on the path: start the command in"),
+        ('strangers_pool.more:pool', "there is no module 'strangers_pool.more' in {here} or on the path"),
+        ('strangers_pool:pol', "the module 'strangers_pool' has no 'pol': did you mean 'pool'?"),
+        ('strangers_pool:acquire', 'strangers_pool:acquire is a function, not a Subject: write my_subject = Subject('),
+        ('strangers_empty:x', "the module 'strangers_empty' has no 'x'"),
+        ('strangers_import:x', "importing strangers_import raised ModuleNotFoundError: No module named 'not_there'"),
+        ('strangers_syntax:x', 'importing strangers_syntax raised SyntaxError: '),
+        ('strangers_pool:', "name the protocol as MODULE:NAME, such as my_module:my_subject, not 'strangers_pool:'"),
+        ('strangers_pool.py:pool', "'strangers_pool.py' is a file: write the name of the module, such as strangers_po"),
     ],
 )
 def test_what_is_no_place_of_a_protocol_gets_one_line_and_status_2(tmp_path: Path, place: str, complaint: str) -> None:
