@@ -129,10 +129,14 @@ def _do(options: argparse.Namespace) -> int:
         raise ValueError('--most-states applies to an exhaustive search: omit it, or omit --schedules')
     known = subject(options.protocol)
     given: dict[str, Any] = {each.name: getattr(options, each.name) for each in SCOPE if hasattr(options, each.name)}
+    scope = known.scope._replace(**given)
+    if {'faults', 'between'} & given.keys():
+        # The limit of both together belongs to the default numbers.
+        scope = scope._replace(together=None)
     with _world(options, known.name) as world, _errors_of(known.name):
         found = explore(
             known,
-            known.scope._replace(**given),
+            scope,
             schedules=options.schedules,
             seed=options.seed,
             world=world,

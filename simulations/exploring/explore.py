@@ -149,7 +149,11 @@ def _passages(scope: Scope) -> str:
     if scope.between:
         times = {1: 'once', 2: 'twice'}.get(scope.between, f'{scope.between} times')
         words += f', and at most {times} half-way there or until just before it'
-    return words if scope.pauses else f'{words}, but never within an operation'
+    if not scope.pauses:
+        words += ', but never within an operation'
+    if scope.together is not None:
+        words += f'; at most {count(scope.together, "fault or such stop", "faults and such stops")} together'
+    return words
 
 
 def explore(
@@ -195,6 +199,8 @@ def explore(
     whole_number('faults', scope.faults, 0)
     whole_number('between', scope.between, 0)
     positive('late_by', scope.late_by)
+    if scope.together is not None:
+        whole_number('together', scope.together, 0)
     for kind in scope.kinds:
         known_kind(kind)
     if scope.clients > 26:

@@ -27,6 +27,8 @@ class Scope(NamedTuple):
         between: how often time can stop between two expiries, half-way or just before one, in one
             schedule. It can always pass to the next expiry.
         late_by: the seconds after which a late request no longer arrives.
+        together: the largest number of faults and of stops between two expiries in one schedule,
+            counted together; ``None`` for no such limit.
     """
 
     clients: int = 3
@@ -38,6 +40,7 @@ class Scope(NamedTuple):
     pauses: bool = True
     between: int = 1
     late_by: float = AN_HOUR
+    together: int | None = None
 
 
 class Subject(NamedTuple):

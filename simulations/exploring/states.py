@@ -149,6 +149,9 @@ class Machine:
         """Return the moves that are possible in a state."""
         possible: list[Move] = []
         paused, shows_time = False, self._outcomes.shows_time
+        scope = self._scope
+        spent = scope.faults - state.faults + scope.between - state.between
+        more = scope.together is None or spent < scope.together
         turn = False
         for client in state.clients:
             if client.over or (turn and client == Client(client.number)):
@@ -157,7 +160,7 @@ class Machine:
             number, under_way = client.number, client.answers is not None
             paused = paused or under_way
             possible.append(self._moves[number, STEP])
-            if not state.faults:
+            if not (state.faults and more):
                 continue
             busy = under_way or client.lease is not None
             for fault in self._faults:
@@ -166,11 +169,12 @@ class Machine:
                 useless = not busy if fault == CRASH else fault == HURRY and (client.ahead or not shows_time)
                 if not useless:
                     possible.append(self._moves[number, fault])
-        if state.faults and FORGET in self._scope.kinds and state.store != self._nothing:
+        if state.faults and more and FORGET in scope.kinds and state.store != self._nothing:
             possible.append(Move(FORGET))
         possible += self._arrivals(state)
-        if possible and not (paused and not self._scope.pauses):
-            possible += [Move(do) for do in (WAITS if state.between else (WAIT,)) if self._wait_for(state, do)]
+        if possible and not (paused and not scope.pauses):
+            waits = WAITS if state.between and more else (WAIT,)
+            possible += [Move(do) for do in waits if self._wait_for(state, do)]
         return possible
 
     def _arrivals(self, state: State) -> list[Move]:

@@ -83,6 +83,15 @@ def test_a_search_that_is_cut_off_ends_with_status_3(capsys: pytest.CaptureFixtu
     assert run('check-then-add', '--most-states', '100') == 1
 
 
+def test_numbers_that_are_given_are_not_limited_by_default(capsys: pytest.CaptureFixture[str]) -> None:
+    """The default limits faults and stops together; whoever asks for more gets the product."""
+    small = ('memory', '--clients', '1', '--max-size', '1')
+    scopes = [found(capsys, *small, *more)[1]['scope'] for more in ((), ('--faults', '2'), ('--between', '2'))]
+
+    assert [scope['together'] for scope in scopes] == [2, None, None]
+    assert [(scope['faults'], scope['between']) for scope in scopes] == [(2, 1), (2, 1), (2, 2)]
+
+
 def test_only_the_faults_that_are_named_happen(capsys: pytest.CaptureFixture[str]) -> None:
     """The repeat line names these faults."""
     assert run('memory', '--clients', '2', '--max-size', '1', '--kinds', 'crash,store forgets') == 1

@@ -437,6 +437,26 @@ def test_the_scope_says_how_time_passes() -> None:
     assert 'slots never expire' in str(explore(subject('memory'), small._replace(slot_exp=None)))
 
 
+def test_faults_and_stops_can_be_limited_together() -> None:
+    """Two of either kind, or one of each: the search lies between that of one and that of both."""
+    scope = Scope(clients=2, max_size=1, faults=1, kinds=(CRASH,))
+    states = [explore(subject('memory'), scope._replace(together=each)).states for each in (0, 1, 2, None)]
+
+    assert states[0] < states[1] < states[2] == states[3]
+    assert states[0] == explore(subject('memory'), scope._replace(faults=0, between=0)).states
+    assert 'at most 1 fault or such stop together' in str(explore(subject('memory'), scope._replace(together=1)))
+    with pytest.raises(ValueError, match='together must be at least 0'):
+        explore(subject('memory'), scope._replace(together=-1))
+
+
+def test_the_default_scope_of_the_scripts_contains_late_requests() -> None:
+    """Each kind of fault happens, and time stops between two expiries."""
+    for name in ('memory', 'redis'):
+        scope = subject(name).scope
+        assert set(scope.kinds) == {*FAULTS, *LATE_FAULTS}
+        assert (scope.faults, scope.between, scope.together) == (2, 1, 2)
+
+
 def test_two_late_requests_of_one_client_arrive_in_any_order() -> None:
     """The schedule says which one, and is read again from its text."""
     moves = (Move(LATE, 0), Move(LATE, 0), Move(ARRIVE, 0, 1), Move(ARRIVE, 0))
