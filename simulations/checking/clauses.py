@@ -76,7 +76,7 @@ CLAUSES = (
     Clause(
         'any order',
         'Calls in any order give the replies that the contract promises.',
-        'Follow the calls below: the last reply is the wrong one.',
+        'Follow the calls: the last reply is the wrong one.',
         _BASIC,
     ),
     Clause(
@@ -136,7 +136,7 @@ CLAUSES = (
     ),
     Clause(
         'own expiry',
-        'A name that is deleted or overwritten and set again has the expiry of the new set.',
+        'A name that is set again, after a delete or over its old value, has the expiry of the new set.',
         'Keep the expiry with the value. A timer of the old value must not remove the new one.',
         ('delete', 'expiry', 'expiry with nx'),
     ),
@@ -148,7 +148,7 @@ CLAUSES = (
     ),
     Clause(
         'long expiry',
-        'An expiry of more than a year is one.',
+        'An expiry may be longer than a year.',
         'Pass ex as a duration. memcached takes more than 30 days for an instant: add the present time to it.',
         ('accepted',),
     ),

@@ -94,6 +94,10 @@ class ClientCheck(NamedTuple):
         """The clauses that do not hold."""
         return tuple(finding for finding in self.findings if finding.verdict == FAILS)
 
+    def __bool__(self) -> bool:
+        # Otherwise `assert check_client(…)` would hold for every client.
+        return self.holds
+
     def assert_holds(self) -> None:
         """Do nothing if the client keeps the contract.
 

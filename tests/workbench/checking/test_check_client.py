@@ -80,6 +80,7 @@ def test_redis_py_keeps_every_clause(server: 'redis.Redis', socket: str, decode:
 
     outcome.assert_holds()
     assert outcome.holds
+    assert outcome
     assert {finding.name for finding in outcome.findings} == EVERY - {'tasks'}
     assert (outcome.client, outcome.asynchronous, outcome.left) == ('Redis', False, ())
     assert server.dbsize() == 0

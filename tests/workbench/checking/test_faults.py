@@ -244,7 +244,7 @@ def test_without_a_client_the_outcome_says_why_and_nothing_is_raised(factory: An
     outcome = check_client(factory, patience=1)
 
     assert problem in outcome.problem
-    assert (outcome.holds, outcome.findings) == (False, ())
+    assert (outcome.holds, bool(outcome), outcome.findings) == (False, False, ())
     assert str(outcome) == f'no client was checked: {outcome.problem}'
     assert outcome.to_json()['problem'] == outcome.problem
     with pytest.raises(AssertionError, match='no client was checked'):
