@@ -9,9 +9,10 @@ entry of a frame is its innermost ``with``.
 ``ExitStack`` and similar objects enter in one frame and exit in another.  Then the exit takes the
 newest entry of the same task (or thread, outside a task) that does not belong to a ``with`` which
 is still running.  If there is none, it takes the oldest of all entries that no thread is executing.
-In this case, and if one task closes several such stacks in another order than it filled them, two
-holders of one pool object can give back each other's slot.  Each exit still gives back one slot,
-but perhaps one that would have lived longer.  A separate pool object for each avoids even this.
+In this case, and if one task closes several such stacks in any order but the reverse of the one in
+which it filled them, two holders of one pool object can give back each other's slot.  Each exit
+still gives back one slot, but perhaps one that would have lived longer.  A separate pool object for
+each avoids even this.
 """
 
 import asyncio

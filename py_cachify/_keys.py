@@ -75,10 +75,13 @@ class KeyTemplate:
                     return None, False, parameter.empty
         if name.isidentifier() and any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             return None, True, inspect.Parameter.empty
-        raise ValueError(
-            f'key {shown(self._template)} has the field {{{name}}}, but the function has no parameter of'
-            f' that name: use one of {self._signature}, or no field'
-        )
+        if not name or name.isdigit():
+            fault = f"has the field {{{name}}} without a parameter's name"
+        else:
+            fault = f'has the field {{{name}}}, but the function has no parameter of that name'
+        fields = [f'{{{parameter.name}}}' for parameter in parameters]
+        remedy = ' or '.join(filter(None, (', '.join(fields[:-1]), *fields[-1:]))) or 'no field'
+        raise ValueError(f'key {shown(self._template)} {fault}: use {remedy}')
 
     def key(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         """Return the key for a call; only the arguments that the template names are needed.

@@ -14,14 +14,14 @@ shown by a test of that name:
   may become free while a later one is taken, so that every name was taken when it was checked.
 * *A release paused past its expiry can free another's slot.*  Between checking whose the name is
   and deleting it, the name may have expired and been taken again.
-* *A client that repeats a lost set by itself can take two slots.*  The first attempt
-  has set the name, so the second fails.  The scan takes another name, and the first stays until it
-  expires.
+* *A client that repeats a lost set by itself can take two slots*, if it then returns a false
+  value, against the contract.  The first attempt has set the name, so the second fails.  The scan
+  takes another name, and the first stays until it expires.
 * *Two sizes see different slots.*  With ``max_size`` 2 and 5 for one key, the first never checks
   ``key:4``.
 * *A set that arrives after its own undo takes a slot that nobody knows of.*  It stays until it
-  expires, with ``slot_exp=None`` forever.  This cannot be mended: the store carries out the late
-  set unless the name exists, and a name that exists is a slot that nobody else can take.
+  expires, with ``slot_exp=None`` forever.  This cannot be mended, because only an existing name can
+  stop the late set, and an existing name is a taken slot.
 * A life is in whole seconds: a fraction is rounded up.
 
 In both protocols an acquire that fails (a lost connection, an interrupt) may or may not have
@@ -35,8 +35,8 @@ a test of that name:
   client that repeats requests itself sends two copies.  Refusals and releases leave no tombstone,
   because one for each of them would fill the store.
 
-Whoever stops driving a protocol closes it, as a crash would.  Then it must send nothing more to the
-store, hence ``except GeneratorExit: raise`` before any wider clause.
+A driver that abandons a protocol closes its generator.  That stands for a crash, so the protocol
+must send nothing more to the store, hence ``except GeneratorExit: raise`` before any wider clause.
 """
 
 import math

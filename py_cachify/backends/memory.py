@@ -106,10 +106,10 @@ class MemoryClient:
             return slots.remove(key, token)
 
     def undo_slot(self, key: str, token: str) -> bool:
-        """Remove the slot of ``token``, and give it none for the next hour; return as a release.
+        """Remove the slot of ``token``, and give it none for the next hour.
 
-        The acquire being undone may be carried out after this.  The pool remembers up to 10,000
-        such tokens.
+        Return what ``drop_slot()`` returns.  The acquire being undone may be carried out after
+        this.  The pool remembers up to 10,000 such tokens.
         """
         with self.lock:
             dropped, tombstones, now = self.drop_slot(key, token), self._tombstones, self._clock()

@@ -66,8 +66,8 @@ def check_client(
         patience: a call that takes longer than this many seconds counts as one that never returns.
         allow_errors: whether calls may raise, for a client whose store fails on purpose. Such a
             call may have happened or not; everything else must hold.
-        seed: the seed of the random calls and rounds. Threads and processes meet differently in
-            each run all the same.
+        seed: the seed of the random calls and rounds. Even with the same seed, threads and
+            processes interleave differently in each run.
         progress: show a progress bar on standard error, or in the notebook.
 
     Raises:

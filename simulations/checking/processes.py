@@ -158,8 +158,8 @@ def _start_fresh(place: str, count: int, terms: Terms, started: list[Worker]) ->
 def _start_forked(factory: Factory, count: int, terms: Terms, started: list[Worker]) -> None:
     if not hasattr(os, 'fork'):
         raise NoProcessError(
-            'a new process cannot import the factory: make it a function at the top of a module, or leave processes'
-            ' out with --processes 0 (processes=0)'
+            'a new process cannot import the factory: make it a function at the top level of a module, or leave'
+            ' processes out with --processes 0 (processes=0)'
         )
     for _ in range(count):
         requests, my_requests = os.pipe()

@@ -70,7 +70,8 @@ class Exploration(NamedTuple):
         subject: the protocol.
         scope: the scope that was searched.
         exhaustive: whether the search covers every schedule of the scope, not random ones.
-        complete: false if the search was cut off before it reached its end or found a violation.
+        complete: true if the search reached its end or found a violation; false if it was cut off
+            before.
         states: the number of different states; 0 for a random search, which keeps none.
         steps: the number of moves, waits and faults included.
         schedules: the number of complete schedules.

@@ -245,7 +245,11 @@ class Machine:
         if seconds is None:
             raise ImpossibleMoveError('nothing is left that could expire')
         if move.do in BETWEEN and not state.between:
-            raise ImpossibleMoveError('time has stopped between two expiries often enough')
+            allowed = self._scope.between
+            raise ImpossibleMoveError(
+                f'this scope lets time stop between two expiries only {count(allowed, "time", "times")}'
+                f' (between={allowed})'
+            )
         after = self._pass(state, seconds)._replace(between=state.between - (move.do in BETWEEN))
         return after, Happened(move, seconds=seconds), None
 

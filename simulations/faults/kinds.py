@@ -4,9 +4,9 @@ A fault happens ``at`` chosen instants, or repeatedly at intervals that are draw
 distribution ``every``.  Its duration is drawn from ``lasting``.  Instants are in seconds since the
 first arrival, when the run begins.
 
-A fault of workers names them by ``workers``: their numbers from 0, ``'one'`` that is drawn each
-time, or ``'all'``.  A simulation applies faults in virtual time, and a live run applies them to
-real processes and a real server.
+A fault of workers names them by ``workers``: their numbers from 0, ``'one'``, drawn anew for each
+occurrence, or ``'all'``.  A simulation applies faults in virtual time, and a live run applies them
+to real processes and a real server.
 """
 
 from collections.abc import Iterator
@@ -128,7 +128,7 @@ class Fault:
 @dataclass(frozen=True, kw_only=True)
 class _OfWorkers(Fault):
     workers: Workers = 'one'
-    """The numbers of the workers from 0, ``'one'`` that is drawn each time, or ``'all'``."""
+    """Their numbers from 0, ``'one'``, drawn anew for each occurrence, or ``'all'``."""
 
     @property
     def random(self) -> bool:
@@ -295,7 +295,7 @@ class Restart(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class Failover(Fault):
-    """A replica takes over after ``lasting`` seconds without the last writes.
+    """After ``lasting`` seconds a replica takes over, which lacks the last writes.
 
     It lacks the writes of the ``missing`` seconds before the server failed.
     """

@@ -161,8 +161,8 @@ def size_pool(
             share of ``target``.
         most_runs: the largest number of independent runs at one size; a recorded trace without
             anything random is run once.
-        most_jobs: the largest number of jobs at one size to which runs are made longer; a scenario
-            that asks for more itself keeps them.
+        most_jobs: runs are lengthened to at most this many jobs at one size; a scenario that has
+            more is not shortened.
         curve: how many further sizes around the answer to measure for the picture.
         store: where the pools are kept, see :func:`simulations.replay`.
         executor: anything with the interface of ``concurrent.futures.Executor``; by default runs

@@ -159,7 +159,8 @@ class KeyValueContents:
     def put(self, key: str, slots: Slots, max_size: int) -> None:
         if slots:
             raise ValueError(
-                "a broken pool can lose all its writes, but not only the last: use restart with data='lost'"
+                'failover, which loses only the last writes, cannot be simulated for the protocols of'
+                " simulations/broken: use restart with data='lost'"
             )
         for name in (key, *_slot_names(key, max_size)):
             self._server.sets.pop(name, None)

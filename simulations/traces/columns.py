@@ -44,14 +44,14 @@ class Columns:
 
         Args:
             path: the file, for the name of the trace and for the error.
-            complaint: the error if there are no jobs; ``{records}`` in it stands for the number of
-                records.
+            complaint: the error if there are no jobs; ``{count}`` in it stands for the number of
+                records, in brackets.
 
         Raises:
             TraceError: there are no jobs.
         """
         if not self._arrivals:
-            raise TraceError(f'{path} {complaint.format(records=f"{self.skipped.total():,} records")}{self._reasons()}')
+            raise TraceError(f'{path} {complaint.format(count=f"(of {self.skipped.total():,})")}{self._reasons()}')
         keys = self._keys if self._numbers else None
         if keys is not None:
             keys.extend([-1] * (len(self._arrivals) - len(keys)))
@@ -62,7 +62,7 @@ class Columns:
     def _reasons(self) -> str:
         if not self.skipped:
             return ''
-        return ': ' + ', '.join(f'{count:,} {reason}' for reason, count in self.skipped.most_common())
+        return '; skipped: ' + ', '.join(f'{count:,} {reason}' for reason, count in self.skipped.most_common())
 
 
 def possible(arrival: float, holding: float) -> bool:

@@ -67,6 +67,5 @@ def read_swf(path: str | Path, key: Literal['user', 'queue'] | None = None) -> T
                 columns.add(arrival, holding, None if field is None else f'{key}-{record[field]}')
     return columns.trace(
         path,
-        'is not in the Standard Workload Format:'
-        f' none of its {{records}} has {FIELDS} fields with a submit and a run time',
+        f'is not in the Standard Workload Format: no record {{count}} has {FIELDS} fields with a submit and a run time',
     )

@@ -84,7 +84,7 @@ def read_table(
             raise TraceError(f'{path} {error}') from None
         except csv.Error as error:
             raise TraceError(f'{path} cannot be read as a table: {error}') from None
-    return columns.trace(path, f'has no usable row: none of its {{records}} has {request.times_in_words()}')
+    return columns.trace(path, f'has no usable row: no record {{count}} has {request.times_in_words()}')
 
 
 class _Request(NamedTuple):
@@ -160,20 +160,24 @@ class _Layout(NamedTuple):
         if request.optional_key and 'key' not in names:
             keys = ()
         return cls(
-            {role: _place(path, column, names, len(first)) for role, column in request.times.items()},
-            tuple(_place(path, column, names, len(first)) for column in keys),
+            {
+                role: _place(path, column, names, len(first), tuple(request.times))
+                for role, column in request.times.items()
+            },
+            tuple(_place(path, column, names, len(first), ('key',)) for column in keys),
         )
 
 
-def _place(path: Path, column: Column, names: list[str], width: int) -> int:
+def _place(path: Path, column: Column, names: list[str], width: int, roles: tuple[str, ...]) -> int:
     if isinstance(column, int):
         if column > width:
             raise TraceError(f'{path} has no column {column}: its first row has {width}')
         return column - 1
     if column not in names:
+        columns = 'name of your column' if len(roles) == 1 else 'names of your columns'
         raise TraceError(
-            f'{path} has no column {column!r}: its columns are {_some_of(names)}; name yours with arrival and holding'
-            ' (--arrival and --holding)'
+            f'{path} has no column {column!r}; its columns are {_some_of(names)}: pass the {columns} as'
+            f' {" and ".join(f"{role}=…" for role in roles)} ({", ".join(f"--{role}" for role in roles)})'
         )
     if names.count(column) > 1:
         raise TraceError(f'{path} has {names.count(column)} columns named {column!r}: give the number of one of them')

@@ -103,7 +103,7 @@ class Retry:
 
     @property
     def endless(self) -> bool:
-        """Whether a job retries until it gets a slot, so that only attempts can be refused."""
+        """Whether a job retries until it gets a slot; then attempts are refused, but no job is."""
         return self.tries is None
 
     def __repr__(self) -> str:

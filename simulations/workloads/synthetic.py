@@ -19,7 +19,8 @@ _LEAST_SEED = -(2**63)
 class Synthetic:
     """A workload of arrivals, holding times and keys, each drawn from its own random stream.
 
-    Therefore changing one of the three, or drawing more of it, does not shift another.
+    Therefore changing one of the three, or drawing more of it, does not change the random values of
+    the others.
 
     Args:
         arrivals: a law of arrivals or :class:`simulations.Clients`, as an object or as a string
@@ -28,8 +29,9 @@ class Synthetic:
             :func:`simulations.parse_holding` reads.
         keys: the law of keys, as an object or as a string that :func:`simulations.parse_keys`
             reads; ``None`` for one pool.
-        jobs: the number of jobs; or
-        horizon: the seconds during which jobs arrive; give at least one of the two.
+        jobs: the number of jobs.
+        horizon: the seconds during which jobs arrive. Give ``jobs``, ``horizon`` or both; with
+            both, the workload ends at whichever comes first.
         seed: a whole number; equal seeds produce equal jobs.
 
     Attributes:
@@ -169,8 +171,9 @@ class Poisson(Synthetic):
         rate: the mean number of arrivals a second, more than 0.
         holding: the distribution of the holding time, as an object or as a string that
             :func:`simulations.parse_holding` reads.
-        jobs: the number of jobs; or
-        horizon: the seconds during which jobs arrive; give at least one of the two.
+        jobs: the number of jobs.
+        horizon: the seconds during which jobs arrive. Give ``jobs``, ``horizon`` or both; with
+            both, the workload ends at whichever comes first.
         seed: equal seeds produce equal jobs.
 
     Raises:

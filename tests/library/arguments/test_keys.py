@@ -58,15 +58,32 @@ def test_a_key_is_formatted_with_the_calls_arguments(
 
 @pytest.mark.parametrize('template', ['r-{nobody}', 'r-{user}-{nobody.id}', 'r-{user:{nobody}}', 'r-{}', 'r-{0}'])
 def test_a_field_that_the_signature_cannot_supply_is_refused_at_once(template: str) -> None:
-    """When the function is decorated; the error names the field and the signature."""
-    field = {'r-{}': '{}', 'r-{0}': '{0}'}.get(template, '{nobody}')
+    """When the function is decorated; the error names the field and the remedy."""
+    fault = {
+        'r-{}': "has the field {} without a parameter's name",
+        'r-{0}': "has the field {0} without a parameter's name",
+    }.get(template, 'has the field {nobody}, but the function has no parameter of that name')
 
     def report(user: str, page: int = 1) -> None: ...
 
-    with pytest.raises(ValueError, match='has no parameter of that name') as refusal:
+    with pytest.raises(ValueError, match='has the field') as refusal:
         pooled(key=template, max_size=1)(report)
-    assert f'the field {field},' in str(refusal.value)
-    assert '(user: str, page: int = 1) -> None' in str(refusal.value)
+    assert str(refusal.value) == f'key {template!r} {fault}: use {{user}} or {{page}}'
+
+
+@pytest.mark.parametrize(
+    ('function', 'remedy'),
+    [
+        (lambda: None, 'use no field'),
+        (lambda user: None, 'use {user}'),
+        (lambda user, page, *, size: None, 'use {user}, {page} or {size}'),
+    ],
+)
+def test_the_refusal_of_a_field_names_the_functions_own_parameters(function: Any, remedy: str) -> None:
+    """Whatever their number is."""
+    with pytest.raises(ValueError, match="without a parameter's name") as refusal:
+        KeyTemplate('r-{}', function)
+    assert str(refusal.value).endswith(f': {remedy}')
 
 
 @pytest.mark.parametrize('template', ['r-{user', 'r-user}', 'r-{user!x}'])
@@ -79,7 +96,7 @@ def test_a_malformed_template_is_refused_at_once(template: str) -> None:
 @pytest.mark.parametrize('template', ['r-{}', 'r-{0}'])
 def test_a_field_without_a_name_is_refused_also_beside_any_keyword(template: str) -> None:
     """``**fields`` supplies any name, but not an empty one or a number."""
-    with pytest.raises(ValueError, match='has no parameter of that name'):
+    with pytest.raises(ValueError, match=r"without a parameter's name: use \{first\} or \{fields\}$"):
         KeyTemplate(template, _any_keyword)
 
 

@@ -89,8 +89,11 @@ def test_a_pool_for_each_user_or_queue(tmp_path: Path, key: str, name: str) -> N
 @pytest.mark.parametrize(
     ('content', 'complaint'),
     [
-        (b'a,b\n1,2\n', 'is not in the Standard Workload Format: none of its 2 records'),
-        (b'', 'is not in the Standard Workload Format: none of its 0 records'),
+        (b'a,b\n1,2\n', r'is not in the Standard Workload Format: no record \(of 2\) has .*; skipped: 2 without 18'),
+        (
+            b'',
+            r'is not in the Standard Workload Format: no record \(of 0\) has 18 fields with a submit and a run time$',
+        ),
         (b'\x1f\x8b\x08\x00 not gzip at all', 'cannot read the trace'),
     ],
 )
@@ -220,7 +223,7 @@ def test_a_line_of_thousands_of_names_is_shown_in_part(tmp_path: Path) -> None:
     words = str(refused.value).replace(str(tmp_path), '')
     assert len(words) < 500
     assert words.isprintable()
-    assert '--arrival and --holding' in words
+    assert 'as arrival=… and holding=… (--arrival, --holding)' in words
 
 
 def test_a_first_row_that_is_empty_names_no_columns(tmp_path: Path) -> None:
@@ -269,16 +272,20 @@ def test_rows_that_cannot_be_used_are_counted_by_reason(tmp_path: Path) -> None:
     [
         ('', {}, 'is empty'),
         ('# nothing\n\n', {}, 'is empty'),
-        ('start,seconds\n1,2\n', {}, "has no column 'arrival': its columns are 'start', 'seconds'"),
-        ('arrival,holding\n1,2\n', {'key': 'user'}, "has no column 'user': its columns are 'arrival', 'holding'"),
+        ('start,seconds\n1,2\n', {}, "has no column 'arrival'; its columns are 'start', 'seconds': pass the names"),
+        (
+            'arrival,holding\n1,2\n',
+            {'key': 'user'},
+            "has no column 'user'; its columns are 'arrival', 'holding': .* key=…",
+        ),
         ('arrival,holding,holding\n1,2,3\n', {}, "has 2 columns named 'holding': give the number of one"),
         ('1,2\n', {'arrival': 1, 'end': 3}, 'has no column 3: its first row has 2'),
-        ('arrival,holding\n', {}, 'none of its 0 records has an arrival and a holding time'),
-        ('arrival,holding\nx,y\n1,z\n1,\n', {}, 'none of its 3 records .*: 1 without instants'),
+        ('arrival,holding\n', {}, r'no record \(of 0\) has an arrival and a holding time$'),
+        ('arrival,holding\nx,y\n1,z\n1,\n', {}, r'no record \(of 3\) .*; skipped: 1 without instants'),
         (
             'begin,end\n1,2\n',
             {'arrival': 1, 'end': 2, 'instants': 'iso'},
-            'an end: 1 with an arrival that is not a timest',
+            'an end; skipped: 1 with an arrival that is not a timest',
         ),
         (b'PAR1\x15\x04\x15', {}, 'is a Parquet file: read it with pandas or pyarrow and give its columns to Trace'),
         (b'\x1f\x8b\x08\x00 not gzip at all', {}, 'cannot read the trace'),
@@ -369,7 +376,7 @@ def test_a_file_that_was_taken_for_the_wrong_thing_says_so(tmp_path: Path) -> No
 
     with pytest.raises(TraceError, match=r"no column 'arrival'.* \(read as a CSV table; give kind=\.\.\. if it is"):
         read_trace(path)
-    with pytest.raises(TraceError, match=r'none of its 2 records has 18 fields .*: 2 without 18 fields$'):
+    with pytest.raises(TraceError, match=r'no record \(of 2\) has 18 fields .*; skipped: 2 without 18 fields$'):
         read_trace(path, 'swf')
     with pytest.raises(TraceError, match=r'cannot read the trace .*nowhere'):
         read_trace(tmp_path / 'nowhere')
