@@ -56,7 +56,10 @@ def sentence(happened: Happened) -> str:
     elif do == LATE:
         answer = '; the request is late, and the client gives up: its connection is lost'
     elif do == OVERTAKEN:
-        answer = f'; the request is late, and its driver sends it again, overtakes it, and receives {happened.received}'
+        answer = (
+            '; the request is late, and its client library sends it again, overtakes it, and receives'
+            f' {happened.received}'
+        )
     elif do == LOSE_REPLY:
         answer = f'; the server carries it out, but the reply {happened.answers[0]!r} and the connection are lost'
     elif do == REPEAT:
