@@ -12,8 +12,8 @@ shown by a test of that name:
 
 * *A refusal can be spurious.*  A scan checks one name after the other.  A name that it has passed
   may become free while a later one is taken, so that every name was taken when it was checked.
-* *A release paused past its expiry can free another's slot.*  Between checking whose the name is
-  and deleting it, the name may have expired and been taken again.
+* *A release paused past its expiry can free another holder's slot.*  Between checking whose the
+  name is and deleting it, the name may have expired and been taken again.
 * *A client that repeats a lost set by itself can take two slots*, if it then returns a false
   value, against the contract.  The first attempt has set the name, so the second fails.  The scan
   takes another name, and the first stays until it expires.

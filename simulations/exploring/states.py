@@ -223,14 +223,14 @@ class Machine:
             return self._arrive(state, move, anew)
         if move.do == FORGET:
             if not state.faults:
-                raise ImpossibleMoveError('no fault is left')
+                raise self._no_fault_left()
             return state._replace(store=self._nothing, faults=state.faults - 1), Happened(move), None
         if not 0 <= move.client < len(state.clients) or state.clients[move.client].over:
             raise ImpossibleMoveError(f'client {move.client} has finished')
         client = state.clients[move.client]
         if move.do != STEP:
             if not state.faults:
-                raise ImpossibleMoveError('no fault is left')
+                raise self._no_fault_left()
             state = state._replace(faults=state.faults - 1)
         if move.do == CRASH:
             clients = _with(state.clients, Client(client.number, over=True))
@@ -247,11 +247,17 @@ class Machine:
         if move.do in BETWEEN and not state.between:
             allowed = self._scope.between
             raise ImpossibleMoveError(
-                f'this scope lets time stop between two expiries only {count(allowed, "time", "times")}'
+                f'this scope lets time stop between two expiries at most {count(allowed, "time", "times")}'
                 f' (between={allowed})'
             )
         after = self._pass(state, seconds)._replace(between=state.between - (move.do in BETWEEN))
         return after, Happened(move, seconds=seconds), None
+
+    def _no_fault_left(self) -> ImpossibleMoveError:
+        allowed = self._scope.faults
+        return ImpossibleMoveError(
+            f'this scope lets at most {count(allowed, "fault", "faults")} happen (faults={allowed})'
+        )
 
     def _pass(self, state: State, seconds: float) -> State:
         late, gone = passed(state.late, seconds)

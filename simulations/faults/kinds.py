@@ -35,10 +35,10 @@ class Fault:
     """The base class of all faults.
 
     Args:
-        at: one or more instants, in seconds since the run began; or
+        at: one or more instants, in seconds since the run began.
         every: the distribution of the interval in seconds from one occurrence to the next, as an
             object or as a string that :func:`simulations.parse_holding` reads.  The first interval
-            starts at the beginning of the run.
+            starts at the beginning of the run.  Give either ``at`` or ``every``.
         lasting: the duration in seconds: a number or a distribution.
 
     Raises:
