@@ -59,7 +59,7 @@ def test_a_key_with_a_field_that_no_parameter_supplies_is_still_refused() -> Non
 
     with pytest.raises(
         ValueError,
-        match=r'field \{colour\}, but the function has no parameter of that name: use one of \(name: .*Unknown',
+        match=r'field \{colour\}, but the function has no parameter of that name: use \{name\} or \{pages\}$',
     ):
         pooled('reports-{colour}', max_size=1)(report)
 
