@@ -21,7 +21,7 @@ from simulations.measuring.caveats import (
 )
 from simulations.measuring.estimates import Method
 from simulations.theory.expectation import Expectation
-from simulations.units import duration
+from simulations.units import count, duration
 
 
 _FIGURES = {
@@ -49,7 +49,7 @@ def caveats_json(caveats: Iterable[Caveat], theory: Expectation | None = None) -
 
 def skipped_words(skipped: Mapping[str, int]) -> str:
     """Return the numbers of unusable records with their reasons."""
-    return ', '.join(f'{count:,} {reason}' for reason, count in sorted(skipped.items()))
+    return ', '.join(f'{number:,} {reason}' for reason, number in sorted(skipped.items()))
 
 
 def how_made(method: Method | None) -> str:
@@ -58,7 +58,8 @@ def how_made(method: Method | None) -> str:
 
 
 def _too_few_jobs(caveat: Caveat, _: Expectation | None) -> str:
-    return f'no intervals, because {caveat.amount:,.0f} jobs are too few: make at least {caveat.needed:,.0f}'
+    jobs = count(round(caveat.amount), 'job is', 'jobs are')
+    return f'no intervals, because {jobs} too few: make at least {caveat.needed:,.0f}'
 
 
 def _short_run(caveat: Caveat, _: Expectation | None) -> str:

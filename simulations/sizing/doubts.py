@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from simulations.measuring.caveats import HEAVY_TAIL, SLOTS_LOST, STARTS_EMPTY, UNSTABLE, WARM_UP_OPEN, Caveat
 from simulations.results.words import message
+from simulations.scenarios.scenario import Scenario
 from simulations.sizing.measure import Verdict
 
 
@@ -22,18 +23,28 @@ def why_not(
     sides: Iterable[Verdict],
     caveats: Iterable[Caveat],
     theory: float | None,
-    lowest: int,
-    highest: int,
-    random: bool,
+    not_excluded: tuple[int, int],
+    scenario: Scenario,
 ) -> tuple[str, bool]:
-    """Return why there is no answer, empty if there is one, and whether the range has an end."""
+    """Return why there is no answer, empty if there is one, and whether the range has an end.
+
+    Args:
+        sides: the measurements at the answer and just below it.
+        caveats: the reasons to doubt them.
+        theory: the answer of theory: infinite if no size suffices, ``None`` if theory does not
+            apply.
+        not_excluded: the smallest and the largest size that the measurement does not exclude.
+        scenario: what was measured. If its arrivals follow no steady law, such as a thinned log,
+            the question is about its own jobs, and doubts about the long run do not matter.
+    """
+    (lowest, highest), steady = not_excluded, scenario.conditions().steady(scenario.workload())
     point = next(iter(sides)).point
     if theory == math.inf:
         lost = next((message(each, point.theory) for each in caveats if each.code == SLOTS_LOST), None)
         return lost or 'by theory, no number of slots keeps the refusals below the target', False
-    if theory is not None or not random:
+    if theory is not None or not scenario.random:
         return '', True
-    for each in caveats:
+    for each in caveats if steady else ():
         if each.code in _NO_LONG_RUN:
             return message(each), False
         if each.code in _SHIFTED:

@@ -90,9 +90,9 @@ class Sizing(SizingFacts):
             made = f'{self.scenario.jobs:,} jobs' if self.scenario.jobs else duration(self.scenario.horizon or 0)
             yield 'lengthened', f'each run to {made}, {self.lengthened:.3g} times what the scenario says'
         at = '' if self.max_size is not None else f' with {self.nearest:,}'
-        yield f'refused{at}', _share(self.refusal_share)
+        yield f'refused{at}', self._share(self.refusal_share)
         if (below := self.curve.get(self.nearest - 1)) is not None:
-            yield f'with {self.nearest - 1:,}', _share(below.share)
+            yield f'with {self.nearest - 1:,}', self._share(below.share)
         yield 'slots in use', f'{self._point.utilisation:.1%} on average'
         if high is None:
             yield 'not excluded', f'{low:,} and more'
@@ -106,6 +106,11 @@ class Sizing(SizingFacts):
         if self.skipped:
             yield 'records not used', skipped_words(self.skipped)
 
+    def _share(self, share: Interval) -> str:
+        # What a log refuses is exact for this log.
+        interval = f', {100 * CONFIDENCE:g}% interval [{share.low:.3%}, {share.high:.3%}]'
+        return f'{share.mean:.3%}' + (interval if self.scenario.random else '')
+
     def __str__(self) -> str:
         table = list(self._rows())
         width = max(len(name) for name, _ in table)
@@ -116,10 +121,6 @@ class Sizing(SizingFacts):
         from simulations.sizing.plots import sizing_card
 
         return sizing_card(self, str(self))
-
-
-def _share(share: Interval) -> str:
-    return f'{share.mean:.3%}, {100 * CONFIDENCE:g}% interval [{share.low:.3%}, {share.high:.3%}]'
 
 
 _WHY = {
@@ -213,7 +214,7 @@ def size_pool(
     verdicts = measure.verdicts
     sides = [verdicts[size] for size in (found - 1, found) if size in verdicts]
     caveats = caveats_of(sides)
-    reason, bounded = why_not(sides, caveats, theory, lowest, highest, made.random)
+    reason, bounded = why_not(sides, caveats, theory, (lowest, highest), made)
     by = next((by for by in ('mean', 'theory') if by in [each.by for each in sides]), 'measurement')
     if exact and (by == 'mean' or any(each.contradicts_theory for each in sides)):
         by = 'theory'
