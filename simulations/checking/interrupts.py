@@ -10,6 +10,7 @@ import asyncio
 import functools
 import linecache
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -89,11 +90,16 @@ def _interrupt() -> None:
     raise Interrupted
 
 
+_PARSING = threading.Lock()
+
+
 @functools.cache
 def _statements(file: str) -> frozenset[int]:
     """Return the first lines of the simple statements at which an interrupt is fair."""
     try:
-        tree = ast.parse(''.join(linecache.getlines(file)))
+        # On Python 3.11 two threads that parse at the same time may both fail.
+        with _PARSING:
+            tree = ast.parse(''.join(linecache.getlines(file)))
     except SyntaxError:
         return frozenset()
     spared = {

@@ -113,12 +113,13 @@ class SeriesMaker:
         arrivals = np.diff(newest, prepend=self._newest) > 0
         self._newest = int(newest[-1])
         arrived = np.cumsum(arrivals)
-        place = np.maximum(self._arrived + arrived - 1, 0)
+        place = self._arrived + arrived - 1
         self._arrived += int(arrived[-1])
         while self._arrived > self._width * STRETCHES:
             self._join()
-        stretch = place // self._width
-        first = int(stretch[0])
+        # What an event counts belongs to the newest job; the time before it to the one before.
+        stretch = np.maximum(place, 0) // self._width
+        stretch_before = np.maximum(place - arrivals, 0) // self._width
         drain = 0
         if arrived[-1]:
             self._drained[:] = 0
@@ -129,12 +130,13 @@ class SeriesMaker:
             for histogram in self._histograms:
                 histogram.take_in()
         for row, value in enumerate(_columns(spans)):
-            found = np.bincount(stretch - first, weights=value)
-            self._sums[row, first : first + len(found)] += found
+            where = stretch if row < _COUNTS else stretch_before
+            found = np.bincount(where - where[0], weights=value)
+            self._sums[row, where[0] : where[0] + len(found)] += found
             if row >= _COUNTS:
                 self._drained[row - _COUNTS] += value[drain:].sum()
         for histogram, count in zip(self._histograms, (spans.before[0], spans.before[2]), strict=True):
-            histogram.add(stretch, count, spans.seconds, drain)
+            histogram.add(stretch_before, count, spans.seconds, drain)
 
     def _join(self) -> None:
         self._width *= 2
@@ -149,7 +151,9 @@ class SeriesMaker:
         sums = self._sums.copy()
         stretches = -(-self._arrived // self._width)
         if self._window_has_length():
-            sums[_COUNTS:, max(stretches - 1, 0)] -= self._drained
+            last = sums[_COUNTS:, max(stretches - 1, 0)]
+            # The difference of equal sums may be less than 0 by a rounding.
+            np.maximum(last - self._drained, 0, out=last)
         return Series(*sums[:, :stretches])
 
     def window(self, cut: int) -> Window:

@@ -45,7 +45,7 @@ def test_a_long_life_ends_the_overrun() -> None:
 
 def test_the_headline_shows_the_measurement_and_the_theory() -> None:
     """The numbers are those of the run; theory is left out if it does not apply."""
-    assert sentence(run()) == '4.2% refused (theory 6.0%), at most 5 of 5 slots taken, at most 10 bodies running'
+    assert sentence(run()) == '4.7% refused (theory 6.0%), at most 5 of 5 slots taken, at most 10 bodies running'
     assert 'theory' not in sentence(run(fault='a worker pauses'))
 
 

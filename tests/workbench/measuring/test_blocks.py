@@ -135,12 +135,13 @@ def assert_series(series: Series, result: Result) -> None:
     jobs, refused, overrun = np.zeros(stretches), np.zeros(stretches), np.zeros(stretches)
     arrived = -1
     for place, ((_, seconds, before, _), event) in enumerate(zip(levels(result), history, strict=True)):
+        before_it = max(arrived, 0) // width
         arrived += first[event.job] == place
         stretch = max(arrived, 0) // width
         jobs[stretch] += event.what in ('granted', 'refused')
         refused[stretch] += event.what == 'refused'
         if place <= last:
-            overrun[stretch] += before[2] * seconds
+            overrun[before_it] += before[2] * seconds
     cut = stretches - len(series.jobs)
     assert cut % 4 == 0 < cut < stretches // 4
     assert jobs[cut:].tolist() == series.jobs.tolist()
