@@ -340,19 +340,20 @@ class _Exhaustive:
 
 
 def _count_ways(following: list[list[int]]) -> int:
-    """Count the paths from the first state to the final ones.
-
-    No path visits a state twice.
-    """
+    """Count the paths from the first state to the final ones; a path visits no state twice."""
     ways: dict[int, int] = {}
+    under_way: set[int] = set()
     stack = [0]
     while stack:
         here = stack[-1]
-        missing = [each for each in following[here] if each not in ways]
+        under_way.add(here)
+        # In a world that never comes to rest, a state can follow from itself.
+        missing = [each for each in following[here] if each not in ways and each not in under_way]
         if missing:
             stack += missing
         else:
-            ways[here] = sum(ways[each] for each in following[here]) or 1
+            ways[here] = sum(ways.get(each, 0) for each in following[here]) or 1
+            under_way.discard(here)
             stack.pop()
     return ways[0]
 

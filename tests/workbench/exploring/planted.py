@@ -121,6 +121,19 @@ class _StaleAtTheEnd(_Stale):
     share = 0.9
 
 
+class _StaleInTheMiddle(_Stale):
+    def full(self, token: str, life: float) -> bool:
+        taken = min(slot.taken for slot in self.slots.values())
+        return self.now - taken < life * 2 / 3 and super().full(token, life)
+
+
+class NoExpiry(Right):
+    """Nobody can see when something in this store ends."""
+
+    def next_expiry(self, snapshot: tuple[Any, ...]) -> float | None:
+        return None
+
+
 class _RefusalRenews(Right):
     def full(self, token: str, life: float) -> bool:
         self.slots = {holder: Slot(slot.taken, self.end(life)) for holder, slot in self.slots.items()}
@@ -145,7 +158,7 @@ class _Window(Right):
         return (self.now // life + 1) * life
 
 
-class _WholeSeconds(Right):
+class WholeSeconds(Right):
     shows_time = True
 
     def end(self, life: float) -> float:
@@ -250,6 +263,7 @@ stale_after_milliseconds = _subject(
 )
 stale_at_half = _subject('a slot can be stolen after half of its life', _Stale)
 stale_at_the_end = _subject('a slot can be stolen in the last tenth of its life', _StaleAtTheEnd)
+stale_in_the_middle = _subject('a slot can be stolen in a part of its life', _StaleInTheMiddle)
 refusal_renews = _subject('a refused attempt lets the slots of all holders begin anew', _RefusalRenews)
 hasty_release = _subject(
     'a release in the last tenth of the life reports the slot as gone', _HastyRelease, _TWO._replace(clients=1)
@@ -261,7 +275,7 @@ forgetful_size = _subject(
 )
 window = _subject('slots end with a window of time that all share, not after a life of their own', _Window)
 whole_seconds = _subject(
-    'the end of a slot is cut to whole seconds, so most slots end early', _WholeSeconds, _TWO._replace(max_size=2)
+    'the end of a slot is cut to whole seconds, so most slots end early', WholeSeconds, _TWO._replace(max_size=2)
 )
 repeat_renews = _subject(
     'a request that was sent again lets the slot begin anew when it arrives',

@@ -16,7 +16,7 @@ from py_cachify.backends.memory import MemoryBackend
 from py_cachify.backends.redis import Script, load_script
 from simulations.broken import BROKEN
 from simulations.exploring import SUBJECTS, Move, Schedule, Scope, explore, replay_schedule, subject
-from simulations.exploring.explore import Exploration
+from simulations.exploring.explore import Exploration, _count_ways
 from simulations.exploring.moves import (
     ARRIVE,
     CRASH,
@@ -457,12 +457,32 @@ def test_the_default_scope_of_the_scripts_contains_late_requests() -> None:
         assert (scope.faults, scope.between, scope.together) == (2, 1, 2)
 
 
+def test_a_state_that_follows_from_itself_does_not_keep_the_count() -> None:
+    """In a world that never comes to rest, time can pass to an equal state."""
+    assert _count_ways([[1, 2], [3], [3], []]) == 2
+    assert _count_ways([[1], [1, 2], [0, 3], []]) == 1
+
+
+def test_clients_that_have_not_begun_are_interchangeable() -> None:
+    """Each schedule that is left out is one that is searched, with other letters."""
+    memory, scope = subject('memory'), Scope(clients=3, max_size=2, faults=1, kinds=(*FAULTS, *LATE_FAULTS), between=0)
+    alike, each = explore(memory, scope), explore(memory._replace(alike=False), scope)
+
+    assert each.schedules == 6 * alike.schedules
+    assert not subject('nx').alike  # it begins its scan at a name that depends on the token
+
+
 def test_two_late_requests_of_one_client_arrive_in_any_order() -> None:
     """The schedule says which one, and is read again from its text."""
     moves = (Move(LATE, 0), Move(LATE, 0), Move(ARRIVE, 0, 1), Move(ARRIVE, 0))
     schedule = Schedule('memory', 1, 1, 10, 1, moves)
     text = schedule.to_json()
+    machine = Machine(subject('memory'), Scope(clients=1, max_size=1, faults=2))
+    state = machine.start()
+    for move in moves[:2]:
+        state, _, _ = machine.make(state, move)
 
+    assert [move for move in machine.moves(state) if move.do == ARRIVE] == [Move(ARRIVE, 0), Move(ARRIVE, 0, 1)]
     assert text['moves'] == [[0, 'late'], [0, 'late'], [0, 'arrive', 1], [0, 'arrive']]
     assert Schedule.from_json(json.loads(json.dumps(text))) == schedule
     assert replay_schedule(schedule) is None  # nobody promised that this acquire was undone

@@ -3,9 +3,9 @@
 import pytest
 from matplotlib.figure import Figure
 
-from simulations.exploring import Schedule, explore, replay_schedule
-from simulations.exploring.moves import FAULTS
-from tests.workbench.exploring.planted import PLANTED, right
+from simulations.exploring import Schedule, Scope, explore, replay_schedule
+from simulations.exploring.moves import FAULTS, LATE, LOSE_REQUEST
+from tests.workbench.exploring.planted import PLANTED, NoExpiry, WholeSeconds, right
 
 
 BOTH = '2 clients hold a slot of a pool of 1 at the same time: A1, B1'
@@ -14,6 +14,7 @@ FOUND = {
     'stale_after_milliseconds': (3, BOTH),
     'stale_at_half': (3, BOTH),
     'stale_at_the_end': (3, BOTH),
+    'stale_in_the_middle': (3, BOTH),
     'refusal_renews': (5, 'A1 released a slot that it no longer held'),
     'hasty_release': (3, GONE.format('A1')),
     'forgetful_size': (5, 'at the end 0 of 2 slots were taken instead of 1'),
@@ -54,6 +55,37 @@ def test_without_these_moves_it_is_not_found(name: str) -> None:
     scope = planted.scope._replace(between=0, faults=1, kinds=FAULTS)
 
     assert explore(planted, scope).violation is None
+
+
+def test_each_stop_between_two_expiries_finds_what_the_other_misses() -> None:
+    """Half-way is neither just before an expiry, nor the other way round."""
+    middle, end = (explore(PLANTED[name]).violation for name in ('stale_in_the_middle', 'stale_at_the_end'))
+    assert middle is not None
+    assert end is not None
+
+    assert [move.do for move in middle.schedule.moves] == ['step', 'wait half', 'step']
+    assert [move.do for move in end.schedule.moves] == ['step', 'wait almost', 'step']
+
+
+def test_a_store_that_hides_its_expiries_is_judged_as_well() -> None:
+    """The judge knows when the slots of clients expire, and waits for those of late requests."""
+    scope = Scope(clients=2, max_size=1, faults=2, kinds=(LATE, LOSE_REQUEST))
+    found = explore(right._replace(world=NoExpiry), scope)
+
+    assert found.violation is None, found
+    assert found.states > 1000
+
+
+def test_a_store_that_hides_the_time_the_time_and_cuts_it_to_whole_seconds_is_found() -> None:
+    """Time stands still there at an instant that is not a whole second."""
+
+    class Hidden(WholeSeconds):
+        shows_time = False
+
+    planted = PLANTED['whole_seconds']
+    found = explore(planted._replace(world=Hidden), planted.scope._replace(clients=1, between=0))
+    assert found.violation is not None
+    assert found.violation.reason == GONE.format('A1')
 
 
 def test_nothing_is_found_in_the_same_store_without_a_bug() -> None:
