@@ -14,7 +14,7 @@ class LateRequest(NamedTuple):
         client: the number of the client that sent it.
         what: the operation that it belongs to, ``acquire`` or ``release``.
         token: the token of the operation.
-        again: the name of the call by which the monitor knows that the client's driver sent the
+        again: the name of the call by which the monitor knows that the client library sent the
             request again; empty if the client gave up instead.
         left: the seconds after which it no longer arrives.
     """

@@ -38,7 +38,7 @@ LATE_FAULTS = (LATE, OVERTAKEN)
 """Faults after which a request is still on its way; it can arrive at any later move.
 
 * ``late``: the client gives up on its request and sees a lost connection;
-* ``overtaken``: the client's driver sends the request again by itself, the second one overtakes the
+* ``overtaken``: the client library sends the request again itself, the second one overtakes the
   first, and the client receives its answer.
 """
 STORE_FAULTS = (FORGET,)

@@ -54,6 +54,10 @@ It is a power of two, as are the halves, so sums of times are exact and equal st
 """
 
 
+_MOST_EXPIRIES = 1000
+"""The most expiries one after the other when all clients are done."""
+
+
 class State(NamedTuple):
     """One state.
 
@@ -394,8 +398,15 @@ class Machine:
         if found not in counts:
             right = ' or '.join(str(each) for each in sorted(counts))
             return f'at the end {_slots(found, size)} {"was" if found == 1 else "were"} taken instead of {right}'
-        while self._next_expiry(state) is not None:
+        for _ in range(_MOST_EXPIRIES):
+            if self._next_expiry(state) is None:
+                break
             state, _, _ = self._wait(state, Move(WAIT))
+        else:
+            raise ValueError(
+                f'something in the store of {self._subject.name} still expires after {_MOST_EXPIRIES} expiries without'
+                ' a client: let next_expiry of its world return None once nothing is left that can expire'
+            )
         if life is not None:
             # A slot may have been taken later than any client knows.
             state = self._pass(state, life)

@@ -1,11 +1,13 @@
 """Bugs that show only between two expiries or in late requests are found."""
 
+from typing import Any
+
 import pytest
 from matplotlib.figure import Figure
 
 from simulations.exploring import Schedule, Scope, explore, replay_schedule
 from simulations.exploring.moves import FAULTS, LATE, LOSE_REQUEST
-from tests.workbench.exploring.planted import PLANTED, NoExpiry, WholeSeconds, right
+from tests.workbench.exploring.planted import PLANTED, NoExpiry, Right, WholeSeconds, right
 
 
 BOTH = '2 clients hold a slot of a pool of 1 at the same time: A1, B1'
@@ -74,6 +76,17 @@ def test_a_store_that_hides_its_expiries_is_judged_as_well() -> None:
 
     assert found.violation is None, found
     assert found.states > 1000
+
+
+def test_a_store_that_never_comes_to_rest_is_refused() -> None:
+    """The search would wait for ever until its last slot has expired."""
+
+    class Restless(Right):
+        def next_expiry(self, snapshot: tuple[Any, ...]) -> float | None:
+            return 1.0
+
+    with pytest.raises(ValueError, match='let next_expiry of its world return None once nothing is left'):
+        explore(right._replace(world=Restless), Scope(clients=1, max_size=1, faults=0, between=0))
 
 
 def test_a_store_that_hides_the_time_the_time_and_cuts_it_to_whole_seconds_is_found() -> None:
