@@ -61,7 +61,10 @@ class TakeSlot(Command[bool]):
 
 @dataclass(slots=True, unsafe_hash=True)
 class DropSlot(Command[bool]):
-    """Drop the expired slots, then that of ``token``; the reply is false if it was already gone."""
+    """Drop the slot of ``token``; the reply is false if it had expired or was gone.
+
+    A store may drop other expired slots as well.
+    """
 
     key: str
     token: str

@@ -20,7 +20,10 @@ class CachifyInitError(CachifyError):
 
 
 class CachifyPoolFullError(CachifyError):
-    """Every slot of the pool was taken at one instant during the call.
+    """The pool was full.
+
+    Every slot was taken at one instant during the call; with a client of the plain contract, each
+    slot was taken when it was checked.
 
     Attributes:
         key: the pool's key, without the prefix.

@@ -50,10 +50,6 @@ KINDS = (*FAULTS, *LATE_FAULTS, *STORE_FAULTS)
 """Every kind of fault."""
 
 
-class _UnknownMoveError(ValueError):
-    """The text of a schedule names a move that there is not."""
-
-
 class Move(NamedTuple):
     """One thing that happens.
 
@@ -107,9 +103,12 @@ class Schedule(NamedTuple):
             clients, size, rounds = (_number(plain[name]) for name in ('clients', 'max_size', 'rounds'))
             life = None if plain['slot_exp'] is None else _number(plain['slot_exp'])
             return cls(str(plain['protocol']), clients, size, life, rounds, moves)
-        except (KeyError, TypeError, ValueError) as error:
-            wrong = error if isinstance(error, _UnknownMoveError) else f'{error!r} is wrong or missing'
-            raise ValueError(f'this is not a schedule: {wrong}') from None
+        except KeyError as error:
+            raise ValueError(f'this is not a schedule: the field {error} is missing') from None
+        except TypeError:
+            raise ValueError('this is not a schedule: it must be a JSON object with a list of moves') from None
+        except ValueError as error:
+            raise ValueError(f'this is not a schedule: {error}') from None
 
     @classmethod
     def load(cls, path: str | Path) -> 'Schedule':
@@ -146,18 +145,21 @@ def _plain(move: Move) -> Any:
 def _move(plain: Any) -> Move:
     if isinstance(plain, str):
         return Move(_known_move(plain, (*WAITS, *STORE_FAULTS)))
-    client, do, *which = plain
+    try:
+        client, do, *which = plain
+    except (TypeError, ValueError):
+        raise ValueError(f'a move must be its name, or a list of a client and a name, got {plain!r}') from None
     do = _known_move(do, (STEP, ARRIVE, *FAULTS, *LATE_FAULTS))
     return Move(do, _number(client), *map(_number, which))
 
 
 def _known_move(do: Any, known: Sequence[str]) -> str:
     if do not in known:
-        raise _UnknownMoveError(f'unknown move {do!r}, the nearest is {nearest(do, known)!r}')
+        raise ValueError(f'unknown move {do!r}, the nearest is {nearest(do, known)!r}')
     return str(do)
 
 
 def _number(plain: Any) -> int:
     if not isinstance(plain, int) or isinstance(plain, bool) or plain < 0:
-        raise ValueError(plain)
+        raise ValueError(f'a whole number of at least 0 is needed, got {plain!r}')
     return plain

@@ -229,7 +229,10 @@ class Machine:
             if not state.faults:
                 raise self._no_fault_left()
             return state._replace(store=self._nothing, faults=state.faults - 1), Happened(move), None
-        if not 0 <= move.client < len(state.clients) or state.clients[move.client].over:
+        if not 0 <= move.client < len(state.clients):
+            last = len(state.clients) - 1
+            raise ImpossibleMoveError(f'there is no client {move.client}: this schedule has clients 0 to {last}')
+        if state.clients[move.client].over:
             raise ImpossibleMoveError(f'client {move.client} has finished')
         client = state.clients[move.client]
         if move.do != STEP:

@@ -24,6 +24,8 @@ ENOUGH_MEMORIES = 100
 """The length that a run should have at least, in units of the pool's memory."""
 BIAS = 0.2
 """A shift by the empty start gets a caveat if it is more than this share of a half-width."""
+MISSING = 0.05
+"""If more of the long-run occupancy was missing, even a wide interval has a caveat."""
 RARE = 30
 """With fewer overruns there is no interval of the overrun."""
 FEW = 30
@@ -106,6 +108,6 @@ def starts_empty(
         shift = (interval.mean or interval.high) * missing
         if figure.endswith('share'):
             shift *= 1 + max(0.0, max_size - (occupancy.mean / pools if occupancy else 0.0))
-        if shift > BIAS * interval.half_width:
+        if shift > BIAS * interval.half_width or missing > MISSING:
             caveats.append(Caveat(STARTS_EMPTY, missing, figure, filling))
     return caveats

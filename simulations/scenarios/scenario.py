@@ -266,7 +266,7 @@ class Scenario:
 
         Example::
 
-            Scenario.load('api').replay().plot_occupancy()
+            Scenario.load('api-connection-limit').replay().plot_occupancy()
         """
         seed = self.seed if seed is None else whole_number('seed', seed)
         try:
@@ -311,7 +311,7 @@ class Scenario:
 
         Example::
 
-            Scenario.load('api').run(rule=StoppingRule(half_width=0.002))
+            Scenario.load('api-connection-limit').run(rule=StoppingRule(half_width=0.002))
         """
         count = self.replications if replications is None else whole_number('replications', replications, 1)
         if rule is None and replications is None and self.half_width is not None:

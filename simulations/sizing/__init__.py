@@ -4,7 +4,7 @@
 
     from simulations import Scenario, size_pool
 
-    found = size_pool(Scenario.load('api'), target=0.01)
+    found = size_pool(Scenario.load('api-connection-limit'), target=0.01)
     print(found)
     found.plot()
 """

@@ -96,7 +96,8 @@ def choose_expiry(
 
     Example::
 
-        choose_expiry(Scenario.load('api'), recovery=60, overrun_share=0.001).slot_exp
+        scenario = Scenario.load('api-connection-limit')
+        choose_expiry(scenario, recovery=60, overrun_share=0.001).slot_exp
     """
     recovery, limit = positive('recovery', recovery), inner_probability('overrun_share', overrun_share)
     whole_number('points', points)

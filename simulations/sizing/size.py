@@ -156,7 +156,7 @@ def size_pool(
     ``None``, and its ``range`` has the sizes that are not excluded.
 
     Args:
-        scenario: the workload; its own ``max_size`` does not matter.
+        scenario: the workload; its own ``max_size`` is not used.
         target: the share of refusals to stay below, more than 0 and less than 1.
         tolerance: make no more runs at a size once the half-width of its interval is below this
             share of ``target``.
@@ -176,7 +176,8 @@ def size_pool(
 
     Example::
 
-        size_pool(Scenario(arrivals='poisson:3', holding='exp:1', jobs=5000), 0.01).max_size  # 8
+        scenario = Scenario(arrivals='poisson:3', holding='exp:1', max_size=1, jobs=5000)
+        size_pool(scenario, 0.01).max_size  # 8
     """
     target, tolerance = inner_probability('target', target), positive('tolerance', tolerance)
     whole_number('most_runs', most_runs, 1)

@@ -4,7 +4,8 @@
 
     from simulations import Scenario, sweep
 
-    found = sweep(Scenario.load('api'), {'max_size': range(10, 41, 5), 'slot_exp': [1, 5, 30]})
+    scenario = Scenario.load('api-connection-limit')
+    found = sweep(scenario, {'max_size': range(10, 41, 5), 'slot_exp': [1, 5, 30]})
     print(found)
     found.plot()
 """

@@ -72,7 +72,7 @@ def sweep(
 
     Example::
 
-        sweep(Scenario.load('api'), {'max_size': range(10, 41, 5)}).plot()
+        sweep(Scenario.load('api-connection-limit'), {'max_size': range(10, 41, 5)}).plot()
     """
     checked = check_vary(vary)
     count = whole_number('replications', scenario.replications if replications is None else replications, 1)
