@@ -91,7 +91,7 @@ def _refused(facts: Facts) -> str:
 
 def _retries(facts: Facts) -> str:
     figures, theory = facts.figures, facts.theory
-    words = f'{figures.attempts_refusal_share:.2%} of {figures.attempts:,} attempts refused'
+    words = f'{figures.attempts:,} attempts; {figures.attempts_refusal_share:.2%} refused{_after_warm_up(facts)}'
     words += _interval(facts.estimates.attempts_refusal_share, '.2%')
     if theory is not None and theory.attempts_refusal_share is not None:
         words += f'; theory {theory.attempts_refusal_share:.2%}'

@@ -38,5 +38,6 @@ def refused(facts: Facts) -> str:
     if not figures.jobs:
         return 'no job arrived'
     if isinstance(facts.on_refusal, Leave):
-        return f'{figures.refusal_share:.2%} of {count(figures.jobs, "job", "jobs")} refused'
-    return f'{figures.attempts_refusal_share:.2%} of {count(figures.attempts, "attempt", "attempts")} refused'
+        return f'{figures.refused:,} of {count(figures.jobs, "job", "jobs")} refused'
+    # Shares leave out the warm-up, but attempts are not counted by their outcome.
+    return f'{figures.attempts_refusal_share:.2%} of the attempts refused'
