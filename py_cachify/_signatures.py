@@ -15,9 +15,9 @@ from typing import Any
 if sys.version_info >= (3, 14):
     from annotationlib import Format, get_annotations
 
-    def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    def signature_of(function: Callable[..., Any], *, follow_wrapped: bool = True) -> inspect.Signature:
         """Return a signature; raise what ``inspect.signature`` raises, but no ``NameError``."""
-        return inspect.signature(function, annotation_format=Format.FORWARDREF)
+        return inspect.signature(function, follow_wrapped=follow_wrapped, annotation_format=Format.FORWARDREF)
 
     def annotated_result(function: Callable[..., Any]) -> str:
         """Return the annotation of a function's result as text, empty if it has none."""
@@ -25,9 +25,9 @@ if sys.version_info >= (3, 14):
 
 else:
 
-    def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    def signature_of(function: Callable[..., Any], *, follow_wrapped: bool = True) -> inspect.Signature:
         """Return a signature; raise what ``inspect.signature`` raises, but no ``NameError``."""
-        return inspect.signature(function)
+        return inspect.signature(function, follow_wrapped=follow_wrapped)
 
     def annotated_result(function: Callable[..., Any]) -> str:
         """Return the annotation of a function's result as text, empty if it has none."""

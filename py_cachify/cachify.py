@@ -127,7 +127,8 @@ class Cachify:
 
         Args:
             key: the name of the pool: a format string over the function's parameters, such as
-                ``'mail-{user.id}'``.  Each distinct key has its own pool (see
+                ``'mail-{user.id}'``; ``{}`` and ``{0}`` are the parameters by position, not
+                counting ``self``.  Each distinct key has its own pool (see
                 :mod:`py_cachify._keys`).
             max_size: the number of slots, at least 1: how many calls with the same key may hold one
                 at the same time.
@@ -139,12 +140,14 @@ class Cachify:
         Raises:
             TypeError, ValueError: an argument is wrong, or the key names something that the
                 function's signature cannot supply.  They are raised when the function is decorated,
-                not when it is called.  A call raises them only if its arguments cannot make a key.
+                not when it is called.  A call raises them only if its arguments cannot make a key,
+                or if the function does not take them, whether the pool is full or not.
 
-        A generator function is refused because its body runs after the call: use ``with pool(...)``
-        inside it.  Methods, class methods and static methods are decorated like functions.  Write
-        ``@pooled`` above ``@classmethod``.  Below it, from Python 3.13 on, ``size`` would need the
-        class as its first argument.
+        A generator function is refused because its body runs after the call, and so is a function
+        that is decorated with ``contextlib.contextmanager`` or ``asynccontextmanager``: use ``with
+        pool(...)`` inside it.  Methods, class methods and static methods are decorated like
+        functions.  Write ``@pooled`` above ``@classmethod``.  Below it, from Python 3.13 on,
+        ``size`` would need the class as its first argument.
 
         Example::
 
@@ -155,7 +158,7 @@ class Cachify:
         """
         template = check_key(key)
         return make_decorator(
-            lambda function: KeyTemplate(template, function).key,
+            lambda function, skipped: KeyTemplate(template, function, skipped=skipped).key,
             self._settings,
             check_max_size(max_size),
             check_slot_exp(slot_exp),

@@ -1,5 +1,6 @@
 """The functions that ``@pooled`` returns: each call runs in a slot of a pool."""
 
+import contextlib
 import functools
 import inspect
 import sys
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSp
 
 from py_cachify import _slots as slots
 from py_cachify._settings import Settings
-from py_cachify._signatures import FunctionAnnotations
+from py_cachify._signatures import FunctionAnnotations, signature_of
 from py_cachify.arguments import UnsetType, check_flag, is_a, shown
 from py_cachify.errors import CachifyPoolFullError
 
@@ -23,12 +24,19 @@ T = TypeVar('T')
 KeyOf = Callable[[tuple[Any, ...], Mapping[str, Any]], str]
 """Returns the key of the pool for a call with these positional and keyword arguments."""
 
+# The functions that these decorators of the standard library return all share one code object each.
+_CONTEXT_MANAGER_CODE = {
+    make(lambda: None).__code__  # type: ignore[arg-type, return-value]
+    for make in (contextlib.contextmanager, contextlib.asynccontextmanager)
+}
+
 
 class Terms(NamedTuple):
     """How a function is pooled: the pool of each call, and the result of a refusal."""
 
     settings: Callable[[], Settings]
     key: KeyOf
+    parameters: inspect.Signature | None
     max_size: int
     slot_exp: float | UnsetType | None
     on_full: Callable[..., Any] | None
@@ -36,9 +44,24 @@ class Terms(NamedTuple):
 
     def refuse(self, key: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Return the result of a call that found the pool ``key`` full, or raise."""
+        if self.parameters is not None:
+            # As the call itself would have done, had it found a free slot.
+            self.parameters.bind(*args, **kwargs)
         if self.raise_on_full:
             raise CachifyPoolFullError(key, self.max_size)
         return None if self.on_full is None else self.on_full(*args, **kwargs)
+
+    def key_to_count(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        """Return the key that ``size()`` counts; refuse arguments that no call could have."""
+        if self.parameters is not None:
+            try:
+                self.parameters.bind_partial(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(
+                    f'size() got arguments that the function never takes ({error}): pass arguments of the function,'
+                    ' without self on a bound method'
+                ) from None
+        return self.key(args, kwargs)
 
 
 class _Annotated:
@@ -177,7 +200,7 @@ class _PooledFunction(WrappedFunctionPool[P, R, int]):
     def size(self, /, *args: P.args, **kwargs: P.kwargs) -> int:
         terms = self._terms
         settings = terms.settings()
-        key = settings.prefix + terms.key(self._first + args, kwargs)
+        key = settings.prefix + terms.key_to_count(self._first + args, kwargs)
         return slots.size(settings.sync_backend(), key, terms.max_size)
 
 
@@ -211,7 +234,7 @@ class _PooledCoroutineFunction(WrappedFunctionPool[P, Coroutine[Any, Any, R], Co
     async def size(self, /, *args: P.args, **kwargs: P.kwargs) -> int:
         terms = self._terms
         settings = terms.settings()
-        key = settings.prefix + terms.key(self._first + args, kwargs)
+        key = settings.prefix + terms.key_to_count(self._first + args, kwargs)
         return await slots.asize(settings.async_backend(), key, terms.max_size)
 
 
@@ -224,7 +247,7 @@ for _kind in (_PooledFunction, _PooledCoroutineFunction):
 
 
 def make_decorator(
-    key_for: Callable[[Callable[..., Any]], KeyOf],
+    key_for: Callable[[Callable[..., Any], int], KeyOf],
     settings: Callable[[], Settings],
     max_size: int,
     slot_exp: float | UnsetType | None,
@@ -233,7 +256,8 @@ def make_decorator(
 ) -> Any:
     """Return the decorator for all forms of ``pooled``.
 
-    ``key_for(function)`` returns a function that makes the key of each call.
+    ``key_for(function, skipped)`` returns a function that makes the key of each call; ``skipped``
+    is how many parameters (``self`` or ``cls``) the fields ``{}`` and ``{0}`` do not count.
     """
     if on_full is not None and not callable(on_full):
         raise TypeError(f'on_full must be a function, or None, not {shown(on_full)}')
@@ -248,13 +272,19 @@ def make_decorator(
                 f'{shown(call)} is a generator function, whose body runs only after the call has returned:'
                 ' use `with pool(...)` inside it instead'
             )
+        if _inspect('the function', call, _is_context_manager):
+            raise TypeError(
+                f'{shown(call)} makes a context manager, whose body runs only after the call has returned:'
+                ' use `with pool(...)` inside it instead'
+            )
         is_async = _inspect('the function', call, _is_async)
         if not is_async and on_full is not None and _inspect('on_full', on_full, _is_async):
             raise TypeError(
                 f'on_full {shown(on_full)} is async, but {shown(call)} is not and could not await it:'
                 ' pass a plain function as on_full'
             )
-        terms = Terms(settings, key_for(call), max_size, slot_exp, on_full, raises)
+        skipped = _inspect('the function', function, _skipped)
+        terms = Terms(settings, key_for(call, skipped), _parameters(call), max_size, slot_exp, on_full, raises)
         kind = _PooledCoroutineFunction if is_async else _PooledFunction
         return _inspect('the function', function, lambda function: kind(function, terms))
 
@@ -272,6 +302,28 @@ def _inspect(name: str, function: Any, query: Callable[[Any], T]) -> T:
         raise TypeError(
             f'{name} {shown(function)} cannot be inspected ({shown(error)}): wrap it in a plain function and use that'
         ) from error
+
+
+def _parameters(call: Any) -> inspect.Signature | None:
+    """Return the parameters that a call is bound to, or ``None`` if they are unknown."""
+    try:
+        # A decorator that copied the signature of another function may take other arguments.
+        return signature_of(call, follow_wrapped=False)
+    except Exception:
+        return None
+
+
+def _skipped(function: Any) -> int:
+    """Return 1 if the first parameter is ``self`` or ``cls``, otherwise 0."""
+    if is_a(function, staticmethod):
+        return 0
+    return 1 if is_a(function, classmethod) or is_in_class(function) else 0
+
+
+def is_in_class(function: Any) -> bool:
+    """Return whether a function was defined in the body of a class."""
+    owner = str(getattr(function, '__qualname__', '')).rpartition('.')[0]
+    return inspect.isfunction(function) and bool(owner) and not owner.endswith('<locals>')
 
 
 def _late_body_error(call: Any, result: Any) -> str:
@@ -297,6 +349,17 @@ def _innermost(call: Any) -> Any:
 
 def _is_async(call: Any) -> bool:
     return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(_innermost(call))
+
+
+def _is_context_manager(call: Any) -> bool:
+    seen = []
+    call = _innermost(call)
+    while inspect.isfunction(call) and call not in seen:
+        if call.__code__ in _CONTEXT_MANAGER_CODE:
+            return True
+        seen.append(call)
+        call = getattr(call, '__wrapped__', None)
+    return False
 
 
 def _is_generator(call: Any) -> bool:

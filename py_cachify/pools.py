@@ -197,7 +197,7 @@ class pool:  # noqa: N801 - the name in the API reference
         ``on_full`` and ``raise_on_full`` mean the same as in :func:`py_cachify.pooled`.
         """
         return make_decorator(
-            lambda _function: lambda _args, _kwargs: self._key,
+            lambda _function, _skipped: lambda _args, _kwargs: self._key,
             lambda: self._settings(),
             self._max_size,
             self._slot_exp,

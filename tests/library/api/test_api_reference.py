@@ -122,7 +122,10 @@ def test_the_instance_method_pooled(asynchronously: AsyncDriver) -> None:
             assert await page.process_task('a') == 'processed-a'
             async with page.worker_pool:
                 assert await page.process_task.size('a') == 5
-                assert await page.process_task('a', data='b') == ('full', ('a',), {'data': 'b'})
+                assert await page.process_task('a') == ('full', ('a',), {})
+                assert await page.process_task(data='b') == ('full', (), {'data': 'b'})
+                with pytest.raises(TypeError, match="multiple values for argument 'data'"):
+                    await page.process_task('a', data='b')
         assert await page.worker_pool.asize() == 0
 
     asynchronously.run(main())

@@ -1,11 +1,13 @@
 """What a call of a decorated function does, on every store, for sync and async functions."""
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import sys
 from collections.abc import Awaitable
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -268,6 +270,67 @@ def test_a_generator_function_is_refused() -> None:
     for function in (generator, async_generator):
         with pytest.raises(TypeError, match='generator function'):
             pooled('reports', max_size=1)(function)
+
+
+def test_a_context_manager_function_is_refused() -> None:
+    """A generator in disguise: the body of its ``with`` would run without a slot."""
+
+    @contextlib.contextmanager
+    def lent() -> Any:
+        yield
+
+    @contextlib.asynccontextmanager
+    async def alent() -> Any:
+        yield
+
+    @functools.wraps(lent)
+    def wrapped() -> Any:
+        return lent()
+
+    def of_itself() -> None: ...
+
+    of_itself.__wrapped__ = of_itself  # type: ignore[attr-defined]
+    for function in (lent, alent, wrapped, functools.partial(lent)):
+        with pytest.raises(TypeError, match=r'makes a context manager, .* use `with pool\(...\)` inside it'):
+            pooled('reports', max_size=1)(function)
+    assert pooled('reports', max_size=1)(of_itself)() is None
+
+
+@pytest.mark.parametrize('raise_on_full', [False, True])
+def test_a_call_with_wrong_arguments_is_a_type_error_in_a_full_pool_too(driver: Driver, raise_on_full: bool) -> None:
+    """The caller's mistake does not look like a refusal, and ``on_full`` is not called."""
+    on_full = Calls()
+
+    async def _areport(name: str, pages: int = 1, *, colour: bool = False) -> None: ...
+
+    async def body() -> None:
+        reports = pool('reports', max_size=1)
+        function: Any = _areport if driver.name == 'async' else _report
+        report = pooled('reports', 1, on_full, raise_on_full)(function)
+        for args, kwargs in (((), {}), (('a', 1, 2), {}), (('a',), {'nobody': 1})):
+            with pytest.raises(TypeError, match='argument'):
+                await driver.result(report(*args, **kwargs))
+            async with driver.hold(reports):
+                with pytest.raises(TypeError, match='argument'):
+                    await driver.result(report(*args, **kwargs))
+        assert await driver.size(reports) == 0
+        assert not on_full.seen
+
+    driver.run(body())
+
+
+@pytest.mark.parametrize('store', ['memory'], indirect=True)
+def test_a_refused_call_fits_the_function_itself_and_not_the_one_that_it_wraps() -> None:
+    """A decorator such as ``mock.patch`` adds arguments, so the signature it shows is another's."""
+
+    @mock.patch('time.sleep')
+    def report(name: str, sleep: Any) -> str:
+        return name
+
+    decorated: Any = pooled('reports', max_size=1)(report)
+    assert decorated('a') == 'a'
+    with pool('reports', max_size=1):
+        assert decorated('a') is None
 
 
 def test_an_object_whose_call_is_a_generator_is_refused() -> None:

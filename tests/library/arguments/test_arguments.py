@@ -8,6 +8,7 @@ import pickle
 import re
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import numpy
 import pytest
@@ -255,6 +256,19 @@ def test_a_refusal_survives_pickling(protocol: int) -> None:
         assert type(other) is CachifyPoolFullError
         assert (other.key, other.max_size) == ('reports', 3)
         assert str(other) == "pool 'reports' is full: all 3 slots are taken"
+
+
+@pytest.mark.parametrize(
+    ('args', 'text'), [((), 'the pool is full'), (('all printers are busy',), 'all printers are busy')]
+)
+def test_user_code_raises_a_refusal_without_a_pool(args: tuple[str, ...], text: str) -> None:
+    """By the class alone, as mocks do, or with a text; it survives pickling too."""
+    error = CachifyPoolFullError(*args)
+    for other in (error, pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert type(other) is CachifyPoolFullError
+        assert (other.args, other.key, other.max_size, str(other)) == (args, '', 0, text)
+    with pytest.raises(CachifyPoolFullError, match='the pool is full'):
+        mock.Mock(side_effect=CachifyPoolFullError)()
 
 
 def test_unset_is_the_only_one_of_its_type_that_is_public() -> None:

@@ -1,5 +1,6 @@
 """How the key of a call is made from its arguments, and which templates are refused."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,6 +48,14 @@ def _any_position(*items: Any) -> None: ...
         ('r-{who}-{first}', _any_keyword, (), {'who': 'a'}, 'r-a-0'),
         ('r-{fields[who]}', _any_keyword, (), {'who': 'a'}, 'r-a'),
         ('r-{items[0]}-{items[1]}', _any_position, ('a', 'b'), {}, 'r-a-b'),
+        ('r-{}-{}', _any_position, ('a', 'b'), {}, 'r-a-b'),
+        ('r-{1}-{0}', _any_position, ('a', 'b'), {}, 'r-b-a'),
+        ('r-{}-{}', _plain, ('a',), {}, 'r-a-1'),
+        ('r-{}-{}', _plain, (), {'page': 2, 'user': 'a'}, 'r-a-2'),
+        ('r-{1}', _plain, (), {'page': 2}, 'r-2'),
+        ('r-{1}-{user}', _by_position, ('a', 2), {}, 'r-2-a'),
+        ('r-{0.id}-{0.team[city]}', _plain, (ADA,), {}, 'r-7-Graz'),
+        ('r-{:>{}}', _plain, ('a', 4), {}, 'r-   a'),
     ],
 )
 def test_a_key_is_formatted_with_the_calls_arguments(
@@ -56,13 +65,10 @@ def test_a_key_is_formatted_with_the_calls_arguments(
     assert KeyTemplate(template, function).key(args, kwargs) == key
 
 
-@pytest.mark.parametrize('template', ['r-{nobody}', 'r-{user}-{nobody.id}', 'r-{user:{nobody}}', 'r-{}', 'r-{0}'])
+@pytest.mark.parametrize('template', ['r-{nobody}', 'r-{user}-{nobody.id}', 'r-{user:{nobody}}'])
 def test_a_field_that_the_signature_cannot_supply_is_refused_at_once(template: str) -> None:
     """When the function is decorated; the error names the field and the remedy."""
-    fault = {
-        'r-{}': "has the field {} without a parameter's name",
-        'r-{0}': "has the field {0} without a parameter's name",
-    }.get(template, 'has the field {nobody}, but the function has no parameter of that name')
+    fault = 'has the field {nobody}, but the function has no parameter of that name'
 
     def report(user: str, page: int = 1) -> None: ...
 
@@ -81,23 +87,93 @@ def test_a_field_that_the_signature_cannot_supply_is_refused_at_once(template: s
 )
 def test_the_refusal_of_a_field_names_the_functions_own_parameters(function: Any, remedy: str) -> None:
     """Whatever their number is."""
-    with pytest.raises(ValueError, match="without a parameter's name") as refusal:
-        KeyTemplate('r-{}', function)
+    with pytest.raises(ValueError, match='has no parameter of that name') as refusal:
+        KeyTemplate('r-{nobody}', function)
     assert str(refusal.value).endswith(f': {remedy}')
 
 
-@pytest.mark.parametrize('template', ['r-{user', 'r-user}', 'r-{user!x}'])
+@pytest.mark.parametrize('template', ['r-{user', 'r-user}', 'r-{user!x}', 'r-{}-{0}'])
 def test_a_malformed_template_is_refused_at_once(template: str) -> None:
     """A malformed format string is refused when the function is decorated."""
     with pytest.raises(ValueError, match='is not a valid format string'):
         pooled(key=template, max_size=1)(_plain)
 
 
-@pytest.mark.parametrize('template', ['r-{}', 'r-{0}'])
-def test_a_field_without_a_name_is_refused_also_beside_any_keyword(template: str) -> None:
-    """``**fields`` supplies any name, but not an empty one or a number."""
-    with pytest.raises(ValueError, match=r"without a parameter's name: use \{first\} or \{fields\}$"):
-        KeyTemplate(template, _any_keyword)
+@pytest.mark.parametrize(
+    ('template', 'function', 'fault'),
+    [
+        ('r-{}-{}', _any_keyword, 'argument 1 (the first is 0), but the function takes 1:'),
+        ('r-{2}', _plain, 'argument 2 (the first is 0), but the function takes 2:'),
+        ('r-{}', _by_keyword, 'argument 0 (the first is 0), but the function takes 0:'),
+        ('r-{256}', _any_position, 'argument 256 (the first is 0), but the function takes 0:'),
+    ],
+)
+def test_a_position_that_the_signature_cannot_supply_is_refused_at_once(
+    template: str, function: Any, fault: str
+) -> None:
+    """``**fields`` and keyword-only parameters have no position."""
+    with pytest.raises(ValueError, match='names the positional argument') as refusal:
+        pooled(key=template, max_size=1)(function)
+    assert fault in str(refusal.value)
+
+
+def test_a_position_does_not_count_the_object_of_a_method() -> None:
+    """``{}`` is the first argument after ``self`` or ``cls``, on the object and on the class."""
+    init_cachify()
+
+    class Printer:
+        @pooled(key='method-{}', max_size=1)
+        def method(self, tray: int) -> int:
+            return pool(f'method-{tray}', max_size=1).size()
+
+        @pooled(key='class-{0}', max_size=1)
+        @classmethod
+        def of_class(cls, tray: int) -> int:
+            return pool(f'class-{tray}', max_size=1).size()
+
+        @pooled(key='static-{0}', max_size=1)
+        @staticmethod
+        def static(tray: int) -> int:
+            return pool(f'static-{tray}', max_size=1).size()
+
+    printer: Any = Printer()
+    assert printer.method(7) == printer.method(tray=7) == Printer.method(printer, 7) == 1
+    assert printer.of_class(7) == printer.of_class(tray=7) == 1
+    assert printer.static(7) == printer.static(tray=7) == 1
+    with pool('method-7', max_size=1):
+        assert (printer.method.size(7), printer.method.size(tray=7), printer.method.size(8)) == (1, 1, 0)
+
+
+def test_a_call_without_a_positional_argument_that_the_key_needs_is_a_type_error() -> None:
+    """The error names the position."""
+    init_cachify()
+    decorated = pooled(key='r-{}-{}', max_size=1)(_any_position)
+    assert decorated.size('a', 'b') == 0
+    with pytest.raises(TypeError, match='needs the positional argument 1'):
+        decorated('a')
+    with pytest.raises(TypeError, match='needs the positional argument 1'):
+        decorated.size('a')
+
+
+@pytest.mark.parametrize(('args', 'kwargs'), [(('a', 1, True), {}), ((), {'nobody': 1}), (('a',), {'user': 'a'})])
+def test_size_refuses_arguments_that_the_function_never_takes(args: Any, kwargs: Any) -> None:
+    """Whether or not the key has fields; the answer would be the size of another pool."""
+    init_cachify()
+
+    def report(user: str, page: int = 1) -> None: ...
+
+    async def areport(user: str, page: int = 1) -> None: ...
+
+    class Printer:
+        @pooled(key='printer-{user}', max_size=1)
+        def print(self, user: str, page: int = 1) -> None: ...
+
+    decorate: Any = pooled(key='r', max_size=1)
+    for decorated in (decorate(report), pool('r', 1).pooled()(report), Printer().print):
+        with pytest.raises(TypeError, match=r'size\(\) got arguments that the function never takes'):
+            decorated.size(*args, **kwargs)
+    with pytest.raises(TypeError, match=r'size\(\) got arguments that the function never takes'):
+        asyncio.run(decorate(areport).size(*args, **kwargs))
 
 
 def test_a_call_without_an_argument_that_the_key_needs_is_a_type_error() -> None:
