@@ -22,6 +22,13 @@ from simulations.statistics.intervals import Interval
 
 ENOUGH_MEMORIES = 100
 """The length that a run should have at least, in units of the pool's memory."""
+ENOUGH_FILLINGS = 20
+"""The length that it should have, in units of the time until the pool lacks a hundredth.
+
+It matters where a few very long jobs make up much of the load: they are too rare for the memory,
+which is a mean.
+"""
+_LACKING = 0.01
 BIAS = 0.2
 """A shift by the empty start gets a caveat if it is more than this share of a half-width."""
 MISSING = 0.05
@@ -58,8 +65,9 @@ def short_run(start: float, length: float, looks: float, known: Pace | None) -> 
         looks: the number of independent looks at the pool.
         known: how fast the pool forgets its past; if that is unknown, ``looks`` are counted.
     """
-    memory = known.memory if known is not None else length / looks
-    enough = ENOUGH_MEMORIES * memory
+    enough = ENOUGH_MEMORIES * (known.memory if known is not None else length / looks)
+    if known is not None:
+        enough = max(enough, ENOUGH_FILLINGS * known.settled(_LACKING))
     return [Caveat(SHORT_RUN, length, needed=start + enough)] if length < enough else []
 
 
