@@ -4,9 +4,19 @@ import contextlib
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Coroutine, Mapping
-from types import AsyncGeneratorType, CoroutineType, GeneratorType, MethodType
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, overload
+from collections.abc import Callable, Mapping
+from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType, MethodType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    NamedTuple,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    overload,
+    runtime_checkable,
+)
 
 from py_cachify import _slots as slots
 from py_cachify._settings import Settings
@@ -20,6 +30,8 @@ Q = ParamSpec('Q')
 R = TypeVar('R')
 S = TypeVar('S')
 T = TypeVar('T')
+R_co = TypeVar('R_co', covariant=True)
+S_co = TypeVar('S_co', covariant=True)
 
 KeyOf = Callable[[tuple[Any, ...], Mapping[str, Any]], str]
 """Returns the key of the pool for a call with these positional and keyword arguments."""
@@ -64,47 +76,35 @@ class Terms(NamedTuple):
         return self.key(args, kwargs)
 
 
-class _Annotated:
-    # A separate class, because the class below has its own annotations.
-    if sys.version_info >= (3, 14):
-        __annotations__ = FunctionAnnotations()
-
-
-class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
-    """A function or method whose calls each take a slot.
+@runtime_checkable
+class WrappedFunctionPool(Protocol[P, R_co, S_co]):
+    """The type of a function or method whose calls each take a slot.
 
     Call it like the function that it wraps.  It returns what that function returns; if the pool is
     full, ``None`` or the result of ``on_full``.  In a class it binds as that function would.  ``P``
-    are its parameters, ``R`` is what a call returns, and ``S`` is what ``size()`` returns: an
+    are its parameters, ``R_co`` is what a call returns, and ``S_co`` is what ``size()`` returns: an
     ``int``, or a coroutine of one for an ``async`` function.
+
+    Outside the body of a class, it is a plain function or an ``async`` one.
     """
 
     __wrapped__: Callable[..., Any]
     __name__: str
     __qualname__: str
-    __isabstractmethod__: bool
 
-    def __init__(self, function: Callable[..., Any], terms: Terms) -> None:
-        functools.update_wrapper(self, function)
-        # An attribute copied from the function must not hide the method.
-        self.__dict__.pop('size', None)
-        # A class method or static method has this property, but not in its `__dict__`.
-        self.__isabstractmethod__ = getattr(function, '__isabstractmethod__', False) is True
-        self._function: Any = function
-        self._call: Callable[..., Any] = _callable(function)
-        self._terms = terms
-        self._first: tuple[Any, ...] = ()
-
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function in a slot of its pool."""
-        raise NotImplementedError
+        ...
 
-    def size(self, /, *args: P.args, **kwargs: P.kwargs) -> S:
+    def size(self, /, *args: P.args, **kwargs: P.kwargs) -> S_co:
         """Return how many slots are taken in the pool of a call with these arguments.
 
         Only the arguments that the key names are needed.  Await it if the function is ``async``.
+
+        Raises:
+            TypeError: the function never takes these arguments, or the key needs another one.
         """
-        raise NotImplementedError
+        ...
 
     @overload
     def __get__(
@@ -123,12 +123,139 @@ class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
         self: 'WrappedFunctionPool[Concatenate[T, Q], R, S]', instance: T, owner: type | None = None
     ) -> 'WrappedFunctionPool[Q, R, S]': ...
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """Return the method of an object."""
+        ...
+
+
+if TYPE_CHECKING:
+
+    class _OnClass(WrappedFunctionPool[P, R_co, S_co], Protocol[P, Q, R_co, S_co]):
+        """A method on its class; a type checker cannot know whether access binds a parameter."""
+
+        @overload
+        def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+        @overload
+        def __call__(self, /, *args: Q.args, **kwargs: Q.kwargs) -> R_co: ...
+        def __call__(self, /, *args: Any, **kwargs: Any) -> R_co: ...
+
+        @overload
+        def size(self, /, *args: P.args, **kwargs: P.kwargs) -> S_co: ...
+        @overload
+        def size(self, /, *args: Q.args, **kwargs: Q.kwargs) -> S_co: ...
+        def size(self, /, *args: Any, **kwargs: Any) -> S_co: ...
+
+
+def _run(
+    terms: Terms, function: Callable[..., Any], first: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Call a function in a slot; ``first`` holds the object that it is bound to, if any."""
+    settings = terms.settings()
+    key = terms.key(first + args, kwargs)
+    taken = slots.take(settings.sync_backend(), settings.slot_spec(key, terms.max_size, terms.slot_exp))
+    if taken is None:
+        return terms.refuse(key, first + args, kwargs)
+    try:
+        result = function(*args, **kwargs)
+    except BaseException:
+        slots.give_back(taken, body_failed=True)
+        raise
+    slots.give_back(taken, body_failed=False)
+    if isinstance(result, CoroutineType | GeneratorType | AsyncGeneratorType):
+        raise TypeError(_late_body_error(function, result))
+    return result
+
+
+async def _arun(
+    terms: Terms, function: Callable[..., Any], first: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Await an ``async`` function in a slot."""
+    settings = terms.settings()
+    key = terms.key(first + args, kwargs)
+    taken = await slots.atake(settings.async_backend(), settings.slot_spec(key, terms.max_size, terms.slot_exp))
+    if taken is None:
+        instead = terms.refuse(key, first + args, kwargs)
+        if inspect.isawaitable(instead):
+            instead = await instead
+        return instead
+    try:
+        result = await function(*args, **kwargs)
+    except BaseException:
+        await slots.agive_back(taken, body_failed=True)
+        raise
+    await slots.agive_back(taken, body_failed=False)
+    return result
+
+
+def _size(terms: Terms, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+    settings = terms.settings()
+    key = settings.prefix + terms.key_to_count(args, kwargs)
+    return slots.size(settings.sync_backend(), key, terms.max_size)
+
+
+async def _asize(terms: Terms, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+    settings = terms.settings()
+    key = settings.prefix + terms.key_to_count(args, kwargs)
+    return await slots.asize(settings.async_backend(), key, terms.max_size)
+
+
+def _as_function(function: Callable[..., Any], terms: Terms) -> Any:
+    def pooled_function(*args: Any, **kwargs: Any) -> Any:
+        return _run(terms, function, (), args, kwargs)
+
+    def size(*args: Any, **kwargs: Any) -> int:
+        return _size(terms, args, kwargs)
+
+    return _with_size(pooled_function, function, size)
+
+
+def _as_async_function(function: Callable[..., Any], terms: Terms) -> Any:
+    async def pooled_function(*args: Any, **kwargs: Any) -> Any:
+        return await _arun(terms, function, (), args, kwargs)
+
+    async def size(*args: Any, **kwargs: Any) -> int:
+        return await _asize(terms, args, kwargs)
+
+    return _with_size(pooled_function, function, size)
+
+
+def _with_size(wrapper: Any, function: Callable[..., Any], size: Callable[..., Any]) -> Any:
+    functools.update_wrapper(wrapper, function)
+    # In its `__dict__`, which `functools.wraps` copies to what a decorator above returns.
+    wrapper.size = size
+    return wrapper
+
+
+class _PooledMethod:
+    """A pooled method, class method or static method: what the body of a class holds.
+
+    Accessing it through an object makes a copy that is bound to it, so that ``size`` of that copy
+    knows the object as well.  A method of a plain function could not do that.
+    """
+
+    if sys.version_info >= (3, 14):
+        __annotations__ = FunctionAnnotations()
+
+    def __init__(self, function: Callable[..., Any], terms: Terms) -> None:
+        wrapper: Any = self
+        functools.update_wrapper(wrapper, function)
+        # An attribute copied from the function must not hide the method.
+        self.__dict__.pop('size', None)
+        for name in ('__name__', '__qualname__'):
+            self.__dict__.setdefault(name, 'pooled')
+        # A class method or static method has this property, but not in its `__dict__`.
+        self.__isabstractmethod__ = getattr(function, '__isabstractmethod__', False) is True
+        self._function: Any = function
+        self._call: Callable[..., Any] = _callable(function)
+        self._terms = terms
+        self._first: tuple[Any, ...] = ()
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
         get = getattr(type(self._function), '__get__', None)
         if get is None or self._first:
             return self
         method = get(self._function, instance, owner)
         # A static method is a plain function, and what is already bound stays as it is.
-        if method is self._function or not isinstance(method, MethodType | WrappedFunctionPool):
+        if method is self._function or not isinstance(method, MethodType | _PooledMethod):
             return self
         owned_by = getattr(method, '__self__', None)
         # A copy of this object for the bound method; creating a new one costs ten times as much.
@@ -147,7 +274,7 @@ class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
 
     def __eq__(self, other: object) -> bool:
         # Like methods: equal if they are the same function of the same object.
-        if not self._first or not isinstance(other, WrappedFunctionPool):
+        if not self._first or not isinstance(other, _PooledMethod):
             return NotImplemented
         return self._terms is other._terms and bool(self._function == other._function)
 
@@ -156,55 +283,19 @@ class WrappedFunctionPool(_Annotated, Generic[P, R, S]):
 
     def __reduce__(self) -> Any:
         # Like functions: by name; and a method as its owner's attribute.
-        return (getattr, (self._first[0], self.__name__)) if self._first else self.__qualname__
+        name = self.__dict__['__name__' if self._first else '__qualname__']
+        return (getattr, (self._first[0], name)) if self._first else name
 
 
-if TYPE_CHECKING:
+class _PooledSyncMethod(_PooledMethod):
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return _run(self._terms, self._call, self._first, args, kwargs)
 
-    class _OnClass(WrappedFunctionPool[P, R, S], Generic[P, Q, R, S]):
-        """A method on its class; a type checker cannot know whether access binds a parameter."""
-
-        @overload
-        def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
-        @overload
-        def __call__(self, /, *args: Q.args, **kwargs: Q.kwargs) -> R: ...
-        def __call__(self, /, *args: Any, **kwargs: Any) -> R:
-            raise NotImplementedError
-
-        @overload
-        def size(self, /, *args: P.args, **kwargs: P.kwargs) -> S: ...
-        @overload
-        def size(self, /, *args: Q.args, **kwargs: Q.kwargs) -> S: ...
-        def size(self, /, *args: Any, **kwargs: Any) -> S:
-            raise NotImplementedError
+    def size(self, /, *args: Any, **kwargs: Any) -> int:
+        return _size(self._terms, self._first + args, kwargs)
 
 
-class _PooledFunction(WrappedFunctionPool[P, R, int]):
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        terms = self._terms
-        settings = terms.settings()
-        key = terms.key(self._first + args, kwargs)
-        taken = slots.take(settings.sync_backend(), settings.slot_spec(key, terms.max_size, terms.slot_exp))
-        if taken is None:
-            return terms.refuse(key, self._first + args, kwargs)  # type: ignore[no-any-return]
-        try:
-            result = self._call(*args, **kwargs)
-        except BaseException:
-            slots.give_back(taken, body_failed=True)
-            raise
-        slots.give_back(taken, body_failed=False)
-        if isinstance(result, CoroutineType | GeneratorType | AsyncGeneratorType):
-            raise TypeError(_late_body_error(self._call, result))
-        return result  # type: ignore[no-any-return]
-
-    def size(self, /, *args: P.args, **kwargs: P.kwargs) -> int:
-        terms = self._terms
-        settings = terms.settings()
-        key = settings.prefix + terms.key_to_count(self._first + args, kwargs)
-        return slots.size(settings.sync_backend(), key, terms.max_size)
-
-
-class _PooledCoroutineFunction(WrappedFunctionPool[P, Coroutine[Any, Any, R], Coroutine[Any, Any, int]]):
+class _PooledAsyncMethod(_PooledMethod):
     def __init__(self, function: Callable[..., Any], terms: Terms) -> None:
         super().__init__(function, terms)
         if not hasattr(inspect, 'markcoroutinefunction'):
@@ -213,36 +304,18 @@ class _PooledCoroutineFunction(WrappedFunctionPool[P, Coroutine[Any, Any, R], Co
             for name in ('__name__', '__code__', '__defaults__', '__kwdefaults__', '__annotations__'):
                 setattr(self, name, getattr(source, name, None))
 
-    async def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        terms = self._terms
-        settings = terms.settings()
-        key = terms.key(self._first + args, kwargs)
-        taken = await slots.atake(settings.async_backend(), settings.slot_spec(key, terms.max_size, terms.slot_exp))
-        if taken is None:
-            instead = terms.refuse(key, self._first + args, kwargs)
-            if inspect.isawaitable(instead):
-                instead = await instead
-            return instead  # type: ignore[no-any-return]
-        try:
-            result = await self._call(*args, **kwargs)
-        except BaseException:
-            await slots.agive_back(taken, body_failed=True)
-            raise
-        await slots.agive_back(taken, body_failed=False)
-        return result  # type: ignore[no-any-return]
+    async def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return await _arun(self._terms, self._call, self._first, args, kwargs)
 
-    async def size(self, /, *args: P.args, **kwargs: P.kwargs) -> int:
-        terms = self._terms
-        settings = terms.settings()
-        key = settings.prefix + terms.key_to_count(self._first + args, kwargs)
-        return await slots.asize(settings.async_backend(), key, terms.max_size)
+    async def size(self, /, *args: Any, **kwargs: Any) -> int:
+        return await _asize(self._terms, self._first + args, kwargs)
 
 
 if hasattr(inspect, 'markcoroutinefunction'):
-    inspect.markcoroutinefunction(_PooledCoroutineFunction)
+    inspect.markcoroutinefunction(_PooledAsyncMethod)
 
 # Task queues check the arguments of a call against the parameters of `__call__`, including `self`.
-for _kind in (_PooledFunction, _PooledCoroutineFunction):
+for _kind in (_PooledSyncMethod, _PooledAsyncMethod):
     vars(_kind)['__call__'].__signature__ = inspect.signature(lambda *_args, **_kwargs: None)
 
 
@@ -285,8 +358,16 @@ def make_decorator(
             )
         skipped = _inspect('the function', function, _skipped)
         terms = Terms(settings, key_for(call, skipped), _parameters(call), max_size, slot_exp, on_full, raises)
-        kind = _PooledCoroutineFunction if is_async else _PooledFunction
-        return _inspect('the function', function, lambda function: kind(function, terms))
+        in_class = (
+            call is not function
+            or _runs_class_body(sys._getframe(1))  # noqa: SLF001 - a callable object has no name that says where it is
+            or _inspect('the function', function, _is_in_class)
+        )
+        if in_class:
+            make: Callable[..., Any] = _PooledAsyncMethod if is_async else _PooledSyncMethod
+        else:
+            make = _as_async_function if is_async else _as_function
+        return _inspect('the function', function, lambda function: make(function, terms))
 
     return decorate
 
@@ -317,13 +398,21 @@ def _skipped(function: Any) -> int:
     """Return 1 if the first parameter is ``self`` or ``cls``, otherwise 0."""
     if is_a(function, staticmethod):
         return 0
-    return 1 if is_a(function, classmethod) or is_in_class(function) else 0
+    return 1 if is_a(function, classmethod) or _is_in_class(function) else 0
 
 
-def is_in_class(function: Any) -> bool:
-    """Return whether a function was defined in the body of a class."""
+def _is_in_class(function: Any) -> bool:
+    """Return whether something that binds like a function was defined in the body of a class."""
+    if isinstance(function, MethodType | _PooledMethod) and hasattr(function, '__self__'):
+        return False
     owner = str(getattr(function, '__qualname__', '')).rpartition('.')[0]
-    return inspect.isfunction(function) and bool(owner) and not owner.endswith('<locals>')
+    return hasattr(type(function), '__get__') and bool(owner) and not owner.endswith('<locals>')
+
+
+def _runs_class_body(frame: FrameType) -> bool:
+    """Return whether a frame executes the body of a class."""
+    names = frame.f_locals if not frame.f_code.co_flags & inspect.CO_OPTIMIZED else {}
+    return '__qualname__' in names and '__module__' in names
 
 
 def _late_body_error(call: Any, result: Any) -> str:
@@ -344,7 +433,7 @@ def _innermost(call: Any) -> Any:
     """Return the function that a partial function or a callable object finally calls."""
     while isinstance(call, functools.partial):
         call = call.func
-    return call if inspect.isroutine(call) or isinstance(call, WrappedFunctionPool) else type(call).__call__
+    return call if inspect.isroutine(call) or isinstance(call, _PooledMethod) else type(call).__call__
 
 
 def _is_async(call: Any) -> bool:

@@ -36,8 +36,8 @@ class Mutation(NamedTuple):
     number: int = 0
 
 
-CALL: Any = decorators._PooledFunction.__call__
-ASYNC_CALL: Any = decorators._PooledCoroutineFunction.__call__
+CALL: Any = decorators._run
+ASYNC_CALL: Any = decorators._arun
 
 MUTATIONS = (
     # The scripts.

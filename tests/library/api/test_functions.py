@@ -9,11 +9,12 @@ import pickle
 import typing
 import warnings
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import pytest
 
-from py_cachify import MemoryClient, init_cachify, pool, pooled
+from py_cachify import MemoryClient, WrappedFunctionPool, init_cachify, pool, pooled
 
 
 pytestmark = pytest.mark.quick
@@ -173,6 +174,74 @@ def test_a_framework_gets_the_same_answers_as_of_the_function(question: str, pla
     assert ask(decorated) == ask(plain)
 
 
+def test_outside_a_class_it_is_a_real_function() -> None:
+    """Frameworks ask for its type, and refer to it by its name; its own attributes are kept."""
+
+    def marked() -> None: ...
+
+    marked.__dict__['label'] = 'a'
+    decorated: Any = pooled(key='reports', max_size=1)(marked)
+    assert decorated.label == 'a'
+    assert decorated.__wrapped__ is marked
+    partial: Any = pooled(key='reports', max_size=1)(functools.partial(marked))
+    of_method: Any = pooled(key='reports', max_size=1)(Printer('a').method)
+    functions: list[Any] = [report, areport, decorated, partial, of_method]
+    assert {type(function) for function in functions} == {FunctionType}
+    methods: list[Any] = [PRINTER.method, PRINTER('a').method, PRINTER.of_class, PRINTER.static]
+    assert all(isinstance(each, WrappedFunctionPool) for each in functions + methods)
+
+
+def test_size_survives_decorators_above() -> None:
+    """``functools.wraps`` copies it; the outermost ``@pooled`` has the last word."""
+
+    def other(function: Any) -> Any:
+        @functools.wraps(function)
+        def call(*args: Any) -> Any:
+            return function(*args)
+
+        return call
+
+    with pool('reports-a', max_size=1), pool('outer', max_size=2):
+        assert other(report).size('a') == 1
+        assert other(report)('a') is None
+        assert asyncio.run(other(areport).size('a')) == 1
+        assert pooled('outer', max_size=2)(other(report)).size('b') == 1
+
+
+def limited(function: Any) -> Any:
+    """A decorator of one's own that is made of ours."""
+    return pooled(key='limited-{self.name}-{}', max_size=1)(pooled(key='all', max_size=9)(function))
+
+
+class Doubled:
+    """A callable object, which does not bind."""
+
+    def __call__(self, *texts: str) -> object:
+        return texts * 2
+
+
+class Limited(Printer):
+    """Has what is no function by itself, and methods that another decorator pools."""
+
+    doubled = pooled(key='doubled', max_size=1)(Doubled())
+    _plain = pooled(key='plain-{name.name}', max_size=1)(_plain)
+
+    @limited
+    def write(self, text: str) -> object:
+        return self, text
+
+
+def test_a_method_is_recognised_without_a_class_around_the_decorator() -> None:
+    """In a helper function; and what does not bind by itself does not begin to."""
+    of: Any = Limited('a')
+    assert of.doubled('a') == ('a', 'a')
+    assert of._plain() is of
+    assert of.write('text') == Limited.write(of, 'text') == (of, 'text')
+    with pool('limited-a-text', max_size=1), pool('plain-a', max_size=1):
+        assert of.write('text') is None
+        assert (of.write.size('text'), of.write.size('other'), of._plain.size()) == (1, 0, 1)
+
+
 def test_it_keeps_name_documentation_and_signature() -> None:
     """``help()`` and frameworks show the function's own documentation."""
     assert report.__name__ == 'report'
@@ -286,8 +355,8 @@ def test_a_method_equals_itself_and_no_other() -> None:
     assert printer.method != PRINTER.method
     assert {printer.method: 1}[printer.method] == 1
     assert PRINTER.of_class == PRINTER.of_class != SUB.of_class
-    assert report == report
-    assert report != areport
+    functions: list[Any] = [report, areport]
+    assert functions[0] == functions[0] != functions[1]
 
 
 def test_what_is_abstract_stays_abstract() -> None:

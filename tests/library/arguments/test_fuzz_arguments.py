@@ -186,7 +186,7 @@ def test_whatever_is_decorated_is_taken_or_refused(function: Given, key: str) ->
     decorated: list[Any] = []
     for make in (functools.partial(pooled, key, max_size=1), pool('reports', max_size=1).pooled):
         refusal_of(lambda make=make: decorated.append(make()(function.value)), 'function', 'key')  # type: ignore[misc]
-    assert all(type(each).__mro__[1] is WrappedFunctionPool for each in decorated)
+    assert all(isinstance(each, WrappedFunctionPool) for each in decorated)
 
 
 TEMPLATES = [

@@ -142,7 +142,7 @@ def test_a_task_that_raises_on_full_is_tried_again_by_the_queue(broker: dramatiq
 
 
 def test_a_queue_that_checks_arguments_lets_those_of_the_function_pass() -> None:
-    """Celery does so before it sends a task, by ``__call__`` and its ``self``."""
+    """Celery does so before it sends a task; of an object it asks ``__call__``, with ``self``."""
 
     @pooled('reports', max_size=1)
     def report(name: str, copies: int = 1) -> None: ...
@@ -150,9 +150,18 @@ def test_a_queue_that_checks_arguments_lets_those_of_the_function_pass() -> None
     @pooled('reports', max_size=1)
     async def areport(name: str, copies: int = 1) -> None: ...
 
-    for function in (report, areport):
-        parameters = inspect.getfullargspec(function.__call__)
+    class Printer:
+        @pooled('reports', max_size=1)
+        def method(self, name: str, copies: int = 1) -> None: ...
+
+        @pooled('reports', max_size=1)
+        async def amethod(self, name: str, copies: int = 1) -> None: ...
+
+    functions: list[Any] = [report, areport, Printer().method, Printer().amethod]
+    for function in functions:
+        asked = function if inspect.isfunction(function) else function.__call__
+        parameters = inspect.getfullargspec(asked)
         assert not parameters.args
         assert parameters.varargs
         assert parameters.varkw
-        inspect.signature(function.__call__).bind('a', copies=2)
+        inspect.signature(asked).bind('a', copies=2)

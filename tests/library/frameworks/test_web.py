@@ -10,6 +10,10 @@ import pytest
 import redis
 from fastapi import BackgroundTasks, Depends, FastAPI, Header, HTTPException
 from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 from py_cachify import CachifyPoolFullError, MemoryClient, init_cachify, pool, pooled
 
@@ -222,3 +226,28 @@ def test_the_schema_of_a_decorated_handler_is_that_of_the_function() -> None:
         return app.openapi()
 
     assert described(pooled('orders-{number}', max_size=1)) == described(lambda function: function)
+
+
+def test_a_starlette_route_calls_a_decorated_function() -> None:
+    """It takes a callable object for an application of its own, so only a real function will do."""
+    init_cachify()
+
+    @pooled('home', max_size=1, on_full=lambda request: PlainTextResponse('full', 429))
+    async def home(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(str(await home.size(request)))
+
+    @pooled('plain', max_size=1, on_full=lambda request: PlainTextResponse('full', 429))
+    def plain(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(str(plain.size(request)))
+
+    async def main() -> None:
+        transport = httpx.ASGITransport(app=Starlette(routes=[Route('/home', home), Route('/plain', plain)]))
+        async with httpx.AsyncClient(transport=transport, base_url='http://test') as client:
+            for path in ('home', 'plain'):
+                answer = await client.get(f'/{path}')
+                assert (answer.status_code, answer.text) == (200, '1')
+                async with pool(path, max_size=1):
+                    answer = await client.get(f'/{path}')
+                    assert (answer.status_code, answer.text) == (429, 'full')
+
+    asyncio.run(main())
