@@ -9,6 +9,7 @@ from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType, M
 from typing import (
     TYPE_CHECKING,
     Any,
+    ClassVar,
     Concatenate,
     NamedTuple,
     ParamSpec,
@@ -235,6 +236,8 @@ class _PooledMethod:
     if sys.version_info >= (3, 14):
         __annotations__ = FunctionAnnotations()
 
+    _bound_kind: 'ClassVar[type[_PooledMethod]]'
+
     def __init__(self, function: Callable[..., Any], terms: Terms) -> None:
         wrapper: Any = self
         functools.update_wrapper(wrapper, function)
@@ -257,17 +260,22 @@ class _PooledMethod:
         # A static method is a plain function, and what is already bound stays as it is.
         if method is self._function or not isinstance(method, MethodType | _PooledMethod):
             return self
-        owned_by = getattr(method, '__self__', None)
-        # A copy of this object for the bound method; creating a new one costs ten times as much.
-        bound = object.__new__(type(self))
-        bound.__dict__ = self.__dict__ | {
-            '__wrapped__': method,
+        bound = object.__new__(self._bound_kind)
+        bound._bind(self, method)
+        return bound
+
+    def _bind(self, method: '_PooledMethod', call: Any) -> None:
+        """Become ``method``, bound to the object that ``call`` is bound to."""
+        owned_by = getattr(call, '__self__', None)
+        # A copy of its attributes; creating a new object costs ten times as much.
+        self.__dict__ = method.__dict__ | {
+            '__wrapped__': call,
             '__self__': owned_by,
-            '_function': method,
-            '_call': method,
+            '__func__': method,
+            '_function': call,
+            '_call': call,
             '_first': (owned_by,),
         }
-        return bound
 
     def __repr__(self) -> str:
         return f'<pooled {self._call!r}>'
@@ -310,6 +318,36 @@ class _PooledAsyncMethod(_PooledMethod):
     async def size(self, /, *args: Any, **kwargs: Any) -> int:
         return await _asize(self._terms, self._first + args, kwargs)
 
+
+class _BoundMethod(_PooledMethod):
+    """Makes a bound method what its users look for: an instance of ``MethodType``.
+
+    ``inspect.ismethod`` is true for it, and ``weakref.WeakMethod`` binds it again by calling its
+    type with the function and the object.
+    """
+
+    def __init__(self, function: _PooledMethod, owned_by: Any) -> None:
+        self._bind(function, MethodType(function._call, owned_by))  # noqa: SLF001 - of the same kind
+
+    @property
+    def __class__(self) -> Any:
+        return MethodType
+
+    @__class__.setter
+    def __class__(self, value: Any) -> None:
+        raise TypeError('the class of a bound method cannot be changed: decorate another function instead')
+
+
+class _BoundSyncMethod(_BoundMethod, _PooledSyncMethod):
+    pass
+
+
+class _BoundAsyncMethod(_BoundMethod, _PooledAsyncMethod):
+    pass
+
+
+_PooledSyncMethod._bound_kind = _BoundSyncMethod  # noqa: SLF001 - defined only now
+_PooledAsyncMethod._bound_kind = _BoundAsyncMethod  # noqa: SLF001
 
 if hasattr(inspect, 'markcoroutinefunction'):
     inspect.markcoroutinefunction(_PooledAsyncMethod)

@@ -3,13 +3,16 @@
 import abc
 import asyncio
 import copy
+import dataclasses
 import functools
+import gc
 import inspect
 import pickle
 import typing
 import warnings
+import weakref
 from collections.abc import Callable
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 import pytest
@@ -150,6 +153,7 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
     'is it an async generator': inspect.isasyncgenfunction,
     'is it a class': inspect.isclass,
     'is it a routine': inspect.isroutine,
+    'is it a method': inspect.ismethod,
     'can it be called': callable,
     'its signature': inspect.signature,
     'its signature with types': lambda function: inspect.signature(function, eval_str=True),
@@ -357,6 +361,74 @@ def test_a_method_equals_itself_and_no_other() -> None:
     assert PRINTER.of_class == PRINTER.of_class != SUB.of_class
     functions: list[Any] = [report, areport]
     assert functions[0] == functions[0] != functions[1]
+
+
+def test_a_weak_reference_to_a_method_lives_as_long_as_its_object() -> None:
+    """Signals keep receivers so; ``size`` of the method that comes back knows the object."""
+    printer = PRINTER('a')
+    for method in (printer.method, printer.amethod, SUB.of_class):
+        weak: Any = weakref.WeakMethod(method)
+        assert weak() == method
+        assert hash(weak()) == hash(method)
+        assert type(weak()) is type(method)
+        assert weak().__self__ is method.__self__
+        assert weak().__func__ is method.__func__
+        assert weak().__func__.__get__(method.__self__)
+    weak = weakref.WeakMethod(printer.method)
+    assert weak()('text') == printer.method.__func__(printer, 'text') == (printer, 'text')
+    with pool('method-a', max_size=1):
+        assert (weak()('text'), weak().size()) == (None, 1)
+    del printer, method
+    gc.collect()
+    assert weak() is None
+
+
+def test_a_partial_method_binds_the_object() -> None:
+    """``functools.partialmethod`` of a pooled method."""
+
+    class Half(Printer):
+        half = functools.partialmethod(PRINTER.method, 'text')
+        ahalf = functools.partialmethod(PRINTER.amethod, text='text')
+
+    half: Any = Half('a')
+    assert half.half() == asyncio.run(half.ahalf()) == (half, 'text')
+    with pool('method-a', max_size=1):
+        assert half.half() is None
+
+
+def test_data_classes_and_protocol_classes_have_pooled_methods() -> None:
+    """The methods are no fields, and objects without a hash have methods with one."""
+
+    @dataclasses.dataclass
+    class Report:
+        name: str
+
+        @pooled(key='data-{self.name}', max_size=1)
+        def write(self) -> str:
+            return self.name
+
+    @typing.runtime_checkable
+    class Writes(typing.Protocol):
+        @pooled(key='protocol', max_size=1)
+        def write(self) -> str:
+            return 'of the protocol'
+
+    class Inherits(Writes):
+        pass
+
+    report = Report('a')
+    assert [field.name for field in dataclasses.fields(report)] == ['name']
+    assert report.write() == 'a'
+    assert len({report.write, report.write, Report('a').write}) == 2
+    assert isinstance(report, Writes)
+    assert Inherits().write() == 'of the protocol'
+
+
+def test_the_class_of_a_bound_method_cannot_be_changed() -> None:
+    """It says that it is a method."""
+    assert PRINTER('a').method.__class__ is MethodType
+    with pytest.raises(TypeError, match='cannot be changed'):
+        PRINTER('a').method.__class__ = object
 
 
 def test_what_is_abstract_stays_abstract() -> None:

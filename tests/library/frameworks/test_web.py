@@ -9,13 +9,13 @@ import httpx
 import pytest
 import redis
 from fastapi import BackgroundTasks, Depends, FastAPI, Header, HTTPException
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from py_cachify import CachifyPoolFullError, MemoryClient, init_cachify, pool, pooled
+from py_cachify import CachifyPoolFullError, MemoryClient, WrappedFunctionPool, init_cachify, pool, pooled
 
 
 REQUESTS = 60
@@ -251,3 +251,23 @@ def test_a_starlette_route_calls_a_decorated_function() -> None:
                     assert (answer.status_code, answer.text) == (429, 'full')
 
     asyncio.run(main())
+
+
+def test_a_pydantic_model_has_pooled_methods() -> None:
+    """With one line of configuration; ``size`` knows the object."""
+    init_cachify()
+
+    class Report(BaseModel):
+        model_config = ConfigDict(ignored_types=(WrappedFunctionPool,))
+        name: str
+
+        @pooled('model-{self.name}', max_size=1)
+        def write(self, text: str) -> str:
+            return f'{self.name}: {text}'
+
+    report = Report(name='a')
+    assert list(Report.model_fields) == ['name']
+    assert report.write('text') == 'a: text'
+    with pool('model-a', max_size=1):
+        assert report.write('text') is None
+        assert (report.write.size('text'), Report(name='b').write.size('text')) == (1, 0)
