@@ -15,14 +15,13 @@ from typing import Any, Generic, NamedTuple, Never, TypeVar
 
 from py_cachify._cancellation import Request
 from py_cachify._process import new_token
+from py_cachify._retries import Retries
+from py_cachify._unsent import was_never_sent
 from py_cachify.backends.base import AsyncBackend, Backend
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.drivers import arun, run
 from py_cachify.protocols import NOT_UNDONE, Lease
 
-
-QUICK_FAILURE = 0.1
-"""In seconds: a client that repeats requests itself takes longer than this to give up."""
 
 B = TypeVar('B', bound=Backend | AsyncBackend)
 
@@ -131,15 +130,13 @@ def give_back(held: SyncHeld, *, body_failed: bool) -> None:
         lease, spec, backend, _, pid = held
         if pid != os.getpid():
             return
+        retries = None
         began = time.monotonic()
-        retried = False
         try:
             in_time = backend.release(lease)
-        except Exception:
-            if not _should_retry(began):
-                raise
-            retried = True
-            in_time = backend.release(lease)
+        except Exception as error:
+            retries = _retries(held, began)
+            in_time = _release_again(held, retries, error)
     except Exception as error:
         if spec.slot_exp is None and not body_failed:
             _note_failed_release(held, error)
@@ -149,15 +146,31 @@ def give_back(held: SyncHeld, *, body_failed: bool) -> None:
         give_back_quietly(held)
         raise
     else:
-        # The first of two requests may have given the slot back, and only its reply was lost.
-        if not in_time and (not retried or _has_expired(held)):
+        if not in_time and _is_overrun(held, retries):
             _log_overrun(held)
 
 
 def give_back_quietly(held: SyncHeld) -> None:
     """Give back a slot whose release was interrupted and may already have been requested."""
-    if held.pid == os.getpid():
+    if held.pid != os.getpid():
+        return
+    began = time.monotonic()
+    try:
         held.backend.release(held.lease)
+    except Exception as error:
+        _release_again(held, _retries(held, began), error)
+
+
+def _release_again(held: SyncHeld, retries: Retries, error: Exception) -> bool:
+    """Request a release that failed with ``error`` as often as it is worthwhile."""
+    while (pause := retries.pause_after(error)) is not None:
+        time.sleep(pause)
+        retries.begin()
+        try:
+            return held.backend.release(held.lease)
+        except Exception as again:
+            error = again
+    raise error
 
 
 async def agive_back(held: AsyncHeld, *, body_failed: bool) -> None:
@@ -175,17 +188,19 @@ async def agive_back(held: AsyncHeld, *, body_failed: bool) -> None:
         # A coroutine that is thrown away while no loop runs: nothing can carry out a request.
         _log_failed_release(held, RuntimeError('no event loop is running'))
         return
+    retries = None
     began = time.monotonic()
     request = Request(backend.release(lease))
     await request
     interruption = request.interruption
-    error = request.exception()
-    if request.cancelled() or (isinstance(error, Exception) and _should_retry(began)):
-        # Cancelled from within: for example by a loop that ends, if the client has its own tasks.
-        interruption = interruption or (error if isinstance(error, asyncio.CancelledError) else None)
-        request = Request(backend.release(lease))
-        await request
-        interruption = interruption or request.interruption
+    if (error := request.exception()) is not None:
+        retries = _retries(held, began)
+        while error is not None and (pause := retries.pause_after(error)) is not None:
+            interruption = interruption or (error if isinstance(error, asyncio.CancelledError) else None)
+            request = Request(_release_after(pause, backend, lease, retries))
+            await request
+            interruption = interruption or request.interruption
+            error = request.exception()
     try:
         in_time = request.result()
     except Exception as failed:
@@ -194,11 +209,17 @@ async def agive_back(held: AsyncHeld, *, body_failed: bool) -> None:
             raise
         _log_failed_release(held, failed)
     else:
-        # As in `give_back`, and also if the first request was cancelled from within.
-        if not in_time and (error is None or _has_expired(held)):
+        if not in_time and _is_overrun(held, retries):
             _log_overrun(held)
     if interruption is not None:
         raise interruption
+
+
+async def _release_after(pause: float, backend: AsyncBackend, lease: Lease, retries: Retries) -> bool:
+    if pause:
+        await asyncio.sleep(pause)
+    retries.begin()
+    return await backend.release(lease)
 
 
 def size(backend: Backend, key: str, max_size: int) -> int:
@@ -214,13 +235,18 @@ async def asize(backend: AsyncBackend | MemoryBackend, key: str, max_size: int) 
     return await arun(steps, backend.aperform)
 
 
-def _should_retry(began: float) -> bool:
-    """Return whether to request a failed release again: only if it failed quickly.
+def _retries(held: Held[Any], began: float) -> Retries:
+    """Return what decides about a release whose first request failed."""
+    slot_exp = held.spec.slot_exp
+    return Retries(began, None if slot_exp is None else held.since + slot_exp)
 
-    A connection that the server closed while the body ran fails at once, and a new one may work.  A
-    client that took longer has already repeated the request itself.
+
+def _is_overrun(held: Held[Any], retries: Retries | None) -> bool:
+    """Return whether a slot that was no longer there when it was given back was lost too early.
+
+    A request that seemed to fail may have given the slot back, and only its reply was lost.
     """
-    return time.monotonic() - began < QUICK_FAILURE
+    return retries is None or not retries.may_have_arrived or _has_expired(held)
 
 
 def _has_expired(held: Held[Any]) -> bool:
@@ -282,10 +308,11 @@ def _log_undone_acquire(spec: SlotSpec, token: str, error: BaseException) -> Non
         )
     else:
         logger.info(
-            'pool %r: an acquire failed (%s: %s) and was undone, so no slot stays taken [token %s]',
+            'pool %r: an acquire failed (%s: %s) and %s, so no slot stays taken [token %s]',
             spec.key,
             type(error).__name__,
             error,
+            'was never sent' if was_never_sent(error) else 'was undone',
             token,
         )
 

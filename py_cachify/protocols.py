@@ -25,9 +25,9 @@ shown by a test of that name:
 * A life is in whole seconds: a fraction is rounded up.
 
 In both protocols an acquire that fails (a lost connection, an interrupt) may or may not have
-happened, or may yet happen.  So it is undone before the error is raised.  Under ``ATOMIC`` the undo
-leaves a tombstone, which refuses the acquire if it arrives late.  Two limits remain, each shown by
-a test of that name:
+happened, or may yet happen.  So it is undone before the error is raised, unless the client could
+not even send it.  Under ``ATOMIC`` the undo leaves a tombstone, which refuses the acquire if it
+arrives late.  Two limits remain, each shown by a test of that name:
 
 * *An acquire that arrives after its tombstone has gone takes a slot* that nobody knows of:
   ``TOMBSTONE_LIFE`` seconds after its undo, or after ``MAX_TOMBSTONES`` later undos.
@@ -44,6 +44,7 @@ import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
+from py_cachify._unsent import was_never_sent
 from py_cachify.commands import (
     Command,
     CountSlots,
@@ -97,7 +98,8 @@ def _acquire_atomically(key: str, token: str, max_size: int, slot_exp: float | N
     except GeneratorExit:
         raise
     except BaseException as error:
-        yield from _undo(_complete(UndoSlot(key, token)), token, error)
+        if not was_never_sent(error):
+            yield from _undo(_complete(UndoSlot(key, token)), token, error)
         raise
 
 
@@ -133,7 +135,8 @@ def _acquire_by_index(key: str, token: str, max_size: int, slot_exp: float | Non
         except GeneratorExit:
             raise
         except BaseException as error:
-            yield from _undo(_release_by_index(lease), token, error)
+            if not was_never_sent(error):
+                yield from _undo(_release_by_index(lease), token, error)
             raise
     return None
 

@@ -12,6 +12,7 @@ from hypothesis.errors import HypothesisException
 
 from py_cachify import _cancellation as cancellation
 from py_cachify import _entries as entries
+from py_cachify import _retries as retries
 from py_cachify import _settings as settings
 from py_cachify import _slots as slots
 from py_cachify import decorators, pools, protocols
@@ -237,17 +238,23 @@ MUTATIONS = (
     ),
     Mutation(
         'a release is never asked for again',
-        slots._should_retry,
+        retries.Retries.pause_after,
         '< QUICK_FAILURE',
         '< 0',
         'fakeredis',
         'async',
     ),
-    Mutation('a lost reply to a release is an overrun', slots.give_back, 'not retried or', 'True or', 'plain'),
+    Mutation(
+        'a lost reply to a release is an overrun',
+        slots._is_overrun,
+        'not retries.may_have_arrived or',
+        'True or',
+        'plain',
+    ),
     Mutation(
         'a lost reply to an awaited release is an overrun',
-        slots.agive_back,
-        'error is None or',
+        slots._is_overrun,
+        'not retries.may_have_arrived or',
         'True or',
         'valkey',
         'async',
