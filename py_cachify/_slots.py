@@ -164,7 +164,8 @@ def give_back_quietly(held: SyncHeld) -> None:
 def _release_again(held: SyncHeld, retries: Retries, error: Exception) -> bool:
     """Request a release that failed with ``error`` as often as it is worthwhile."""
     while (pause := retries.pause_after(error)) is not None:
-        time.sleep(pause)
+        if pause:
+            time.sleep(pause)
         retries.begin()
         try:
             return held.backend.release(held.lease)

@@ -27,6 +27,7 @@ from hypothesis.stateful import (
 )
 
 from py_cachify import UNSET, CachifyPoolFullError, pool
+from py_cachify import _retries as retries_of_the_library
 from py_cachify import _slots as of_the_library
 from py_cachify.commands import TakeSlot
 from py_cachify.protocols import Lease
@@ -664,12 +665,15 @@ class Log:
 def in_virtual_time(clock: Callable[[], float], new_token: Callable[[int], str]) -> Iterator[None]:
     """Let the library use this clock for durations, and these tokens."""
     library: Any = of_the_library
+    retries: Any = retries_of_the_library
     right = library.time, library.new_token
     library.time, library.new_token = SimpleNamespace(monotonic=clock), new_token
+    retries.time = library.time
     try:
         yield
     finally:
         library.time, library.new_token = right
+        retries.time = library.time
 
 
 def in_a_child(body: Callable[[], bool]) -> bool:
