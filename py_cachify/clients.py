@@ -15,11 +15,16 @@ The asynchronous contract is the same with ``await``.  The package's ``README.md
 clients to copy, one over a dictionary and one over SQLite.  ``pool-sim check-client`` tells you
 whether yours keeps the contract.
 
+A client need not inherit from ``SyncClient`` or ``AsyncClient``.  If it does and lacks a method,
+Python refuses to create it: an inherited method would do nothing, and without ``set`` the pool
+would always be full.
+
 The cost: one call to take a slot of an empty pool, up to ``max_size`` calls in a full one, two
 calls to give a slot back, ``max_size`` calls for ``size()``.  :mod:`py_cachify.protocols` lists the
 limits.
 """
 
+from abc import abstractmethod
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
@@ -27,18 +32,24 @@ from typing import Any, Protocol
 class SyncClient(Protocol):
     """A client for threads; the module's docstring describes the contract."""
 
+    @abstractmethod
     def get(self, name: str) -> Any: ...
 
+    @abstractmethod
     def set(self, name: str, value: Any, *, ex: int | None = None, nx: bool = False) -> Any: ...
 
+    @abstractmethod
     def delete(self, *names: str) -> Any: ...
 
 
 class AsyncClient(Protocol):
     """A client for asyncio; the module's docstring describes the contract."""
 
+    @abstractmethod
     def get(self, name: str) -> Awaitable[Any]: ...
 
+    @abstractmethod
     def set(self, name: str, value: Any, *, ex: int | None = None, nx: bool = False) -> Awaitable[Any]: ...
 
+    @abstractmethod
     def delete(self, *names: str) -> Awaitable[Any]: ...

@@ -22,6 +22,7 @@ from py_cachify import (
 )
 from py_cachify._settings import Settings, global_settings
 from py_cachify._slots import SlotSpec
+from py_cachify.clients import AsyncClient, SyncClient
 from tests.support.stores import CENTURY, AsyncDictClient, DictClient, VirtualClock
 
 
@@ -430,3 +431,15 @@ def test_a_plain_client_is_given_whole_seconds(slot_exp: float | None, life: flo
     with pool('reports', max_size=1, slot_exp=slot_exp):
         ((name, (_, until)),) = client.values.items()
     assert (name, until) == ('reports:0', life)
+
+
+@pytest.mark.parametrize('base', [SyncClient, AsyncClient])
+@pytest.mark.parametrize('forgotten', ['get', 'set', 'delete'])
+def test_a_client_that_inherits_the_contract_and_forgets_a_method_is_refused(base: type, forgotten: str) -> None:
+    """The inherited method would do nothing; without ``set`` the pool would always be full."""
+    methods = {name: lambda *_args, **_kwargs: True for name in ('get', 'set', 'delete')}
+    complete = type('Complete', (base,), methods)
+    assert isinstance(complete(), complete)
+    del methods[forgotten]
+    with pytest.raises(TypeError, match=f"abstract.* '?{forgotten}"):
+        type('Incomplete', (base,), methods)()
