@@ -142,7 +142,7 @@ def test_an_interrupt_at_each_line_in_turn_leaves_a_slot_only_where_it_is_named(
         'drivers.py: run: return done.value',
         # Before the first statement, and just before and after the body.
         'pools.py: __exit__: ',
-        'decorators.py: __call__: ',
+        'decorators.py: _run: ',
         '_slots.py: give_back: try:',
     )
     assert {leak for leak in leaks if not leak.startswith(named)} == set()
