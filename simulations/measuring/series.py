@@ -30,8 +30,8 @@ class Series(NamedTuple):
         attempts: attempts to acquire, including those after a refusal.
         attempts_refused: attempts that were refused.
         expired: slots that expired under a running body.
-        seconds: the length of the stretch.
         granted: jobs that got a slot.
+        seconds: the length of the stretch.
         occupancy: live slots times seconds.
         running: running bodies times seconds.
         overrun: bodies beyond their slot times seconds.
@@ -42,8 +42,8 @@ class Series(NamedTuple):
     attempts: NDArray[np.float64]
     attempts_refused: NDArray[np.float64]
     expired: NDArray[np.float64]
-    seconds: NDArray[np.float64]
     granted: NDArray[np.float64]
+    seconds: NDArray[np.float64]
     occupancy: NDArray[np.float64]
     running: NDArray[np.float64]
     overrun: NDArray[np.float64]
@@ -53,8 +53,8 @@ class Series(NamedTuple):
         return Series(*(column[cut:] for column in self))
 
 
-_COUNTS = 5
-"""The columns from here on end with the last arrival."""
+_COUNTS, _TIMES = 5, 6
+"""Columns from the first of these on end with the last arrival; from the second, they are times."""
 
 
 def _columns(spans: Spans) -> Iterator[NDArray[Any]]:
@@ -67,8 +67,8 @@ def _columns(spans: Spans) -> Iterator[NDArray[Any]]:
     yield outcome | again
     yield refused | again
     yield whats == EXPIRED
-    yield spans.seconds
     yield _GRANTED[whats]
+    yield spans.seconds
     for level in spans.before:
         yield level * spans.seconds
 
@@ -120,17 +120,17 @@ class SeriesMaker:
         # What an event counts belongs to the newest job; the time before it to the one before.
         stretch = np.maximum(place, 0) // self._width
         stretch_before = np.maximum(place - arrivals, 0) // self._width
-        drain = 0
         if arrived[-1]:
             self._drained[:] = 0
-            drain = int(np.flatnonzero(arrivals)[-1]) + 1
-            self._last = float(block.times[drain - 1])
+            self._last = float(block.times[np.flatnonzero(arrivals)[-1]])
             if self._first is None:
                 self._first = float(block.times[0])
             for histogram in self._histograms:
                 histogram.take_in()
+        # What happens at the instant of the last arrival, such as its grant, is not drain yet.
+        drain = 0 if self._last is None else int(np.searchsorted(block.times, self._last, side='right'))
         for row, value in enumerate(_columns(spans)):
-            where = stretch if row < _COUNTS else stretch_before
+            where = stretch if row < _TIMES else stretch_before
             found = np.bincount(where - where[0], weights=value)
             self._sums[row, where[0] : where[0] + len(found)] += found
             if row >= _COUNTS:

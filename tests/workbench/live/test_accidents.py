@@ -80,7 +80,8 @@ def test_an_accident_after_the_end_of_the_run_is_said_never_to_have_happened() -
     [missed] = result.missed
 
     assert (missed.kind, missed.at) == ('pause', 1e6)
-    assert 0.8 < missed.over < 1e6
+    # The run ends when its last job ends, which may be a moment before its 0.8 s are over.
+    assert 0.4 < missed.over < 1e6
     assert result.measured.accidents == {'pause': 1}
     assert '1 x pause never happened: it was to start at 1e+06 s, after the end of the run at' in str(result)
 
