@@ -149,12 +149,21 @@ def test_a_store_that_counts_in_whole_seconds_keeps_every_clause() -> None:
 # --- wrong clients
 
 
+def judged(client: type[Any]) -> ClientCheck:
+    """Check a client; again, as the report says, if the machine was too busy to see a name."""
+    for _ in range(10):
+        outcome = check_client(client, processes=0)
+        if 'too busy' not in str(outcome):
+            break
+    return outcome
+
+
 @pytest.fixture(scope='module')
 def outcomes() -> 'Iterator[dict[type[Any], Future[ClientCheck]]]':
     """The checks of all wrong clients, which mostly wait for names to expire: several at a time."""
     interval = sys.getswitchinterval()
-    with ThreadPoolExecutor(6) as pool:
-        yield {client: pool.submit(check_client, client, processes=0) for client, _ in WRONG}
+    with ThreadPoolExecutor(4) as pool:
+        yield {client: pool.submit(judged, client) for client, _ in WRONG}
     assert sys.getswitchinterval() == interval
 
 
