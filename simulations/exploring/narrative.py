@@ -102,5 +102,6 @@ def as_test(schedule: Schedule, reason: str, name: str) -> str:
         f"    schedule = Schedule.from_json(json.loads('''{text}'''))\n\n"
         '    # Moves that a mended protocol no longer makes are left out.\n'
         '    failure = replay_schedule(schedule, strict=False)\n'
-        '    assert failure is None, failure\n'
+        # As text, because pytest shows a text as it stands, and a value cut short.
+        '    assert failure is None, str(failure)\n'
     )

@@ -48,6 +48,7 @@ def test_a_broken_pool_ends_with_status_1_its_story_and_three_files(
         'test_check_then_add.py',
     ]
     assert run('--replay', str(results / 'check_then_add.json')) == 1
+    assert run('memory', '--replay', str(results / 'check_then_add.json')) == 0
     assert 'check-then-add goes wrong' in capsys.readouterr().out
     done = subprocess.run(
         [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', str(results / 'test_check_then_add.py')],
