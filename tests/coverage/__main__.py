@@ -24,13 +24,14 @@ def main() -> int:
     cases = [case for case in CASES if not options.names or case.name in options.names]
     print('| case | figure | truth | intervals without a caveat | of these, miss the truth | p | width | caveats |')
     print('|---|---|---|---|---|---|---|---|')
-    failed = 0
+    failed = unjudged = 0
     with ProcessPoolExecutor(options.workers) as executor:
         for case in tqdm(cases, unit=' cases', file=sys.stderr):
             for found in study(case, options.intervals, executor):
                 print(_row(found), flush=True)
                 failed += not (found.holds and found.useful)
-    print(f'\n{failed} rows fail.')
+                unjudged += not found.clean
+    print(f'\n{failed} rows fail; {unjudged} are not judged, because each of their intervals has a caveat.')
     return 1 if failed else 0
 
 
@@ -42,7 +43,7 @@ def _row(found: Coverage) -> str:
         f'{found.truth:.5g}',
         f'{found.clean} of {found.intervals}',
         str(found.missed),
-        f'{found.p:.3g}' + ('' if found.holds else ' fails'),
+        (f'{found.p:.3g}' if found.clean else 'not judged') + ('' if found.holds else ' fails'),
         f'{found.width:.2f}' + ('' if found.useful else ' fails'),
         codes,
     ]
