@@ -19,7 +19,7 @@ shown by a test of that name:
   takes another name, and the first stays until it expires.
 * *Two sizes see different slots.*  With ``max_size`` 2 and 5 for one key, the first never checks
   ``key:4``.
-* *A set that arrives after its own undo takes a slot that nobody knows of.*  It stays until it
+* *A set that arrives after its own undo takes a slot that no process holds.*  It stays until it
   expires, with ``slot_exp=None`` forever.  This cannot be mended, because only an existing name can
   stop the late set, and an existing name is a taken slot.
 * A life is in whole seconds: a fraction is rounded up.
@@ -29,7 +29,7 @@ happened, or may yet happen.  So it is undone before the error is raised, unless
 not even send it.  Under ``ATOMIC`` the undo leaves a tombstone, which refuses the acquire if it
 arrives late.  Two limits remain, each shown by a test of that name:
 
-* *An acquire that arrives after its tombstone has gone takes a slot* that nobody knows of:
+* *An acquire that arrives after its tombstone has gone takes a slot* that no process holds:
   ``TOMBSTONE_LIFE`` seconds after its undo, or after ``MAX_TOMBSTONES`` later undos.
 * *A second copy of an acquire that arrives after its refusal or its release takes a slot.*  Only a
   client that repeats requests itself sends two copies.  Refusals and releases leave no tombstone,

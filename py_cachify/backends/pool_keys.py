@@ -1,4 +1,4 @@
-"""The names of all keys of a pool on a Redis or Valkey server, fixed for good.
+"""The names of all keys of a pool on a Redis or Valkey server; they never change.
 
 A pool's slots are under the pool's own key, as they have always been.  Whatever else belongs to the
 pool is under a *derived* key: the pool's key, a role, and six letters::

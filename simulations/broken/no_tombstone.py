@@ -15,7 +15,7 @@ def _acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Ste
     except GeneratorExit:
         raise
     except BaseException:
-        # The request may still be on its way, and will take a slot that nobody knows of.
+        # The request may still be on its way, and will take a slot that no process holds.
         yield from release_member(lease)
         raise
     return lease if granted else None

@@ -1,4 +1,4 @@
-"""Whether a client of one's own keeps the plain contract that pools need, clause by clause.
+"""Check whether your own client keeps the plain contract that pools need, clause by clause.
 
 Check it from the command line with ``pool-sim check-client my_module:make_client``, or in a test::
 

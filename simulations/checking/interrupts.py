@@ -30,7 +30,7 @@ CLAUSE, WHO = 'interrupted', 'the caller'
 
 
 class Broken(NamedTuple):
-    """What the interrupts have shown.
+    """What was seen after calls of ``set`` were broken off, by interrupts or by kills.
 
     Attributes:
         left: the names that may be left with no expiry, to be looked at later.

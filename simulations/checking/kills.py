@@ -8,13 +8,12 @@ import functools
 import random
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 from simulations.checking.board import Board
 from simulations.checking.calls import Call, delete, get, perform, take
 from simulations.checking.expiries import Left
 from simulations.checking.host import Factory, Host
-from simulations.checking.interrupts import count_statements
+from simulations.checking.interrupts import Broken, count_statements
 from simulations.checking.processes import Worker, WorkerError, workers
 from simulations.checking.sequences import Names
 
@@ -26,23 +25,9 @@ MOST = 8
 CLAUSE = 'killed'
 
 
-class Killed(NamedTuple):
-    """What the kills have shown.
-
-    Attributes:
-        left: the names that may be left with no expiry, to be looked at later.
-        observed: what went wrong at once, in a sentence; empty if nothing did.
-        calls: the calls that show it.
-    """
-
-    left: tuple[Left, ...]
-    observed: str = ''
-    calls: tuple[Call, ...] = ()
-
-
 def kill_in_set(
     host: Host, factory: Factory, names: Names, folder: Path, seed: int, *, allow_errors: bool = False
-) -> Killed:
+) -> Broken:
     """Start processes that set names, kill each, and use the client after each kill.
 
     With ``allow_errors``, that use may raise.
@@ -73,8 +58,8 @@ def kill_in_set(
             if calls[-1].error or not calls[0].reply or calls[1].reply != 'value':
                 what = next((call.error for call in calls if call.error), 'a wrong reply')
                 observed = f'after a process was killed during set, calls on another name gave {what}'
-                return Killed(tuple(left), observed, tuple(calls))
-    return Killed(tuple(left))
+                return Broken(tuple(left), observed, tuple(calls))
+    return Broken(tuple(left))
 
 
 def _killed_before(process: Worker, statement: int, name: str, patience: float) -> str | None:

@@ -1,4 +1,4 @@
-"""Processes that the check starts, each with a client of its own.
+"""Processes that the check starts, each with its own client.
 
 Where the factory can be imported, a fresh interpreter imports it, which inherits nothing. Where it
 cannot, as with a function inside a test, this process is forked.
@@ -28,7 +28,7 @@ TRIES = 10
 
 
 class WorkerError(Exception):
-    """A process has no client, ended by itself, or did not reply; the text says which."""
+    """A process has no client, ended, or did not reply; the text says which."""
 
 
 class NoProcessError(WorkerError):

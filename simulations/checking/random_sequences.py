@@ -1,7 +1,7 @@
 """Random calls of one caller, compared with a model; a wrong reply is shown by as few as possible.
 
-The model is a dictionary. The scripts of :mod:`simulations.checking.sequences` check what somebody
-thought of; this checks the rest.
+The model is a dictionary. The scripts of :mod:`simulations.checking.sequences` check known
+mistakes; this looks for others.
 """
 
 import random

@@ -3,8 +3,8 @@
 In each round all callers begin together. Three kinds of rounds alternate:
 
 * ``one winner``: all set one name, and ask who has it.
-* ``hand over``: all try to take one name; whoever gets it gives it back as a pool's release does.
-* ``own names``: each uses a name of its own, so that a mixed-up reply is seen.
+* ``hand over``: all try to take one name; the winner gives it back as a pool's release does.
+* ``own names``: each uses its own name, so that a mixed-up reply is seen.
 """
 
 from typing import NamedTuple

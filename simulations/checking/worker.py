@@ -1,4 +1,4 @@
-"""A process with a client of its own, which makes the calls that its parent asks for.
+"""A process with its own client, which makes the calls that its parent asks for.
 
 Each line of its input is a request in JSON, and each line of its output the reply to one. It ends
 when its input ends, so it does not outlive its parent.

@@ -1,4 +1,4 @@
-"""``pool-sim check-client``: check whether a client of one's own keeps the plain contract."""
+"""``pool-sim check-client``: check whether your own client keeps the plain contract."""
 
 import argparse
 import json

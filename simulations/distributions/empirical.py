@@ -42,7 +42,10 @@ class Empirical(Distribution):
         # Imported here because most commands need no recorded values, and so no NumPy.
         import numpy as np
 
-        self._values = np.sort(np.fromiter((real_number('values', value) for value in values), np.float64))
+        # An array of floats needs no check one by one; a log may have millions.
+        if not (isinstance(values, np.ndarray) and values.dtype == np.float64 and values.ndim == 1):
+            values = np.fromiter((real_number('values', value) for value in values), np.float64)
+        self._values = np.sort(values)
         self._text = text
         if not len(self._values):
             raise ValueError('values must hold at least one holding time')

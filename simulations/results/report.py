@@ -162,7 +162,7 @@ def _judged(facts: Facts, judgement: 'Judged') -> list[tuple[str, str]]:
 
 
 def _faults(facts: Facts) -> str:
-    # Of a live run, what happened is measured, and has rows of its own.
+    # What happened in a live run was measured, and has its own rows.
     happened = Counter(each.kind for each in (() if facts.linearity is None else facts.episodes))
     words = [f'{times:,} x {kind}' for kind, times in sorted(happened.items())]
     for kind in sorted({each.kind for each in facts.missed}):

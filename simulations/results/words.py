@@ -39,7 +39,8 @@ def message(caveat: Caveat, theory: Expectation | None = None) -> str:
         caveat: the reason to doubt an interval.
         theory: what theory expects in the long run; ``None`` if it does not apply.
     """
-    return _WORDS[caveat.code](caveat, theory)
+    words = _WORDS[caveat.code]
+    return words if isinstance(words, str) else words(caveat, theory)
 
 
 def caveats_json(caveats: Iterable[Caveat], theory: Expectation | None = None) -> list[dict[str, Any]]:
@@ -91,31 +92,6 @@ def _heavy_tail(caveat: Caveat, theory: Expectation | None) -> str:
     )
 
 
-def _slots_lost(_: Caveat, __: Expectation | None) -> str:
-    return (
-        'slots of crashed holders never expire, so the pool loses one after the other and in the long run refuses'
-        ' every job: set slot_exp'
-    )
-
-
-def _unstable(_: Caveat, __: Expectation | None) -> str:
-    return (
-        'the offered load exceeds the slots and refused jobs never give up, so ever more jobs wait and there is no'
-        ' long run: add slots, or limit the attempts'
-    )
-
-
-def _not_steady(_: Caveat, __: Expectation | None) -> str:
-    return (
-        'the arrivals or faults change with time, so there is no long run: the intervals describe only the variation'
-        ' within this run, and no warm-up is left out'
-    )
-
-
-def _warm_up_open(_: Caveat, __: Expectation | None) -> str:
-    return 'the occupancy still changes in one direction, so the end of the warm-up was not found: run longer'
-
-
 def _batches_alike(caveat: Caveat, _: Expectation | None) -> str:
     return (
         f'the interval of {_of(caveat)} is too narrow, because neighbouring parts of the run are correlated: run'
@@ -137,30 +113,36 @@ def _few_overruns(caveat: Caveat, _: Expectation | None) -> str:
     )
 
 
-def _half_width_missed(_: Caveat, __: Expectation | None) -> str:
-    return 'the requested half-width was not reached: allow more runs'
-
-
 def _theory_outside(caveat: Caveat, _: Expectation | None) -> str:
     value = f'{caveat.amount:.2%}' if (caveat.figure or '').endswith('share') else f'{caveat.amount:.4g}'
     return f'theory is exact here and says {value} for {_of(caveat)}, which lies outside the interval: trust theory'
 
 
-_WORDS: dict[str, Callable[[Caveat, Expectation | None], str]] = {
+_WORDS: dict[str, str | Callable[[Caveat, Expectation | None], str]] = {
     TOO_FEW_JOBS: _too_few_jobs,
     SHORT_RUN: _short_run,
     STARTS_EMPTY: _starts_empty,
     HEAVY_TAIL: _heavy_tail,
-    SLOTS_LOST: _slots_lost,
-    UNSTABLE: _unstable,
-    NOT_STEADY: _not_steady,
-    WARM_UP_OPEN: _warm_up_open,
+    SLOTS_LOST: (
+        'slots of crashed holders never expire, so the pool loses one after the other and in the long run refuses'
+        ' every job: set slot_exp'
+    ),
+    UNSTABLE: (
+        'the offered load exceeds the slots and refused jobs never give up, so ever more jobs wait and there is no'
+        ' long run: add slots, or limit the attempts'
+    ),
+    NOT_STEADY: (
+        'the arrivals or faults change with time, so there is no long run: the intervals describe only the variation'
+        ' within this run, and no warm-up is left out'
+    ),
+    WARM_UP_OPEN: 'the occupancy still changes in one direction, so the end of the warm-up was not found: run longer',
     BATCHES_ALIKE: _batches_alike,
     FEW_REFUSALS: _few_refusals,
     FEW_OVERRUNS: _few_overruns,
-    HALF_WIDTH_MISSED: _half_width_missed,
+    HALF_WIDTH_MISSED: 'the requested half-width was not reached: allow more runs',
     THEORY_OUTSIDE: _theory_outside,
 }
+"""The words of each caveat, by its code: a sentence, or what makes one of its numbers."""
 
 
 def _of(caveat: Caveat) -> str:

@@ -12,7 +12,10 @@ ENDLESS = 2**31 - 1
 
 
 def size_by_theory(scenario: Scenario, target: float, guess: int) -> float | None:
-    """Return the smallest size by theory: infinite if none suffices, ``None`` if none applies."""
+    """Return the smallest size by theory.
+
+    It is infinite if no size suffices, and ``None`` if theory does not apply.
+    """
     workload = scenario.workload()
 
     def enough(max_size: int) -> bool | None:
@@ -24,7 +27,7 @@ def size_by_theory(scenario: Scenario, target: float, guess: int) -> float | Non
 
     too_small, big = 0, max(1, guess)
     while not (found := enough(big)):
-        if found is None and big >= guess and not _unstable(scenario, big):
+        if found is None and not _unstable(scenario, big):
             return None
         if big > ENDLESS // 2:
             return math.inf

@@ -199,13 +199,13 @@ def size_pool(
         peak, load = max(1, endless.figures.occupancy_peak), endless.figures.occupancy_mean
         pools = max(1, endless.figures.pools)
         theory = size_by_theory(made, target, peak)
+        exact = int(theory) if theory is not None and theory < math.inf else None
         unstable = int(load / pools) if _can_grow_without_bound(made) else 0
-        guess = min(peak, _guess(load / pools, target)) if theory is None or theory == math.inf else int(theory)
+        guess = min(peak, _guess(load / pools, target)) if exact is None else exact
         found = smallest(measure, max(1, guess), unstable)
         lowest, highest = not_excluded(measure, found, unstable) if made.random else (found, found)
-        exact = theory is not None and theory < math.inf
-        if exact and theory != found:
-            found = int(theory or 0)
+        if exact is not None and exact != found:
+            found = exact
             for size in (found, found - 1):
                 if size > unstable:
                     measure.verdict(size)
@@ -217,7 +217,7 @@ def size_pool(
     caveats = caveats_of(sides)
     reason, bounded = why_not(sides, caveats, theory, (lowest, highest), made)
     by = next((by for by in ('mean', 'theory') if by in [each.by for each in sides]), 'measurement')
-    if exact and (by == 'mean' or any(each.contradicts_theory for each in sides)):
+    if exact is not None and (by == 'mean' or any(each.contradicts_theory for each in sides)):
         by = 'theory'
     return Sizing(
         scenario=made.replace(max_size=found),
@@ -228,7 +228,7 @@ def size_pool(
         decided_by='nothing' if reason else by,
         range=(lowest, highest if bounded else None),
         peak=peak,
-        max_size_theory=int(theory) if theory is not None and theory < math.inf else None,
+        max_size_theory=exact,
         pools=pools,
         curve=dict(sorted(verdicts.items())),
         caveats=caveats,

@@ -94,11 +94,6 @@ class Synthetic:
         return self.arrivals.steady
 
     @property
-    def memoryless(self) -> bool:
-        """Whether arrivals are independent of each other, as in a Poisson process."""
-        return isinstance(self.arrivals, PoissonArrivals)
-
-    @property
     def together(self) -> int:
         """The number of jobs that arrive together."""
         return self.arrivals.together if isinstance(self.arrivals, Periodic) else 1

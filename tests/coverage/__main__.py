@@ -1,6 +1,6 @@
 """Print a table of how often intervals without a caveat hold the truth, as Markdown.
 
-It makes 300 intervals for each case, which takes about half an hour on two cores. The seeds are a
+It makes 300 intervals for each case, which takes less than an hour on two cores. The seeds are a
 fixed function of the name of the case. The exit status is 1 if a case fails.
 """
 

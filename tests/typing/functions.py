@@ -112,7 +112,7 @@ def logged(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def limited(function: Callable[P, R]) -> WrappedFunctionPool[P, R | None, int]:
-    """A decorator of one's own that is made of ours."""
+    """A decorator of your own, made from ours."""
     decorated: WrappedFunctionPool[P, R | None, int] = pooled('all', max_size=9)(function)
     return decorated
 

@@ -213,7 +213,7 @@ def test_size_survives_decorators_above() -> None:
 
 
 def limited(function: Any) -> Any:
-    """A decorator of one's own that is made of ours."""
+    """A decorator of your own, made from ours."""
     return pooled(key='limited-{self.name}-{}', max_size=1)(pooled(key='all', max_size=9)(function))
 
 

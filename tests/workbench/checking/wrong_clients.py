@@ -257,14 +257,29 @@ class RefusedSetExtends(DictClient):
 
 
 class OldTimer(DictClient):
-    """A timer removes the name, whoever has set it since."""
+    """A timer removes the name, whoever has set it since.
+
+    The next call runs the timers that are due, because a thread may wake late on a busy machine.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.timers: list[tuple[float, str]] = []
+        self.timing = threading.Lock()
+
+    def get(self, name: str) -> Any:
+        with self.timing:
+            due = [timer for timer in self.timers if timer[0] <= self.clock()]
+            for timer in due:
+                self.timers.remove(timer)
+                self.delete(timer[1])
+        return super().get(name)
 
     def set(self, name: str, value: Any, ex: int | None = None, nx: bool = False) -> bool:
         done = super().set(name, value, None, nx)
         if done and ex is not None and ex < 1000:
-            timer = threading.Timer(ex, self.delete, [name])
-            timer.daemon = True
-            timer.start()
+            with self.timing:
+                self.timers.append((self.clock() + ex, name))
         return done
 
 

@@ -111,7 +111,7 @@ def test_a_trace_gets_its_exact_answer(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_the_first_line_states_the_expiry_that_was_assumed(capsys: pytest.CaptureFixture[str]) -> None:
-    """Slots of a log of one's own never expire; a generated workload has ten minutes."""
+    """Slots of your own log never expire; those of a generated workload do after ten minutes."""
     Trace([(0, 1)] * 5).to_csv('burst.csv')
     for words, line in (
         (['burst.csv'], 'assumed: slots never expire, because --slot-exp was not given'),
