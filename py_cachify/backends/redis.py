@@ -6,6 +6,8 @@ A user of an access list needs ``EVAL`` and ``EVALSHA`` and the commands that th
 ``TIME``, ``ZREMRANGEBYSCORE``, ``ZREMRANGEBYRANK``, ``ZSCORE``, ``ZCARD``, ``ZADD``, ``ZREM``,
 ``ZREVRANK``, ``ZREVRANGE``, ``PEXPIREAT``, ``PERSIST``; and access to the keys in ``pool_keys.py``.
 
+An answer says which request it answers; ``_answers.py`` says why.
+
 The clock is the server's, so the clients' clocks do not matter.  A failover to a replica that
 missed the last writes forgets those slots, and their places are granted again.  This is a limit of
 the server's replication.
@@ -15,14 +17,31 @@ import functools
 import hashlib
 import pkgutil
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, Never, TypeVar
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
 
+from py_cachify.backends._answers import (
+    MAX_ASKED,
+    OPERATIONS,
+    new_number,
+    read_grant,
+    read_release,
+    read_size,
+    read_undo,
+    unread,
+)
 from py_cachify.backends.atomic import AsyncAtomicBackend, AtomicBackend
 from py_cachify.backends.pool_keys import pool_keys, slots_key
 from py_cachify.commands import MAX_TOMBSTONES, TOMBSTONE_LIFE
 
 
 R = TypeVar('R')
+
+_Read = Callable[[Any, bytes, bool], R | None]
+"""Returns the reply from an answer to the request of this name; ``None`` for any other answer.
+
+The last argument says whether the request was repeated.
+"""
 
 
 class Script(NamedTuple):
@@ -36,8 +55,11 @@ class Script(NamedTuple):
 def load_script(name: str, clock: str = 'server_clock') -> Script:
     """Return a script of this package, preceded by the script ``clock``, which reads the time."""
     # An undo is a release that leaves a tombstone first.
-    names = ('undo', 'release') if name == 'undo' else (name,)
-    text = b'\n'.join(map(_read, (clock, *names)))
+    parts = list(map(_read, ('undo', 'release') if name == 'undo' else (name,)))
+    if name in OPERATIONS:
+        operation = b'local operation = %d' % OPERATIONS[name]
+        parts = [b'local function decide()', *parts, b'end', operation, _read('answer')]
+    text = b'\n'.join((_read(clock), *parts))
     return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
 
 
@@ -78,16 +100,16 @@ class RedisBackend(_Scripts, AtomicBackend):
     """Performs commands on a synchronous client."""
 
     def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
-        return self._ask(self._acquire, _both_keys(key), token.encode(), *_limits(max_size, slot_exp)) > 0
+        return self._ask(read_grant, self._acquire, _both_keys(key), token.encode(), *_limits(max_size, slot_exp))
 
     def drop_slot(self, key: str, token: str) -> bool:
-        return self._ask(self._release, _own_key(key), token.encode()) > 0
+        return self._ask(read_release, self._release, _own_key(key), token.encode())
 
     def undo_slot(self, key: str, token: str) -> bool:
-        return self._ask(self._undo, _both_keys(key), token.encode(), *_TOMBSTONES) > 0
+        return self._ask(read_undo, self._undo, _both_keys(key), token.encode(), *_TOMBSTONES)
 
     def count_slots(self, key: str) -> int:
-        return self._ask(self._size, _own_key(key))
+        return self._ask(read_size, self._size, _own_key(key), new_number())
 
     def remaining(self, key: str) -> list[float]:
         # Only notebooks use this, so the server does not need to keep the script.
@@ -95,43 +117,53 @@ class RedisBackend(_Scripts, AtomicBackend):
         answer = self._client.eval(script.text, 1, slots_key(key), *self._now())
         return [float(seconds) for seconds in answer]
 
-    def _ask(self, script: Script, keys: tuple[Any, ...], *arguments: bytes) -> int:
+    def _ask(self, read: _Read[R], script: Script, keys: tuple[Any, ...], name: bytes, *arguments: bytes) -> R:
         if self._clock is not None:
             arguments += self._now()
-        try:
-            answer = self._client.evalsha(script.digest, *keys, *arguments)
-        except Exception as error:
-            if not _script_is_unknown(error):
-                raise
-            answer = self._client.eval(script.text, *keys, *arguments)
-        return answer if isinstance(answer, int) else _refuse_answer(answer)
+        for asked in range(MAX_ASKED):
+            try:
+                answer = self._client.evalsha(script.digest, *keys, name, *arguments)
+            except Exception as error:
+                if not _script_is_unknown(error):
+                    raise
+                answer = self._client.eval(script.text, *keys, name, *arguments)
+            if (reply := read(answer, name, asked > 0)) is not None:
+                return reply
+            with suppress(Exception):
+                self._client.connection_pool.disconnect(inuse_connections=False)
+        raise unread()
 
 
 class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
     """Performs commands on an asynchronous client."""
 
     def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Awaitable[bool]:
-        return self._ask(_truth, self._acquire, _both_keys(key), token.encode(), *_limits(max_size, slot_exp))
+        return self._ask(read_grant, self._acquire, _both_keys(key), token.encode(), *_limits(max_size, slot_exp))
 
     def drop_slot(self, key: str, token: str) -> Awaitable[bool]:
-        return self._ask(_truth, self._release, _own_key(key), token.encode())
+        return self._ask(read_release, self._release, _own_key(key), token.encode())
 
     def undo_slot(self, key: str, token: str) -> Awaitable[bool]:
-        return self._ask(_truth, self._undo, _both_keys(key), token.encode(), *_TOMBSTONES)
+        return self._ask(read_undo, self._undo, _both_keys(key), token.encode(), *_TOMBSTONES)
 
     def count_slots(self, key: str) -> Awaitable[int]:
-        return self._ask(int, self._size, _own_key(key))
+        return self._ask(read_size, self._size, _own_key(key), new_number())
 
-    async def _ask(self, reply: Callable[[int], R], script: Script, keys: tuple[Any, ...], *arguments: bytes) -> R:
+    async def _ask(self, read: _Read[R], script: Script, keys: tuple[Any, ...], name: bytes, *arguments: bytes) -> R:
         if self._clock is not None:
             arguments += self._now()
-        try:
-            answer = await self._client.evalsha(script.digest, *keys, *arguments)
-        except Exception as error:
-            if not _script_is_unknown(error):
-                raise
-            answer = await self._client.eval(script.text, *keys, *arguments)
-        return reply(answer if isinstance(answer, int) else _refuse_answer(answer))
+        for asked in range(MAX_ASKED):
+            try:
+                answer = await self._client.evalsha(script.digest, *keys, name, *arguments)
+            except Exception as error:
+                if not _script_is_unknown(error):
+                    raise
+                answer = await self._client.eval(script.text, *keys, name, *arguments)
+            if (reply := read(answer, name, asked > 0)) is not None:
+                return reply
+            with suppress(Exception):
+                await self._client.connection_pool.disconnect(inuse_connections=False)
+        raise unread()
 
 
 @functools.lru_cache(maxsize=4096)
@@ -150,19 +182,6 @@ def _both_keys(key: str) -> tuple[int, bytes, bytes]:
 def _limits(max_size: int, slot_exp: float | None) -> tuple[bytes, bytes]:
     life = '' if slot_exp is None else repr(float(slot_exp))
     return str(int(max_size)).encode(), life.encode()
-
-
-_truth = (0).__lt__
-"""Return whether a number is more than zero."""
-
-
-def _refuse_answer(answer: Any) -> Never:
-    # A pipeline, or an asynchronous client in a wrapper, returns an object that is merely true.
-    kind = f'{type(answer).__module__}.{type(answer).__qualname__}'
-    raise TypeError(
-        f'the client answered a script with a {kind} instead of a number: pass the client itself, not a pipeline,'
-        ' and pass an asynchronous client as async_client'
-    )
 
 
 def _script_is_unknown(error: Exception) -> bool:

@@ -3,11 +3,12 @@
 from tests.mutants.mutant import Beyond
 
 
-PROTOCOLS, ACQUIRE, RELEASE, UNDO, MEMORY, POOL_KEYS, EXPIRIES, PLAIN = (
+PROTOCOLS, ACQUIRE, RELEASE, UNDO, ANSWERS, MEMORY, POOL_KEYS, EXPIRIES, PLAIN = (
     'protocols.py',
     'backends/lua/acquire.lua',
     'backends/lua/release.lua',
     'backends/lua/undo.lua',
+    'backends/_answers.py',
     'backends/memory.py',
     'backends/pool_keys.py',
     'backends/_expiries.py',
@@ -19,6 +20,8 @@ _NO_SIGNALS = 'the explorer sends no signals and cancels no tasks'
 _AN_HOUR = 'no schedule lasts an hour'
 _FEW_UNDOS = 'no schedule has so many undos'
 _NO_CLUSTER = 'an exploration has one pool on one server'
+_IN_STEP = "the explorer's client reads each answer"
+_BEHIND = 'library/concurrency/test_one_reply_behind.py::'
 _LATE = 'library/stores/test_late_requests.py::'
 _KEYS = 'library/stores/test_pool_keys.py::'
 
@@ -193,6 +196,42 @@ BEYOND = (
         'redis',
         _REAL_TIME,
         f'{_LATE}test_the_tombstones_of_a_pool_go_by_themselves',
+    ),
+    Beyond(
+        'the answer to a request with another token is read',
+        ANSWERS,
+        "decisions.get(answer - int.from_bytes(token[-_NAME_BYTES:], 'big'))",
+        'decisions.get(answer // _OPERATION * _OPERATION)',
+        'redis',
+        _IN_STEP,
+        _BEHIND + 'test_the_answer_to_another_request_is_no_answer',
+    ),
+    Beyond(
+        'the answer to another operation with the same token is read',
+        ANSWERS,
+        "{'acquire': 0, 'release': 1, 'undo': 2}",
+        "{'acquire': 0, 'release': 0, 'undo': 0}",
+        'redis',
+        _IN_STEP,
+        _BEHIND + 'test_a_grant_is_no_answer_to_a_release_of_the_same_token',
+    ),
+    Beyond(
+        'the answer to another size is read',
+        ANSWERS,
+        ' and name == int(number)',
+        '',
+        'redis',
+        _IN_STEP,
+        _BEHIND + 'test_the_answer_to_another_request_is_no_answer',
+    ),
+    Beyond(
+        'a repeated release whose slot is gone counts as lost',
+        ANSWERS,
+        'no_if_repeated=True',
+        'no_if_repeated=False',
+        'redis',
+        _IN_STEP,
+        _BEHIND + 'test_a_release_whose_answer_was_never_read_is_no_loss',
     ),
     Beyond(
         'an expired tombstone refuses',

@@ -1,15 +1,15 @@
-"""Decisions of the Lua scripts, and of the backend that calls them."""
+"""Decisions of the Lua scripts, and of what reads their answers."""
 
 from simulations.exploring import Scope
 from tests.mutants.mutant import FOR_EVER, LATE, OVERTAKEN, Mutant
 
 
-ACQUIRE, RELEASE, UNDO, SIZE, BACKEND = (
+ACQUIRE, RELEASE, UNDO, SIZE, ANSWERS = (
     'backends/lua/acquire.lua',
     'backends/lua/release.lua',
     'backends/lua/undo.lua',
     'backends/lua/size.lua',
-    'backends/redis.py',
+    'backends/_answers.py',
 )
 
 SCRIPTS = (
@@ -161,9 +161,9 @@ SCRIPTS = (
     ),
     Mutant(
         'a refusal is read as a grant',
-        BACKEND,
-        '*_limits(max_size, slot_exp)) > 0',
-        '*_limits(max_size, slot_exp)) >= 0',
+        ANSWERS,
+        'self._decisions = {no: False, yes: True}',
+        'self._decisions = {no: True, yes: True}',
         'redis',
         '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),

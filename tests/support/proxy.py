@@ -1,8 +1,9 @@
-"""A proxy that cuts a server's connections where a test wants them cut."""
+"""A proxy that cuts a server's connections where a test wants them cut, or delays its answers."""
 
 import socket as sockets
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,12 +20,14 @@ class CuttingProxy:
     Attributes:
         path: the unix socket to connect to.
         cuts: where to cut, by the number of the request, counted from 1 over all connections.
+        delay: how much later each answer arrives, in seconds.
         requests: how many requests arrived.
     """
 
     def __init__(self, path: str, server: str) -> None:
         self.path = path
         self.cuts: dict[int, str] = {}
+        self.delay = 0.0
         self.requests = 0
         self._server = server
         self._listener = sockets.socket(sockets.AF_UNIX)
@@ -66,6 +69,7 @@ class CuttingProxy:
                 reply = server.recv(65536)
                 if cut == 'before the reply':
                     break
+                time.sleep(self.delay)
                 client.sendall(reply[:1] if cut else reply)
                 if cut:
                     break
