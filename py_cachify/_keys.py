@@ -7,10 +7,10 @@ that position, not counting ``self`` or ``cls``, however a call passes it.
 
 But a value that comes from outside can imitate other parts of a key: ``'{a}-{b}'`` makes the same
 key for ``('x-y', 'z')`` and ``('x', 'y-z')``, and ``'mail-{user}'`` can reach the pool
-``'mail-all'``.  With ``!a`` on each field and text between the fields, as in ``'{a!a}-{b!a}'``, two
-calls have the same key only if ``ascii()`` shows each value in the same way.  This distinguishes
-strings, bytes, numbers, ``None``, and tuples, lists and dictionaries of these, because the end of
-each is unambiguous.  The package's ``README.md`` says what else to consider.
+``'mail-all'``.  With ``!a`` on each field and ``-``, ``/`` or ``|`` between the fields, as in
+``'{a!a}-{b!a}'``, two calls have the same key only if ``ascii()`` shows each value in the same way.
+This distinguishes strings, bytes, numbers, ``None``, and tuples, lists and dictionaries of these,
+because the end of each is unambiguous.  The package's ``README.md`` says what else to consider.
 """
 
 import inspect

@@ -20,7 +20,7 @@ from py_cachify._unsent import was_never_sent
 from py_cachify.backends.base import AsyncBackend, Backend
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.drivers import arun, run
-from py_cachify.protocols import NOT_UNDONE, Lease
+from py_cachify.protocols import NOT_RELEASED, NOT_UNDONE, Lease, has_note
 
 
 B = TypeVar('B', bound=Backend | AsyncBackend)
@@ -139,26 +139,34 @@ def give_back(held: SyncHeld, *, body_failed: bool) -> None:
             in_time = _release_again(held, retries, error)
     except Exception as error:
         if spec.slot_exp is None and not body_failed:
-            _note_failed_release(held, error)
+            error.add_note(_failed_release_note(held))
             raise
         _log_failed_release(held, error)
-    except BaseException:
-        give_back_quietly(held)
+    except BaseException as interrupt:
+        give_back_despite(interrupt, held)
         raise
     else:
         if not in_time and _is_overrun(held, retries):
             _log_overrun(held)
 
 
-def give_back_quietly(held: SyncHeld) -> None:
-    """Give back a slot whose release was interrupted and may already have been requested."""
-    if held.pid != os.getpid():
+def give_back_despite(interrupt: BaseException, held: SyncHeld) -> None:
+    """Give back a slot whose release was interrupted and may already have been requested.
+
+    A failure is logged and noted on the interrupt, which the caller raises. Once that has happened,
+    another call does nothing.
+    """
+    if held.pid != os.getpid() or has_note(interrupt, _failed_release_note(held)):
         return
     began = time.monotonic()
     try:
-        held.backend.release(held.lease)
+        try:
+            held.backend.release(held.lease)
+        except Exception as error:
+            _release_again(held, _retries(held, began), error)
     except Exception as error:
-        _release_again(held, _retries(held, began), error)
+        _log_failed_release(held, error)
+        interrupt.add_note(_failed_release_note(held))
 
 
 def _release_again(held: SyncHeld, retries: Retries, error: Exception) -> bool:
@@ -206,9 +214,13 @@ async def agive_back(held: AsyncHeld, *, body_failed: bool) -> None:
         in_time = request.result()
     except Exception as failed:
         if spec.slot_exp is None and not body_failed and interruption is None:
-            _note_failed_release(held, failed)
+            failed.add_note(_failed_release_note(held))
             raise
         _log_failed_release(held, failed)
+    except BaseException as interrupt:
+        if has_note(interrupt, NOT_RELEASED):
+            _log_failed_release(held, interrupt)
+        raise
     else:
         if not in_time and _is_overrun(held, retries):
             _log_overrun(held)
@@ -278,7 +290,7 @@ def _log_overrun(held: Held[Any]) -> None:
     )
 
 
-def _log_failed_release(held: Held[Any], error: Exception) -> None:
+def _log_failed_release(held: Held[Any], error: BaseException) -> None:
     logger.warning(
         'pool %r: a slot could not be given back (%s: %s) and may stay taken %s [token %s]',
         held.spec.key,
@@ -289,15 +301,15 @@ def _log_failed_release(held: Held[Any], error: Exception) -> None:
     )
 
 
-def _note_failed_release(held: Held[Any], error: Exception) -> None:
-    error.add_note(
+def _failed_release_note(held: Held[Any]) -> str:
+    return (
         f'pool {held.spec.key!r}: a slot could not be given back and may stay taken {_how_long(held.spec)}'
         f' [token {held.lease.token}]'
     )
 
 
 def _log_undone_acquire(spec: SlotSpec, token: str, error: BaseException) -> None:
-    if any(NOT_UNDONE in note for note in getattr(error, '__notes__', ())):
+    if has_note(error, NOT_UNDONE):
         logger.warning(
             'pool %r: an acquire failed (%s: %s) and could not be undone; if it was carried out, a slot stays taken %s'
             ' [token %s]',

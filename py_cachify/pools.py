@@ -95,11 +95,11 @@ class pool:  # noqa: N801 - the name in the API reference
             if taken is not None:
                 self._entries.add(frame, taken)
                 return self
-        except BaseException:
+        except BaseException as interrupt:
             # An interrupt that arrived after the slot was taken and before the body began.
             if taken is not None:
                 self._entries.discard(taken)
-                slots.give_back_quietly(taken)
+                slots.give_back_despite(interrupt, taken)
             raise
         raise CachifyPoolFullError(self._key, self._max_size)
 
@@ -113,12 +113,12 @@ class pool:  # noqa: N801 - the name in the API reference
             slots.give_back(claimed[0], body_failed=error is not None)
         except Exception:
             raise
-        except BaseException:
+        except BaseException as interrupt:
             # An interrupt, wherever it arrived; requesting a release twice does no harm.
             if not claimed:
                 self._entries.claim(frame, claimed)
             self._entries.discard(claimed[0])
-            slots.give_back_quietly(claimed[0])
+            slots.give_back_despite(interrupt, claimed[0])
             raise
 
     def __aenter__(self) -> 'Coroutine[Any, Any, pool]':

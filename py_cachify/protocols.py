@@ -64,6 +64,9 @@ INTERRUPT_LIMIT = 8
 NOT_UNDONE = 'The acquire could not be undone either'
 """The beginning of the note on an error whose acquire could not be undone."""
 
+NOT_RELEASED = 'A request that frees a slot was interrupted, and its repetition failed'
+"""The beginning of the note on an interrupt after which a slot may stay taken."""
+
 
 class Lease(NamedTuple):
     """A granted slot, and all that is needed to give it back.
@@ -113,8 +116,8 @@ def _complete(command: Command[bool]) -> Steps[bool]:
         return (yield from command)
     except (GeneratorExit, Exception):
         raise
-    except BaseException:
-        yield from _despite_interrupts(command.__iter__)
+    except BaseException as interrupt:
+        yield from _despite(interrupt, command.__iter__)
         raise
 
 
@@ -146,8 +149,8 @@ def _release_by_index(lease: Lease) -> Steps[bool]:
         return (yield from _delete_if_own(lease))
     except (GeneratorExit, Exception):
         raise
-    except BaseException:
-        yield from _despite_interrupts(lambda: _delete_if_own(lease))
+    except BaseException as interrupt:
+        yield from _despite(interrupt, lambda: _delete_if_own(lease))
         raise
 
 
@@ -170,25 +173,50 @@ def slot_name(key: str, index: int) -> str:
     return f'{key}:{index}'
 
 
-def _despite_interrupts(make_steps: Callable[[], Steps[bool]]) -> Steps[None]:
-    """Repeat a request that an interrupt or a cancellation broke off, up to a limit."""
+def _despite(interrupt: BaseException, make_steps: Callable[[], Steps[bool]]) -> Steps[None]:
+    """Repeat a request that an interrupt broke off, up to a limit; note on it if this fails.
+
+    The error of a repetition is not raised, because the caller raises the interrupt.
+    """
+    why = f'{INTERRUPT_LIMIT} more interrupts'
     for _ in range(INTERRUPT_LIMIT):
         try:
             yield from make_steps()
-        except (GeneratorExit, Exception):
+        except GeneratorExit:
             raise
+        except Exception as error:
+            why = _shown(error)
+            break
         except BaseException:
             continue
         return
+    interrupt.add_note(f'{NOT_RELEASED} ({why}).')
 
 
 def _undo(release: Steps[bool], token: str, error: BaseException) -> Steps[None]:
-    """Give back the slot that a failed acquire may have taken; note on ``error`` if this fails."""
+    """Give back the slot that a failed acquire may have taken; note on ``error`` if this fails.
+
+    If an interrupt arrives meanwhile, it is raised, and it has the note.
+    """
     try:
         yield from release
+    except GeneratorExit:
+        raise
     except Exception as second:
-        why = f'{type(second).__name__}: {second}'
-        error.add_note(f'{NOT_UNDONE} ({why}): its slot may stay taken [token {token}].')
+        error.add_note(f'{NOT_UNDONE} ({_shown(second)}): its slot may stay taken [token {token}].')
+    except BaseException as interrupt:
+        if has_note(interrupt, NOT_RELEASED):
+            interrupt.add_note(f'{NOT_UNDONE}: its slot may stay taken [token {token}].')
+        raise
+
+
+def has_note(error: BaseException, beginning: str) -> bool:
+    """Return whether a note on ``error`` begins like this."""
+    return any(note.startswith(beginning) for note in getattr(error, '__notes__', ()))
+
+
+def _shown(error: Exception) -> str:
+    return f'{type(error).__name__}: {error}'
 
 
 ATOMIC = SlotProtocol('atomic', _acquire_atomically, _release_atomically, _count_atomically)

@@ -52,8 +52,8 @@ def sweep(
             if slots never expire), ``load`` (arrivals as a multiple of the scenario's) or
             ``crash_probability``.
         replications: independent runs at each point, by default as many as the scenario asks for.
-            With two or more, the intervals come from the scatter between runs, otherwise from batch
-            means within the run.
+            With two or more, the intervals come from the scatter between runs, otherwise from the
+            means of equal parts of the run (:func:`simulations.batch_means`).
         executor: anything with the interface of ``concurrent.futures.Executor``, such as that of a
             cluster's client; by default processes on this machine.
         workers: the number of processes, by default one for each processor; 1 runs everything in

@@ -14,8 +14,9 @@ BUNDLED_SLOT_EXP = 3 * 86400.0
 
 
 def bundled_trace() -> Trace:
-    """Return 20,000 jobs of the University of Luxembourg's Gaia cluster of 2014.
+    """Return 19,996 jobs of the University of Luxembourg's Gaia cluster of 2014.
 
-    ``data/README.md`` says where they come from.
+    Its file has 20,000 records, of which four have no run time; ``data/README.md`` says where they
+    come from.
     """
     return read_swf(BUNDLED_TRACE)

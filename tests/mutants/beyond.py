@@ -47,7 +47,7 @@ BEYOND = (
     Beyond(
         'an interrupt can stop an atomic release',
         PROTOCOLS,
-        '        yield from _despite_interrupts(command.__iter__)\n',
+        '        yield from _despite(interrupt, command.__iter__)\n',
         '',
         'memory',
         _NO_SIGNALS,
@@ -56,11 +56,20 @@ BEYOND = (
     Beyond(
         'an interrupt can stop a plain release',
         PROTOCOLS,
-        '        yield from _despite_interrupts(lambda: _delete_if_own(lease))\n',
+        '        yield from _despite(interrupt, lambda: _delete_if_own(lease))\n',
         '',
         'nx',
         _NO_SIGNALS,
         'library/stores/test_protocols.py::test_an_interrupt_in_a_release_asks_again',
+    ),
+    Beyond(
+        'an error of a repeated release hides the interrupt',
+        PROTOCOLS,
+        '            why = _shown(error)\n            break\n',
+        '            raise\n',
+        'memory',
+        _NO_SIGNALS,
+        'library/stores/test_protocols.py::test_an_interrupt_is_not_lost_to_an_error_of_the_repeated_release',
     ),
     Beyond(
         'a failed release is sent again',

@@ -6,6 +6,7 @@ that only enters and leaves a pool is hit there by about one interrupt in twelve
 thousand on a server.
 """
 
+import asyncio
 import itertools
 import json
 import linecache
@@ -22,7 +23,7 @@ import pytest
 from py_cachify import MemoryClient, init_cachify, pool, pooled
 from py_cachify import _process as process
 from py_cachify._entries import Entries
-from tests.support.stores import DictClient
+from tests.support.stores import AsyncDictClient, DictClient
 
 
 PROGRAM = """
@@ -146,3 +147,49 @@ def test_an_interrupt_at_each_line_in_turn_leaves_a_slot_only_where_it_is_named(
         '_slots.py: give_back: try:',
     )
     assert {leak for leak in leaks if not leak.startswith(named)} == set()
+
+
+class InterruptedRelease(DictClient):
+    """Its first ``delete`` is interrupted, and the next ones fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deletes = 0
+
+    def delete(self, *names: str) -> None:
+        self.deletes += 1
+        raise KeyboardInterrupt if self.deletes == 1 else ConnectionError('the server is gone')
+
+
+def _in_a_with(slot_exp: float | None) -> None:
+    with pool('reports', max_size=3, slot_exp=slot_exp):
+        pass
+
+
+def _in_a_call(slot_exp: float | None) -> None:
+    pooled('reports', max_size=3, slot_exp=slot_exp)(lambda: None)()
+
+
+async def _from_asyncio(slot_exp: float | None) -> None:
+    async with pool('reports', max_size=3, slot_exp=slot_exp):
+        pass
+
+
+@pytest.mark.parametrize('slot_exp', [None, 60])
+@pytest.mark.parametrize('use', [_in_a_with, _in_a_call, _from_asyncio])
+def test_an_interrupt_is_raised_although_the_slot_could_not_be_given_back_after_it(
+    use: Callable[[float | None], Any], slot_exp: float | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One record says that the slot may stay taken; the interrupt is not lost to the error."""
+    client = InterruptedRelease()
+    init_cachify(client, AsyncDictClient(client))
+
+    with pytest.raises(KeyboardInterrupt) as raised:
+        asyncio.run(use(slot_exp)) if use is _from_asyncio else use(slot_exp)
+
+    [record] = caplog.records
+    assert 'a slot could not be given back' in record.getMessage()
+    (token, _), *others = client.values.values()
+    assert not others
+    assert token in record.getMessage()
+    assert 'the server is gone' in '\n'.join([record.getMessage(), *raised.value.__notes__])

@@ -28,7 +28,16 @@ from py_cachify.commands import (
     UndoSlot,
 )
 from py_cachify.drivers import arun, run
-from py_cachify.protocols import ATOMIC, INDEXED, Lease, SlotProtocol, slot_name
+from py_cachify.protocols import (
+    ATOMIC,
+    INDEXED,
+    INTERRUPT_LIMIT,
+    NOT_RELEASED,
+    NOT_UNDONE,
+    Lease,
+    SlotProtocol,
+    slot_name,
+)
 from tests.support.stores import VirtualClock
 
 
@@ -357,13 +366,77 @@ def test_an_interrupt_while_a_failed_acquire_is_undone_goes_on(backend: Backend,
             raise Interrupted
         return backend.perform(command)
 
-    raised: BaseException | None = None
-    try:
-        drive(backend.protocol.acquire('k', 'token', 3, 60), perform)
-    except BaseException as caught:
-        raised = caught
+    raised = _raised(lambda: drive(backend.protocol.acquire('k', 'token', 3, 60), perform))
     assert isinstance(raised, Interrupted)
     assert not hasattr(error, '__notes__')
+
+
+class InterruptedThenLost:
+    """Raises an interrupt instead of the first reply about freeing a slot, and errors after that."""
+
+    def __init__(self, backend: Backend, *, acquire_fails: bool = False) -> None:
+        self._backend = backend
+        self._acquire_fails = acquire_fails
+        self._interrupted = False
+
+    def __call__(self, command: Command[Any]) -> Any:
+        if isinstance(command, TakeSlot | SetIfAbsent):
+            if self._acquire_fails:
+                raise Lost('the first reply')
+            return self._backend.perform(command)
+        if not self._interrupted:
+            self._interrupted = True
+            raise Interrupted
+        raise Lost('the connection')
+
+
+def test_an_interrupt_is_not_lost_to_an_error_of_the_repeated_release(backend: Backend, drive: Drive) -> None:
+    """The interrupt is raised, with a note of the error."""
+    lease = _acquire(backend, 'token')
+    assert lease is not None
+
+    raised = _raised(lambda: drive(backend.protocol.release(lease), InterruptedThenLost(backend)))
+
+    assert isinstance(raised, Interrupted)
+    (note,) = raised.__notes__
+    assert note.startswith(NOT_RELEASED)
+    assert 'Lost: the connection' in note
+
+
+def test_an_interrupt_is_not_lost_to_an_error_of_the_repeated_undo(backend: Backend, drive: Drive) -> None:
+    """The interrupt is raised, with a note that the slot may stay."""
+    perform = InterruptedThenLost(backend, acquire_fails=True)
+
+    raised = _raised(lambda: drive(backend.protocol.acquire('k', 'token', 3, 60), perform))
+
+    assert isinstance(raised, Interrupted)
+    repeated, undone = raised.__notes__
+    assert repeated.startswith(NOT_RELEASED)
+    assert undone.startswith(NOT_UNDONE)
+    assert 'may stay taken [token token]' in undone
+
+
+def test_endless_interrupts_of_a_release_end(backend: Backend, drive: Drive) -> None:
+    """After a limit the first is raised, and its note says why the slot may stay."""
+    lease = _acquire(backend, 'token')
+    assert lease is not None
+
+    def perform(_: Command[Any]) -> Any:
+        raise Interrupted
+
+    raised = _raised(lambda: drive(backend.protocol.release(lease), perform))
+
+    assert isinstance(raised, Interrupted)
+    assert f'{INTERRUPT_LIMIT} more interrupts' in raised.__notes__[0]
+
+
+def _raised(call: Callable[[], Any]) -> BaseException:
+    """Return what ``call`` raises, even if pytest would take it for an interrupt of its own."""
+    try:
+        call()
+    except BaseException as error:
+        return error
+    raise AssertionError('nothing was raised')
 
 
 def test_a_failed_size_asks_nothing_more(backend: Backend, drive: Drive) -> None:
