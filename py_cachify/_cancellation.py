@@ -1,7 +1,12 @@
 """Complete a request that has begun, even if its task is cancelled in the meantime.
 
 A cancelled ``await`` may or may not have reached the server.  So a cancellation is held back until
-the outcome of the request is known.  The client's own timeout decides how long that can take.
+the outcome of the request is known.  The client's own timeout decides how long that can take.  A
+request with *patience* is cancelled within, as by the client's own timeout, if its answer takes
+longer than that; it must then undo itself, and has all the time that this takes.
+
+anyio repeats a cancellation in each turn of the event loop until its task reacts, and so keeps a
+processor busy while the task waits.  So the rest of the wait is in a shielded scope of anyio's.
 
 The usual shield is a separate task for the request, which costs two more turns of the event loop
 each time.  Here the request runs inside the waiting task, as with a plain ``await``.  Only the two
@@ -18,6 +23,7 @@ documentation).
 """
 
 import asyncio
+import sys
 from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Coroutine, Generator
 from typing import Any, Generic, TypeVar
@@ -39,6 +45,8 @@ class Request(Generic[R]):
 
     # Class attributes, because most requests end without setting any of these.
     interruption: asyncio.CancelledError | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _shield: Any = None
     _value: Any = None
     _error: BaseException | None = None
     _done = False
@@ -52,8 +60,8 @@ class Request(Generic[R]):
         self._work = work
 
     def __await__(self) -> Generator[Any, None, None]:
-        loop = asyncio.get_running_loop()
-        outer = asyncio.current_task(loop)
+        loop = self._loop = asyncio.get_running_loop()
+        outer = self._outer = asyncio.current_task(loop)
         if outer is None:
             raise RuntimeError('a pool must be entered and exited in an asyncio task, but no task is running')
         work = self._work
@@ -65,10 +73,10 @@ class Request(Generic[R]):
                 waits_for = self._fut_waiter = work.send(None) if error is None else work.throw(error)
             except StopIteration as done:
                 self._value, self._done = done.value, True
-                return
+                break
             except BaseException as raised:
                 self._error, self._done = raised, True
-                return
+                break
             finally:
                 _leave_task(loop, self)  # type: ignore[arg-type]
                 _enter_task(loop, outer)
@@ -78,12 +86,14 @@ class Request(Generic[R]):
                 try:
                     yield None if waits_for is None else _Wait(self, waits_for)
                 except GeneratorExit:
+                    self._done = True
                     work.close()
                     raise
                 except BaseException as raised:
                     error = raised
                     if isinstance(raised, asyncio.CancelledError) and not (waits_for and waits_for.done()):
-                        self.interruption, error = raised, None
+                        self.interrupt(raised)
+                        error = None
                         if waits_for is not None:
                             continue
                 else:
@@ -94,6 +104,44 @@ class Request(Generic[R]):
                 if not isinstance(error, asyncio.CancelledError):
                     error = _cancelled(self._message)
                 self._must_cancel = False
+        if self.interruption is not None:
+            self._wait_no_longer()
+
+    # --- the rest of the wait, once the awaiting task is cancelled
+
+    def interrupt(self, interruption: asyncio.CancelledError) -> None:
+        """Note that the awaiting task is cancelled; later the caller raises ``interruption``."""
+        if self.interruption is None:
+            # Later, because anyio may be going through the tasks of its scope.
+            self._loop.call_soon(self._wait_on)
+        self.interruption = interruption
+
+    def _wait_on(self) -> None:
+        if self._done:
+            return
+        loop = self._loop
+        patience = self._patience()
+        if patience is not None:
+            self._timer = loop.call_later(patience, self.cancel)
+        anyio = sys.modules.get('anyio')
+        if anyio is None or self._outer is None:
+            return
+        _enter_task(loop, self._outer)
+        try:
+            self._shield = anyio.CancelScope(shield=True)
+            self._shield.__enter__()
+        finally:
+            _leave_task(loop, self._outer)
+
+    def _patience(self) -> float | None:
+        """Return how long the answer may take now, in seconds; ``None``: as long as the client."""
+        return None
+
+    def _wait_no_longer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._shield is not None:
+            self._shield.__exit__(None, None, None)
 
     # --- the outcome
 
@@ -161,7 +209,7 @@ class _Wait:
         self.done = future.done
 
     def cancel(self, msg: Any = None) -> bool:
-        self._request.interruption = _cancelled(msg)
+        self._request.interrupt(_cancelled(msg))
         return True
 
 

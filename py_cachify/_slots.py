@@ -90,6 +90,9 @@ class PendingSlot(Request[Lease | None]):
         key, max_size, slot_exp = spec
         super().__init__(backend.acquire(key, self._token, max_size, slot_exp))
 
+    def _patience(self) -> float | None:
+        return self._backend.patience
+
     def held(self) -> Held[AsyncBackend] | None:
         """Return the slot, or ``None`` if the pool is full; raise what the request raised."""
         try:

@@ -58,6 +58,8 @@ class AsyncAtomicBackend(AsyncBackend):
     """The asynchronous side; a subclass has the four methods that are named like the commands."""
 
     protocol: ClassVar[SlotProtocol] = ATOMIC
+    # Most answers are faster, and giving one up costs the client a connection.
+    patience: ClassVar[float | None] = 0.1
 
     take_slot: Callable[[str, str, int, float | None], Awaitable[bool]]
     drop_slot: Callable[[str, str], Awaitable[bool]]

@@ -37,9 +37,17 @@ class Backend:
 
 
 class AsyncBackend:
-    """Carries out commands for the tasks of one event loop."""
+    """Carries out commands for the tasks of one event loop.
+
+    Attributes:
+        protocol: the protocol that makes the commands.
+        patience: how long the acquire of a cancelled task waits for its answer before it is given
+            up and undone, in seconds; ``None`` if it waits until the client gives up, because a
+            request that arrives after its undo would take a slot.
+    """
 
     protocol: ClassVar[SlotProtocol]
+    patience: ClassVar[float | None] = None
 
     def aperform(self, command: Command[R]) -> Awaitable[R]:
         """Return an awaitable that carries out ``command`` and results in its reply.

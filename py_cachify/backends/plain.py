@@ -6,6 +6,7 @@ Each slot is one name in the store.
 import inspect
 from typing import Any, ClassVar
 
+from py_cachify.backends._loops import another_loop, belongs_to_another_loop
 from py_cachify.backends.base import AsyncBackend, Backend
 from py_cachify.clients import AsyncClient, SyncClient
 from py_cachify.commands import Command, DeleteName, GetValue, SetIfAbsent
@@ -42,16 +43,22 @@ class AsyncPlainBackend(AsyncBackend):
         self._client = client
 
     async def aperform(self, command: Command[Any]) -> Any:
-        match command:
-            case SetIfAbsent(name, value, ex):
-                return bool(await self._client.set(name, value, ex=ex, nx=True))
-            case GetValue(name):
-                return _text(await self._client.get(name))
-            case DeleteName(name):
-                await self._client.delete(name)
-                return None
-            case _:
-                raise TypeError(f'the plain backend cannot perform {command!r}')
+        try:
+            match command:
+                case SetIfAbsent(name, value, ex):
+                    return bool(await self._client.set(name, value, ex=ex, nx=True))
+                case GetValue(name):
+                    return _text(await self._client.get(name))
+                case DeleteName(name):
+                    await self._client.delete(name)
+                    return None
+                case _:
+                    raise TypeError(f'the plain backend cannot perform {command!r}')
+        except RuntimeError as error:
+            if belongs_to_another_loop(error):
+                # Not sent again as with scripts, because a second `set` could take a second name.
+                raise another_loop(self._client) from error
+            raise
 
 
 def _truth(answer: Any) -> bool:

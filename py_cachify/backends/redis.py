@@ -30,6 +30,7 @@ from py_cachify.backends._answers import (
     read_undo,
     unread,
 )
+from py_cachify.backends._loops import another_loop, belongs_to_another_loop
 from py_cachify.backends.atomic import AsyncAtomicBackend, AtomicBackend
 from py_cachify.backends.pool_keys import pool_keys, slots_key
 from py_cachify.commands import MAX_TOMBSTONES, TOMBSTONE_LIFE
@@ -156,6 +157,10 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
             try:
                 answer = await self._client.evalsha(script.digest, *keys, name, *arguments)
             except Exception as error:
+                if belongs_to_another_loop(error):
+                    if asked + 1 < MAX_ASKED:
+                        continue
+                    raise another_loop(self._client) from error
                 if not _script_is_unknown(error):
                     raise
                 answer = await self._client.eval(script.text, *keys, name, *arguments)

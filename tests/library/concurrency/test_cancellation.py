@@ -14,6 +14,7 @@ import redis
 import redis.asyncio
 
 from py_cachify import CachifyPoolFullError, init_cachify, pool
+from py_cachify.backends.atomic import AsyncAtomicBackend
 from tests.support.stores import AsyncDictClient, DictClient
 
 
@@ -144,6 +145,12 @@ class World:
         """Give all that is not held up enough turns."""
         for _ in range(20):
             await asyncio.sleep(0.001)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A held-up request is not given up here; ``test_cancelled_waits.py`` is about that."""
+    monkeypatch.setattr(AsyncAtomicBackend, 'patience', None)
 
 
 @pytest.fixture(params=['valkey', 'plain'])

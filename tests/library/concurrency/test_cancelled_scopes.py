@@ -111,7 +111,8 @@ def test_whatever_cancels_leaves_no_slot(
             assert await three.asize() == 0
 
     asyncio.run(main())
-    assert (running, server.dbsize()) == (0, 0)
+    # An acquire whose answer was late has left a tombstone.
+    assert (running, [key for key in server.scan_iter() if b'~undone~' not in key]) == (0, [])
     assert 0 < peak <= 3
     # How many depends on the load of the machine; the test needs at least some.
     assert granted >= CANCELLATIONS // 200

@@ -372,7 +372,7 @@ def test_an_interrupt_while_a_failed_acquire_is_undone_goes_on(backend: Backend,
 
 
 class InterruptedThenLost:
-    """Raises an interrupt instead of the first reply about freeing a slot, and errors after that."""
+    """Raises an interrupt for the first request that frees a slot, and errors for the next."""
 
     def __init__(self, backend: Backend, *, acquire_fails: bool = False) -> None:
         self._backend = backend
