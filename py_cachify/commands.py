@@ -86,7 +86,7 @@ class UndoSlot(Command[bool]):
 
 @dataclass(slots=True, unsafe_hash=True)
 class CountSlots(Command[int]):
-    """Drop the expired slots, then count the remaining ones."""
+    """Count the slots that have not expired; a store may drop the expired ones as well."""
 
     key: str
 

@@ -3,8 +3,9 @@
 The backends work with every client whose ``evalsha`` and ``eval`` are like those of ``redis``.  The
 server must replicate the effects of a script instead of its text: Redis 5.0 or later, any Valkey.
 A user of an access list needs ``EVAL`` and ``EVALSHA`` and the commands that the scripts call:
-``TIME``, ``ZREMRANGEBYSCORE``, ``ZREMRANGEBYRANK``, ``ZSCORE``, ``ZCARD``, ``ZADD``, ``ZREM``,
-``ZREVRANK``, ``ZREVRANGE``, ``PEXPIREAT``, ``PERSIST``; and access to the keys in ``pool_keys.py``.
+``TIME``, ``ZREMRANGEBYSCORE``, ``ZREMRANGEBYRANK``, ``ZSCORE``, ``ZCARD``, ``ZCOUNT``, ``ZADD``,
+``ZREM``, ``ZREVRANK``, ``ZREVRANGE``, ``PEXPIREAT``, ``PERSIST``; and access to the keys in
+``pool_keys.py``.
 
 An answer says which request it answers; ``_answers.py`` says why.
 

@@ -153,7 +153,7 @@ SCRIPTS = (
     Mutant(
         'the size counts expired slots',
         SIZE,
-        "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)\n",
+        " - redis.call('ZCOUNT', KEYS[1], '-inf', now)",
         '',
         'redis',
         '1 of 1 slot stays taken forever although nobody holds it',

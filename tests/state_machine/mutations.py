@@ -93,7 +93,7 @@ MUTATIONS = (
     Mutation(
         'a script sizes what has expired',
         'size',
-        "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)",
+        " - redis.call('ZCOUNT', KEYS[1], '-inf', now)",
         '',
         'valkey',
         'async',

@@ -230,7 +230,7 @@ def test_memory_keeps_no_names_that_are_gone() -> None:
 
 
 def test_the_real_server_keeps_nothing_of_slots_that_are_gone(socket: str, server: 'redis.Redis') -> None:
-    """Once all is released or expired and was checked, the server has no key."""
+    """Once all is released, or expired before another slot was taken, the server has no key."""
     clock = VirtualClock(LONG_AGO)
     with backend_in_virtual_time('valkey', socket, clock) as backend:
         backend.perform(TakeSlot('k', 'a', 3, 1))
@@ -239,4 +239,6 @@ def test_the_real_server_keeps_nothing_of_slots_that_are_gone(socket: str, serve
         clock.now += 1
         assert backend.perform(DropSlot('k', 'b')) is True
         assert backend.perform(CountSlots('k')) == 0
+        assert backend.perform(TakeSlot('k', 'c', 3, 1)) is True
+        assert backend.perform(DropSlot('k', 'c')) is True
         assert server.dbsize() == 0
