@@ -5,7 +5,8 @@ server must replicate the effects of a script instead of its text: Redis 5.0 or 
 A user of an access list needs ``EVAL`` and ``EVALSHA`` and the commands that the scripts call:
 ``TIME``, ``ZREMRANGEBYSCORE``, ``ZREMRANGEBYRANK``, ``ZSCORE``, ``ZCARD``, ``ZCOUNT``, ``ZADD``,
 ``ZREM``, ``ZREVRANK``, ``ZREVRANGE``, ``PEXPIREAT``, ``PERSIST``; and access to the keys in
-``pool_keys.py``.
+``pool_keys.py``.  A user who needs only ``size()`` needs ``TIME``, ``ZCARD`` and ``ZCOUNT``, with
+``EVAL`` and ``EVALSHA``, or with ``EVAL_RO`` and permission only to read the keys.
 
 An answer says which request it answers; ``_answers.py`` says why.
 
@@ -126,9 +127,15 @@ class RedisBackend(_Scripts, AtomicBackend):
             try:
                 answer = self._client.evalsha(script.digest, *keys, name, *arguments)
             except Exception as error:
-                if not _script_is_unknown(error):
-                    raise
-                answer = self._client.eval(script.text, *keys, name, *arguments)
+                answer = None
+                if script is self._size and _lacks_permission(error):
+                    # A user who may only read the keys must not run scripts that could write.
+                    with suppress(Exception):
+                        answer = self._client.eval_ro(script.text, *keys, name, *arguments)
+                if answer is None:
+                    if not _script_is_unknown(error):
+                        raise
+                    answer = self._client.eval(script.text, *keys, name, *arguments)
             if (reply := read(answer, name, asked > 0)) is not None:
                 return reply
             with suppress(Exception):
@@ -162,9 +169,15 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
                     if asked + 1 < MAX_ASKED:
                         continue
                     raise another_loop(self._client) from error
-                if not _script_is_unknown(error):
-                    raise
-                answer = await self._client.eval(script.text, *keys, name, *arguments)
+                answer = None
+                if script is self._size and _lacks_permission(error):
+                    # A user who may only read the keys must not run scripts that could write.
+                    with suppress(Exception):
+                        answer = await self._client.eval_ro(script.text, *keys, name, *arguments)
+                if answer is None:
+                    if not _script_is_unknown(error):
+                        raise
+                    answer = await self._client.eval(script.text, *keys, name, *arguments)
             if (reply := read(answer, name, asked > 0)) is not None:
                 return reply
             with suppress(Exception):
@@ -190,10 +203,15 @@ def _limits(max_size: int, slot_exp: float | None) -> tuple[bytes, bytes]:
     return str(int(max_size)).encode(), life.encode()
 
 
+def _lacks_permission(error: Exception) -> bool:
+    """Return whether the user may not run this script, or not with these keys."""
+    # By name, because each client package has its own class, and none is imported here.
+    return any(kind.__name__ == 'NoPermissionError' for kind in type(error).__mro__)
+
+
 def _script_is_unknown(error: Exception) -> bool:
     """Return whether the server ran nothing because it does not know the script.
 
     It forgets scripts when it restarts or flushes them.
     """
-    # By name, because each client package has its own class, and none is imported here.
     return any(kind.__name__ == 'NoScriptError' for kind in type(error).__mro__)
