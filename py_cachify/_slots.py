@@ -15,12 +15,13 @@ from typing import Any, Generic, NamedTuple, Never, TypeVar
 
 from py_cachify._cancellation import Request
 from py_cachify._process import new_token
+from py_cachify._refusals import was_refused
 from py_cachify._retries import Retries
 from py_cachify._unsent import was_never_sent
 from py_cachify.backends.base import AsyncBackend, Backend
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.drivers import arun, run
-from py_cachify.protocols import NOT_RELEASED, NOT_UNDONE, Lease, has_note
+from py_cachify.protocols import NOT_RELEASED, NOT_UNDONE, ONLY_IF_REPEATED, Lease, has_note
 
 
 B = TypeVar('B', bound=Backend | AsyncBackend)
@@ -312,7 +313,17 @@ def _failed_release_note(held: Held[Any]) -> str:
 
 
 def _log_undone_acquire(spec: SlotSpec, token: str, error: BaseException) -> None:
-    if has_note(error, NOT_UNDONE):
+    not_undone = has_note(error, NOT_UNDONE)
+    if not_undone and was_refused(error):
+        logger.info(
+            'pool %r: the server refused an acquire (%s: %s), so %s [token %s]',
+            spec.key,
+            type(error).__name__,
+            error,
+            ONLY_IF_REPEATED,
+            token,
+        )
+    elif not_undone:
         logger.warning(
             'pool %r: an acquire failed (%s: %s) and could not be undone; if it was carried out, a slot stays taken %s'
             ' [token %s]',

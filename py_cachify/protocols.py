@@ -44,6 +44,7 @@ import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
+from py_cachify._refusals import was_refused
 from py_cachify._unsent import was_never_sent
 from py_cachify.commands import (
     Command,
@@ -66,6 +67,9 @@ NOT_UNDONE = 'The acquire could not be undone either'
 
 NOT_RELEASED = 'A request that frees a slot was interrupted, and its repetition failed'
 """The beginning of the note on an interrupt after which a slot may stay taken."""
+
+ONLY_IF_REPEATED = 'a slot stays taken only if the client had sent it before and lost the reply'
+"""What is known of an acquire that the server refused and that could not be undone."""
 
 
 class Lease(NamedTuple):
@@ -203,7 +207,8 @@ def _undo(release: Steps[bool], token: str, error: BaseException) -> Steps[None]
     except GeneratorExit:
         raise
     except Exception as second:
-        error.add_note(f'{NOT_UNDONE} ({_shown(second)}): its slot may stay taken [token {token}].')
+        left = ONLY_IF_REPEATED if was_refused(error) else 'its slot may stay taken'
+        error.add_note(f'{NOT_UNDONE} ({_shown(second)}): {left} [token {token}].')
     except BaseException as interrupt:
         if has_note(interrupt, NOT_RELEASED):
             interrupt.add_note(f'{NOT_UNDONE}: its slot may stay taken [token {token}].')

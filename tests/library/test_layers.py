@@ -18,6 +18,7 @@ LAYERS = (
     '_process',
     '_signatures',
     '_keys',
+    '_refusals',
     '_unsent',
     'commands',
     'protocols',

@@ -25,7 +25,7 @@ ATOMIC = (
     Mutant(
         'the error does not say that the acquire could not be undone',
         FILE,
-        "        error.add_note(f'{NOT_UNDONE} ({_shown(second)}): its slot may stay taken [token {token}].')",
+        "        error.add_note(f'{NOT_UNDONE} ({_shown(second)}): {left} [token {token}].')",
         '        pass',
         'memory',
         'C1 was refused although a slot was free throughout',

@@ -41,28 +41,29 @@ def end(process: 'subprocess.Popen[Any]') -> None:
 
 
 @contextmanager
-def redis_server() -> Iterator[str]:
-    """Start ``redis-server``, and yield its unix socket.
+def redis_server(*options: str) -> Iterator[str]:
+    """Start ``redis-server`` with these further options, and yield its unix socket.
 
     Raises:
         FileNotFoundError: it is not installed.
     """
-    with accident_prone_server() as server:
+    with accident_prone_server(*options) as server:
         yield server.socket
 
 
 class Server:
     """A Redis server to stop and kill; it writes each change to disk before it answers."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, *options: str) -> None:
         self.socket = str(Path(folder) / 's')
+        self._options = options
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it with the data on its disk."""
         options = ['--port', '0', '--unixsocket', self.socket, '--appendonly', 'yes', '--appendfsync', 'always']
-        self._process = _start(redis_binary(), self._folder, *options)
+        self._process = _start(redis_binary(), self._folder, *options, *self._options)
         _wait_for(redis.Redis(unix_socket_path=self.socket))
 
     def signal(self, number: signal.Signals) -> None:
@@ -80,10 +81,10 @@ class Server:
 
 
 @contextmanager
-def accident_prone_server() -> Iterator[Server]:
-    """Start a server that tests can stop and kill."""
+def accident_prone_server(*options: str) -> Iterator[Server]:
+    """Start a server with these further options, which tests can stop and kill."""
     with tempfile.TemporaryDirectory(prefix='redis-') as folder:
-        server = Server(folder)
+        server = Server(folder, *options)
         server.start()
         try:
             yield server

@@ -1,6 +1,7 @@
 """What a user of an access list needs, and what happens to a user without scripts."""
 
 import re
+from typing import Any
 
 import pytest
 import redis
@@ -21,11 +22,20 @@ def documented_commands() -> list[str]:
     return commands
 
 
-def user(server: 'redis.Redis', commands: list[str]) -> 'redis.Redis':
+def documented_readers() -> list[tuple[str, list[str]]]:
+    """Return the keys and the commands that the guide says are enough for ``size()``."""
+    [sentence] = re.findall(r'who only asks for `size\(\)` needs (.*?)\.\n', GUIDE.read_text(), re.S)
+    readers = [
+        (re.findall(r'`([%R]*~PYC-\*)`', one), re.findall(r'`([A-Z_]+)`', one)) for one in sentence.split('; or, ')
+    ]
+    assert [len(keys) for keys, _ in readers] == [1, 1]
+    return [(keys[0], commands) for keys, commands in readers]
+
+
+def user(server: Any, commands: list[str], keys: str = '~PYC-*') -> 'redis.Redis':
     """Return a client that may use only these commands, on the keys of pools."""
-    server.acl_setuser(
-        'worker', enabled=True, reset=True, nopass=True, keys=['PYC-*'], commands=[f'+{name}' for name in commands]
-    )
+    rules = ['reset', 'on', 'nopass', keys, *(f'+{name}' for name in commands)]
+    server.execute_command('ACL SETUSER', 'worker', *rules)
     path = server.connection_pool.connection_kwargs['path']
     return redis.Redis(unix_socket_path=path, username='worker', password='any', driver_info=None, protocol=2)
 
@@ -61,6 +71,24 @@ def test_each_documented_permission_is_needed(server: 'redis.Redis', left_out: s
         with pytest.raises(redis.RedisError) as refused:
             use(client)
     assert 'permission' in str(refused.value).lower() or left_out.lower() in str(refused.value).lower()
+
+
+@pytest.mark.parametrize(('keys', 'commands'), documented_readers(), ids=['commands', 'keys'])
+def test_a_user_who_may_only_read_can_ask_for_the_size(server: 'redis.Redis', keys: str, commands: list[str]) -> None:
+    """With these permissions; without any one of them the server refuses, and says which."""
+    init_cachify(server)
+    with pool('reports', max_size=2):
+        with user(server, commands, keys) as client:
+            reading = init_cachify(client, is_global=False).pool('reports', max_size=2)
+            assert reading.size() == 1
+            with pytest.raises(redis.RedisError), reading:
+                raise AssertionError('the body ran')
+        server.script_flush()
+        for left_out in commands:
+            with user(server, [name for name in commands if name != left_out], keys) as client:
+                with pytest.raises(redis.RedisError, match='permission'):
+                    init_cachify(client, is_global=False).pool('reports', max_size=2).size()
+    assert server.zcard('PYC-reports') == 0
 
 
 def test_a_user_without_scripts_gets_one_clear_error(server: 'redis.Redis') -> None:

@@ -1,7 +1,9 @@
 """A pool on a cluster of three nodes: each pool is one key, on the node that owns the key."""
 
 import asyncio
+import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -11,6 +13,7 @@ from redis.exceptions import ClusterError
 
 from py_cachify import CachifyPoolFullError, init_cachify, pool
 from tests.support.servers import cluster, or_skip
+from tests.support.stores import AsyncDriver, Clients, SyncDriver
 
 
 @pytest.fixture(scope='module')
@@ -66,24 +69,66 @@ def test_a_node_that_has_forgotten_its_scripts_is_told_again(port: int) -> None:
             assert pool(key, max_size=1).size() == 0
 
 
-def test_while_its_hash_slot_moves_a_pool_may_be_out_of_reach(port: int) -> None:
-    """A named limit: an acquire has two keys, and raises; a release has one, and works."""
-    with RedisCluster(host='127.0.0.1', port=port) as client:
-        cachify = init_cachify(client, prefix='', is_global=False)
+class Move:
+    """Moves the hash slot of a key to another node, step by step."""
+
+    def __init__(self, client: Any, key: str) -> None:
+        owner = client.get_node_from_key(key)
+        ports = owner.port, next(node.port for node in client.get_primaries() if node.port != owner.port)
+        self._key = key
+        self._hash_slot = client.keyslot(key)
+        self._port = ports[1]
+        self._source: Any = redis.Redis(port=ports[0])
+        self._target: Any = redis.Redis(port=ports[1])
+        nodes: list[Any] = [self._source, self._target]
+        self._names = [node.execute_command('CLUSTER MYID').decode() for node in nodes]
+
+    def begin(self) -> None:
+        self._target.execute_command('CLUSTER SETSLOT', self._hash_slot, 'IMPORTING', self._names[0])
+        self._source.execute_command('CLUSTER SETSLOT', self._hash_slot, 'MIGRATING', self._names[1])
+
+    def move_the_key(self) -> None:
+        self._source.migrate('127.0.0.1', self._port, self._key, 0, 5000)
+
+    def end(self) -> None:
+        for node in (self._target, self._source):
+            node.execute_command('CLUSTER SETSLOT', self._hash_slot, 'NODE', self._names[1])
+            node.close()
+
+
+@pytest.mark.parametrize('key_moves', [False, True], ids=['the key is still there', 'the key has moved'])
+@pytest.mark.parametrize('side', ['sync', 'async'])
+def test_while_its_hash_slot_moves_a_pool_may_be_out_of_reach(
+    port: int, side: str, key_moves: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A named limit: an acquire has two keys, and raises; a release has one, and works.
+
+    The acquire was refused, so nobody says that a slot may stay taken.
+    """
+    caplog.set_level(logging.INFO, 'py_cachify')
+
+    async def body() -> None:
         moving = cachify.pool('moving', max_size=2)
-        owner = client.get_node_from_key('moving')
-        ports = [owner.port, next(node.port for node in client.get_primaries() if node.port != owner.port)]
-        with redis.Redis(port=ports[0]) as source, redis.Redis(port=ports[1]) as target:
-            names = [node.execute_command('CLUSTER MYID').decode() for node in (source, target)]
-            hash_slot = client.keyslot('moving')
-            with moving:
-                target.execute_command('CLUSTER SETSLOT', hash_slot, 'IMPORTING', names[0])
-                source.execute_command('CLUSTER SETSLOT', hash_slot, 'MIGRATING', names[1])
-                with pytest.raises(ClusterError), cachify.pool('moving', max_size=2):
+        async with driver.hold(moving):
+            move = Move(client, 'moving')
+            move.begin()
+            if key_moves:
+                move.move_the_key()
+            with pytest.raises(ClusterError) as raised:
+                async with driver.hold(moving):
                     raise AssertionError('the body ran')
-                assert moving.size() == 1
-            for node in (target, source):
-                node.execute_command('CLUSTER SETSLOT', hash_slot, 'NODE', names[1])
-        with moving:
-            assert moving.size() == 1
-        assert moving.size() == 0
+            assert await driver.size(moving) == 1
+        assert await driver.size(moving) == 0
+        move.end()
+        [message] = [record.getMessage() for record in caplog.records if record.name == 'py_cachify']
+        for text in (message, *raised.value.__notes__):
+            assert 'a slot stays taken only if the client had sent it before and lost the reply' in text
+        async with driver.hold(moving):
+            assert await driver.size(moving) == 1
+        assert await driver.size(moving) == 0
+
+    with RedisCluster(host='127.0.0.1', port=port) as client:
+        asynchronous = AsyncRedisCluster(host='127.0.0.1', port=port)
+        cachify = init_cachify(client, asynchronous, prefix='', is_global=False)
+        driver = SyncDriver() if side == 'sync' else AsyncDriver(Clients(client, asynchronous, None))
+        driver.run(body())
