@@ -2,7 +2,8 @@
 
 The library recognises a client of Redis or Valkey (``redis``, ``redis.asyncio``, ``valkey``,
 ``fakeredis``, cluster and sentinel clients) by its ``eval`` and ``evalsha``, and serves it with
-scripts.  It uses a ``MemoryClient`` directly.  Every other client must fulfil this contract:
+scripts.  These must accept the arguments that redis-py's accept: a client with others is refused.
+The library uses a ``MemoryClient`` directly.  Every other client must fulfil this contract:
 
 * ``get(name)`` returns the value that was set (or its bytes), or ``None`` if there is none.
 * ``set(name, value, ex=None, nx=False)`` sets a name for ``ex`` whole seconds.  With ``nx=True`` it

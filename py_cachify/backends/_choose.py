@@ -5,6 +5,7 @@ processes that count in different ways would break the pool's promise.
 """
 
 import inspect
+import re
 from typing import Any, NamedTuple
 
 from py_cachify._signatures import annotated_result, signature_of
@@ -24,6 +25,9 @@ PLAIN_CALLS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     'delete': (('name',), {}),
 }
 """The positional and keyword arguments with which each method of the plain contract is called."""
+
+SCRIPT_CALL = ('script', 2, 'key', 'key', 'token', 'max_size', 'life')
+"""The arguments with which an acquire calls ``eval``, and ``evalsha`` with a digest first."""
 
 
 class Backends(NamedTuple):
@@ -73,6 +77,7 @@ def choose_backends(sync_client: Any, async_client: Any) -> Backends:
 
 
 _EXAMPLES = {'sync_client': 'redis.Redis()', 'async_client': 'redis.asyncio.Redis()'}
+_DJANGO_EXAMPLES = {**_EXAMPLES, 'sync_client': 'django_redis.get_redis_connection()'}
 
 
 def _memory_backends(sync_client: Any, async_client: Any) -> Backends:
@@ -101,6 +106,7 @@ def _kind(name: str, client: Any) -> str:
             ' pass the client itself, once it exists'
         ) from error
     if callable(methods['eval']) and callable(methods['evalsha']):
+        _check_scripts(name, client, methods)
         return SCRIPTED
     missing = [method for method in PLAIN_CALLS if not callable(methods[method])]
     if missing:
@@ -108,17 +114,41 @@ def _kind(name: str, client: Any) -> str:
             f'{name} must be a client, such as {_EXAMPLES[name]} or MemoryClient(), not a {kind_of(client)}:'
             f' it lacks {" and ".join(missing)}'
         )
+    if _is_django_cache(methods['set']):
+        raise TypeError(
+            f'{name} must be a client, such as {_EXAMPLES[name]}, not a Django cache, whose set takes a timeout instead'
+            f' of ex: pass a client of the server behind the cache, such as {_DJANGO_EXAMPLES[name]}'
+        )
     for method, (arguments, named) in PLAIN_CALLS.items():
         if not _accepts(methods[method], arguments, named):
             called = ', '.join([*map(repr, arguments), *(f'{each}={value!r}' for each, value in named.items())])
             raise TypeError(
                 f'{name}.{method} must accept the arguments ({called}), but the method of a {kind_of(client)} does not:'
-                ' see py_cachify.clients'
+                f' pass a client such as {_EXAMPLES[name]}, or wrap this one (see py_cachify.clients)'
             )
     return PLAIN
 
 
-def _accepts(method: Any, arguments: tuple[str, ...], named: dict[str, Any]) -> bool:
+def _check_scripts(name: str, client: Any, methods: dict[str, Any]) -> None:
+    """Refuse a client whose scripts take other arguments than those of redis-py."""
+    for method, first in (('evalsha', 'sha'), ('eval', 'script')):
+        if not _accepts(methods[method], SCRIPT_CALL, {}):
+            raise TypeError(
+                f'{name}.{method} must accept the arguments ({first}, numkeys, *keys_and_args), as in redis-py, but the'
+                f' method of a {kind_of(client)} does not: pass a client such as {_EXAMPLES[name]}, or wrap this one'
+                ' in a client that has only get, set and delete (see py_cachify.clients)'
+            )
+
+
+def _is_django_cache(method: Any) -> bool:
+    """Return whether this is a method of a Django cache, which may not show what it accepts."""
+    # By name, because Django is not imported here.  ``django.core.cache.cache`` is a proxy, but its
+    # methods are those of the cache.
+    kinds = type(getattr(method, '__self__', None)).__mro__
+    return any((kind.__module__, kind.__name__) == ('django.core.cache.backends.base', 'BaseCache') for kind in kinds)
+
+
+def _accepts(method: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> bool:
     """Return whether a method accepts these arguments; true if its signature is unknown."""
     try:
         signature = signature_of(method)
@@ -153,14 +183,29 @@ def _is_async(client: Any) -> bool | None:
         # what the asynchronous side awaits in the end.
         names = ('execute_command', 'evalsha', 'get')
         method = next(found for name in names if callable(found := getattr(client, name, None)))
-        if inspect.iscoroutinefunction(method) or _promises_an_awaitable(method):
-            return True
+        promise = _is_coroutine_function(method) or _promises_an_awaitable(method)
+        if promise is not False:
+            return promise
         # A callable object, such as a mock, does not show what it returns.
         return False if inspect.isfunction(inspect.unwrap(getattr(method, '__func__', method))) else None
     except Exception:
         return None
 
 
-def _promises_an_awaitable(method: Any) -> bool:
-    result = annotated_result(method)
-    return any(kind in result for kind in ('Awaitable', 'Coroutine', 'Future'))
+def _is_coroutine_function(method: Any) -> bool:
+    # A mock with a specification has a ``__code__`` whose flags are a mock as well.
+    flags = getattr(getattr(method, '__code__', None), 'co_flags', 0)
+    return isinstance(flags, int) and inspect.iscoroutinefunction(method)
+
+
+def _promises_an_awaitable(method: Any) -> bool | None:
+    """Return what the annotation of the result says; ``None`` if it allows both."""
+    outside = annotated = annotated_result(method)
+    while outside != (outside := re.sub(r'\[[^][]*\]', '', outside)):
+        pass
+    if re.search(r'\||Union|Optional', outside):
+        return None if _AWAITABLE.search(annotated) else False
+    return bool(_AWAITABLE.search(outside))
+
+
+_AWAITABLE = re.compile('Awaitable|Coroutine|Future')

@@ -5,6 +5,7 @@ import math
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
+from unittest import mock
 
 import fakeredis
 import pytest
@@ -160,6 +161,145 @@ class OtherContract:
     def set(self, name: str, value: Any, timeout: int = 0) -> None: ...
 
     def delete(self, name: str) -> None: ...
+
+
+class KeysAndArguments:
+    """Scripts as upstash-redis 1.8.0 runs them, annotated alike on both of its sides."""
+
+    def eval(self, script: str, keys: list[str] | None = None, args: list[str] | None = None) -> Awaitable[Any] | Any:
+        raise AssertionError('not needed')
+
+    def evalsha(self, sha1: str, keys: list[str] | None = None, args: list[str] | None = None) -> Awaitable[Any] | Any:
+        raise AssertionError('not needed')
+
+    def get(self, key: str) -> Awaitable[Any] | Any: ...
+
+    def set(self, key: str, value: str, nx: bool | None = None, ex: int | None = None) -> Awaitable[Any] | Any: ...
+
+    def delete(self, *keys: str) -> Awaitable[Any] | Any: ...
+
+
+class KeysAndArgumentsLater(KeysAndArguments):
+    """Scripts as coredis 6.9.0 runs them: the commands return requests to be awaited."""
+
+    async def execute_command(self, command: Awaitable[Any]) -> Any: ...
+
+
+class OneOddScript(KeysAndArguments):
+    """Its ``evalsha`` is right, and its ``eval`` is not."""
+
+    def evalsha(self, sha: str, numkeys: int, *keys_and_args: Any) -> Any: ...  # type: ignore[override]
+
+
+@pytest.mark.parametrize('argument', ['sync_client', 'async_client'])
+@pytest.mark.parametrize(
+    ('client', 'call'),
+    [
+        (KeysAndArguments(), r'evalsha must accept the arguments \(sha, numkeys, \*keys_and_args\)'),
+        (KeysAndArgumentsLater(), r'evalsha must accept the arguments \(sha, numkeys, \*keys_and_args\)'),
+        (OneOddScript(), r'eval must accept the arguments \(script, numkeys, \*keys_and_args\)'),
+        (mock.create_autospec(KeysAndArguments, instance=True), 'evalsha must accept the arguments .*'),
+    ],
+    ids=['upstash', 'coredis', 'eval', 'a mock of upstash'],
+)
+def test_a_client_that_runs_scripts_in_another_way_is_refused(argument: str, client: Any, call: str) -> None:
+    """Immediately, and never with the advice to pass it for the other side."""
+    with pytest.raises(
+        TypeError, match=rf'^{argument}\.{call}, as in redis-py, but the method of a .*: pass a'
+    ) as refusal:
+        init_cachify(**{argument: client})
+    assert 'pass it as' not in str(refusal.value)
+
+
+class RedisLike:
+    """Passes on whatever it is given, to a client that it does not show."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *args, **kwargs: getattr(self._client, name)(*args, **kwargs)
+
+
+class Opaque(RedisLike):
+    """A client whose methods have no signature that Python could read."""
+
+    class Method:
+        __signature__ = 'unknown'
+
+        def __init__(self, method: Any) -> None:
+            self.method = method
+
+        def __call__(self, *args: Any) -> Any:
+            return self.method(*args)
+
+    def __getattr__(self, name: str) -> Any:
+        return self.Method(getattr(self._client, name))
+
+
+@pytest.mark.parametrize(
+    'client',
+    [
+        fakeredis.FakeRedis(),
+        fakeredis.FakeStrictRedis(),
+        fakeredis.FakeValkey(),
+        RedisLike(fakeredis.FakeRedis()),
+        Opaque(fakeredis.FakeRedis()),
+        mock.Mock(wraps=fakeredis.FakeRedis()),
+        mock.create_autospec(redis.Redis, instance=True),
+    ],
+    ids=['fakeredis', 'strict', 'valkey', 'a proxy', 'unknown signatures', 'a mock', 'a mock with a specification'],
+)
+def test_a_client_that_runs_scripts_as_redis_does_is_accepted(client: Any) -> None:
+    """Whoever passes the calls on, also if nobody can tell what its methods accept."""
+    if isinstance(client, mock.NonCallableMagicMock):
+        real = fakeredis.FakeRedis()
+        client.configure_mock(**{'eval.side_effect': real.eval, 'evalsha.side_effect': real.evalsha})
+    init_cachify(client)
+    with pool('reports', max_size=1) as reports:
+        assert reports.size() == 1
+
+
+class AnsweringBoth(DictClient):
+    """A client for threads, with annotations that allow both sides."""
+
+    def get(self, name: str) -> Awaitable[Any] | Any:
+        return super().get(name)
+
+
+def test_an_annotation_that_allows_both_sides_decides_nothing() -> None:
+    """Only an annotation that promises an awaitable in any case shows an asynchronous client."""
+    init_cachify(AnsweringBoth())
+    with pool('reports', max_size=1) as reports:
+        assert reports.size() == 1
+
+
+class DjangoRedis(type('BaseCache', (), {'__module__': 'django.core.cache.backends.base'})):  # type: ignore[misc]
+    """The methods of django-redis 7.0.0, which accept everything and pass it on."""
+
+    def get(self, key: str, default: Any = None, version: Any = None, client: Any = None) -> Any: ...
+
+    def set(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class ConnectionProxy:
+    """What ``django.core.cache.cache`` is."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(DjangoRedis(), name)
+
+
+@pytest.mark.parametrize('client', [DjangoRedis(), ConnectionProxy()], ids=['a cache', 'the proxy of it'])
+@pytest.mark.parametrize(
+    ('argument', 'remedy'),
+    [('sync_client', r'django_redis\.get_redis_connection\(\)'), ('async_client', r'redis\.asyncio\.Redis\(\)')],
+)
+def test_a_django_cache_is_refused_whatever_its_methods_seem_to_accept(client: Any, argument: str, remedy: str) -> None:
+    """The error says what to pass instead."""
+    with pytest.raises(TypeError, match=rf'^{argument} must be .*, not a Django cache, .* such as {remedy}$'):
+        init_cachify(**{argument: client})
 
 
 class Unbound:
