@@ -22,6 +22,7 @@ _FEW_UNDOS = 'no schedule has so many undos'
 _NO_CLUSTER = 'an exploration has one pool on one server'
 _IN_STEP = "the explorer's client reads each answer"
 _BEHIND = 'library/concurrency/test_one_reply_behind.py::'
+_NO_REFUSALS = 'the stores of an exploration lose requests, but refuse none'
 _LATE = 'library/stores/test_late_requests.py::'
 _KEYS = 'library/stores/test_pool_keys.py::'
 
@@ -79,6 +80,15 @@ BEYOND = (
         'memory',
         'a release that is sent twice still frees only its own slot',
         'library/stores/test_protocols.py::test_an_error_in_a_release_is_not_asked_again',
+    ),
+    Beyond(
+        'an acquire that the server refused is noted like one whose reply was lost',
+        PROTOCOLS,
+        'if was_refused(error) else',
+        'if False else',
+        'memory',
+        _NO_REFUSALS,
+        'library/stores/test_refusing_servers.py::test_an_acquire_that_is_refused_takes_no_slot_and_nobody_fears_one',
     ),
     Beyond(
         'the key expires with any slot, not with the latest',
