@@ -627,9 +627,9 @@ class Holders(RuleBasedStateMachine):
         for key in KEYS:
             # On a server, only an acquire drops what has expired.
             steps = self.protocol.acquire(PREFIX + key, self.new_token(self.process), self.largest[key] + 1, 1)
-            lease = self.side.drive(self.settings, steps)
-            assert lease is not None
-            self.side.drive(self.settings, self.protocol.release(lease))
+            granted = self.side.drive(self.settings, steps)
+            assert granted is not None
+            self.side.drive(self.settings, self.protocol.release(granted))
         has_lasting_slots = any(self.model.live(key) for key in KEYS)
         assert bool(self.store.names()) == has_lasting_slots, f'left in the store: {self.store.names()}'
 
