@@ -127,20 +127,22 @@ class RedisBackend(_Scripts, AtomicBackend):
             try:
                 answer = self._client.evalsha(script.digest, *keys, name, *arguments)
             except Exception as error:
-                answer = None
-                if script is self._size and _lacks_permission(error):
-                    # A user who may only read the keys must not run scripts that could write.
-                    with suppress(Exception):
-                        answer = self._client.eval_ro(script.text, *keys, name, *arguments)
-                if answer is None:
-                    if not _script_is_unknown(error):
-                        raise
-                    answer = self._client.eval(script.text, *keys, name, *arguments)
+                answer = self._send_text(error, script, *keys, name, *arguments)
             if (reply := read(answer, name, asked > 0)) is not None:
                 return reply
             with suppress(Exception):
                 self._client.connection_pool.disconnect(inuse_connections=False)
         raise unread()
+
+    def _send_text(self, error: Exception, script: Script, *arguments: Any) -> Any:
+        """Send the text of a script whose digest was answered with ``error``, if that helps."""
+        if _script_is_unknown(error):
+            return self._client.eval(script.text, *arguments)
+        if script is self._size and _lacks_permission(error):
+            # A user who may only read the keys must not run scripts that could write.
+            with suppress(Exception):
+                return self._client.eval_ro(script.text, *arguments)
+        raise error
 
 
 class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
@@ -169,20 +171,22 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
                     if asked + 1 < MAX_ASKED:
                         continue
                     raise another_loop(self._client) from error
-                answer = None
-                if script is self._size and _lacks_permission(error):
-                    # A user who may only read the keys must not run scripts that could write.
-                    with suppress(Exception):
-                        answer = await self._client.eval_ro(script.text, *keys, name, *arguments)
-                if answer is None:
-                    if not _script_is_unknown(error):
-                        raise
-                    answer = await self._client.eval(script.text, *keys, name, *arguments)
+                answer = await self._send_text(error, script, *keys, name, *arguments)
             if (reply := read(answer, name, asked > 0)) is not None:
                 return reply
             with suppress(Exception):
                 await self._client.connection_pool.disconnect(inuse_connections=False)
         raise unread()
+
+    async def _send_text(self, error: Exception, script: Script, *arguments: Any) -> Any:
+        """Send the text of a script whose digest was answered with ``error``, if that helps."""
+        if _script_is_unknown(error):
+            return await self._client.eval(script.text, *arguments)
+        if script is self._size and _lacks_permission(error):
+            # A user who may only read the keys must not run scripts that could write.
+            with suppress(Exception):
+                return await self._client.eval_ro(script.text, *arguments)
+        raise error
 
 
 @functools.lru_cache(maxsize=4096)

@@ -100,9 +100,9 @@ MUTATIONS = (
     ),
     Mutation(
         'a forgotten script stays unknown',
-        redis.RedisBackend._ask,
-        'if not _script_is_unknown(error):',
-        'if True:',
+        redis.RedisBackend._send_text,
+        'if _script_is_unknown(error):',
+        'if False:',
         'valkey',
     ),
     # Memory.
