@@ -122,7 +122,7 @@ def reason(calls: Sequence[Call]) -> str:
         first, second = (call.who for call in granted[:2])
         return f'{first} and {second} were both told that they had set the same name, and nobody had deleted it'
     if not granted and any(call.request.method == 'set' and call.reply is False for call in calls):
-        return 'a caller was refused although nobody had set the name'
+        return 'a caller was refused although no call can have set the name'
     if len(granted) > 1 and all(call.request.method != 'get' for call in calls):
         return 'more callers were told that they had set the name than the deletions in between allow'
     last = max((call for call in calls if not _unknown(call)), key=lambda call: call.returned)

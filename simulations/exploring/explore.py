@@ -278,6 +278,9 @@ class _Exhaustive:
             except DifferentOutcomeError as error:
                 way = self._way_to(self._number[state])
                 found = self._with(Trail(tuple(way), None), Difference(len(way), f'not deterministic: {error}'))
+            except Exception as error:
+                _note_moves(error, self._way_to(self._number[state]))
+                raise
             if found is not None:
                 return found
         return self._outcome(complete=True, violation=None)
@@ -393,11 +396,20 @@ def _random_trail(machine: Machine, stream: random.Random) -> tuple[Trail, Diffe
             state, happened, wrong = machine.make(state, move)
         except DifferentOutcomeError as error:
             return Trail(tuple(made), None), Difference(len(made), f'not deterministic: {error}')
+        except Exception as error:
+            _note_moves(error, made)
+            raise
         made.append(Made(move, happened, state))
     try:
         return Trail(tuple(made), wrong or machine.left_behind(state)), None
     except DifferentOutcomeError as error:
         return Trail(tuple(made), None), Difference(len(made), f'not deterministic: {error}')
+
+
+def _note_moves(error: Exception, made: Sequence[Made]) -> None:
+    """Note on an error of a subject after which moves it was raised."""
+    story = story_text([each.happened for each in made], f'the next move raised {type(error).__name__}: {error}')
+    error.add_note(f'The schedule:\n{story}')
 
 
 def _failure(schedule: Schedule, trail: Trail, twice: Difference | None, found_after: int) -> Failure | None:

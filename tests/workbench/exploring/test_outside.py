@@ -137,7 +137,7 @@ def _forget_the_strangers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         del sys.modules[name]
 
 
-def test_an_error_in_a_protocol_of_ones_own_is_shown_with_its_place(tmp_path: Path) -> None:
+def test_an_error_in_a_protocol_of_your_own_is_shown_with_its_place(tmp_path: Path) -> None:
     """It is no broken promise, so the status is 2."""
     _write_strangers(tmp_path)
     done = here(tmp_path, 'explore', 'strangers_pool:pool')
@@ -145,6 +145,35 @@ def test_an_error_in_a_protocol_of_ones_own_is_shown_with_its_place(tmp_path: Pa
     assert done.returncode == 2
     assert 'strangers_pool.py", line 6, in acquire' in done.stderr
     assert done.stderr.endswith("pool-sim: strangers_pool:pool raised KeyError during the search: 'A1'\n")
+
+
+@pytest.mark.parametrize('options', [[], ['--schedules', '1']], ids=['exhaustive', 'at random'])
+def test_an_error_in_a_protocol_of_your_own_is_shown_with_the_moves_before_it(
+    options: list[str], tmp_path: Path
+) -> None:
+    """Its release fails, so an acquire comes first."""
+    lines = [
+        'from py_cachify.protocols import Lease, SlotProtocol',
+        'from simulations.broken.commands import SetNew',
+        'from simulations.exploring import KeyValueWorld, Scope, Subject',
+        'def acquire(key, token, max_size, slot_exp):',
+        '    yield from SetNew(key, token, slot_exp)',
+        '    return Lease(key, token)',
+        'def release(lease):',
+        '    yield from SetNew("other", lease.token, None)',
+        '    return {}[lease.token]',
+        'steps = SlotProtocol("x", acquire, release, None)',
+        'scope = Scope(clients=1, faults=0, between=0, slot_exp=None)',
+        'pool = Subject("x", steps, KeyValueWorld, scope, honest=True, idea="fails")',
+    ]
+    (tmp_path / 'strangers_release.py').write_text('\n'.join(lines))
+
+    done = here(tmp_path, 'explore', 'strangers_release:pool', *options)
+
+    assert done.returncode == 2
+    story = done.stderr.partition('The schedule:\n')[2].splitlines()
+    assert story[0].startswith('   1. Client A acquires: it sends SetNew(pool, A1')
+    assert story[1] == "      ! the next move raised KeyError: 'A1'"
 
 
 def test_an_error_of_ones_own_that_stands_for_a_lost_connection_ends_the_operation() -> None:
