@@ -113,13 +113,11 @@ class PendingSlot(Request[Lease | None]):
         raise self.interruption or asyncio.CancelledError
 
 
-async def atake(backend: AsyncBackend | MemoryBackend, spec: SlotSpec) -> AsyncHeld | None:
+async def atake(backend: AsyncBackend, spec: SlotSpec) -> AsyncHeld | None:
     """Take a slot from asyncio and return it, or ``None`` if the pool is full.
 
     A task that is cancelled meanwhile has no slot.
     """
-    if isinstance(backend, MemoryBackend):
-        return take(backend, spec)
     pending = PendingSlot(backend, spec)
     await pending
     return pending.held() if pending.interruption is None else await pending.undo()

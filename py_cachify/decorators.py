@@ -23,6 +23,7 @@ from py_cachify import _slots as slots
 from py_cachify._settings import Settings
 from py_cachify._signatures import FunctionAnnotations, signature_of
 from py_cachify.arguments import UnsetType, check_flag, is_a, shown
+from py_cachify.backends.memory import MemoryBackend
 from py_cachify.errors import CachifyPoolFullError
 
 
@@ -172,7 +173,9 @@ async def _arun(
     """Await an ``async`` function in a slot."""
     settings = terms.settings()
     key = terms.key(first + args, kwargs)
-    taken = await slots.atake(settings.async_backend(), settings.slot_spec(key, terms.max_size, terms.slot_exp))
+    backend, spec = settings.async_backend(), settings.slot_spec(key, terms.max_size, terms.slot_exp)
+    # Memory never waits, and a separate coroutine would take longer than the acquire itself.
+    taken = slots.take(backend, spec) if isinstance(backend, MemoryBackend) else await slots.atake(backend, spec)
     if taken is None:
         instead = terms.refuse(key, first + args, kwargs)
         if inspect.isawaitable(instead):
