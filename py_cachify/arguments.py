@@ -5,7 +5,8 @@ may do anything when it is compared, shown or formatted.  A refused value may mi
 same way, so a check uses only its type and shows it with :func:`shown`.
 """
 
-from typing import Any, Final, final
+from datetime import timedelta
+from typing import Any, Final, TypeAlias, final
 
 
 @final
@@ -18,6 +19,9 @@ class UnsetType:
 
 UNSET: Final = UnsetType()
 """The value "not given": ``slot_exp=UNSET`` means the default of ``init_cachify()``."""
+
+SlotExp: TypeAlias = float | timedelta | UnsetType | None
+"""What a caller may pass as ``slot_exp``; :func:`check_slot_exp` turns a timedelta into seconds."""
 
 LONGEST_EXPIRATION = 100 * 365 * 24 * 3600
 """A hundred years, in seconds.  For a longer life, use ``None``: no expiration."""
@@ -61,7 +65,7 @@ def check_expiration(name: str, seconds: Any) -> float | None:
     """
     if seconds is None:
         return None
-    if is_a(seconds, bool) or not (is_a(seconds, int) or is_a(seconds, float)):
+    if not _is_number(seconds):
         raise TypeError(
             f'{name} must be a number of seconds (an int or a float), or None for no expiration; got {shown(seconds)}'
         )
@@ -74,9 +78,24 @@ def check_expiration(name: str, seconds: Any) -> float | None:
     return life
 
 
+def check_life(name: str, life: Any) -> float | None:
+    """Return the life of a slot in seconds, or ``None`` for no expiration.
+
+    ``life`` may be a ``timedelta``; otherwise it is checked by :func:`check_expiration`.
+    """
+    if is_a(life, timedelta):
+        life = timedelta.total_seconds(life)
+    elif life is not None and not _is_number(life):
+        raise TypeError(
+            f'{name} must be a number of seconds (an int or a float), a timedelta, or None for no expiration;'
+            f' got {shown(life)}'
+        )
+    return check_expiration(name, life)
+
+
 def check_slot_exp(slot_exp: Any) -> float | UnsetType | None:
     """Return the life of a slot in seconds, ``None`` for no expiration, or ``UNSET``."""
-    return UNSET if is_a(slot_exp, UnsetType) else check_expiration('slot_exp', slot_exp)
+    return UNSET if is_a(slot_exp, UnsetType) else check_life('slot_exp', slot_exp)
 
 
 def check_flag(name: str, flag: Any) -> bool:
@@ -116,6 +135,10 @@ def kind_of(value: Any) -> str:
         return f'{type(value).__module__}.{type(value).__qualname__}'
     except Exception:
         return 'a class whose name cannot be read'
+
+
+def _is_number(value: Any) -> bool:
+    return not is_a(value, bool) and (is_a(value, int) or is_a(value, float))
 
 
 def _text(name: str, text: Any) -> str:

@@ -1,6 +1,7 @@
 """``init_cachify()``, which says where pools are kept, and ``Cachify``, the pools of one store."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any, Literal, Never, TypeVar, overload
 
 from py_cachify._decorator_types import AnyFunction, AsyncFunction, Decorator, NeverReturned
@@ -8,10 +9,10 @@ from py_cachify._keys import KeyTemplate
 from py_cachify._settings import Settings, global_settings, set_global_settings
 from py_cachify.arguments import (
     UNSET,
-    UnsetType,
-    check_expiration,
+    SlotExp,
     check_flag,
     check_key,
+    check_life,
     check_max_size,
     check_prefix,
     check_slot_exp,
@@ -45,7 +46,7 @@ class Cachify:
         """Keep ``settings``, a function that is called on each use because settings may change."""
         self._settings = settings
 
-    def pool(self, key: str, max_size: int, slot_exp: float | UnsetType | None = UNSET) -> pool:
+    def pool(self, key: str, max_size: int, slot_exp: SlotExp = UNSET) -> pool:
         """Return the pool ``key`` in this store; see :class:`py_cachify.pool`."""
         local = pool(key, max_size, slot_exp)
         local._settings = self._settings  # noqa: SLF001 - a new pool is global
@@ -65,7 +66,7 @@ class Cachify:
         on_full: Callable[..., Any] | None = ...,
         *,
         raise_on_full: Literal[True],
-        slot_exp: float | UnsetType | None = ...,
+        slot_exp: SlotExp = ...,
     ) -> Decorator[Never, AnyFunction]: ...
     @overload
     def pooled(
@@ -74,7 +75,7 @@ class Cachify:
         max_size: int,
         on_full: Callable[..., Any] | None,
         raise_on_full: Literal[True],
-        slot_exp: float | UnsetType | None = ...,
+        slot_exp: SlotExp = ...,
     ) -> Decorator[Never, AnyFunction]: ...
     @overload
     def pooled(
@@ -83,7 +84,7 @@ class Cachify:
         max_size: int,
         on_full: None = ...,
         raise_on_full: bool = ...,
-        slot_exp: float | UnsetType | None = ...,
+        slot_exp: SlotExp = ...,
     ) -> Decorator[None, AnyFunction]: ...
     @overload
     def pooled(
@@ -92,7 +93,7 @@ class Cachify:
         max_size: int,
         on_full: Callable[..., NeverReturned],
         raise_on_full: bool = ...,
-        slot_exp: float | UnsetType | None = ...,
+        slot_exp: SlotExp = ...,
     ) -> Decorator[Any, AnyFunction]: ...
     @overload
     def pooled(  # type: ignore[overload-overlap]  # the first match counts
@@ -101,7 +102,7 @@ class Cachify:
         max_size: int,
         on_full: Callable[..., A],
         raise_on_full: bool = ...,
-        slot_exp: float | UnsetType | None = ...,
+        slot_exp: SlotExp = ...,
     ) -> Decorator[A, AsyncFunction]: ...
     @overload
     def pooled(
@@ -110,7 +111,7 @@ class Cachify:
         max_size: int,
         on_full: Callable[..., F],
         raise_on_full: bool = ...,
-        slot_exp: float | UnsetType | None = ...,
+        slot_exp: SlotExp = ...,
     ) -> Decorator[F, AnyFunction]: ...
     def pooled(
         self,
@@ -118,7 +119,7 @@ class Cachify:
         max_size: int,
         on_full: Callable[..., Any] | None = None,
         raise_on_full: bool = False,
-        slot_exp: float | UnsetType | None = UNSET,
+        slot_exp: SlotExp = UNSET,
     ) -> Any:
         """Return a decorator for a sync or async function, whose calls each take a slot of a pool.
 
@@ -135,7 +136,8 @@ class Cachify:
             on_full: called with exactly the arguments of a refused call (including ``self``); its
                 result is the result of the call.  For an ``async`` function it may be async.
             raise_on_full: raise ``CachifyPoolFullError`` instead, whatever ``on_full`` is.
-            slot_exp: the life of a slot in seconds, as for :class:`py_cachify.pool`.
+            slot_exp: the life of a slot in seconds or as a ``timedelta``, as for
+                :class:`py_cachify.pool`.
 
         Raises:
             TypeError, ValueError: an argument is wrong, or the key names something that the
@@ -175,7 +177,7 @@ def init_cachify(
     async_client: AsyncClient | MemoryClient | None = None,
     *,
     prefix: str = 'PYC-',
-    default_pool_slot_expiration: float | None = 600,
+    default_pool_slot_expiration: float | timedelta | None = 600,
     is_global: bool = True,
 ) -> Cachify:
     """Set where pools are kept, and return the pools of that store.
@@ -189,8 +191,8 @@ def init_cachify(
             ``MemoryClient``.  A ``MemoryClient`` for one side serves both.  With any other client
             for one side only, a pool that is used on the other side raises ``CachifyInitError``.
         prefix: text that is put before every key in the store.
-        default_pool_slot_expiration: the life of a slot in seconds for pools without ``slot_exp``;
-            with ``None`` it never expires.
+        default_pool_slot_expiration: the life of a slot in seconds, or as a ``timedelta``, for
+            pools without ``slot_exp``; with ``None`` it never expires.
         is_global: make the global ``pool`` and ``@pooled`` use this store from now on.  Slots that
             are already held are still given back where they were taken.
 
@@ -208,7 +210,7 @@ def init_cachify(
         init_cachify(redis.Redis(), redis.asyncio.Redis())
     """
     checked_prefix = check_prefix(prefix)
-    expiration = check_expiration('default_pool_slot_expiration', default_pool_slot_expiration)
+    expiration = check_life('default_pool_slot_expiration', default_pool_slot_expiration)
     checked_is_global = check_flag('is_global', is_global)
     settings = Settings(choose_backends(sync_client, async_client), checked_prefix, expiration)
     if checked_is_global:

@@ -10,7 +10,7 @@ from py_cachify._decorator_types import AnyFunction, AsyncFunction, Decorator, N
 from py_cachify._entries import Entries, make_entries
 from py_cachify._settings import Settings, global_settings
 from py_cachify._slots import AsyncHeld, SlotSpec, SyncHeld
-from py_cachify.arguments import UNSET, UnsetType, check_key, check_max_size, check_slot_exp
+from py_cachify.arguments import UNSET, SlotExp, check_key, check_max_size, check_slot_exp
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.decorators import make_decorator
 from py_cachify.errors import CachifyPoolFullError
@@ -40,9 +40,9 @@ class pool:  # noqa: N801 - the name in the API reference
             its slots.
         max_size: the number of slots, at least 1.  Each acquire counts against its own
             ``max_size``, so use one number for one key.
-        slot_exp: the life of a slot in seconds, more than 0.  With ``None`` it never expires, so a
-            crashed holder's slot is never freed.  By default it is the value of
-            ``init_cachify(default_pool_slot_expiration=...)``, which is 600 seconds by default.
+        slot_exp: the life of a slot in seconds, more than 0, or as a ``timedelta``.  With ``None``
+            it never expires, so a crashed holder's slot is never freed.  By default it is the value
+            of ``init_cachify(default_pool_slot_expiration=...)``, which is 600 seconds by default.
 
     Raises:
         TypeError, ValueError: an argument is wrong; raised here, not on entry.
@@ -56,7 +56,7 @@ class pool:  # noqa: N801 - the name in the API reference
             make_report()
     """
 
-    def __init__(self, key: str, max_size: int, slot_exp: float | UnsetType | None = UNSET) -> None:
+    def __init__(self, key: str, max_size: int, slot_exp: SlotExp = UNSET) -> None:
         self._key = check_key(key)
         self._max_size = check_max_size(max_size)
         self._slot_exp = check_slot_exp(slot_exp)

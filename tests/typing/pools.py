@@ -1,5 +1,6 @@
 """The pool and ``init_cachify``: what they take, and what they give."""
 
+from datetime import timedelta
 from typing import assert_type
 
 import fakeredis
@@ -19,7 +20,7 @@ async def of_a_pool() -> None:
         assert_type(aentered, pool)
     assert_type(one.size(), int)
     assert_type(await one.asize(), int)
-    for slot_exp in (1, 0.5, None, UNSET):
+    for slot_exp in (1, 0.5, timedelta(minutes=2), None, UNSET):
         pool(key='reports', max_size=1, slot_exp=slot_exp)
     pool('reports')  # type: ignore[call-arg]
     pool(7, max_size=1)  # type: ignore[arg-type]
@@ -43,7 +44,7 @@ def of_clients() -> None:
         redis.asyncio.Redis(),
     ]
     assert_type(init_cachify(sync[0], asynchronous[0], prefix='a', default_pool_slot_expiration=None), Cachify)
-    init_cachify(async_client=MemoryClient())
+    init_cachify(async_client=MemoryClient(), default_pool_slot_expiration=timedelta(minutes=10))
     init_cachify('redis://localhost')  # type: ignore[arg-type]
     init_cachify({})  # type: ignore[arg-type]
     init_cachify(async_client=DictClient())  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """The result of a call shows what a refusal returns, and nothing of it where a refusal raises."""
 
 from collections.abc import Awaitable
+from datetime import timedelta
 from typing import Any, assert_type
 
 from py_cachify import init_cachify, pool, pooled
@@ -49,6 +50,7 @@ async def of_nothing() -> None:
     """``None``, without ``on_full``."""
     assert_type(pooled('reports', 1)(report)('a'), bytes | None)
     assert_type(pooled('reports', 1, None, False, 60)(report)('a'), bytes | None)
+    assert_type(pooled('reports', 1, slot_exp=timedelta(minutes=1))(report)('a'), bytes | None)
     assert_type(one.pooled()(report)('a'), bytes | None)
     assert_type(local.pooled('reports', max_size=1)(report)('a'), bytes | None)
     assert_type(await pooled('reports', 1)(areport)('a'), bytes | None)

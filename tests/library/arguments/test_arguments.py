@@ -7,6 +7,7 @@ import functools
 import pickle
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from unittest import mock
 
@@ -24,6 +25,7 @@ from py_cachify import (
     pool,
     pooled,
 )
+from tests.support.stores import VirtualClock
 
 
 pytestmark = pytest.mark.quick
@@ -42,6 +44,7 @@ WRONG_MAX_SIZES = [
     (2**31, ValueError, 'max_size must be at most 2147483647, got 2147483648'),
     (10**400, ValueError, 'max_size must be at most 2147483647, got an int of 1329 bits'),
 ]
+LIFE = 'a number of seconds (an int or a float), a timedelta, or None for no expiration'
 WRONG_SECONDS = [
     (0, ValueError, f'must be more than 0 and {LONGEST} 0'),
     (-1, ValueError, f'must be more than 0 and {LONGEST} -1'),
@@ -50,8 +53,11 @@ WRONG_SECONDS = [
     (1e300, ValueError, f'must be more than 0 and {LONGEST} 1e+300'),
     (10**400, ValueError, f'must be more than 0 and {LONGEST} an int of 1329 bits'),
     (decimal.Decimal(5), TypeError, "or None for no expiration; got Decimal('5')"),
-    (True, TypeError, 'must be a number of seconds (an int or a float), or None for no expiration; got True'),
-    ('5', TypeError, "must be a number of seconds (an int or a float), or None for no expiration; got '5'"),
+    (True, TypeError, f'must be {LIFE}; got True'),
+    ('5', TypeError, f"must be {LIFE}; got '5'"),
+    (timedelta(0), ValueError, f'must be more than 0 and {LONGEST} 0.0'),
+    (timedelta(hours=-1), ValueError, f'must be more than 0 and {LONGEST} -3600.0'),
+    (timedelta.max, ValueError, f'must be more than 0 and {LONGEST} {timedelta.max.total_seconds()}'),
 ]
 WRONG_KEYS = [
     ('', ValueError, "key must not be empty, got ''"),
@@ -116,6 +122,50 @@ def test_a_wrong_key_is_refused(make: Callable[..., Any], key: Any, kind: type[E
 def test_every_life_from_above_0_to_a_century_is_taken(make: Callable[..., Any], slot_exp: Any) -> None:
     """Whole seconds, fractions, ``None`` and ``UNSET`` are all allowed."""
     assert make(key='reports', max_size=1, slot_exp=slot_exp) is not None
+
+
+@pytest.mark.parametrize(
+    ('life', 'seconds'),
+    [(timedelta(minutes=2), 120.0), (timedelta(microseconds=1), 1e-06), (timedelta(days=36500), 3153600000.0)],
+)
+def test_a_timedelta_is_the_same_as_its_seconds(life: timedelta, seconds: float) -> None:
+    """Converted when the pool is made, so ``repr()`` and the store see seconds only."""
+    client = MemoryClient()
+    local = init_cachify(client, default_pool_slot_expiration=life, is_global=False)
+    for one in pool('reports', max_size=1, slot_exp=life), local.pool('reports', max_size=1, slot_exp=life):
+        assert repr(one) == f"pool(key='reports', max_size=1, slot_exp={seconds!r})"
+    assert local._settings().default_slot_exp == seconds
+
+
+def test_a_slot_lives_as_long_as_the_timedelta_says() -> None:
+    """As an argument of a pool and of a decorator, and as the default of both."""
+    clock = VirtualClock()
+    two_minutes = timedelta(minutes=2)
+    by_default = init_cachify(MemoryClient(clock), default_pool_slot_expiration=two_minutes, is_global=False)
+    by_argument = init_cachify(MemoryClient(clock), is_global=False)
+
+    def sizes_of(one: pool) -> list[int]:
+        clock.now = 0.0
+        with one:
+            sizes = []
+            for clock.now in (119.9, 120.0):
+                sizes.append(one.size())
+            return sizes
+
+    assert sizes_of(by_default.pool('reports', max_size=1)) == [1, 0]
+    assert sizes_of(by_argument.pool('reports', max_size=1, slot_exp=two_minutes)) == [1, 0]
+
+    for cachify, own in (by_default, UNSET), (by_argument, two_minutes):
+        clock.now = 0.0
+
+        @cachify.pooled('mail', max_size=1, slot_exp=own)
+        def sizes() -> list[int]:
+            found = []
+            for clock.now in (119.9, 120.0):
+                found.append(sizes.size())
+            return found
+
+        assert sizes() == [1, 0]
 
 
 def test_a_life_of_more_than_a_century_is_refused(make: Callable[..., Any]) -> None:

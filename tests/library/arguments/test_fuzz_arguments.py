@@ -9,6 +9,7 @@ import functools
 import math
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import fakeredis
@@ -88,6 +89,8 @@ def is_size(value: Any) -> bool:
 
 
 def is_life(value: Any) -> bool:
+    if issubclass(type(value), timedelta):
+        return timedelta() < timedelta.__add__(value, timedelta()) <= timedelta(seconds=A_CENTURY)
     if issubclass(type(value), float):
         return math.isfinite(float.__float__(value)) and 0 < float.__float__(value) <= A_CENTURY
     return issubclass(type(value), int) and type(value) is not bool and 0 < int.__index__(value) <= A_CENTURY
