@@ -1,5 +1,6 @@
 """``init_cachify()``, which says where pools are kept, and ``Cachify``, the pools of one store."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Literal, Never, TypeVar, overload
@@ -10,6 +11,7 @@ from py_cachify._settings import Settings, global_settings, set_global_settings
 from py_cachify.arguments import (
     UNSET,
     SlotExp,
+    UnsetType,
     check_flag,
     check_key,
     check_life,
@@ -18,6 +20,7 @@ from py_cachify.arguments import (
     check_slot_exp,
 )
 from py_cachify.backends._choose import choose_backends
+from py_cachify.backends._url import OpenedClients, open_clients
 from py_cachify.backends.memory import MemoryClient
 from py_cachify.clients import AsyncClient, SyncClient
 from py_cachify.decorators import make_decorator
@@ -27,6 +30,8 @@ from py_cachify.pools import pool
 
 A = TypeVar('A', bound=Awaitable[Any])
 F = TypeVar('F')
+
+logger = logging.getLogger('py_cachify')
 
 
 class Cachify:
@@ -42,15 +47,51 @@ class Cachify:
         def send_mail(user_id): ...
     """
 
-    def __init__(self, settings: Callable[[], Settings]) -> None:
-        """Keep ``settings``, a function that is called on each use because settings may change."""
+    def __init__(self, settings: Callable[[], Settings], opened: OpenedClients | None = None) -> None:
+        """Keep ``settings``, a function that is called on each use because settings may change.
+
+        ``opened`` are the clients that :meth:`close` and :meth:`aclose` close.
+        """
         self._settings = settings
+        self._opened = opened
 
     def pool(self, key: str, max_size: int, slot_exp: SlotExp = UNSET) -> pool:
         """Return the pool ``key`` in this store; see :class:`py_cachify.pool`."""
         local = pool(key, max_size, slot_exp)
         local._settings = self._settings  # noqa: SLF001 - a new pool is global
         return local
+
+    def close(self) -> None:
+        """Close the connections that ``init_cachify(url)`` opened for threads.
+
+        Clients that you passed yourself stay open, because they are yours to close.  Connections
+        for asyncio are closed by :meth:`aclose`, or when their event loop ends.
+
+        Call it when no pool is in use: a request that is on its way may fail.  You may call it more
+        than once.  A slot that is still held stays taken, and giving it back, like any later use of
+        a pool, opens a new connection.
+
+        Example::
+
+            with contextlib.closing(init_cachify('redis://localhost')):
+                main()
+        """
+        if self._opened is not None:
+            self._opened.close()
+
+    async def aclose(self) -> None:
+        """Close the connections that ``init_cachify(url)`` opened for threads and for asyncio.
+
+        Only connections of the running event loop are closed; those of another loop are closed when
+        that loop ends.  In all else it is like :meth:`close`.
+
+        Example::
+
+            async with contextlib.aclosing(init_cachify('redis://localhost')):
+                await main()
+        """
+        if self._opened is not None:
+            await self._opened.aclose()
 
     def __repr__(self) -> str:
         try:
@@ -173,19 +214,32 @@ pooled = Cachify(global_settings).pooled
 
 
 def init_cachify(
-    sync_client: SyncClient | None = None,
+    sync_client: SyncClient | str | None = None,
     async_client: AsyncClient | MemoryClient | None = None,
     *,
     prefix: str = 'PYC-',
     default_pool_slot_expiration: float | timedelta | None = 600,
     is_global: bool = True,
+    default_lock_expiration: float | UnsetType | None = UNSET,
+    default_cache_ttl: float | UnsetType | None = UNSET,
+    lock_poll_interval: float | UnsetType | None = UNSET,
 ) -> Cachify:
     """Set where pools are kept, and return the pools of that store.
 
     Args:
-        sync_client: the client for threads: ``redis.Redis``, ``valkey.Valkey``,
-            ``fakeredis.FakeRedis``, a cluster or sentinel client, a ``MemoryClient``, or any client
-            that fulfils the plain contract (see :mod:`py_cachify.clients`).
+        sync_client: a URL, or the client for threads.
+
+            A URL serves both threads and asyncio, and needs the extra ``redis``:
+            ``redis://user:password@host:6379/0``, ``rediss://`` for TLS, ``unix:///path/to/socket``
+            (``valkey://`` and ``valkeys://`` mean the same as the first two).  Options follow a
+            ``?``, as for ``redis.Redis.from_url()``: by default there are at most 50 connections
+            for threads and 50 for each event loop (``max_connections``), and a caller waits for a
+            free one for up to 20 seconds (``timeout``).  Nothing connects before the first pool is
+            used.
+
+            A client is ``redis.Redis``, ``valkey.Valkey``, ``fakeredis.FakeRedis``, a cluster or
+            sentinel client, a ``MemoryClient``, or any client that fulfils the plain contract (see
+            :mod:`py_cachify.clients`).
         async_client: the client for asyncio: the counterpart of one of these, from
             ``redis.asyncio`` and so on.  Without any client, both sides share one new
             ``MemoryClient``.  A ``MemoryClient`` for one side serves both.  With any other client
@@ -194,25 +248,50 @@ def init_cachify(
         default_pool_slot_expiration: the life of a slot in seconds, or as a ``timedelta``, for
             pools without ``slot_exp``; with ``None`` it never expires.
         is_global: make the global ``pool`` and ``@pooled`` use this store from now on.  Slots that
-            are already held are still given back where they were taken.
+            are already held are still given back where they were taken, and the connections of an
+            earlier call stay open: to close them, call ``close()`` of the object that it returned.
+        default_lock_expiration, default_cache_ttl, lock_poll_interval: accepted and ignored, so
+            that a program written for py-cachify that uses only pools starts unchanged.  A debug
+            record names those that were passed.
 
     Returns:
         A :class:`Cachify`, whose ``pool`` and ``pooled`` use this store.
 
     Raises:
         TypeError: a client lacks a method or has a method that does not accept the arguments it
-            would get, a client was passed for the wrong side, or an argument has the wrong type.
+            would get, a client was passed for the wrong side or beside a URL, or an argument has
+            the wrong type.
         ValueError: the two clients count in different ways (one Redis, one plain) or are separate
-            stores (a ``MemoryClient`` and another client), or an argument is out of range.
+            stores (a ``MemoryClient`` and another client), a URL is malformed, or an argument is
+            out of range.  The error does not show the URL, because it may contain a password.
+        ModuleNotFoundError: a URL was passed, and the package ``redis`` is not installed.
 
     Example::
 
-        init_cachify(redis.Redis(), redis.asyncio.Redis())
+        init_cachify('redis://localhost')
+        init_cachify(redis.Redis(), redis.asyncio.Redis())  # or with clients of your own
     """
     checked_prefix = check_prefix(prefix)
     expiration = check_life('default_pool_slot_expiration', default_pool_slot_expiration)
     checked_is_global = check_flag('is_global', is_global)
-    settings = Settings(choose_backends(sync_client, async_client), checked_prefix, expiration)
+    opened = open_clients(sync_client, async_client)
+    backends = (
+        choose_backends(sync_client, async_client)
+        if opened is None
+        else choose_backends(opened.sync, opened.asynchronous)
+    )
+    settings = Settings(backends, checked_prefix, expiration)
+    _log_ignored(
+        default_lock_expiration=default_lock_expiration,
+        default_cache_ttl=default_cache_ttl,
+        lock_poll_interval=lock_poll_interval,
+    )
     if checked_is_global:
         set_global_settings(settings)
-    return Cachify(lambda: settings)
+    return Cachify(lambda: settings, opened)
+
+
+def _log_ignored(**arguments: object) -> None:
+    names = [name for name, value in arguments.items() if value is not UNSET]
+    if names:
+        logger.debug('init_cachify() ignored %s, because this library has only pools', ', '.join(names))

@@ -1,5 +1,7 @@
 """The pool and ``init_cachify``: what they take, and what they give."""
 
+import contextlib
+import os
 from datetime import timedelta
 from typing import assert_type
 
@@ -9,6 +11,16 @@ import redis.asyncio
 
 from py_cachify import UNSET, AsyncClient, Cachify, CachifyPoolFullError, MemoryClient, SyncClient, init_cachify, pool
 from tests.support.stores import AsyncDictClient, DictClient
+
+
+async def of_what_is_opened_by_a_url(cachify: Cachify) -> None:
+    """It can be closed, for threads alone or for both sides."""
+    cachify.close()
+    await cachify.aclose()
+    with contextlib.closing(cachify) as closed:
+        assert_type(closed, Cachify)
+    async with contextlib.aclosing(cachify) as aclosed:
+        assert_type(aclosed, Cachify)
 
 
 async def of_a_pool() -> None:
@@ -45,7 +57,12 @@ def of_clients() -> None:
     ]
     assert_type(init_cachify(sync[0], asynchronous[0], prefix='a', default_pool_slot_expiration=None), Cachify)
     init_cachify(async_client=MemoryClient(), default_pool_slot_expiration=timedelta(minutes=10))
-    init_cachify('redis://localhost')  # type: ignore[arg-type]
+    assert_type(init_cachify('redis://localhost', prefix='a'), Cachify)
+    init_cachify(sync_client=os.environ.get('REDIS_URL'))
+    init_cachify(default_lock_expiration=30, default_cache_ttl=60, lock_poll_interval=0.1)
+    init_cachify(None, 'redis://localhost')  # type: ignore[arg-type]
+    init_cachify(b'redis://localhost')  # type: ignore[arg-type]
+    init_cachify(lock_expiration=30)  # type: ignore[call-arg]
     init_cachify({})  # type: ignore[arg-type]
     init_cachify(async_client=DictClient())  # type: ignore[arg-type]
     init_cachify(AsyncDictClient(DictClient()), prefix=None)  # type: ignore[arg-type]

@@ -350,17 +350,22 @@ def test_the_signatures_of_the_page() -> None:
 
 
 def test_the_signature_of_init_cachify() -> None:
-    """Two clients by position or by name, the rest by name only, with the page's defaults."""
+    """Two clients by position or by name, the rest by name only, with the page's defaults.
+
+    What is for locks and caches is accepted, and is ignored.
+    """
     parameters = inspect.signature(init_cachify).parameters
+    ignored = ['default_lock_expiration', 'default_cache_ttl', 'lock_poll_interval']
     assert {name: each.default for name, each in parameters.items()} == {
         'sync_client': None,
         'async_client': None,
         'prefix': 'PYC-',
         'default_pool_slot_expiration': 600,
         'is_global': True,
+        **dict.fromkeys(ignored, py_cachify.UNSET),
     }
     by_name_only = [name for name, each in parameters.items() if each.kind is each.KEYWORD_ONLY]
-    assert by_name_only == ['prefix', 'default_pool_slot_expiration', 'is_global'] == list(parameters)[2:]
+    assert by_name_only == ['prefix', 'default_pool_slot_expiration', 'is_global', *ignored] == list(parameters)[2:]
 
 
 def test_a_local_instance_does_not_initialize_the_global_functions() -> None:

@@ -141,10 +141,10 @@ def test_a_client_for_the_wrong_side_is_refused(arguments: dict[str, Any], messa
         (MemoryClient, "not a class: pass an instance of <class 'py_cachify"),
         (object(), 'lacks get and set and delete'),
         ({}, 'lacks set and delete'),
-        ('redis://localhost', 'it lacks get and set and delete'),
+        (b'redis://localhost', 'it lacks get and set and delete'),
         (0, 'it lacks get and set and delete'),
     ],
-    ids=['a class', 'the memory class', 'an object', 'a dictionary', 'a URL', 'zero'],
+    ids=['a class', 'the memory class', 'an object', 'a dictionary', 'bytes', 'zero'],
 )
 def test_what_is_no_client_is_refused(argument: str, client: Any, message: str) -> None:
     """A class instead of an instance, and an object that lacks methods, which the error names."""
