@@ -142,6 +142,43 @@ def leave_asynchronously_in_the_child(store: str, socket: str) -> dict[str, Any]
     return found
 
 
+def use_a_url_on_both_sides(socket: str) -> dict[str, Any]:
+    """Fork while slots are held over connections that were opened from a URL, and use them."""
+    import asyncio
+
+    cachify = init_cachify(f'unix://{socket}')
+    few = pool('reports', max_size=9)
+    ids: list[int] = []
+
+    async def in_a_loop() -> int:
+        async with few:
+            return await few.asize()
+
+    def use() -> list[Any]:
+        with few:
+            sizes = few.size(), asyncio.run(in_a_loop())
+        ids.append(cachify._opened.sync.client_id())  # type: ignore[union-attr]
+        return [*sizes, ids[-1]]
+
+    def use_and_close() -> list[Any]:
+        used = use()
+        cachify.close()
+        return used
+
+    with few:
+        *before, own = use()
+        *child, of_child = _in_a_child(use_and_close)
+        *after, still_own = use()
+    left = few.size()
+    cachify.close()
+    return {
+        'parent before, child, parent after': [before, child, after],
+        'the parent keeps its connection': own == still_own,
+        'the child has one of its own': own != of_child,
+        'left': left,
+    }
+
+
 def make_tokens() -> dict[str, Any]:
     """Tokens of a parent and of two children, one forked by the other."""
 
@@ -271,6 +308,17 @@ def test_a_child_that_leaves_asynchronously_asks_for_nothing(store: str, socket:
         'child': 'left at once',
         'parent after the child has gone': 1,
         'parent after leaving': 0,
+        'logged': '',
+    }
+
+
+def test_a_child_opens_connections_of_its_own_from_a_url(socket: str) -> None:
+    """Its requests and its ``close()`` do not touch those of the parent."""
+    assert _in_a_fresh_process(use_a_url_on_both_sides, socket) == {
+        'parent before, child, parent after': [[2, 3]] * 3,
+        'the parent keeps its connection': True,
+        'the child has one of its own': True,
+        'left': 0,
         'logged': '',
     }
 
