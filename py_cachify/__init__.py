@@ -5,7 +5,7 @@ set-if-not-exists.  A crashed holder's slot is freed when it expires::
 
     from py_cachify import init_cachify, pool
 
-    init_cachify(redis.Redis())
+    init_cachify('redis://localhost')
 
     with pool('reports', max_size=3, slot_exp=120):
         make_report()

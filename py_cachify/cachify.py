@@ -39,7 +39,7 @@ class Cachify:
 
     Example::
 
-        reports = init_cachify(redis.Redis(), prefix='reports-', is_global=False)
+        reports = init_cachify('redis://localhost', prefix='reports-', is_global=False)
 
         with reports.pool('yearly', max_size=2): ...
 
@@ -233,9 +233,9 @@ def init_cachify(
             ``redis://user:password@host:6379/0``, ``rediss://`` for TLS, ``unix:///path/to/socket``
             (``valkey://`` and ``valkeys://`` mean the same as the first two).  Options follow a
             ``?``, as for ``redis.Redis.from_url()``: by default there are at most 50 connections
-            for threads and 50 for each event loop (``max_connections``), and a caller waits for a
-            free one for up to 20 seconds (``timeout``).  Nothing connects before the first pool is
-            used.
+            for threads and 50 for each event loop (``max_connections``), a caller waits for a free
+            one for up to 20 seconds (``timeout``), and for an answer for up to 5 seconds
+            (``socket_timeout``).  Nothing connects before the first pool is used.
 
             A client is ``redis.Redis``, ``valkey.Valkey``, ``fakeredis.FakeRedis``, a cluster or
             sentinel client, a ``MemoryClient``, or any client that fulfils the plain contract (see

@@ -78,6 +78,7 @@ def choose_backends(sync_client: Any, async_client: Any) -> Backends:
 
 _EXAMPLES = {'sync_client': 'redis.Redis()', 'async_client': 'redis.asyncio.Redis()'}
 _DJANGO_EXAMPLES = {**_EXAMPLES, 'sync_client': 'django_redis.get_redis_connection()'}
+_URLS = {'sync_client': ', or a URL as a str', 'async_client': ''}
 
 
 def _memory_backends(sync_client: Any, async_client: Any) -> Backends:
@@ -111,8 +112,8 @@ def _kind(name: str, client: Any) -> str:
     missing = [method for method in PLAIN_CALLS if not callable(methods[method])]
     if missing:
         raise TypeError(
-            f'{name} must be a client, such as {_EXAMPLES[name]} or MemoryClient(), not a {kind_of(client)}:'
-            f' it lacks {" and ".join(missing)}'
+            f'{name} must be a client, such as {_EXAMPLES[name]} or MemoryClient(){_URLS[name]}, not a'
+            f' {kind_of(client)}: it lacks {" and ".join(missing)}'
         )
     if _is_django_cache(methods['set']):
         raise TypeError(

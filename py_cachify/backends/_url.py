@@ -20,27 +20,42 @@ if TYPE_CHECKING:
 SCHEMES = {'redis': 'redis', 'rediss': 'rediss', 'unix': 'unix', 'valkey': 'redis', 'valkeys': 'rediss'}
 """The schemes that a URL may have, each with its name in redis-py."""
 
+SOCKET_TIMEOUT = 5
+"""In seconds, unless the URL says otherwise; before redis-py 8, a request could wait forever."""
+
 
 class OpenedClients:
     """The clients of one URL, and their connections, which wait if all of them are in use."""
 
     def __init__(self, url: str) -> None:
-        """Make the clients without connecting.
+        """Make the clients without connecting."""
+        import redis.asyncio.retry
+        import redis.backoff
+        import redis.retry
 
-        A connection of each kind is made, and not opened, because redis-py looks at the options of
-        a URL only then.
-        """
-        import redis.asyncio
+        def options(retry: Callable[..., Any]) -> dict[str, Any]:
+            # One repetition is for a connection that the server closed while it was idle.
+            errors = [redis.ConnectionError]
+            return {
+                'socket_timeout': SOCKET_TIMEOUT,
+                'socket_connect_timeout': SOCKET_TIMEOUT,
+                'retry': retry(redis.backoff.NoBackoff(), 1, supported_errors=tuple(errors)),
+                'retry_on_error': errors,
+            }
 
-        def make_pool() -> 'redis.asyncio.BlockingConnectionPool':
-            return redis.asyncio.BlockingConnectionPool.from_url(url)
+        def make_pool() -> 'redis.BlockingConnectionPool':
+            return redis.BlockingConnectionPool.from_url(url, **options(redis.retry.Retry))
 
-        trial: tuple[Any, ...] = redis.BlockingConnectionPool.from_url(url), make_pool()
+        def make_async_pool() -> 'redis.asyncio.BlockingConnectionPool':
+            return redis.asyncio.BlockingConnectionPool.from_url(url, **options(redis.asyncio.retry.Retry))
+
+        # redis-py looks at the options of a URL only when it makes a connection.
+        trial: tuple[Any, ...] = make_pool(), make_async_pool()
         for each in trial:
             each.make_connection()
-        self._connections = redis.BlockingConnectionPool.from_url(url)
+        self._connections = make_pool()
         self.sync = redis.Redis(connection_pool=self._connections)
-        self.asynchronous = LoopClients(make_pool)
+        self.asynchronous = LoopClients(make_async_pool)
 
     def close(self) -> None:
         """Close the connections of all threads; a later request opens new ones."""

@@ -143,6 +143,37 @@ def test_more_tasks_than_connections_wait_for_one(url: str, server: 'redis.Redis
     cachify.close()
 
 
+@pytest.mark.parametrize(('options', 'seconds'), [('', 5), ('?socket_timeout=2&socket_connect_timeout=2', 2)])
+def test_no_request_waits_forever(options: str, seconds: float) -> None:
+    """With any version of redis-py, on both sides, unless the URL says how long."""
+    cachify = init_cachify(f'redis://localhost{options}', is_global=False)
+    assert cachify._opened is not None
+    pools: list[Any] = [cachify._opened.sync.connection_pool, cachify._opened.asynchronous._make_pool()]
+    for each in [one.make_connection() for one in pools]:
+        assert (each.socket_timeout, each.socket_connect_timeout) == (seconds, seconds)
+
+
+def test_a_connection_that_the_server_closed_is_opened_again(url: str, server: 'redis.Redis') -> None:
+    """Without an error, on both sides, for a new slot and for one that is given back."""
+    cachify = init_cachify(url)
+    few = pool('reports', max_size=3)
+
+    def close_connections() -> None:
+        server.execute_command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')  # type: ignore[no-untyped-call]
+
+    async def main() -> None:
+        with few:
+            async with few:
+                close_connections()
+                with few:
+                    assert (few.size(), await few.asize()) == (3, 3)
+                close_connections()
+        assert (few.size(), await few.asize()) == (0, 0)
+        await cachify.aclose()
+
+    asyncio.run(main())
+
+
 # --- what is refused
 
 
