@@ -20,7 +20,7 @@ from py_cachify.arguments import (
     check_slot_exp,
 )
 from py_cachify.backends._choose import choose_backends
-from py_cachify.backends._url import OpenedClients, open_clients
+from py_cachify.backends._opened import OpenedClients, open_clients
 from py_cachify.backends.memory import MemoryClient
 from py_cachify.clients import AsyncClient, SyncClient
 from py_cachify.decorators import make_decorator

@@ -1,152 +1,28 @@
-"""The clients that ``init_cachify(url)`` makes, and how their connections are closed.
+"""The URL of a server: which ones ``init_cachify()`` accepts, and why it refuses the others.
 
-They are clients of ``redis``, which is imported only here, and connect when they are first used.
-Nothing shows the URL, because it may contain a password: no error, ``repr()`` or log record.
+Nothing shows a URL, because it may contain a password: no error, ``repr()`` or log record.
 """
 
-import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
-
-from py_cachify.arguments import is_a
-
-
-if TYPE_CHECKING:
-    import redis.asyncio
 
 
 SCHEMES = {'redis': 'redis', 'rediss': 'rediss', 'unix': 'unix', 'valkey': 'redis', 'valkeys': 'rediss'}
 """The schemes that a URL may have, each with its name in redis-py."""
 
-SOCKET_TIMEOUT = 5
-"""In seconds, unless the URL says otherwise; before redis-py 8, a request could wait forever."""
 
-
-class OpenedClients:
-    """The clients of one URL, and their connections, which wait if all of them are in use."""
-
-    def __init__(self, url: str) -> None:
-        """Make the clients without connecting."""
-        import redis.asyncio.retry
-        import redis.backoff
-        import redis.retry
-
-        def options(retry: Callable[..., Any]) -> dict[str, Any]:
-            # One repetition is for a connection that the server closed while it was idle.
-            errors = [redis.ConnectionError]
-            return {
-                'socket_timeout': SOCKET_TIMEOUT,
-                'socket_connect_timeout': SOCKET_TIMEOUT,
-                'retry': retry(redis.backoff.NoBackoff(), 1, supported_errors=tuple(errors)),
-                'retry_on_error': errors,
-            }
-
-        def make_pool() -> 'redis.BlockingConnectionPool':
-            return redis.BlockingConnectionPool.from_url(url, **options(redis.retry.Retry))
-
-        def make_async_pool() -> 'redis.asyncio.BlockingConnectionPool':
-            return redis.asyncio.BlockingConnectionPool.from_url(url, **options(redis.asyncio.retry.Retry))
-
-        # redis-py looks at the options of a URL only when it makes a connection.
-        trial: tuple[Any, ...] = make_pool(), make_async_pool()
-        for each in trial:
-            each.make_connection()
-        self._connections = make_pool()
-        self.sync = redis.Redis(connection_pool=self._connections)
-        self.asynchronous = LoopClients(make_async_pool)
-
-    def close(self) -> None:
-        """Close the connections of all threads; a later request opens new ones."""
-        self._connections.disconnect()
-
-    async def aclose(self) -> None:
-        """Close the connections of all threads and of the running event loop."""
-        self.close()
-        await self.asynchronous.aclose()
-
-
-class LoopClients:
-    """An asynchronous client that has connections of its own in each event loop.
-
-    A connection works only in the loop that opened it, so ``asyncio.run()`` twice needs two.  The
-    connections of a loop are closed when it ends.
-    """
-
-    def __init__(self, make_pool: 'Callable[[], redis.asyncio.BlockingConnectionPool]') -> None:
-        self._make_pool = make_pool
-        self._clients: dict[asyncio.AbstractEventLoop, tuple[redis.asyncio.Redis, AsyncGenerator[None, None]]] = {}
-
-    def evalsha(self, *arguments: Any) -> Awaitable[Any]:
-        """Run a script that the server knows, in the running loop."""
-        answer: Awaitable[Any] = self._client().evalsha(*arguments)
-        return answer
-
-    def eval(self, *arguments: Any) -> Awaitable[Any]:
-        """Run a script, in the running loop."""
-        answer: Awaitable[Any] = self._client().eval(*arguments)
-        return answer
-
-    async def aclose(self) -> None:
-        """Close the connections of the running loop; a later request opens new ones."""
-        _, closing = self._clients.pop(asyncio.get_running_loop(), (None, None))
-        if closing is not None:
-            await closing.aclose()
-
-    def _client(self) -> Any:
-        loop = asyncio.get_running_loop()
-        found = self._clients.get(loop)
-        return self._make_client(loop) if found is None else found[0]
-
-    def _make_client(self, loop: asyncio.AbstractEventLoop) -> 'redis.asyncio.Redis':
-        import redis.asyncio
-
-        # A list first, because loops of other threads may come and go.
-        for other in list(self._clients):
-            if other.is_closed():
-                self._clients.pop(other, None)
-        pool = self._make_pool()
-        client = redis.asyncio.Redis(connection_pool=pool)
-        closing = _closing(pool)
-        # At its end, or if nobody refers to the generator, a loop closes each generator that began
-        # in it.  This one begins at once, without waiting for anything.
-        with contextlib.suppress(StopIteration):
-            closing.__anext__().__await__().send(None)
-        self._clients[loop] = client, closing
-        return client
-
-
-async def _closing(pool: 'redis.asyncio.BlockingConnectionPool') -> AsyncGenerator[None, None]:
-    try:
-        yield
-    finally:
-        await pool.disconnect()
-
-
-def open_clients(sync_client: Any, async_client: Any) -> OpenedClients | None:
-    """Return new clients if ``sync_client`` is a URL; ``None`` if neither argument is one.
-
-    Raises:
-        TypeError: a URL was passed together with another client, or as ``async_client``.
-        ValueError: a string is no URL that redis-py accepts.
-        ModuleNotFoundError: the package ``redis`` is not installed.
-    """
-    if is_a(async_client, str):
-        raise TypeError(
-            'async_client must be a client, not a string: pass a URL as the first argument, sync_client, where it'
-            ' serves both threads and asyncio'
-        )
-    if not is_a(sync_client, str):
-        return None
-    if async_client is not None:
-        raise TypeError(
-            'async_client must not be passed if sync_client is a URL, which serves both threads and asyncio: pass the'
-            ' URL alone, or two clients'
-        )
-    url = _with_scheme_of_redis(str.__str__(sync_client))
+def checked_url(text: str) -> str:
+    """Return a URL as redis-py reads it; raise ``ValueError`` if it is malformed."""
+    url = _with_scheme_of_redis(text)
     _check_parts(url)
-    return _open(url)
+    return url
+
+
+def malformed(problem: str) -> ValueError:
+    """Return the error for a malformed URL."""
+    return ValueError(
+        f'sync_client is a malformed URL: {problem}; in a user name or password, write %2F for /, %3F for ?, %23 for #'
+        ' and %5B for [; the URL is not shown here, because it may contain a password'
+    )
 
 
 def _with_scheme_of_redis(url: str) -> str:
@@ -170,37 +46,16 @@ def _check_parts(url: str) -> None:
         port_is_right = False
     # Raised out here, because the error of urllib shows parts of the URL.
     if not port_is_right:
-        raise _malformed('its host and port must be as in redis://host:6379')
+        raise malformed('its host and port must be as in redis://host:6379')
     if parts.fragment:
-        raise _malformed('it must not contain #')
+        raise malformed('it must not contain #')
     if parts.scheme == 'unix':
         if parts.hostname or not parts.path:
-            raise _malformed('unix:// must be followed by an absolute path, as in unix:///run/redis.sock')
-    elif parts.path.strip('/') and not _is_number(parts.path[1:]):
-        raise _malformed('its path must be the number of a database, as in redis://host:6379/0')
+            raise malformed('unix:// must be followed by an absolute path, as in unix:///run/redis.sock')
+    elif not _is_number(parts.path.strip('/') or '0'):
+        raise malformed('its path must be the number of a database, as in redis://host:6379/0')
     if parts.query and not _are_options(parts.query):
-        raise _malformed('after the ?, it must have options as in ?socket_timeout=5&max_connections=100')
-
-
-def _open(url: str) -> OpenedClients:
-    try:
-        return OpenedClients(url)
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "a URL needs the package redis, which the extra `redis` installs: pip install 'py-cachify-lab[redis]'",
-            name=error.name,
-        ) from error
-    except Exception:
-        pass
-    # Raised out here, because the error of redis-py may show parts of the URL.
-    raise _malformed('redis-py does not accept one of the options after the ?')
-
-
-def _malformed(problem: str) -> ValueError:
-    return ValueError(
-        f'sync_client is a malformed URL: {problem}; in a user name or password, write %2F for /, %3F for ?, %23 for #'
-        ' and %5B for [; the URL is not shown here, because it may contain a password'
-    )
+        raise malformed('after the ?, it must have options as in ?socket_timeout=5&max_connections=100')
 
 
 def _is_number(text: str) -> bool:

@@ -92,6 +92,14 @@ def test_a_url_with_an_s_uses_tls(scheme: str) -> None:
     assert [type(each) for each in made] == [redis.SSLConnection, redis.asyncio.SSLConnection]
 
 
+@pytest.mark.parametrize('path', ['', '/', '/0', '/3', '/3/', '?db=3'])
+def test_the_path_is_the_number_of_a_database(path: str) -> None:
+    """Database 0 without one."""
+    cachify = init_cachify(f'redis://localhost{path}', is_global=False)
+    assert cachify._opened is not None
+    assert cachify._opened.sync.get_connection_kwargs().get('db', 0) == (3 if '3' in path else 0)
+
+
 @pytest.mark.parametrize('options', ['decode_responses=True', 'protocol=2', 'protocol=3', 'db=5', 'max_connections=1'])
 def test_options_of_redis_do_not_change_a_pool(url: str, options: str) -> None:
     """Whatever type its answers have."""
