@@ -37,6 +37,8 @@ logger = logging.getLogger('py_cachify')
 class Cachify:
     """One store and its pools, as returned by ``init_cachify()``.
 
+    If ``init_cachify()`` received a URL, :meth:`close` and :meth:`aclose` close its connections.
+
     Example::
 
         reports = init_cachify('redis://localhost', prefix='reports-', is_global=False)
