@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from py_cachify import CachifyPoolFullError, init_cachify, pool, pooled
 from py_cachify._settings import global_settings
@@ -222,6 +224,24 @@ def test_a_malformed_url_is_refused_immediately(text: str, problem: str) -> None
     with pytest.raises(ValueError, match=re.escape(f'sync_client is a malformed URL: {problem}')) as refusal:
         init_cachify(text)
     assert SECRET not in everything_said(refusal.value)
+
+
+STARTS = ['redis://', 'redis://:', 'rediss://', 'unix://', 'valkey://', 'http://', '']
+PIECES = [
+    *(':', '@', '/', '?', '#', '[', ']', '%', '=', '&', '+', ' ', '\n', '\0', 'é', '℀', '\ud800', '0', '6379', '99999'),
+    *('localhost', 'db', 'password', 'socket_timeout', SECRET, SECRET, SECRET),
+]
+
+
+@given(start=st.sampled_from(STARTS), rest=st.lists(st.sampled_from(PIECES), max_size=9).map(''.join))
+@settings(max_examples=1000)
+def test_a_string_is_a_url_or_is_refused_without_being_shown(start: str, rest: str) -> None:
+    """Whatever is wrong with it, wherever the password is."""
+    try:
+        shown = repr(init_cachify(f'{start}{rest}', is_global=False))
+    except ValueError as refusal:
+        shown = everything_said(refusal)
+    assert SECRET not in shown
 
 
 def everything_said(error: BaseException) -> str:
