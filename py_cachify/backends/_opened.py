@@ -84,6 +84,17 @@ class LoopClients:
         answer: Awaitable[Any] = self._client().eval(*arguments)
         return answer
 
+    def eval_ro(self, *arguments: Any) -> Awaitable[Any]:
+        """Run a script that only reads, in the running loop."""
+        answer: Awaitable[Any] = self._client().eval_ro(*arguments)
+        return answer
+
+    @property
+    def connection_pool(self) -> 'redis.asyncio.BlockingConnectionPool':
+        """The connections of the running loop."""
+        pool: redis.asyncio.BlockingConnectionPool = self._client().connection_pool
+        return pool
+
     async def aclose(self) -> None:
         """Close the connections of the running loop; a later request opens new ones."""
         _, closing = self._clients.pop(asyncio.get_running_loop(), (None, None))

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import gc
+import hashlib
+import inspect
 import logging
 import re
 import threading
@@ -18,6 +20,8 @@ from hypothesis import strategies as st
 
 from py_cachify import CachifyPoolFullError, init_cachify, pool, pooled
 from py_cachify._settings import global_settings
+from py_cachify.backends._opened import LoopClients
+from py_cachify.backends.redis import AsyncRedisBackend
 from tests.library.api.test_import import _run
 from tests.support.servers import free_port
 from tests.support.stores import AsyncDictClient, DictClient
@@ -415,6 +419,27 @@ def test_what_nobody_refers_to_any_more_is_closed(url: str, server: 'redis.Redis
 
 
 # --- event loops
+
+
+def test_the_client_of_all_loops_has_all_that_the_backend_uses(url: str, server: 'redis.Redis') -> None:
+    """Each name exists, and means that of the client of the running loop."""
+    used = set(re.findall(r'self\._client\.(\w+)', inspect.getsource(AsyncRedisBackend)))
+    assert used >= {'evalsha', 'eval'}
+    assert used <= vars(LoopClients).keys()
+    cachify = init_cachify(url)
+    assert cachify._opened is not None
+    client = cachify._opened.asynchronous
+
+    async def main() -> None:
+        for _ in range(2):
+            for run in client.eval, client.eval_ro:
+                assert await run('return {KEYS[1], ARGV[1]}', 1, 'key', 'argument') == [b'key', b'argument']
+            assert await client.evalsha(hashlib.sha1(b'return 1').hexdigest(), 0) == 1
+            await client.connection_pool.disconnect(inuse_connections=False)
+            assert connections(server) == 0
+
+    server.script_load('return 1')
+    asyncio.run(main())
 
 
 def test_a_url_works_in_one_event_loop_after_another(url: str, server: 'redis.Redis') -> None:
