@@ -69,28 +69,24 @@ def check_expiration(name: str, seconds: Any) -> float | None:
         raise TypeError(
             f'{name} must be a number of seconds (an int or a float), or None for no expiration; got {shown(seconds)}'
         )
-    life = int.__index__(seconds) if is_a(seconds, int) else float.__float__(seconds)
-    if not 0 < life <= LONGEST_EXPIRATION:
-        raise ValueError(
-            f'{name} must be more than 0 and at most {LONGEST_EXPIRATION} seconds, or None for no expiration,'
-            f' got {shown(life)}'
-        )
-    return life
+    return _in_range(name, seconds)
 
 
 def check_life(name: str, life: Any) -> float | None:
     """Return the life of a slot in seconds, or ``None`` for no expiration.
 
-    ``life`` may be a ``timedelta``; otherwise it is checked by :func:`check_expiration`.
+    Unlike for :func:`check_expiration`, ``life`` may also be a ``timedelta``.
     """
+    if life is None:
+        return None
+    if _is_number(life):
+        return _in_range(name, life)
     if is_a(life, timedelta):
-        life = timedelta.total_seconds(life)
-    elif life is not None and not _is_number(life):
-        raise TypeError(
-            f'{name} must be a number of seconds (an int or a float), a timedelta, or None for no expiration;'
-            f' got {shown(life)}'
-        )
-    return check_expiration(name, life)
+        return _in_range(name, timedelta.total_seconds(life))
+    raise TypeError(
+        f'{name} must be a number of seconds (an int or a float), a timedelta, or None for no expiration;'
+        f' got {shown(life)}'
+    )
 
 
 def check_slot_exp(slot_exp: Any) -> float | UnsetType | None:
@@ -138,7 +134,19 @@ def kind_of(value: Any) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return not is_a(value, bool) and (is_a(value, int) or is_a(value, float))
+    kind = type(value)
+    # The usual kinds first, because some programs make a pool for each use.
+    return kind is int or kind is float or (kind is not bool and (is_a(value, int) or is_a(value, float)))
+
+
+def _in_range(name: str, seconds: Any) -> float:
+    life = int.__index__(seconds) if is_a(seconds, int) else float.__float__(seconds)
+    if not 0 < life <= LONGEST_EXPIRATION:
+        raise ValueError(
+            f'{name} must be more than 0 and at most {LONGEST_EXPIRATION} seconds, or None for no expiration,'
+            f' got {shown(life)}'
+        )
+    return life
 
 
 def _text(name: str, text: Any) -> str:
