@@ -16,19 +16,10 @@ class Recoveries(NamedTuple):
     Attributes:
         left: from the death of the holder to the expiry of the slot.
         took: from the death of the holder until a look at the server no longer saw the slot.
-        late: from the expiry until the beginning of the last look that saw the slot; negative if
-            none saw it after its expiry.
     """
 
     left: NDArray[np.float64]
     took: NDArray[np.float64]
-    late: NDArray[np.float64]
-
-    def words(self) -> str:
-        """Say until how long after its expiry a slot was seen."""
-        latest = float(self.late.max(initial=0.0))
-        since = f'more than {1000 * latest:.3g} ms after' if latest else 'after'
-        return f'no query that began {since} the expiry saw the slot'
 
 
 MANY_LATE = 0.05
@@ -94,12 +85,11 @@ class Measured:
         """Return the measurements as plain values."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != 'recoveries'}
         plain |= {'errors': dict(self.errors), 'accidents': dict(self.accidents)}
-        took, late = self.recoveries.took, self.recoveries.late
+        took = self.recoveries.took
         return plain | {
             'recovered': len(took),
             'recovery_mean_seen': float(took.mean()) if len(took) else None,
             'recovery_longest_seen': float(took.max()) if len(took) else None,
-            'latest_after_expiry': float(late.max()) if len(late) else None,
         }
 
     def rows(self) -> list[tuple[str, str]]:
@@ -127,7 +117,7 @@ class Measured:
             took = self.recoveries.took
             seen = f'{took.mean():.3g} s after the death of the holder on average, {took.max():.3g} s at most'
             slots = count(len(took), 'slot', 'slots')
-            table.append(('freed', f'{slots} by expiry, seen free {seen}; {self.recoveries.words()}'))
+            table.append(('freed', f'{slots} by expiry, seen free {seen}'))
         if self.missed:
             table.append(('missed', f'{count(self.missed, "job", "jobs")} due while their worker was dead'))
         if self.accidents:

@@ -26,10 +26,9 @@ from simulations.live.outcome.course import course_of
 from simulations.live.outcome.measured import Measured, Recoveries
 from simulations.live.outcome.promises import (
     freed_early,
-    freed_late,
     recoveries_of,
     sizes_too_large,
-    sizes_too_small,
+    sizes_unexplained,
     undocumented_errors,
     wrong_answers,
 )
@@ -144,8 +143,7 @@ def _seen_violations(run: Run, gathered: _Gathered, margin: float, clock: Clock)
     yield from undocumented_errors(gathered.errors, clock)
     if run.watch is not None:
         yield from wrong_answers(run.watch, clock)
-        yield from sizes_too_small(gathered.looks, attempts, losses, margin, clock)
-    yield from freed_late(gathered.recoveries, clock, run)
+        yield from sizes_unexplained(gathered.looks, attempts, losses, margin, clock)
     yield from freed_early(attempts, losses, clock, run)
 
 

@@ -38,7 +38,7 @@ def plot_recovery(facts: Facts, measured: Measured, ax: Axes | None = None) -> A
     line = f'{killed}, {count(len(recoveries.took), "slot", "slots")} freed by expiry'
     note = (
         f'seen free {np.median(beyond):.3g} ms after the expiry (median), {np.quantile(beyond, 0.99):.3g} ms (99 %),'
-        f' with a query every few milliseconds; {recoveries.words()}'
+        ' with a query every few milliseconds'
     )
     set_title(ax, facts, line, note)
     legend_below(ax)

@@ -1,11 +1,12 @@
 """The promises that a live run checks in addition to those of the judge."""
 
 import math
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from simulations.judging import GRANTED, Loss
+from simulations.judging import FAILED, GRANTED, REFUSED, RELEASED, TOO_LATE, Loss
 from simulations.judging.violation import Violation
 from simulations.live.outcome.attempts import Attempt, Clock
 from simulations.live.outcome.measured import Recoveries
@@ -17,7 +18,7 @@ from simulations.units import count
 
 
 MARGIN = 0.02
-"""Seconds after its expiry within which a slot must be gone from the server."""
+"""Seconds before its expiry within which a slot that is gone counts as expired."""
 
 
 def sizes_too_large(looks: Sequence[Look], clock: Clock) -> Iterator[Violation]:
@@ -29,34 +30,58 @@ def sizes_too_large(looks: Sequence[Look], clock: Clock) -> Iterator[Violation]:
             yield Violation('occupancy', clock.seconds(look.ended), words)
 
 
-def sizes_too_small(
+def sizes_unexplained(
     looks: Sequence[Look], attempts: Sequence[Attempt], losses: Sequence[Loss], margin: float, clock: Clock
 ) -> Iterator[Violation]:
-    """Yield a violation for each look that saw fewer slots than leases that lasted through it.
+    """Yield a violation for each look that saw fewer or more slots than the calls can explain.
 
     A lease certainly lasts from the return of its grant to the call of its release, or to its
-    earliest expiry.  The number of leases that lasted through a look is at least the number that
-    had begun before it, minus the number that had ended when it was over.
+    earliest expiry.  It can last from the call of its acquire to the return of its release, or to
+    its latest expiry.  The number of leases that lasted through a look is at least the number that
+    had begun before it, minus the number that had ended when it was over; and at most the number
+    that had begun when it was over, minus the number that had ended before it.
     """
     if losses:
         return
-    life = math.inf if clock.plan.scenario.slot_exp is None else clock.plan.scenario.slot_exp - margin
-    leases: dict[str, list[tuple[float, float]]] = {}
+    slot_exp = clock.plan.scenario.slot_exp
+    life = math.inf if slot_exp is None else slot_exp
+    certain = _Leases()
+    possible = _Leases()
     for each in attempts:
+        key = key_in_store(each.key)
         if each.answer == GRANTED:
-            end = min(math.inf if each.left is None else each.left, each.called + life)
-            leases.setdefault(key_in_store(each.key), []).append((each.returned, end))
-    sorted_leases = {key: [np.sort(column) for column in np.array(found).T] for key, found in leases.items()}
+            left = math.inf if each.left is None else each.left
+            given_back = each.ended if each.ending in {RELEASED, TOO_LATE} else math.inf
+            certain.add(key, each.returned, min(left, each.called + life - margin))
+            possible.add(key, each.called, min(given_back, each.returned + life + margin))
+        elif each.answer != REFUSED:
+            possible.add(key, each.called, each.returned if each.answer == FAILED else math.inf)
     for look in looks:
-        if look.key in sorted_leases:
-            begun, ended = sorted_leases[look.key]
-            over = np.searchsorted(ended, clock.seconds(look.ended), side='right')
-            certain = np.searchsorted(begun, clock.seconds(look.began)) - over
-            if look.size < certain:
-                words = (
-                    f'the store counted {look.size} slots of the pool {look.key!r}, but at least {certain} were taken'
-                )
-                yield Violation('size', clock.seconds(look.ended), words)
+        began, ended = clock.seconds(look.began), clock.seconds(look.ended)
+        least = certain.begun(look.key, began) - certain.over(look.key, ended)
+        most = possible.begun(look.key, ended) - possible.over(look.key, began)
+        if not least <= look.size <= most:
+            bound = f'at least {least} were' if look.size < least else f'at most {most} can have been'
+            words = f'the store counted {look.size} slots of the pool {look.key!r}, but {bound} taken'
+            yield Violation('size', ended, words)
+
+
+class _Leases:
+    """When the leases of each pool began and ended."""
+
+    def __init__(self) -> None:
+        self._begun: dict[str, list[float]] = {}
+        self._over: dict[str, list[float]] = {}
+
+    def add(self, key: str, begun: float, over: float) -> None:
+        insort(self._begun.setdefault(key, []), begun)
+        insort(self._over.setdefault(key, []), over)
+
+    def begun(self, key: str, until: float) -> int:
+        return bisect_left(self._begun.get(key, ()), until)
+
+    def over(self, key: str, until: float) -> int:
+        return bisect_right(self._over.get(key, ()), until)
 
 
 def wrong_answers(watch: Lookout, clock: Clock) -> Iterator[Violation]:
@@ -92,12 +117,8 @@ def _expired(seen: Seen) -> bool:
 
 def recoveries_of(run: Run) -> Recoveries:
     """Return when the slots of killed holders were freed by their expiry."""
-    rows = [
-        (seen.expiry - died, seen.gone - died, seen.last_seen - seen.expiry)
-        for died, seen in _slots_of_the_dead(run)
-        if _expired(seen)
-    ]
-    columns = np.array(rows, np.float64).reshape(-1, 3).T / NANO
+    rows = [(seen.expiry - died, seen.gone - died) for died, seen in _slots_of_the_dead(run) if _expired(seen)]
+    columns = np.array(rows, np.float64).reshape(-1, 2).T / NANO
     return Recoveries(*columns)
 
 
@@ -112,10 +133,3 @@ def freed_early(attempts: Sequence[Attempt], losses: Sequence[Loss], clock: Cloc
         slots, releases = count(early, 'slot', 'slots'), count(under_way, 'release', 'releases')
         words = f'{slots} of killed holders freed before expiry, with only {releases} under way at the kill'
         yield Violation('own release', clock.seconds(run.over), words)
-
-
-def freed_late(recoveries: Recoveries, clock: Clock, run: Run) -> Iterator[Violation]:
-    """Yield a violation for each slot of a killed holder that was seen well after its expiry."""
-    for late in recoveries.late[recoveries.late > MARGIN]:
-        words = f'the slot of a killed holder was still taken {late:.3g} s after its expiry'
-        yield Violation('recovery', clock.seconds(run.over), words)

@@ -147,6 +147,9 @@ class Lookout:
             self.for_ever.setdefault(key, ended)
         before, now = self._there.pop(key, {}), {}
         for name, score in members:
+            if score <= seconds + micros / 1e6:
+                # It has expired, and is counted no longer; the next acquire removes it.
+                continue
             token = name.decode()
             before.pop(token, None)
             now[token] = _There(score, began)

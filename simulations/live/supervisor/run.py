@@ -212,11 +212,14 @@ class Run:
         return path.read_text(encoding='utf-8', errors='replace')[-2000:] if path.exists() else ''
 
     def _wait_for_the_dead(self) -> None:
-        """Wait for slots that nobody released to expire, for at most the life of a slot."""
+        """Wait for slots that nobody released to expire, for at most the life of a slot.
+
+        Their key may live a little longer, if a slot that would have expired last was released.
+        """
         if self.plan.slot_exp is None or self.watch is None:
             return
         until = time.monotonic() + self.plan.slot_exp * (1 + SLEW) + SLACK
-        while time.monotonic() < until and any(map(self.watch.size, self.watch.pools())):
+        while time.monotonic() < until and self.watch.pools():
             time.sleep(_POLL)
 
     def _look_for_leaks(self, watch: Lookout) -> None:

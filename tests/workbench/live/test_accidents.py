@@ -30,7 +30,7 @@ def lived(*faults: Fault, seconds: float = 1.8, **fields: object) -> LiveResult:
 
 
 def test_the_slots_of_killed_holders_are_back_when_they_expire() -> None:
-    """No look that began well after an expiry saw the slot, and killed workers were replaced."""
+    """No look counted a slot that had expired, and killed workers were replaced."""
     result = live(soak.kills(seconds=2.0).scenario, compare=False)
     measured = result.measured
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -191,6 +192,20 @@ def test_a_size_that_is_wrong_is_a_broken_promise(new: bytes, words: str, tmp_pa
     assert status == 1, errors
     assert 'VIOLATED: ' in report
     assert words in report
+
+
+def test_a_size_that_counts_expired_slots_is_a_broken_promise(tmp_path: Path) -> None:
+    """It is compared with the leases that can have lasted; bodies outlive their slots here."""
+    (tmp_path / 'sitecustomize.py').write_text(
+        BREAK.format(old=b"- redis.call('ZCOUNT', KEYS[1], '-inf', now)", new=b'')
+    )
+    jobs = ['--rate', '4', '--holding', 'const:0.5', '--jobs', '16', '--max-size', '3', '--slot-exp', '0.05']
+    with Command(tmp_path, *jobs, '--processes', '2', python_path=tmp_path) as command:
+        status, report, errors = command.end()
+
+    assert status == 1, errors
+    assert 'size violated' in report
+    assert re.search('counted [1-3] slots? of the pool .*, but at most [0-2] can have been taken', report)
 
 
 def test_a_server_that_stands_still_breaks_no_promise(tmp_path: Path) -> None:
