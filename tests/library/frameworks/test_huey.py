@@ -1,0 +1,55 @@
+"""huey runs decorated functions in the threads of its consumer, and retries a refused task."""
+
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import huey
+import pytest
+from huey.signals import SIGNAL_RETRYING
+
+from py_cachify import init_cachify, pool, pooled
+from tests.library.frameworks.shared_desk import ENOUGH, NAMES, SIZE, empty_desk, hold, most_at_once, note_refusal
+
+
+@pytest.fixture
+def queue(socket: str) -> Iterator[Any]:
+    """A queue on the real server."""
+    queue = huey.RedisHuey(url=f'unix://{socket}', blocking=False)
+    yield queue
+    queue.storage.conn.close()
+
+
+@pytest.fixture
+def consumer(queue: Any) -> Iterator[Any]:
+    """A consumer of three threads, which also sets handlers of signals."""
+    consumer = queue.create_consumer(workers=SIZE + 1, periodic=False, initial_delay=0.01, max_delay=0.01)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    consumer.start()
+    yield consumer
+    consumer.stop(graceful=True)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_refused_task_is_retried(socket: str, queue: Any, consumer: Any) -> None:
+    """The task has the name of the function; no more run at once than the pool allows."""
+
+    @queue.task(retries=10_000)
+    @pooled('huey', max_size=SIZE, raise_on_full=True)
+    def report(name: str) -> str:
+        return hold(name)
+
+    @queue.signal(SIGNAL_RETRYING)
+    def note(*_: Any) -> None:
+        note_refusal()
+
+    assert report.task_class.__name__ == 'report'
+    with empty_desk(socket) as server:
+        init_cachify(server)
+        results = [report(name) for name in NAMES]
+        assert [result.get(blocking=True, timeout=ENOUGH) for result in results] == [
+            f'{name} is done' for name in NAMES
+        ]
+        assert most_at_once(server) == SIZE
+        assert report.func.size('a') == pool('huey', max_size=SIZE).size() == 0
