@@ -28,8 +28,7 @@ async def receiving(socket: str) -> AsyncIterator[taskiq.AsyncBroker]:
     """Yield a broker on the real server, whose tasks a receiver runs."""
     address = f'unix://{socket}'
     broker = ListQueueBroker(address).with_result_backend(RedisAsyncResultBackend(address))
-    retries = Retries(10_000, default_retry_label=True, types_of_exceptions=[CachifyPoolFullError])
-    await broker.with_middlewares(retries).startup()
+    await broker.with_middlewares(Retries(types_of_exceptions=[CachifyPoolFullError])).startup()
     receiver = asyncio.create_task(taskiq.api.run_receiver_task(broker, sync_workers=SIZE + 1))
     try:
         yield broker
@@ -66,7 +65,7 @@ def test_a_refused_async_task_is_retried(socket: str) -> None:
     async def body() -> None:
         async with receiving(socket) as broker:
 
-            @broker.task
+            @broker.task(retry_on_error=True, max_retries=10_000)
             @pooled('taskiq', max_size=SIZE, raise_on_full=True)
             async def report(name: str) -> str:
                 return await asyncio.to_thread(hold, name)
@@ -85,7 +84,7 @@ def test_a_refused_task_is_retried(socket: str) -> None:
     async def body() -> None:
         async with receiving(socket) as broker:
 
-            @broker.task
+            @broker.task(retry_on_error=True, max_retries=10_000)
             @pooled('taskiq', max_size=SIZE, raise_on_full=True)
             def report(name: str) -> str:
                 return hold(name)
