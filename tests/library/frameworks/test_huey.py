@@ -6,6 +6,7 @@ from typing import Any
 
 import huey
 import pytest
+from huey.exceptions import RetryTask
 from huey.signals import SIGNAL_RETRYING
 
 from py_cachify import init_cachify, pool, pooled
@@ -15,7 +16,8 @@ from tests.library.frameworks.shared_desk import ENOUGH, NAMES, SIZE, empty_desk
 @pytest.fixture
 def queue(socket: str) -> Iterator[Any]:
     """A queue on the real server."""
-    queue = huey.RedisHuey(url=f'unix://{socket}', blocking=False)
+    # By default, a refusal that will be retried counts as the result of the task.
+    queue = huey.RedisHuey(url=f'unix://{socket}', blocking=False, store_intermediate_errors=False)
     yield queue
     queue.storage.conn.close()
 
@@ -32,24 +34,43 @@ def consumer(queue: Any) -> Iterator[Any]:
         signal.signal(number, handler)
 
 
+def check(socket: str, queue: Any, report: Any) -> None:
+    """Send tasks and wait for their results; no more run at once than the pool allows."""
+
+    @queue.signal(SIGNAL_RETRYING)
+    def note(*_: Any) -> None:
+        note_refusal()
+
+    with empty_desk(socket) as server:
+        init_cachify(server)
+        results = [report(name) for name in NAMES]
+        done = [result.get(blocking=True, timeout=ENOUGH) for result in results]
+        assert done == [f'{name} is done' for name in NAMES]
+        assert most_at_once(server) == SIZE
+        assert report.func.size('a') == pool('huey', max_size=SIZE).size() == 0
+
+
 def test_a_refused_task_is_retried(socket: str, queue: Any, consumer: Any) -> None:
-    """The task has the name of the function; no more run at once than the pool allows."""
+    """The task has the name of the function."""
 
     @queue.task(retries=10_000)
     @pooled('huey', max_size=SIZE, raise_on_full=True)
     def report(name: str) -> str:
         return hold(name)
 
-    @queue.signal(SIGNAL_RETRYING)
-    def note(*_: Any) -> None:
-        note_refusal()
-
     assert report.task_class.__name__ == 'report'
-    with empty_desk(socket) as server:
-        init_cachify(server)
-        results = [report(name) for name in NAMES]
-        assert [result.get(blocking=True, timeout=ENOUGH) for result in results] == [
-            f'{name} is done' for name in NAMES
-        ]
-        assert most_at_once(server) == SIZE
-        assert report.func.size('a') == pool('huey', max_size=SIZE).size() == 0
+    check(socket, queue, report)
+
+
+def test_a_refused_task_asks_for_a_retry(socket: str, queue: Any, consumer: Any) -> None:
+    """Then the queue does not count its retries."""
+
+    def try_again(name: str) -> None:
+        raise RetryTask
+
+    @queue.task()
+    @pooled('huey', max_size=SIZE, on_full=try_again)
+    def report(name: str) -> str:
+        return hold(name)
+
+    check(socket, queue, report)
