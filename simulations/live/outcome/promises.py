@@ -55,7 +55,9 @@ def sizes_unexplained(
             certain.add(key, each.returned, min(left, each.called + life - margin))
             possible.add(key, each.called, min(given_back, each.returned + life + margin))
         elif each.answer != REFUSED:
-            possible.add(key, each.called, each.returned if each.answer == FAILED else math.inf)
+            # It may have taken a slot that nobody gave back; if the outcome is unknown, it may yet.
+            over = each.returned + life + margin if each.answer == FAILED else math.inf
+            possible.add(key, each.called, over)
     for look in looks:
         began, ended = clock.seconds(look.began), clock.seconds(look.ended)
         least = certain.begun(look.key, began) - certain.over(look.key, ended)
