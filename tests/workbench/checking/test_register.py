@@ -49,7 +49,7 @@ RIGHT = {
 WRONG = {
     'two winners': ([granted('a', 0, 2), granted('b', 1, 3)], 'were both told'),
     'two winners one after the other': ([granted('a', 0, 1), granted('b', 2, 3)], 'were both told'),
-    'no winner': ([granted('a', 0, 2, False), granted('b', 1, 3, False)], 'refused although nobody'),
+    'no winner': ([granted('a', 0, 2, False), granted('b', 1, 3, False)], 'refused although no call can have set'),
     'a value from nowhere': ([granted('a', 0, 1), read('a', 2, 3, 'of x')], 'that nobody had set'),
     'a lost value': ([granted('a', 0, 1), read('a', 2, 3, None)], 'explains that a received None from get'),
     'an old value': (
