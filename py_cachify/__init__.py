@@ -26,6 +26,7 @@ change at any time.
 ``decorators``        the functions that ``@pooled`` returns
 ``pools``             ``pool``, as a context manager and a decorator factory
 ``cachify``           ``init_cachify`` and ``Cachify``
+``testing``           a clock for your tests, which moves only when they move it
 ====================  ==============================================================================
 
 The table lists the lowest layer first: each module imports only modules listed before it.  Between

@@ -34,6 +34,7 @@ LAYERS = (
     '_display',
     'pools',
     'cachify',
+    'testing',
 )
 """From the ground up.  No module imports the facade ``py_cachify/__init__.py``."""
 
