@@ -10,11 +10,12 @@ be repeated.
 
 import itertools
 import os
+from collections.abc import Callable
 from typing import Any
 
 
-MAX_ASKED = 8
-"""How often a request is sent, until its own answer is read."""
+MAX_REPEATED = 7
+"""How often a request is sent again, until its own answer is read."""
 
 OPERATIONS = {'acquire': 0, 'release': 1, 'undo': 2}
 """The scripts whose requests have a token, each with the number that ``answer.lua`` adds."""
@@ -30,32 +31,31 @@ def new_number() -> bytes:
     return b'%d' % (next(_numbers) % _NUMBERS)
 
 
-class DecisionReader:
-    """Reads the answers to requests of one operation, which are a yes or a no."""
+def _reader(operation: str, *, no_if_repeated: bool = False) -> Callable[..., bool | None]:
+    """Return a function that reads the answers to requests of one operation, a yes or a no.
 
-    def __init__(self, operation: str, *, no_if_repeated: bool = False) -> None:
-        """Prepare the answers; ``no_if_repeated`` is what a no to a repeated request means."""
-        no = OPERATIONS[operation] * _OPERATION
-        yes = no + _DECISION
-        self._decisions = {no: False, yes: True}
-        self._if_repeated = {no: no_if_repeated, yes: True}
+    ``no_if_repeated`` is what a no to a repeated request means.
+    """
+    no = OPERATIONS[operation] * _OPERATION
+    decisions = {no: False, no + _DECISION: True}
+    if_repeated = {no: no_if_repeated, no + _DECISION: True}
 
-    def __call__(self, answer: Any, token: bytes, repeated: bool) -> bool | None:
-        """Return the decision, or ``None`` if this is the answer to another request."""
+    def read(answer: Any, token: bytes, repeated: bool = False) -> bool | None:
         if not isinstance(answer, int):
             _check_kind(answer)
             return None
-        decisions = self._if_repeated if repeated else self._decisions
-        return decisions.get(answer - int.from_bytes(token[-_NAME_BYTES:], 'big'))
+        return (if_repeated if repeated else decisions).get(answer - int.from_bytes(token[-_NAME_BYTES:], 'big'))
+
+    return read
 
 
-read_grant = DecisionReader('acquire')
+read_grant = _reader('acquire')
 # If an answer to it was not read, a slot that is gone may have been given back in time.
-read_release = DecisionReader('release', no_if_repeated=True)
-read_undo = DecisionReader('undo')
+read_release = _reader('release', no_if_repeated=True)
+read_undo = _reader('undo')
 
 
-def read_size(answer: Any, number: bytes, repeated: bool) -> int | None:  # noqa: ARG001 - as above
+def read_size(answer: Any, number: bytes, repeated: bool = False) -> int | None:  # noqa: ARG001 - as above
     """Return how many slots were counted, or ``None`` if this is the answer to another request."""
     if not isinstance(answer, int):
         _check_kind(answer)
@@ -65,10 +65,10 @@ def read_size(answer: Any, number: bytes, repeated: bool) -> int | None:  # noqa
 
 
 def unread() -> ConnectionError:
-    """Return the error of a request whose answer was not read in ``MAX_ASKED`` attempts."""
+    """Return the error of a request whose answer was not read however often it was repeated."""
     return ConnectionError(
-        f'the client answered a script {MAX_ASKED} times with the answer to another request, as after an interrupt:'
-        ' close the connections of the client'
+        f'the client answered a script {MAX_REPEATED + 1} times with the answer to another request, as after an'
+        ' interrupt: close the connections of the client'
     )
 
 

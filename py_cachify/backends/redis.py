@@ -20,10 +20,10 @@ import hashlib
 import pkgutil
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from py_cachify.backends._answers import (
-    MAX_ASKED,
+    MAX_REPEATED,
     OPERATIONS,
     new_number,
     read_grant,
@@ -39,12 +39,13 @@ from py_cachify.commands import MAX_TOMBSTONES, TOMBSTONE_LIFE
 
 
 R = TypeVar('R')
+R_co = TypeVar('R_co', covariant=True)
 
-_Read = Callable[[Any, bytes, bool], R | None]
-"""Returns the reply from an answer to the request of this name; ``None`` for any other answer.
 
-The last argument says whether the request was repeated.
-"""
+class _Read(Protocol[R_co]):
+    """Returns the reply from an answer to the request of this name; ``None`` for another answer."""
+
+    def __call__(self, answer: Any, name: bytes, /, repeated: bool = False) -> R_co | None: ...
 
 
 class Script(NamedTuple):
@@ -123,19 +124,28 @@ class RedisBackend(_Scripts, AtomicBackend):
     def _ask(self, read: _Read[R], script: Script, keys: tuple[Any, ...], name: bytes, *arguments: bytes) -> R:
         if self._clock is not None:
             arguments += self._now()
-        for asked in range(MAX_ASKED):
+        try:
+            answer = self._client.evalsha(script.digest, *keys, name, *arguments)
+        except Exception as error:
+            answer = self._send_otherwise(error, script, *keys, name, *arguments)
+        reply = read(answer, name)
+        return self._ask_again(read, script, keys, name, *arguments) if reply is None else reply
+
+    def _ask_again(self, read: _Read[R], script: Script, keys: tuple[Any, ...], name: bytes, *arguments: bytes) -> R:
+        """Send a request again whose answer was not read."""
+        for _ in range(MAX_REPEATED):
+            with suppress(Exception):
+                self._client.connection_pool.disconnect(inuse_connections=False)
             try:
                 answer = self._client.evalsha(script.digest, *keys, name, *arguments)
             except Exception as error:
-                answer = self._send_text(error, script, *keys, name, *arguments)
-            if (reply := read(answer, name, asked > 0)) is not None:
+                answer = self._send_otherwise(error, script, *keys, name, *arguments)
+            if (reply := read(answer, name, repeated=True)) is not None:
                 return reply
-            with suppress(Exception):
-                self._client.connection_pool.disconnect(inuse_connections=False)
         raise unread()
 
-    def _send_text(self, error: Exception, script: Script, *arguments: Any) -> Any:
-        """Send the text of a script whose digest was answered with ``error``, if that helps."""
+    def _send_otherwise(self, error: Exception, script: Script, *arguments: Any) -> Any:
+        """Send a request that failed with ``error`` in another way, if that helps."""
         if _script_is_unknown(error):
             return self._client.eval(script.text, *arguments)
         if script is self._size and _lacks_permission(error):
@@ -163,23 +173,41 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
     async def _ask(self, read: _Read[R], script: Script, keys: tuple[Any, ...], name: bytes, *arguments: bytes) -> R:
         if self._clock is not None:
             arguments += self._now()
-        for asked in range(MAX_ASKED):
+        repeated = False
+        try:
+            answer = await self._client.evalsha(script.digest, *keys, name, *arguments)
+        except Exception as error:
+            repeated = belongs_to_another_loop(error)
+            answer = await self._send_otherwise(error, script, *keys, name, *arguments)
+        reply = read(answer, name, repeated)
+        return await self._ask_again(read, script, keys, name, *arguments) if reply is None else reply
+
+    async def _ask_again(
+        self, read: _Read[R], script: Script, keys: tuple[Any, ...], name: bytes, *arguments: bytes
+    ) -> R:
+        """Send a request again whose answer was not read."""
+        for _ in range(MAX_REPEATED):
+            with suppress(Exception):
+                await self._client.connection_pool.disconnect(inuse_connections=False)
             try:
                 answer = await self._client.evalsha(script.digest, *keys, name, *arguments)
             except Exception as error:
-                if belongs_to_another_loop(error):
-                    if asked + 1 < MAX_ASKED:
-                        continue
-                    raise another_loop(self._client) from error
-                answer = await self._send_text(error, script, *keys, name, *arguments)
-            if (reply := read(answer, name, asked > 0)) is not None:
+                answer = await self._send_otherwise(error, script, *keys, name, *arguments)
+            if (reply := read(answer, name, repeated=True)) is not None:
                 return reply
-            with suppress(Exception):
-                await self._client.connection_pool.disconnect(inuse_connections=False)
         raise unread()
 
-    async def _send_text(self, error: Exception, script: Script, *arguments: Any) -> Any:
-        """Send the text of a script whose digest was answered with ``error``, if that helps."""
+    async def _send_otherwise(self, error: Exception, script: Script, *arguments: Any) -> Any:
+        """Send a request that failed with ``error`` in another way, if that helps."""
+        for _ in range(MAX_REPEATED):
+            if not belongs_to_another_loop(error):
+                break
+            try:
+                return await self._client.evalsha(script.digest, *arguments)
+            except Exception as again:
+                error = again
+        else:
+            raise another_loop(self._client) from error
         if _script_is_unknown(error):
             return await self._client.eval(script.text, *arguments)
         if script is self._size and _lacks_permission(error):

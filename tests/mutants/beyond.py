@@ -219,8 +219,8 @@ BEYOND = (
     Beyond(
         'the answer to a request with another token is read',
         ANSWERS,
-        "decisions.get(answer - int.from_bytes(token[-_NAME_BYTES:], 'big'))",
-        'decisions.get(answer // _OPERATION * _OPERATION)',
+        ".get(answer - int.from_bytes(token[-_NAME_BYTES:], 'big'))",
+        '.get(answer // _OPERATION * _OPERATION)',
         'redis',
         _IN_STEP,
         _BEHIND + 'test_the_answer_to_another_request_is_no_answer',

@@ -162,8 +162,8 @@ SCRIPTS = (
     Mutant(
         'a refusal is read as a grant',
         ANSWERS,
-        'self._decisions = {no: False, yes: True}',
-        'self._decisions = {no: True, yes: True}',
+        'decisions = {no: False, no + _DECISION: True}',
+        'decisions = {no: True, no + _DECISION: True}',
         'redis',
         '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),

@@ -100,7 +100,7 @@ MUTATIONS = (
     ),
     Mutation(
         'a forgotten script stays unknown',
-        redis.RedisBackend._send_text,
+        redis.RedisBackend._send_otherwise,
         'if _script_is_unknown(error):',
         'if False:',
         'valkey',

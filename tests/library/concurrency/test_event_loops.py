@@ -11,7 +11,7 @@ import redis
 import redis.asyncio
 
 from py_cachify import init_cachify, pool, pooled
-from py_cachify.backends._answers import MAX_ASKED
+from py_cachify.backends._answers import MAX_REPEATED
 from tests.support.stores import AsyncDictClient, DictClient
 
 
@@ -130,7 +130,7 @@ def test_a_client_that_does_not_recover_is_one_clear_error(error: str) -> None:
         with pytest.raises(RuntimeError, match='in each event loop, make a new client') as raised:
             await pool('reports', max_size=1).asize()
         assert str(raised.value.__cause__) == error
-        assert client.asked == MAX_ASKED
+        assert client.asked == MAX_REPEATED + 1
 
     asyncio.run(use())
 

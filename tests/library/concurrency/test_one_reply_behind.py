@@ -17,7 +17,7 @@ import pytest
 import redis
 
 from py_cachify import CachifyPoolFullError, init_cachify, pool
-from py_cachify.backends._answers import MAX_ASKED, read_grant, read_release, read_size, read_undo
+from py_cachify.backends._answers import MAX_REPEATED, read_grant, read_release, read_size, read_undo
 from py_cachify.backends.redis import RedisBackend
 from tests.support.proxy import cutting_proxy
 from tests.support.stores import AsyncDriver, Clients, Driver, SyncDriver, make_clients
@@ -109,7 +109,7 @@ def _driver(side: str, direct: Any, *outstanding: Any) -> Driver:
 
 @pytest.mark.parametrize(
     'outstanding',
-    [(1,), (0,), (-1,), (2**42,), (None,), (b'1',), ('1',), ([1, 2],), (True,), (1, 0, 1), (1,) * (MAX_ASKED - 1)],
+    [(1,), (0,), (-1,), (2**42,), (None,), (b'1',), ('1',), ([1, 2],), (True,), (1, 0, 1), (1,) * MAX_REPEATED],
     ids=str,
 )
 def test_the_answer_to_another_request_is_no_answer(
@@ -164,7 +164,7 @@ def test_a_grant_is_no_answer_to_a_release_of_the_same_token(direct: 'redis.Redi
 
 def test_a_connection_that_is_further_behind_is_an_error(side: str, direct: 'redis.Redis') -> None:
     """The error says what to do; it is neither a grant nor a refusal."""
-    driver = _driver(side, direct, *[1] * MAX_ASKED)
+    driver = _driver(side, direct, *[1] * (MAX_REPEATED + 1))
 
     async def body() -> None:
         with pytest.raises(ConnectionError, match='close the connections of the client'):
