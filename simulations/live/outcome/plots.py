@@ -36,10 +36,7 @@ def plot_recovery(facts: Facts, measured: Measured, ax: Axes | None = None) -> A
     whole_numbers(ax.yaxis)
     killed = f'{count(measured.killed, "worker", "workers")} killed'
     line = f'{killed}, {count(len(recoveries.took), "slot", "slots")} freed by expiry'
-    note = (
-        f'seen free {np.median(beyond):.3g} ms after the expiry (median), {np.quantile(beyond, 0.99):.3g} ms (99 %),'
-        ' with a query every few milliseconds'
-    )
+    note = f'seen free {np.median(beyond):.3g} ms after the expiry (median), {np.quantile(beyond, 0.99):.3g} ms (99 %)'
     set_title(ax, facts, line, note)
     legend_below(ax)
     return ax
