@@ -14,6 +14,7 @@ import asyncio
 import random
 import time
 
+from py_cachify._signals import is_interrupt
 from py_cachify._unsent import lacks_connection
 
 
@@ -64,9 +65,9 @@ class Retries:
             self._longest = min(2 * self._longest, LONGEST_PAUSE)
             return min(pause, self._until - now)
         # Cancelled from within: for example by a loop that ends, if the client has its own tasks.
-        cancelled = isinstance(error, asyncio.CancelledError)
+        broken_off = isinstance(error, asyncio.CancelledError | Exception) and is_interrupt(error)
         quick = isinstance(error, Exception) and now - self._began < QUICK_FAILURE
-        if self.may_have_arrived or not (cancelled or quick):
+        if self.may_have_arrived or not (broken_off or quick):
             return None
         self.may_have_arrived = True
         return 0.0

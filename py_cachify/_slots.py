@@ -17,6 +17,7 @@ from py_cachify._cancellation import Request
 from py_cachify._process import new_token
 from py_cachify._refusals import was_refused
 from py_cachify._retries import Retries
+from py_cachify._signals import is_interrupt
 from py_cachify._unsent import was_never_sent
 from py_cachify.backends.base import AsyncBackend, Backend
 from py_cachify.backends.memory import MemoryBackend
@@ -137,16 +138,18 @@ def give_back(held: SyncHeld, *, body_failed: bool) -> None:
         try:
             in_time = backend.release(lease)
         except Exception as error:
+            if is_interrupt(error):
+                raise
             retries = _retries(held, began)
             in_time = _release_again(held, retries, error)
-    except Exception as error:
+    except BaseException as error:
+        if is_interrupt(error):
+            give_back_despite(error, held)
+            raise
         if spec.slot_exp is None and not body_failed:
             error.add_note(_failed_release_note(held))
             raise
         _log_failed_release(held, error)
-    except BaseException as interrupt:
-        give_back_despite(interrupt, held)
-        raise
     else:
         if not in_time and _is_overrun(held, retries):
             _log_overrun(held)
@@ -180,6 +183,8 @@ def _release_again(held: SyncHeld, retries: Retries, error: Exception) -> bool:
         try:
             return held.backend.release(held.lease)
         except Exception as again:
+            if is_interrupt(again):
+                raise
             error = again
     raise error
 
@@ -203,11 +208,11 @@ async def agive_back(held: AsyncHeld, *, body_failed: bool) -> None:
     began = time.monotonic()
     request = Request(backend.release(lease))
     await request
-    interruption = request.interruption
+    interruption: BaseException | None = request.interruption
     if (error := request.exception()) is not None:
         retries = _retries(held, began)
         while error is not None and (pause := retries.pause_after(error)) is not None:
-            interruption = interruption or (error if isinstance(error, asyncio.CancelledError) else None)
+            interruption = interruption or (error if is_interrupt(error) else None)
             request = Request(_release_after(pause, backend, lease, retries))
             await request
             interruption = interruption or request.interruption

@@ -9,6 +9,7 @@ from py_cachify import _slots as slots
 from py_cachify._decorator_types import AnyFunction, AsyncFunction, Decorator, NeverReturned
 from py_cachify._entries import Entries, make_entries
 from py_cachify._settings import Settings, global_settings
+from py_cachify._signals import is_interrupt
 from py_cachify._slots import AsyncHeld, SlotSpec, SyncHeld
 from py_cachify.arguments import UNSET, SlotExp, check_key, check_max_size, check_slot_exp
 from py_cachify.backends.memory import MemoryBackend
@@ -111,14 +112,13 @@ class pool:  # noqa: N801 - the name in the API reference
         try:
             self._entries.claim(frame, claimed)
             slots.give_back(claimed[0], body_failed=error is not None)
-        except Exception:
-            raise
-        except BaseException as interrupt:
-            # An interrupt, wherever it arrived; requesting a release twice does no harm.
-            if not claimed:
-                self._entries.claim(frame, claimed)
-            self._entries.discard(claimed[0])
-            slots.give_back_despite(interrupt, claimed[0])
+        except BaseException as raised:
+            # An interrupt may arrive anywhere; requesting a release twice does no harm.
+            if is_interrupt(raised):
+                if not claimed:
+                    self._entries.claim(frame, claimed)
+                self._entries.discard(claimed[0])
+                slots.give_back_despite(raised, claimed[0])
             raise
 
     def __aenter__(self) -> 'Coroutine[Any, Any, pool]':

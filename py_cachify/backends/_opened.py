@@ -20,13 +20,23 @@ SOCKET_TIMEOUT = 5
 """In seconds, unless the URL says otherwise; before redis-py 8, a request could wait forever."""
 
 
+UNLIMITED = 2**31
+"""The number of connections for threads, unless the URL says otherwise."""
+
+
 class OpenedClients:
-    """The clients of one URL, and their connections, which wait if all of them are in use."""
+    """The clients of one URL, and their connections.
+
+    For asyncio they are a bounded number, and a request waits for a free one.  Threads open as many
+    as they need: ``redis.BlockingConnectionPool`` has a lock that stays locked forever if a signal
+    handler raises at the wrong moment, such as that of a task queue's time limit.
+    """
 
     def __init__(self, url: str) -> None:
         """Make the clients without connecting."""
         import redis.asyncio.retry
         import redis.backoff
+        import redis.connection
         import redis.retry
 
         def options(retry: Callable[..., Any]) -> dict[str, Any]:
@@ -39,8 +49,11 @@ class OpenedClients:
                 'retry_on_error': errors,
             }
 
-        def make_pool() -> 'redis.BlockingConnectionPool':
-            return redis.BlockingConnectionPool.from_url(url, **options(redis.retry.Retry))
+        def make_pool() -> 'redis.ConnectionPool':
+            found: dict[str, Any] = redis.connection.parse_url(url)  # type: ignore[no-untyped-call]
+            # Only a pool that waits has this time limit.
+            found.pop('timeout', None)
+            return redis.ConnectionPool(**{'max_connections': UNLIMITED, **options(redis.retry.Retry), **found})
 
         def make_async_pool() -> 'redis.asyncio.BlockingConnectionPool':
             return redis.asyncio.BlockingConnectionPool.from_url(url, **options(redis.asyncio.retry.Retry))

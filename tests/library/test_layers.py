@@ -20,6 +20,7 @@ LAYERS = (
     '_keys',
     '_refusals',
     '_unsent',
+    '_signals',
     'commands',
     'protocols',
     'drivers',
