@@ -172,6 +172,11 @@ def give_back_despite(interrupt: BaseException, held: SyncHeld) -> None:
     except Exception as error:
         _log_failed_release(held, error)
         interrupt.add_note(_failed_release_note(held))
+    except BaseException as second:
+        if has_note(second, NOT_RELEASED):
+            _log_failed_release(held, second)
+            second.add_note(_failed_release_note(held))
+        raise
 
 
 def _release_again(held: SyncHeld, retries: Retries, error: Exception) -> bool:
@@ -283,7 +288,10 @@ def _log_overrun(held: Held[Any]) -> None:
         end, remedy = f'expired after {life}', 'set slot_exp above the longest expected run time'
     else:
         end = "was no longer in the store, although by this process's clock it had not expired yet"
-        remedy = "check whether the store lost it (a restart, a failover, an eviction) or the store's clock runs ahead"
+        remedy = (
+            "check whether the store lost it (a restart, a failover, an eviction), the store's clock runs ahead, or the"
+            ' client lost the reply to the release and sent it again, which does no harm'
+        )
     logger.warning(
         'pool %r: the body ran for %.3f s, but its slot %s; more than max_size=%d bodies may have run at once; %s'
         ' [slot_exp=%s, token %s]',

@@ -21,6 +21,7 @@ from typing import (
 
 from py_cachify import _slots as slots
 from py_cachify._settings import Settings
+from py_cachify._signals import is_interrupt
 from py_cachify._signatures import FunctionAnnotations, signature_of
 from py_cachify.arguments import UnsetType, check_flag, is_a, shown
 from py_cachify.backends.memory import MemoryBackend
@@ -156,12 +157,21 @@ def _run(
     taken = slots.take(settings.sync_backend(), settings.slot_spec(key, terms.max_size, terms.slot_exp))
     if taken is None:
         return terms.refuse(key, first + args, kwargs)
+    given_back = False
     try:
-        result = function(*args, **kwargs)
-    except BaseException:
-        slots.give_back(taken, body_failed=True)
+        try:
+            result = function(*args, **kwargs)
+        except BaseException:
+            slots.give_back(taken, body_failed=True)
+            given_back = True
+            raise
+        slots.give_back(taken, body_failed=False)
+        given_back = True
+    except BaseException as raised:
+        # An interrupt that arrived as the slot was about to be given back.
+        if not given_back and is_interrupt(raised):
+            slots.give_back_despite(raised, taken)
         raise
-    slots.give_back(taken, body_failed=False)
     if isinstance(result, CoroutineType | GeneratorType | AsyncGeneratorType):
         raise TypeError(_late_body_error(function, result))
     return result

@@ -4,8 +4,11 @@ If an exception falls between a request and its answer (an interrupt, the time l
 queue), a client may use the connection again, and the next request on it then reads the answer to
 the last one.  So an answer names its request: by the end of its token and by the operation, or by a
 number if the request has no token.  Another answer is ignored, the idle connections of the client
-are closed, and the same request is sent again.  Every answer to it is right, because a command may
-be repeated.
+are closed, and the same request is sent again.
+
+Every answer to a repeated request is right, whichever copy it belongs to, because a command may be
+repeated.  But another copy may still be on its way.  A late copy of a release, an undo or a size
+does nothing.  A late copy of an acquire takes a slot, so a refusal is followed by an undo then.
 """
 
 import itertools

@@ -18,10 +18,11 @@ the server's replication.
 import functools
 import hashlib
 import pkgutil
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from py_cachify._signals import is_interrupt
 from py_cachify.backends._answers import (
     MAX_REPEATED,
     OPERATIONS,
@@ -124,18 +125,24 @@ class RedisBackend(_Scripts, AtomicBackend):
     def _ask(self, read: _Read[R], script: Script, keys: tuple[Any, ...], name: bytes, *arguments: bytes) -> R:
         if self._clock is not None:
             arguments += self._now()
+        once = True
         try:
             answer = self._client.evalsha(script.digest, *keys, name, *arguments)
         except Exception as error:
+            once = False
             answer = self._send_otherwise(error, script, *keys, name, *arguments)
         reply = read(answer, name)
-        return self._ask_again(read, script, keys, name, *arguments) if reply is None else reply
+        if reply is None:
+            once, reply = False, self._ask_again(read, script, keys, name, *arguments)
+        if not (once or reply) and script is self._acquire:
+            # Another copy of it may be granted later, so this refusal needs a tombstone.
+            self._ask(read_undo, self._undo, keys, name, *_TOMBSTONES)
+        return reply
 
     def _ask_again(self, read: _Read[R], script: Script, keys: tuple[Any, ...], name: bytes, *arguments: bytes) -> R:
         """Send a request again whose answer was not read."""
         for _ in range(MAX_REPEATED):
-            with suppress(Exception):
-                self._client.connection_pool.disconnect(inuse_connections=False)
+            self._close_connections()
             try:
                 answer = self._client.evalsha(script.digest, *keys, name, *arguments)
             except Exception as error:
@@ -143,6 +150,14 @@ class RedisBackend(_Scripts, AtomicBackend):
             if (reply := read(answer, name, repeated=True)) is not None:
                 return reply
         raise unread()
+
+    def _close_connections(self) -> None:
+        """Close those that no request of another thread uses, as far as the client can do so."""
+        with _errors_of_the_client_ignored():
+            # Of a client with a single connection, which is always in use.
+            self._client.connection.disconnect()
+        with _errors_of_the_client_ignored():
+            self._client.connection_pool.disconnect(inuse_connections=False)
 
     def _send_otherwise(self, error: Exception, script: Script, *arguments: Any) -> Any:
         """Send a request that failed with ``error`` in another way, if that helps."""
@@ -173,22 +188,26 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
     async def _ask(self, read: _Read[R], script: Script, keys: tuple[Any, ...], name: bytes, *arguments: bytes) -> R:
         if self._clock is not None:
             arguments += self._now()
-        repeated = False
+        once, repeated = True, False
         try:
             answer = await self._client.evalsha(script.digest, *keys, name, *arguments)
         except Exception as error:
-            repeated = belongs_to_another_loop(error)
+            once, repeated = False, belongs_to_another_loop(error)
             answer = await self._send_otherwise(error, script, *keys, name, *arguments)
         reply = read(answer, name, repeated)
-        return await self._ask_again(read, script, keys, name, *arguments) if reply is None else reply
+        if reply is None:
+            once, reply = False, await self._ask_again(read, script, keys, name, *arguments)
+        if not (once or reply) and script is self._acquire:
+            # Another copy of it may be granted later, so this refusal needs a tombstone.
+            await self._ask(read_undo, self._undo, keys, name, *_TOMBSTONES)
+        return reply
 
     async def _ask_again(
         self, read: _Read[R], script: Script, keys: tuple[Any, ...], name: bytes, *arguments: bytes
     ) -> R:
         """Send a request again whose answer was not read."""
         for _ in range(MAX_REPEATED):
-            with suppress(Exception):
-                await self._client.connection_pool.disconnect(inuse_connections=False)
+            await self._close_connections()
             try:
                 answer = await self._client.evalsha(script.digest, *keys, name, *arguments)
             except Exception as error:
@@ -196,6 +215,14 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
             if (reply := read(answer, name, repeated=True)) is not None:
                 return reply
         raise unread()
+
+    async def _close_connections(self) -> None:
+        """Close those that no request of another task uses, as far as the client can do so."""
+        with _errors_of_the_client_ignored():
+            # Of a client with a single connection, which is always in use.
+            await self._client.connection.disconnect()
+        with _errors_of_the_client_ignored():
+            await self._client.connection_pool.disconnect(inuse_connections=False)
 
     async def _send_otherwise(self, error: Exception, script: Script, *arguments: Any) -> Any:
         """Send a request that failed with ``error`` in another way, if that helps."""
@@ -239,6 +266,15 @@ def _lacks_permission(error: Exception) -> bool:
     """Return whether the user may not run this script, or not with these keys."""
     # By name, because each client package has its own class, and none is imported here.
     return any(kind.__name__ == 'NoPermissionError' for kind in type(error).__mro__)
+
+
+@contextmanager
+def _errors_of_the_client_ignored() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if is_interrupt(error):
+            raise
 
 
 def _script_is_unknown(error: Exception) -> bool:

@@ -150,15 +150,15 @@ def test_an_interrupt_at_each_line_in_turn_leaves_a_slot_only_where_it_is_named(
 
 
 class InterruptedRelease(DictClient):
-    """Its first ``delete`` is interrupted, and the next ones fail."""
+    """Some of its calls of ``delete`` are interrupted, and the others fail."""
 
-    def __init__(self) -> None:
+    def __init__(self, *interrupted: int) -> None:
         super().__init__()
-        self.deletes = 0
+        self.deletes, self.interrupted = 0, interrupted
 
     def delete(self, *names: str) -> None:
         self.deletes += 1
-        raise KeyboardInterrupt if self.deletes == 1 else ConnectionError('the server is gone')
+        raise KeyboardInterrupt if self.deletes in self.interrupted else ConnectionError('the server is gone')
 
 
 def _in_a_with(slot_exp: float | None) -> None:
@@ -177,11 +177,18 @@ async def _from_asyncio(slot_exp: float | None) -> None:
 
 @pytest.mark.parametrize('slot_exp', [None, 60])
 @pytest.mark.parametrize('use', [_in_a_with, _in_a_call, _from_asyncio])
+@pytest.mark.parametrize('interrupted', [(1,), (1, 3)], ids=str)
 def test_an_interrupt_is_raised_although_the_slot_could_not_be_given_back_after_it(
-    use: Callable[[float | None], Any], slot_exp: float | None, caplog: pytest.LogCaptureFixture
+    use: Callable[[float | None], Any],
+    slot_exp: float | None,
+    interrupted: tuple[int, ...],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """One record says that the slot may stay taken; the interrupt is not lost to the error."""
-    client = InterruptedRelease()
+    """One record says that the slot may stay taken; the interrupt is not lost to the error.
+
+    A second interrupt may arrive while the slot is given back after the first.
+    """
+    client = InterruptedRelease(*interrupted)
     init_cachify(client, AsyncDictClient(client))
 
     with pytest.raises(KeyboardInterrupt) as raised:

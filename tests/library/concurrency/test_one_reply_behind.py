@@ -197,6 +197,65 @@ def test_a_release_whose_answer_was_never_read_is_no_loss(
     assert caplog.text == ''
 
 
+class LateCopy:
+    """A client whose first acquire is sent twice, and receives the answer to the first copy.
+
+    The first copy is refused. The second is granted, because the holder has left in the meantime.
+    """
+
+    def __init__(self, client: Any, holder: Any, first: Any) -> None:
+        self._client, self._holder, self._first = client, holder, first
+        self._outstanding: list[Any] = []
+        self.asked = 0
+
+    def evalsha(self, *arguments: Any) -> Any:
+        return self._send(self._client.evalsha, arguments)
+
+    def eval(self, *arguments: Any) -> Any:
+        return self._send(self._client.eval, arguments)
+
+    def _send(self, send: Any, arguments: tuple[Any, ...]) -> Any:
+        self.asked += 1
+        if self.asked == 2:
+            self._holder.__exit__(None, None, None)
+        self._outstanding.append(send(*arguments))
+        if self.asked == 1 and isinstance(self._first, Exception):
+            raise self._first
+        return self._first if self.asked == 1 else self._outstanding.pop(0)
+
+
+class AsyncLateCopy(LateCopy):
+    """The same, to be awaited."""
+
+    async def evalsha(self, *arguments: Any) -> Any:
+        return super().evalsha(*arguments)
+
+    async def eval(self, *arguments: Any) -> Any:
+        return super().eval(*arguments)
+
+
+@pytest.mark.parametrize('first', [5, redis.exceptions.NoScriptError('of another request')], ids=['answer', 'error'])
+def test_a_refusal_of_the_first_copy_leaves_no_slot_of_the_second(side: str, direct: 'redis.Redis', first: Any) -> None:
+    """It is refused, because the pool was full, and the slot that nobody learns of is undone."""
+    truth = init_cachify(direct, is_global=False).pool('reports', max_size=1, slot_exp=None)
+    truth.__enter__()
+    client: Any = (LateCopy if side == 'sync' else AsyncLateCopy)(direct, truth, first)
+    if side == 'sync':
+        init_cachify(client)
+    else:
+        init_cachify(async_client=client)
+    one = pool('reports', max_size=1, slot_exp=None)
+
+    async def enter() -> None:
+        async with one:
+            raise AssertionError('granted')
+
+    with pytest.raises(CachifyPoolFullError):
+        one.__enter__() if side == 'sync' else asyncio.run(enter())
+    assert client.asked >= 3
+    assert truth.size() == 0
+
+
 @pytest.mark.parametrize('error', [KeyboardInterrupt, TimeLimitError])
 @pytest.mark.parametrize('interrupted', ['acquire', 'size', 'get'])
 def test_after_an_interrupt_nothing_is_granted_refused_or_counted_wrongly(

@@ -130,8 +130,9 @@ def test_a_time_limit_is_raised_although_the_slot_could_not_be_given_back(
     assert any('may stay taken' in note for note in raised.value.__notes__)
 
 
-def test_a_time_limit_at_each_call_within_an_exit_leaves_no_slot() -> None:
-    """At the beginning of every Python function that an exit calls, in turn."""
+@pytest.mark.parametrize('decorated', [False, True])
+def test_a_time_limit_at_each_call_within_an_exit_leaves_no_slot(decorated: bool) -> None:
+    """At the beginning of every Python function that is called after the body, in turn."""
     before = signal.signal(signal.SIGUSR1, limit)
     armed = -1
 
@@ -147,11 +148,21 @@ def test_a_time_limit_at_each_call_within_an_exit_leaves_no_slot() -> None:
         for number in itertools.count(1):
             init_cachify(DictClient())
             one = pool('reports', max_size=1, slot_exp=None)
-            one.__enter__()
-            armed = number
-            sys.setprofile(profile)
+
+            @one.pooled()
+            def call(number: int = number) -> None:
+                nonlocal armed
+                armed = number - 1
+                sys.setprofile(profile)
+
             try:
-                one.__exit__(None, None, None)
+                if decorated:
+                    call()
+                else:
+                    one.__enter__()
+                    armed = number
+                    sys.setprofile(profile)
+                    one.__exit__(None, None, None)
             except TimeLimitError:
                 pass
             finally:
