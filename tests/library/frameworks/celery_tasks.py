@@ -25,7 +25,7 @@ def note(**_: Any) -> None:
     shared_desk.note_refusal()
 
 
-@app.task(autoretry_for=(CachifyPoolFullError,), retry_kwargs={'max_retries': None, 'countdown': SOON})
+@app.task(max_retries=None, autoretry_for=(CachifyPoolFullError,), retry_kwargs={'countdown': SOON})
 @pooled('celery', max_size=shared_desk.SIZE, raise_on_full=True)
 def report(name: str) -> str:
     """Report something."""
@@ -44,7 +44,7 @@ def bound_report(task: Any, name: str) -> str:
     return shared_desk.hold(name)
 
 
-@celery.shared_task(autoretry_for=(CachifyPoolFullError,), retry_kwargs={'max_retries': None, 'countdown': SOON})
+@celery.shared_task(max_retries=None, autoretry_for=(CachifyPoolFullError,), retry_kwargs={'countdown': SOON})
 @pooled('celery', max_size=shared_desk.SIZE, raise_on_full=True)
 def shared_report(name: str) -> str:
     """Report something, for any app."""

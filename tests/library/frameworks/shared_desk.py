@@ -30,13 +30,18 @@ SERVER = 'SERVER_OF_THE_TASKS'
 """The environment variable with the unix socket of the server."""
 
 _RUNNING, _COUNTS, _TOGETHER, _REFUSED = 'desk:running', 'desk:counts', 'desk:together', 'desk:refused'
+_MISSING = 'desk:missing refusals'
 
 
 @contextmanager
-def empty_desk(socket: str) -> 'Iterator[redis.Redis]':
-    """Let tasks in this process meet on this server too, and yield a client of it."""
+def empty_desk(socket: str, refusals: int = 1) -> 'Iterator[redis.Redis]':
+    """Let tasks in this process meet on this server too, and yield a client of it.
+
+    No task ends before there were so many ``refusals``.
+    """
     with mock.patch.dict(os.environ, {SERVER: socket}), client() as server:
         server.delete(_RUNNING, _COUNTS, _TOGETHER, _REFUSED)
+        server.set(_MISSING, refusals)
         yield server
 
 
@@ -46,7 +51,7 @@ def client() -> 'redis.Redis':
 
 
 def hold(name: str) -> str:
-    """Run the body of a task, which ends only after all slots were taken and a task was refused."""
+    """Run the body of a task, which ends only after all slots were taken and tasks were refused."""
     with client() as desk:
         running = int(desk.incr(_RUNNING))
         desk.rpush(_COUNTS, running)
@@ -61,9 +66,10 @@ def hold(name: str) -> str:
 
 
 def note_refusal() -> None:
-    """Let the tasks that run go on."""
+    """Let the tasks that run go on, if there were enough refusals."""
     with client() as desk:
-        desk.rpush(_REFUSED, 'yes')
+        if int(desk.decr(_MISSING)) <= 0:
+            desk.rpush(_REFUSED, 'yes')
 
 
 def most_at_once(server: 'redis.Redis') -> int:

@@ -13,15 +13,17 @@ MODULE = 'tests.library.frameworks.rq_jobs'
 
 
 def test_a_refused_job_is_retried(socket: str) -> None:
-    """The job has the name of the function; no more run at once than the pool allows."""
+    """A second later. It has the name of the function; no more run at once than the pool allows."""
     with empty_desk(socket) as server, ExitStack() as workers:
         jobs = importlib.import_module(MODULE)
-        retry = rq.Retry(max=10_000)
+        retry = rq.Retry(max=100, interval=1)
         queue = rq.Queue(connection=server)
         sent = [queue.enqueue(jobs.report, name, retry=retry, on_failure=rq.Callback(jobs.note)) for name in NAMES]
         assert {job.func_name for job in sent} == {f'{MODULE}.report'}
         for _ in range(SIZE + 1):
-            workers.enter_context(worker(socket, '-m', 'rq.cli', 'worker', '-u', f'unix://{socket}'))
+            workers.enter_context(
+                worker(socket, '-m', 'rq.cli', 'worker', '--with-scheduler', '-u', f'unix://{socket}')
+            )
         for name, job in zip(NAMES, sent, strict=True):
             result = job.latest_result(timeout=ENOUGH)
             assert result is not None

@@ -1,6 +1,7 @@
 """taskiq runs decorated functions in its receiver, and retries a refused task."""
 
 import asyncio
+import datetime
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,13 +9,17 @@ from typing import Any
 import redis.asyncio
 import taskiq
 import taskiq.api
-from taskiq_redis import ListQueueBroker, RedisAsyncResultBackend
+from taskiq_redis import ListQueueBroker, ListRedisScheduleSource, RedisAsyncResultBackend
 
 from py_cachify import CachifyPoolFullError, init_cachify, pool, pooled
 from tests.library.frameworks.shared_desk import ENOUGH, NAMES, SIZE, empty_desk, hold, most_at_once, note_refusal
 
 
-class Retries(taskiq.SimpleRetryMiddleware):
+SOON = 0.1
+"""In seconds: when a refused task is run again."""
+
+
+class Retries(taskiq.SmartRetryMiddleware):
     """taskiq's own middleware, and a note of each refusal."""
 
     async def on_error(self, message: Any, result: Any, exception: BaseException) -> None:
@@ -28,13 +33,23 @@ async def receiving(socket: str) -> AsyncIterator[taskiq.AsyncBroker]:
     """Yield a broker on the real server, whose tasks a receiver runs."""
     address = f'unix://{socket}'
     broker = ListQueueBroker(address).with_result_backend(RedisAsyncResultBackend(address))
-    await broker.with_middlewares(Retries(types_of_exceptions=[CachifyPoolFullError])).startup()
-    receiver = asyncio.create_task(taskiq.api.run_receiver_task(broker, sync_workers=SIZE + 1))
+    source = ListRedisScheduleSource(address)
+    retries = Retries(types_of_exceptions=[CachifyPoolFullError], default_delay=SOON, schedule_source=source)
+    await broker.with_middlewares(retries).startup()
+    scheduler = taskiq.TaskiqScheduler(broker, [source])
+    often = datetime.timedelta(seconds=SOON)
+    background = [
+        asyncio.create_task(taskiq.api.run_receiver_task(broker, sync_workers=SIZE + 1)),
+        asyncio.create_task(taskiq.api.run_scheduler_task(scheduler, interval=often, loop_interval=often)),
+    ]
     try:
         yield broker
     finally:
-        receiver.cancel()
-        await asyncio.wait([receiver])
+        for task in background:
+            task.cancel()
+        await asyncio.wait(background)
+        # Its shutdown() closes nothing.
+        await source._connection_pool.disconnect()
         await broker.shutdown()
 
 
