@@ -83,6 +83,9 @@ class LoopClients:
     connections of a loop are closed when it ends.
     """
 
+    connection = None
+    """As for any client of redis-py with more than one connection."""
+
     def __init__(self, make_pool: 'Callable[[], redis.asyncio.BlockingConnectionPool]') -> None:
         self._make_pool = make_pool
         self._clients: dict[asyncio.AbstractEventLoop, tuple[redis.asyncio.Redis, AsyncGenerator[None, None]]] = {}

@@ -1,6 +1,7 @@
 """huey runs decorated functions in the threads of its consumer, and retries a refused task."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,7 @@ def queue(socket: str) -> Iterator[Any]:
     # By default, a refusal that will be retried counts as the result of the task.
     queue = huey.RedisHuey(url=f'unix://{socket}', blocking=False, store_intermediate_errors=False)
     yield queue
-    queue.storage.conn.close()
+    queue.storage.conn.connection_pool.disconnect()
 
 
 @pytest.fixture
@@ -27,9 +28,13 @@ def consumer(queue: Any) -> Iterator[Any]:
     """A consumer of three threads, which also sets handlers of signals."""
     consumer = queue.create_consumer(workers=SIZE + 1, periodic=False, initial_delay=0.01, max_delay=0.01)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    there = set(threading.enumerate())
     consumer.start()
     yield consumer
     consumer.stop(graceful=True)
+    # stop() does not wait for the scheduler, which may be opening a connection.
+    for thread in set(threading.enumerate()) - there:
+        thread.join(ENOUGH)
     for number, handler in before.items():
         signal.signal(number, handler)
 
