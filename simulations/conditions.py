@@ -4,19 +4,21 @@ They are one value that is checked once and passed on unchanged, so every part o
 same.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from py_cachify.arguments import check_expiration, check_max_size
 from simulations.arguments import probability, whole_number
-from simulations.faults import Fault
+from simulations.faults import Crash, Fault
 from simulations.faults.network import Network
 from simulations.measuring.pace import Pace
 from simulations.stores.protocols import PROTOCOLS
 from simulations.theory.expectation import WITHOUT_FAULTS, Expectation, expect
 from simulations.theory.pace import pace_of
 from simulations.workloads.refusals import Leave, Retry
+from simulations.workloads.synthetic import Synthetic
 from simulations.workloads.workload import Workload
 
 
@@ -123,8 +125,15 @@ class Conditions:
         return workload.steady and not any(fault.at is not None for fault in self.faults)
 
     def pace(self, workload: Workload) -> Pace | None:
-        """Return how fast the pool forgets its past; ``None`` if the workload has no known laws."""
-        return pace_of(workload, self.max_size, self.slot_exp, self.on_refusal, self.crash_probability)
+        """Return how fast the pool forgets its past; ``None`` if the workload has no known laws.
+
+        Random crashes of workers count as crashes of so many holders.
+        """
+        crashing = self.crash_probability
+        if isinstance(workload, Synthetic):
+            body = workload.holding.mean_until(math.inf if self.slot_exp is None else self.slot_exp)
+            crashing += sum(body / fault.mean_interval for fault in self.faults if isinstance(fault, Crash))
+        return pace_of(workload, self.max_size, self.slot_exp, self.on_refusal, min(1.0, crashing))
 
     def expect(self, workload: Workload) -> Expectation | str:
         """Return what theory expects in the long run, or a sentence that says why none applies."""

@@ -9,6 +9,7 @@ occurrence, or ``'all'``.  A simulation applies faults in virtual time, and a li
 to real processes and a real server.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from numbers import Real
@@ -94,6 +95,11 @@ class Fault:
     def _law(self, name: str) -> Holding:
         law: Holding = getattr(self, name)
         return law
+
+    @property
+    def mean_interval(self) -> float:
+        """The seconds from one random occurrence to the next, on average; infinite with ``at``."""
+        return math.inf if self.every is None else self._law('every').mean()
 
     def instants(self, stream: Random) -> Iterator[float]:
         """Yield the instants at which it happens, in order; without end if ``every`` is given."""

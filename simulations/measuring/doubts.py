@@ -71,6 +71,28 @@ def short_run(start: float, length: float, looks: float, known: Pace | None) -> 
     return [Caveat(SHORT_RUN, length, needed=start + enough)] if length < enough else []
 
 
+def short_for_overruns(start: float, length: float, pace: Pace | None) -> list[Caveat]:
+    """Return the caveat of an overrun whose rare long bodies a run of this length hardly meets."""
+    if pace is None or not 0 < pace.beyond < math.inf:
+        return []
+    enough = ENOUGH_MEMORIES * pace.beyond
+    return [Caveat(SHORT_RUN, length, 'overrun_mean', start + enough)] if length < enough else []
+
+
+def ends_early(intervals: Mapping[str, Interval], length: float, cycle: float) -> list[Caveat]:
+    """Return the caveats of figures that are shifted because a run that meets a burst ends early.
+
+    The shift is about one cycle of bursts in the length of a run, as a share of the figure.
+    """
+    caveats = []
+    for figure, interval in intervals.items():
+        shift = interval.mean * min(1.0, cycle / length) if length else 0.0
+        if shift > BIAS * interval.half_width:
+            needed = interval.mean * cycle / (BIAS * interval.half_width) if interval.half_width else math.inf
+            caveats.append(Caveat(SHORT_RUN, length, figure, needed))
+    return caveats
+
+
 def batches_alike(found: Mapping[str, BatchMeans]) -> list[Caveat]:
     """Return a caveat for each figure whose batches are correlated; two names of one count once."""
     figures: dict[int, str] = {}

@@ -12,6 +12,7 @@ from simulations.measuring.doubts import (
     batches_alike,
     few_events,
     no_long_run,
+    short_for_overruns,
     short_run,
     starts_empty,
     too_few_jobs,
@@ -69,6 +70,7 @@ class Estimates(NamedTuple):
         missing: the share of the long-run occupancy that was missing on average, because the pool
             started empty; 0 if that is unknown.
         filling: the seconds that the pool takes to fill up; 0 if that is unknown.
+        pace: how fast the pool forgets its past; ``None`` if that is unknown.
     """
 
     refusal_share: Interval | None
@@ -81,6 +83,7 @@ class Estimates(NamedTuple):
     looks: float = 1.0
     missing: float = 0.0
     filling: float = 0.0
+    pace: Pace | None = None
 
     @property
     def sound(self) -> bool:
@@ -135,6 +138,7 @@ def estimate(
         *([] if conclusive else [Caveat(WARM_UP_OPEN)]),
         *no_long_run(steady, pace),
         *(short_run(start, length, looks, known) if steady and (pace is None or known is not None) else []),
+        *(short_for_overruns(start, length, pace) if 'overrun_mean' in intervals else []),
         *batches_alike(found),
         *few_events(rest),
         *starts_empty(intervals, missing, max_size, pools, filling),
@@ -152,6 +156,7 @@ def estimate(
         looks,
         missing,
         filling,
+        pace,
     )
 
 

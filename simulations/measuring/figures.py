@@ -13,10 +13,10 @@ from simulations.measuring.series import Window
 class Figures(NamedTuple):
     """The figures of a run.
 
-    Counts and peaks are of the entire run. Shares and means leave out the warm-up, as the intervals
-    do. Means over time also leave out the *drain*, the time after the last arrival, in which the
-    pool runs empty; if all jobs arrive at one instant, they are over the entire run. All times are
-    in seconds.
+    Counts and peaks are of the entire run, as are ``wait_mean`` and ``recovery_mean``. Shares and
+    means over time leave out the warm-up, as the intervals do. Means over time also leave out the
+    *drain*, the time after the last arrival, in which the pool runs empty; if all jobs arrive at
+    one instant, they are over the entire run. All times are in seconds.
 
     Attributes:
         jobs: jobs that arrived.

@@ -24,6 +24,9 @@ class Pace(NamedTuple):
         cause: what makes ``memory`` infinite: ``heavy-tail``, ``slots-lost`` or ``unstable``.
         beyond: the ``memory`` of the bodies beyond their slot; infinite if they have no finite
             variance, 0 if there are none.
+        cycle: the seconds of a cycle of bursts, on average, if a run ends with a number of jobs. A
+            run that meets a burst then ends early, so bursts have too little weight in every run.
+            0 if there is no such shift.
     """
 
     memory: float
@@ -31,6 +34,7 @@ class Pace(NamedTuple):
     deficit: NDArray[np.float64]
     cause: str = ''
     beyond: float = 0.0
+    cycle: float = 0.0
 
     def settled(self, share: float) -> float:
         """Return the seconds after which the deficit is at most ``share``; infinite if never."""

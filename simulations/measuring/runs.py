@@ -1,12 +1,13 @@
 """Estimates of the long run from several independent runs."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from simulations.measuring.caveats import Caveat
-from simulations.measuring.doubts import RARE, few_events, starts_empty
+from simulations.measuring.caveats import SHORT_RUN, Caveat
+from simulations.measuring.doubts import ENOUGH_MEMORIES, RARE, ends_early, few_events, starts_empty
 from simulations.measuring.estimates import CONFIDENCE, Estimates, at_least_zero
 from simulations.measuring.series import Series
 from simulations.statistics.intervals import Interval, ratio_interval
@@ -22,18 +23,23 @@ class RunSums(NamedTuple):
         looks: the number of independent looks at the pool that it amounts to.
         missing: the share of the long-run occupancy that was missing on average.
         filling: the seconds that the pool takes to fill up; 0 if that is unknown.
+        cycle: the seconds of a cycle of bursts, if the run ends with a number of jobs, else 0.
+        beyond: the memory of the bodies beyond their slots, in seconds.
     """
 
     sums: tuple[float, ...]
     looks: float
     missing: float
     filling: float
+    cycle: float = 0.0
+    beyond: float = 0.0
 
     @classmethod
     def of(cls, estimates: Estimates) -> 'RunSums':
         """Return the sums of one run."""
         sums = tuple(float(column.sum()) for column in estimates.series)
-        return cls(sums, estimates.looks, estimates.missing, estimates.filling)
+        cycle, beyond = (0.0, 0.0) if estimates.pace is None else (estimates.pace.cycle, estimates.pace.beyond)
+        return cls(sums, estimates.looks, estimates.missing, estimates.filling, cycle, beyond)
 
     def sum(self, name: str) -> float:
         """Return one of the sums, by the name of its field."""
@@ -74,6 +80,13 @@ def of_runs(runs: Sequence[RunSums], max_size: int, pools: int, confidence: floa
         intervals[figure] = share_interval(found, len(runs), looks, confidence) if share else at_least_zero(found)
     caveats: list[Caveat] = few_events(total)
     caveats += starts_empty(intervals, missing, max_size, pools, max(run.filling for run in runs))
+    caveats += ends_early(intervals, seconds / len(runs), max(run.cycle for run in runs))
+    # Counted together, because each run has its own chance of meeting a long body.
+    if (
+        'overrun_mean' in intervals
+        and seconds < ENOUGH_MEMORIES * (beyond := max(run.beyond for run in runs)) < math.inf
+    ):
+        caveats.append(Caveat(SHORT_RUN, seconds / len(runs), 'overrun_mean', ENOUGH_MEMORIES * beyond / len(runs)))
     refused, attempts, occupancy, overrun = (intervals.get(figure) for figure in FIGURES)
     return Estimates(refused, attempts, occupancy, overrun, None, tuple(caveats), total, looks, missing)
 

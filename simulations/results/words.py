@@ -64,6 +64,18 @@ def _too_few_jobs(caveat: Caveat, _: Expectation | None) -> str:
 
 
 def _short_run(caveat: Caveat, _: Expectation | None) -> str:
+    if caveat.figure == 'overrun_mean':
+        return (
+            f'the run is too short for the overrun: {duration(caveat.amount)} were measured, but rare bodies that run'
+            f' very long make up much of it, and need {duration(caveat.needed)}; make the run'
+            f' {_times(caveat.needed / caveat.amount)} as long'
+        )
+    if caveat.figure is not None:
+        return (
+            f'{_of(caveat)} is shifted because a run of {duration(caveat.amount)} ends early if it meets a burst: end'
+            f' the runs by a horizon instead of a number of jobs, or make them {_times(caveat.needed / caveat.amount)}'
+            ' as long'
+        )
     return (
         f'the run is too short: {duration(caveat.amount)} were measured, but what changes slowly here, such as the'
         f' lives of slots or bursts of arrivals, needs {duration(caveat.needed)} for a reliable interval; make the run'

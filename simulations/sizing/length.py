@@ -13,6 +13,8 @@ MOST_JOBS = 500_000
 """The default limit of jobs at one size: some seconds for each size near the answer."""
 WARM_UPS = 4
 """The length of a run, in units of the time that the pool takes to fill up."""
+CYCLES = 50
+"""The length of a run that ends with a number of jobs, in cycles of bursts."""
 REFUSALS = 400
 """The refusals to expect at a size that just misses the target, in all runs together."""
 
@@ -54,7 +56,7 @@ def lengthen(scenario: Scenario, target: float, most_runs: int, least_runs: int,
     pace = scenario.conditions().pace(workload)
     enough = REFUSALS / target / most_runs
     if pace is not None and math.isfinite(pace.memory):
-        enough = max(enough, WARM_UPS * rate * pace.settled(SETTLED))
+        enough = max(enough, WARM_UPS * rate * pace.settled(SETTLED), CYCLES * rate * pace.cycle)
     factor = min(enough, most_jobs / least_runs) / jobs
     if not factor > 1 or jobs < 1:
         return Lengthened(scenario, 1.0, most_runs)

@@ -123,7 +123,7 @@ class _Pool(NamedTuple):
     def cuts(self, holding: Holding) -> str | None:
         """Return why slots are not occupied for exactly the holding times; ``None`` if they are."""
         if self.crashing:
-            return f'{number(100 * self.crashing)} % of the holders crash'
+            return f'{number(round(100 * self.crashing, 9))} % of the holders crash'
         mean = holding.mean()
         if self.slot_exp is not None and (math.isinf(mean) or holding.mean_beyond(self.slot_exp) > NEGLIGIBLE * mean):
             return f'slots expire after {number(self.slot_exp)} s, while some bodies still run'

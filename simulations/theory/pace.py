@@ -62,12 +62,19 @@ def pace_of(
             idle = _of_occupation(thinking, None, 0.0)
             pace = idle._replace(beyond=pace.beyond) if idle.memory > pace.memory else pace
         case Bursty(states=states):
-            pace = pace._replace(memory=pace.memory + sum(lasts for _, lasts in states))
+            cycle = sum(lasts for _, lasts in states)
+            pace = pace._replace(memory=pace.memory + cycle, cycle=0.0 if workload.jobs is None else cycle)
         case Periodic():
             pace = pace._replace(memory=pace.memory + (workload.arrivals.period or 0.0))
     if isinstance(on_refusal, Retry):
-        pace = _with_retries(pace, workload, max_size, slot_exp, on_refusal)
+        occupied = _occupied(workload.holding, math.inf if slot_exp is None else slot_exp, crash_probability)
+        pace = _with_retries(pace, workload, max_size, occupied, on_refusal)
     return pace
+
+
+def _occupied(holding: Holding, life: float, crashing: float) -> float:
+    """Return for how long a job occupies a slot on average: min(S, T), or T if it crashes."""
+    return (1 - crashing) * holding.mean_until(life) + (crashing * life if crashing else 0.0)
 
 
 def _of_occupation(holding: Holding, slot_exp: float | None, crashing: float) -> Pace:
@@ -75,7 +82,7 @@ def _of_occupation(holding: Holding, slot_exp: float | None, crashing: float) ->
     life = math.inf if slot_exp is None else slot_exp
     if crashing and math.isinf(life):
         return Pace(math.inf, np.zeros(1), np.ones(1), SLOTS_LOST)
-    whole = (1 - crashing) * holding.mean_until(life) + (crashing * life if crashing else 0.0)
+    whole = _occupied(holding, life, crashing)
     beyond = _beyond(holding, life) if life < math.inf and crashing < 1 else 0.0
     if not whole:
         return Pace(0.0, np.zeros(1), np.zeros(1), beyond=beyond)
@@ -146,7 +153,7 @@ def _tail(times: NDArray[np.float64], values: NDArray[np.float64]) -> float:
     return math.inf if power <= 1 + _SLACK else float(times[-1] * values[-1] / (power - 1))
 
 
-def _with_retries(pace: Pace, workload: Synthetic, max_size: int, slot_exp: float | None, retry: Retry) -> Pace:
+def _with_retries(pace: Pace, workload: Synthetic, max_size: int, occupied: float, retry: Retry) -> Pace:
     """Return the pace of a pool whose refused jobs wait and ask again.
 
     The number of waiting jobs changes the more slowly, the nearer the load is to the number of
@@ -157,7 +164,7 @@ def _with_retries(pace: Pace, workload: Synthetic, max_size: int, slot_exp: floa
     clients = isinstance(workload.arrivals, Clients)
     rate = 0.0 if isinstance(workload.arrivals, Clients) else workload.arrivals.rate()
     busiest = rate if workload.keys is None else rate * max(workload.keys.shares())
-    utilisation = busiest * workload.holding.mean_until(math.inf if slot_exp is None else slot_exp) / max_size
+    utilisation = busiest * occupied / max_size
     if retry.endless and utilisation >= 1 and not clients:
         return pace._replace(memory=math.inf, cause=UNSTABLE)
     utilisation = min(utilisation, _NEARLY_FULL)
