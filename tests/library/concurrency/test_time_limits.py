@@ -213,4 +213,4 @@ def test_time_limits_at_random_moments_do_not_stop_the_threads_of_a_url(socket: 
     print(found)
     assert found['limits'] == 1500
     # As `__exit__` begins, before its first statement, nothing can catch an interrupt.
-    assert found['left'] <= 15
+    assert found['left'] <= 40
