@@ -61,9 +61,10 @@ class Request(Generic[R]):
 
     def __await__(self) -> Generator[Any, None, None]:
         loop = self._loop = asyncio.get_running_loop()
-        outer = self._outer = asyncio.current_task(loop)
+        outer = asyncio.current_task(loop)
         if outer is None:
             raise RuntimeError('a pool must be entered and exited in an asyncio task, but no task is running')
+        self._outer = outer
         work = self._work
         error: BaseException | None = None
         while True:
@@ -124,7 +125,7 @@ class Request(Generic[R]):
         if patience is not None:
             self._timer = loop.call_later(patience, self.cancel)
         anyio = sys.modules.get('anyio')
-        if anyio is None or self._outer is None:
+        if anyio is None:
             return
         _enter_task(loop, self._outer)
         try:

@@ -18,14 +18,14 @@ _CLASSES = frozenset(
 )
 
 _BEGINNINGS = ('BUSY ', 'MISCONF ', 'NOREPLICAS ', 'unknown command')
-"""Of the answers that have no class of their own."""
+"""Of the answers for which clients have no separate class."""
 
 
 def was_refused(error: BaseException) -> bool:
     """Return whether the server refused the last attempt of an acquire before a slot was taken.
 
     A client that repeats requests by itself may have sent the acquire before and lost the reply,
-    and no error tells.
+    and no error shows this.
     """
     names = {kind.__name__ for kind in type(error).__mro__}
     text = str(error)

@@ -27,9 +27,9 @@ shown by a test of that name:
 In both protocols an acquire that fails (a lost connection, an interrupt) may or may not have
 happened, or may yet happen.  So it is undone before the error is raised, unless the client could
 not even send it.  One that the server refused with an error is undone too: the client may have
-repeated it by itself after a lost reply, and no error tells.  Under ``ATOMIC`` the undo leaves a
-tombstone, which refuses the acquire if it arrives late.  Two limits remain, each shown by a test of
-that name:
+repeated it by itself after a lost reply, and no error shows this.  Under ``ATOMIC`` the undo leaves
+a tombstone, which refuses the acquire if it arrives late.  Two limits remain, each shown by a test
+of that name:
 
 * *An acquire that arrives after its tombstone has gone takes a slot* that no process holds:
   ``TOMBSTONE_LIFE`` seconds after its undo, or after ``MAX_TOMBSTONES`` later undos.

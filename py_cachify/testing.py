@@ -21,7 +21,7 @@ from py_cachify.arguments import is_a, shown
 
 
 class ManualClock:
-    """A clock that stands still until :meth:`advance` moves it; also an alarm clock.
+    """A clock that stands still until :meth:`advance` moves it, and makes calls at given instants.
 
     Call it for the current instant in seconds. It may be used by many threads. Pass it to
     :class:`py_cachify.MemoryClient`, or wherever a function such as ``time.monotonic`` is expected.

@@ -132,7 +132,8 @@ class Conditions:
         crashing = self.crash_probability
         if isinstance(workload, Synthetic):
             body = workload.holding.mean_until(math.inf if self.slot_exp is None else self.slot_exp)
-            crashing += sum(body / fault.mean_interval for fault in self.faults if isinstance(fault, Crash))
+            crashes = [fault for fault in self.faults if isinstance(fault, Crash) and fault.every is not None]
+            crashing += sum(body / fault.mean_interval for fault in crashes)
         return pace_of(workload, self.max_size, self.slot_exp, self.on_refusal, min(1.0, crashing))
 
     def expect(self, workload: Workload) -> Expectation | str:

@@ -14,7 +14,7 @@ _SIGNS = (
     'is bound to a different event loop',
     'the handler is closed',
 )
-"""Parts of the texts with which asyncio and uvloop say so; the error has no class of its own."""
+"""Parts of the texts with which asyncio and uvloop say so; the error has no separate class."""
 
 
 def belongs_to_another_loop(error: BaseException) -> bool:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 SOCKET_TIMEOUT = 5
 """In seconds, unless the URL says otherwise; before redis-py 8, a request could wait forever."""
 
-
 UNLIMITED = 2**31
 """The number of connections for threads, unless the URL says otherwise."""
 
@@ -77,7 +76,7 @@ class OpenedClients:
 
 
 class LoopClients:
-    """An asynchronous client that has connections of its own in each event loop.
+    """An asynchronous client with separate connections for each event loop.
 
     A connection works only in the loop that opened it, so ``asyncio.run()`` twice needs two.  The
     connections of a loop are closed when it ends.

@@ -71,12 +71,15 @@ def short_run(start: float, length: float, looks: float, known: Pace | None) -> 
     return [Caveat(SHORT_RUN, length, needed=start + enough)] if length < enough else []
 
 
-def short_for_overruns(start: float, length: float, pace: Pace | None) -> list[Caveat]:
-    """Return the caveat of an overrun whose rare long bodies a run of this length hardly meets."""
-    if pace is None or not 0 < pace.beyond < math.inf:
-        return []
-    enough = ENOUGH_MEMORIES * pace.beyond
-    return [Caveat(SHORT_RUN, length, 'overrun_mean', start + enough)] if length < enough else []
+def short_for_overruns(start: float, length: float, beyond: float, runs: int = 1) -> list[Caveat]:
+    """Return the caveat of an overrun whose rare long bodies are hardly met.
+
+    ``length`` is that of all ``runs`` together, because each may meet one; ``beyond`` is that of
+    :class:`Pace`.
+    """
+    enough = ENOUGH_MEMORIES * beyond
+    short = length < enough < math.inf
+    return [Caveat(SHORT_RUN, length / runs, 'overrun_mean', start + enough / runs)] if short else []
 
 
 def ends_early(intervals: Mapping[str, Interval], length: float, cycle: float) -> list[Caveat]:

@@ -138,7 +138,7 @@ def estimate(
         *([] if conclusive else [Caveat(WARM_UP_OPEN)]),
         *no_long_run(steady, pace),
         *(short_run(start, length, looks, known) if steady and (pace is None or known is not None) else []),
-        *(short_for_overruns(start, length, pace) if 'overrun_mean' in intervals else []),
+        *(short_for_overruns(start, length, pace.beyond) if pace and 'overrun_mean' in intervals else []),
         *batches_alike(found),
         *few_events(rest),
         *starts_empty(intervals, missing, max_size, pools, filling),

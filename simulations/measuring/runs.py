@@ -1,13 +1,12 @@
 """Estimates of the long run from several independent runs."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from simulations.measuring.caveats import SHORT_RUN, Caveat
-from simulations.measuring.doubts import ENOUGH_MEMORIES, RARE, ends_early, few_events, starts_empty
+from simulations.measuring.caveats import Caveat
+from simulations.measuring.doubts import RARE, ends_early, few_events, short_for_overruns, starts_empty
 from simulations.measuring.estimates import CONFIDENCE, Estimates, at_least_zero
 from simulations.measuring.series import Series
 from simulations.statistics.intervals import Interval, ratio_interval
@@ -81,12 +80,8 @@ def of_runs(runs: Sequence[RunSums], max_size: int, pools: int, confidence: floa
     caveats: list[Caveat] = few_events(total)
     caveats += starts_empty(intervals, missing, max_size, pools, max(run.filling for run in runs))
     caveats += ends_early(intervals, seconds / len(runs), max(run.cycle for run in runs))
-    # Counted together, because each run has its own chance of meeting a long body.
-    if (
-        'overrun_mean' in intervals
-        and seconds < ENOUGH_MEMORIES * (beyond := max(run.beyond for run in runs)) < math.inf
-    ):
-        caveats.append(Caveat(SHORT_RUN, seconds / len(runs), 'overrun_mean', ENOUGH_MEMORIES * beyond / len(runs)))
+    if 'overrun_mean' in intervals:
+        caveats += short_for_overruns(0.0, seconds, max(run.beyond for run in runs), len(runs))
     refused, attempts, occupancy, overrun = (intervals.get(figure) for figure in FIGURES)
     return Estimates(refused, attempts, occupancy, overrun, None, tuple(caveats), total, looks, missing)
 

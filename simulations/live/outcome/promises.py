@@ -1,7 +1,7 @@
 """The promises that a live run checks in addition to those of the judge."""
 
 import math
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -55,9 +55,11 @@ def sizes_unexplained(
             certain.add(key, each.returned, min(left, each.called + life - margin))
             possible.add(key, each.called, min(given_back, each.returned + life + margin))
         elif each.answer != REFUSED:
-            # It may have taken a slot that nobody gave back; if the outcome is unknown, it may yet.
+            # It may have taken a slot until that expired; if its outcome is unknown, it may yet.
             over = each.returned + life + margin if each.answer == FAILED else math.inf
             possible.add(key, each.called, over)
+    certain.sort()
+    possible.sort()
     for look in looks:
         began, ended = clock.seconds(look.began), clock.seconds(look.ended)
         least = certain.begun(look.key, began) - certain.over(look.key, ended)
@@ -76,8 +78,13 @@ class _Leases:
         self._over: dict[str, list[float]] = {}
 
     def add(self, key: str, begun: float, over: float) -> None:
-        insort(self._begun.setdefault(key, []), begun)
-        insort(self._over.setdefault(key, []), over)
+        self._begun.setdefault(key, []).append(begun)
+        self._over.setdefault(key, []).append(over)
+
+    def sort(self) -> None:
+        """Call this once, between ``add`` and the counts."""
+        for instants in (*self._begun.values(), *self._over.values()):
+            instants.sort()
 
     def begun(self, key: str, until: float) -> int:
         return bisect_left(self._begun.get(key, ()), until)

@@ -429,6 +429,9 @@ async def main():
     interrupt()
     await asyncio.wait(tasks)
     signal.setitimer(signal.ITIMER_REAL, 0)
+    loop.remove_signal_handler(signal.SIGALRM)
+    # A call of interrupt() that the loop has scheduled sets the timer again.
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
     await client.aclose()
 
 asyncio.run(main())
