@@ -18,6 +18,7 @@ change at any time.
 ``arguments``         the checks of arguments, which the workbench shares
 ``errors``            the library's exceptions
 ``clients``           what a client must be able to do
+``tokens``            the text that identifies a slot, and says who asked for what
 ``commands``          the requests of a protocol to a store, each of them indivisible
 ``protocols``         how a slot is taken, given back and counted: written once, for threads,
                       asyncio and simulation
@@ -39,7 +40,13 @@ from py_cachify.backends.memory import MemoryClient
 from py_cachify.cachify import Cachify, init_cachify, pooled
 from py_cachify.clients import AsyncClient, SyncClient
 from py_cachify.decorators import WrappedFunctionPool
-from py_cachify.errors import CachifyError, CachifyInitError, CachifyPoolFullError
+from py_cachify.errors import (
+    CachifyDeadlockError,
+    CachifyError,
+    CachifyInitError,
+    CachifyPoolFullError,
+    CachifyPoolTimeoutError,
+)
 from py_cachify.pools import pool
 
 
@@ -47,9 +54,11 @@ __all__ = [
     'UNSET',
     'AsyncClient',
     'Cachify',
+    'CachifyDeadlockError',
     'CachifyError',
     'CachifyInitError',
     'CachifyPoolFullError',
+    'CachifyPoolTimeoutError',
     'MemoryClient',
     'SyncClient',
     'UnsetType',

@@ -80,6 +80,15 @@ class Entries(Generic[T]):
             claimed.append(self._entry_to_exit(frame)[2])
             self.discard(claimed[0])
 
+    def __bool__(self) -> bool:
+        """Return whether there are open entries."""
+        return bool(self._newest)
+
+    def items(self) -> list[tuple[object, T]]:
+        """Return the open entries, each as its owner and what is held."""
+        with process.entries_lock:
+            return [(owner, held) for _, (owner, _, held, _) in self._all()]
+
     def discard(self, held: T) -> None:
         """Forget an entry, if it is open."""
         with process.entries_lock:
@@ -171,7 +180,8 @@ def _without(newest: _Entry[T], held: T) -> _Entry[T] | None:
 
 
 def _frames_up_from(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
+    # Not `is not None`: Python 3.11 was seen to return another object for a thread that runs on.
+    while isinstance(frame, FrameType):
         yield frame
         frame = frame.f_back
 

@@ -5,9 +5,9 @@ must not inherit a lock that another thread held, or data that this thread had h
 locks are taken before a fork, as the standard library's ``logging`` does.
 """
 
-import itertools
 import os
 import threading
+from collections.abc import Callable
 from typing import Protocol
 from weakref import WeakSet
 
@@ -24,22 +24,16 @@ entries_lock: threading.RLock
 _owners: 'WeakSet[Locked]' = WeakSet()
 _registry: threading.RLock
 _held_for_fork: list[threading.RLock] = []
-_prefix: str
-_numbers: 'itertools.count[int]'
+_in_child: list[Callable[[], None]] = []
+name: str
+"""A random text for this process."""
 
 
 def _start() -> None:
-    global _prefix, _numbers, _registry, entries_lock
-    _prefix = os.urandom(12).hex()
-    _numbers = itertools.count()
+    global name, _registry, entries_lock
+    name = os.urandom(8).hex()
     _registry = threading.RLock()
     entries_lock = threading.RLock()
-
-
-def new_token(pid: int) -> str:
-    """Return a name for one slot, unique across processes; ``pid`` is the id of this process."""
-    # The caller reads the id each time, because Python does not notice every fork.
-    return f'{_prefix}-{pid}-{next(_numbers)}'
 
 
 def give_lock(owner: Locked) -> None:
@@ -69,6 +63,13 @@ def _after_fork_in_child() -> None:
     _start()
     for owner in list(_owners):
         owner.lock = threading.RLock()
+    for forget in _in_child:
+        forget()
+
+
+def after_fork(forget: Callable[[], None]) -> None:
+    """Call a function in each forked process, which has no threads but the one that forked."""
+    _in_child.append(forget)
 
 
 _start()

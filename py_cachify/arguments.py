@@ -23,6 +23,9 @@ UNSET: Final = UnsetType()
 SlotExp: TypeAlias = float | timedelta | UnsetType | None
 """What a caller may pass as ``slot_exp``; :func:`check_slot_exp` turns a timedelta into seconds."""
 
+Wait: TypeAlias = float | timedelta | None
+"""What a caller may pass as ``wait``; :func:`check_wait` turns a timedelta into seconds."""
+
 LONGEST_EXPIRATION = 100 * 365 * 24 * 3600
 """A hundred years, in seconds.  For a longer life, use ``None``: no expiration."""
 
@@ -92,6 +95,44 @@ def check_life(name: str, life: Any) -> float | None:
 def check_slot_exp(slot_exp: Any) -> float | UnsetType | None:
     """Return the life of a slot in seconds, ``None`` for no expiration, or ``UNSET``."""
     return UNSET if is_a(slot_exp, UnsetType) else check_life('slot_exp', slot_exp)
+
+
+def check_wait(wait: Any) -> float | None:
+    """Return how long to wait for a slot in seconds, 0 for not at all, ``None`` for any time."""
+    if wait is None:
+        return None
+    if is_a(wait, timedelta):
+        seconds: float = timedelta.total_seconds(wait)
+    elif _is_number(wait):
+        seconds = int.__index__(wait) if is_a(wait, int) else float.__float__(wait)
+    else:
+        raise TypeError(
+            'wait must be a number of seconds (an int or a float), a timedelta, 0 to be refused at once, or None to'
+            f' wait as long as it takes; got {shown(wait)}'
+        )
+    if not 0 <= seconds <= LONGEST_EXPIRATION:
+        raise ValueError(
+            f'wait must be 0 or more and at most {LONGEST_EXPIRATION} seconds, or None to wait as long as it takes,'
+            f' got {shown(wait)}'
+        )
+    return seconds
+
+
+def check_max_waiting(max_waiting: Any) -> int | None:
+    """Return how many others may wait already: an int of at least 1; ``None`` for any number."""
+    if max_waiting is None:
+        return None
+    if not is_a(max_waiting, int) or is_a(max_waiting, bool):
+        raise TypeError(
+            f'max_waiting must be a whole number (an int), or None for any number, not {shown(max_waiting)}'
+        )
+    most = int.__index__(max_waiting)
+    if not 1 <= most <= LARGEST_SIZE:
+        raise ValueError(
+            f'max_waiting must be from 1 to {LARGEST_SIZE}, or None for any number, got {shown(most)}:'
+            ' to be refused at once, use wait=0'
+        )
+    return most
 
 
 def check_flag(name: str, flag: Any) -> bool:

@@ -8,10 +8,12 @@ from typing import Any, Literal, Never, TypeVar, overload
 from py_cachify._decorator_types import AnyFunction, AsyncFunction, Decorator, NeverReturned
 from py_cachify._keys import KeyTemplate
 from py_cachify._settings import Settings, global_settings, set_global_settings
+from py_cachify._waiting import make_waiting
 from py_cachify.arguments import (
     UNSET,
     SlotExp,
     UnsetType,
+    Wait,
     check_flag,
     check_key,
     check_life,
@@ -21,6 +23,7 @@ from py_cachify.arguments import (
 )
 from py_cachify.backends._choose import choose_backends
 from py_cachify.backends._opened import OpenedClients, open_clients
+from py_cachify.backends.base import AsyncBackend
 from py_cachify.backends.memory import MemoryClient
 from py_cachify.clients import AsyncClient, SyncClient
 from py_cachify.decorators import make_decorator
@@ -57,9 +60,17 @@ class Cachify:
         self._settings = settings
         self._opened = opened
 
-    def pool(self, key: str, max_size: int, slot_exp: SlotExp = UNSET) -> pool:
+    def pool(
+        self,
+        key: str,
+        max_size: int,
+        slot_exp: SlotExp = UNSET,
+        *,
+        wait: Wait = 0,
+        max_waiting: int | None = None,
+    ) -> pool:
         """Return the pool ``key`` in this store; see :class:`py_cachify.pool`."""
-        local = pool(key, max_size, slot_exp)
+        local = pool(key, max_size, slot_exp, wait=wait, max_waiting=max_waiting)
         local._settings = self._settings  # noqa: SLF001 - a new pool is global
         return local
 
@@ -79,6 +90,9 @@ class Cachify:
                 main()
         """
         if self._opened is not None:
+            backend = self._settings().backends.sync
+            if backend is not None:
+                backend.stop_listening()
             self._opened.close()
 
     async def aclose(self) -> None:
@@ -93,6 +107,10 @@ class Cachify:
                 await main()
         """
         if self._opened is not None:
+            self.close()
+            backend = self._settings().backends.asynchronous
+            if isinstance(backend, AsyncBackend):
+                await backend.stop_listening()
             await self._opened.aclose()
 
     def __repr__(self) -> str:
@@ -110,6 +128,8 @@ class Cachify:
         *,
         raise_on_full: Literal[True],
         slot_exp: SlotExp = ...,
+        wait: Wait = ...,
+        max_waiting: int | None = ...,
     ) -> Decorator[Never, AnyFunction]: ...
     @overload
     def pooled(
@@ -119,6 +139,9 @@ class Cachify:
         on_full: Callable[..., Any] | None,
         raise_on_full: Literal[True],
         slot_exp: SlotExp = ...,
+        *,
+        wait: Wait = ...,
+        max_waiting: int | None = ...,
     ) -> Decorator[Never, AnyFunction]: ...
     @overload
     def pooled(
@@ -128,6 +151,9 @@ class Cachify:
         on_full: None = ...,
         raise_on_full: bool = ...,
         slot_exp: SlotExp = ...,
+        *,
+        wait: Wait = ...,
+        max_waiting: int | None = ...,
     ) -> Decorator[None, AnyFunction]: ...
     @overload
     def pooled(
@@ -137,6 +163,9 @@ class Cachify:
         on_full: Callable[..., NeverReturned],
         raise_on_full: bool = ...,
         slot_exp: SlotExp = ...,
+        *,
+        wait: Wait = ...,
+        max_waiting: int | None = ...,
     ) -> Decorator[Any, AnyFunction]: ...
     @overload
     def pooled(  # type: ignore[overload-overlap]  # the first match counts
@@ -146,6 +175,9 @@ class Cachify:
         on_full: Callable[..., A],
         raise_on_full: bool = ...,
         slot_exp: SlotExp = ...,
+        *,
+        wait: Wait = ...,
+        max_waiting: int | None = ...,
     ) -> Decorator[A, AsyncFunction]: ...
     @overload
     def pooled(
@@ -155,6 +187,9 @@ class Cachify:
         on_full: Callable[..., F],
         raise_on_full: bool = ...,
         slot_exp: SlotExp = ...,
+        *,
+        wait: Wait = ...,
+        max_waiting: int | None = ...,
     ) -> Decorator[F, AnyFunction]: ...
     def pooled(
         self,
@@ -163,11 +198,14 @@ class Cachify:
         on_full: Callable[..., Any] | None = None,
         raise_on_full: bool = False,
         slot_exp: SlotExp = UNSET,
+        *,
+        wait: Wait = 0,
+        max_waiting: int | None = None,
     ) -> Any:
         """Return a decorator for a sync or async function, whose calls each take a slot of a pool.
 
         A call that finds the pool full does not run the function.  It returns ``None`` or what
-        ``on_full`` returns, or raises ``CachifyPoolFullError``.  It never waits.
+        ``on_full`` returns, or raises ``CachifyPoolFullError``.  With ``wait``, it waits first.
 
         Args:
             key: the name of the pool: a format string over the function's parameters, such as
@@ -181,6 +219,8 @@ class Cachify:
             raise_on_full: raise ``CachifyPoolFullError`` instead, whatever ``on_full`` is.
             slot_exp: the life of a slot in seconds or as a ``timedelta``, as for
                 :class:`py_cachify.pool`.
+            wait, max_waiting: how long a call waits for a slot, and how many may wait at most, as
+                for :class:`py_cachify.pool`.  A call that waited in vain counts as refused.
 
         Raises:
             TypeError, ValueError: an argument is wrong, or the key names something that the
@@ -209,6 +249,7 @@ class Cachify:
             check_slot_exp(slot_exp),
             on_full,
             raise_on_full,
+            make_waiting(wait, max_waiting),
         )
 
 

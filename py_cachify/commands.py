@@ -11,7 +11,8 @@ Commands are small values that nothing changes.  Every instant and duration is i
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from enum import Enum
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 
 R = TypeVar('R')
@@ -38,6 +39,66 @@ gives up too: on Linux after some 15 minutes.
 MAX_TOMBSTONES = 10_000
 """How many undone acquires of one pool a store remembers; one more and it forgets the oldest."""
 
+CLAIM = 2.0
+"""How long a slot that was given to a waiter of another process is kept for it, in seconds.
+
+Until the waiter asks again, which gives the slot its full life.  Never longer than that life.
+"""
+
+HEARTBEAT = 5.0
+"""How long a waiter pauses at most until it asks again by itself, in seconds."""
+
+DEADLINE = 15.0
+"""How long a waiter may be silent until it loses its place to the next one, in seconds."""
+
+MAX_GRANTS = 100
+"""To how many waiters one request gives slots, at most; the next waiter is told to ask."""
+
+MAX_DROPPED = 1000
+"""How many silent waiters one request removes, at most."""
+
+
+class Refusal(Enum):
+    """Why an acquire got no slot, where the pool was not simply full; false as a condition."""
+
+    PROMISED = 'promised'
+    """Others wait, and free slots are theirs."""
+    CROWDED = 'crowded'
+    """``max_waiting`` are waiting already."""
+    TIMED_OUT = 'timed out'
+    """It waited, and its time was up."""
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+
+class Queued(NamedTuple):
+    """The reply to a waiter that stays in the queue.
+
+    Attributes:
+        place: its place by the store's count, from which it is queued again if the store forgets.
+        rank: how many waiters are before it.
+        next_expiry: the seconds until the next slot expires; ``None`` if never.
+    """
+
+    place: float
+    rank: int
+    next_expiry: float | None
+
+
+class Turn(Enum):
+    """Why a waiter stops waiting."""
+
+    ASK = 'ask'
+    """It may have a slot, or it has been silent long enough: it asks again."""
+    GRANTED = 'granted'
+    """A request of this process gave it a slot."""
+    OVER = 'over'
+    """Its time is up."""
+    GIVE_UP = 'give up'
+    """The store has not answered for too long."""
+
+
 # `frozen` would double the time that it takes to create the command of an acquire or a release.
 
 
@@ -45,12 +106,13 @@ MAX_TOMBSTONES = 10_000
 
 
 @dataclass(slots=True, unsafe_hash=True)
-class TakeSlot(Command[bool]):
+class TakeSlot(Command[bool | Refusal]):
     """Drop the expired slots, then give ``token`` a slot; the reply says whether it has one.
 
     A token that already holds a slot gets it again and is not counted twice.  So a driver may
-    repeat the command if a reply was lost.  A token that was undone gets none.  ``slot_exp`` is the
-    slot's life in seconds, ``None`` for no expiration.
+    repeat the command if a reply was lost.  A token that was undone gets none.  If others wait,
+    free slots are given to them, and the reply is ``Refusal.PROMISED``.  ``slot_exp`` is the slot's
+    life in seconds, ``None`` for no expiration.
     """
 
     key: str
@@ -61,9 +123,10 @@ class TakeSlot(Command[bool]):
 
 @dataclass(slots=True, unsafe_hash=True)
 class DropSlot(Command[bool]):
-    """Drop the slot of ``token``; the reply is false if it had expired or was gone.
+    """Drop the slot of ``token``, and give free slots to the first waiters.
 
-    A store may drop other expired slots as well.
+    The reply is false if the slot had expired or was gone.  A store may drop other expired slots as
+    well.
     """
 
     key: str
@@ -72,12 +135,12 @@ class DropSlot(Command[bool]):
 
 @dataclass(slots=True, unsafe_hash=True)
 class UndoSlot(Command[bool]):
-    """Drop the slot of ``token`` as :class:`DropSlot` does, and leave a *tombstone*.
+    """Drop the slot of ``token`` as :class:`DropSlot` does, or its ticket; leave a *tombstone*.
 
-    The acquire being undone may still be on its way.  While the tombstone is there, a ``TakeSlot``
-    of this token is refused, so a late one takes nothing.  A tombstone is no slot: it is counted
-    nowhere.  It is gone after ``TOMBSTONE_LIFE`` seconds, or after ``MAX_TOMBSTONES`` later ones of
-    the same pool.
+    The acquire being undone may still be on its way.  While the tombstone is there, every command
+    that could give this token a slot is refused, so a late one takes nothing.  A tombstone is no
+    slot: it is counted nowhere.  It is gone
+    after ``TOMBSTONE_LIFE`` seconds, or after ``MAX_TOMBSTONES`` later ones of the same pool.
     """
 
     key: str
@@ -89,6 +152,87 @@ class CountSlots(Command[int]):
     """Count the slots that have not expired; a store may drop the expired ones as well."""
 
     key: str
+
+
+# --- Waiting.  A store that cannot queue has none of these.
+#
+# Whoever waits has a *ticket* in the pool's queue: the token of the slot to come.  Each command
+# that may find a free slot gives the first waiters theirs.  A ticket of the process that sent the
+# command gets its full life at once, and the backend tells that waiter.  Any other ticket gets a
+# *claim*: a slot for a short time, within which its holder must ask again.
+
+
+@dataclass(slots=True, unsafe_hash=True)
+class JoinQueue(Command[bool | Refusal | Queued]):
+    """Take a slot as :class:`TakeSlot` does, or queue for one if that is refused.
+
+    Refused are a token that was undone (``False``), and one that finds ``max_waiting`` others
+    waiting (``Refusal.CROWDED``).  ``max_waiting`` is ``None`` for any number.
+    """
+
+    key: str
+    token: str
+    max_size: int
+    slot_exp: float | None
+    max_waiting: int | None
+
+
+@dataclass(slots=True, unsafe_hash=True)
+class AskAgain(Command[bool | Queued]):
+    """Turn the claim of ``token`` into a slot, or keep its ticket in the queue.
+
+    A ticket that the store does not know is queued again at ``place``, and then gets only a claim.
+    Refused is a token that was undone.
+    """
+
+    key: str
+    token: str
+    max_size: int
+    slot_exp: float | None
+    place: float
+
+
+@dataclass(slots=True, unsafe_hash=True)
+class LeaveQueue(Command[bool]):
+    """Remove the ticket of ``token``, unless it has been given a slot: then the reply is true.
+
+    With ``tombstone``, leave one as :class:`UndoSlot` does, if it got no slot.
+    """
+
+    key: str
+    token: str
+    max_size: int
+    slot_exp: float | None
+    tombstone: bool
+
+
+@dataclass(slots=True, unsafe_hash=True)
+class CountWaiting(Command[int]):
+    """Count the tickets in the queue whose holders have not been silent for too long."""
+
+    key: str
+
+
+@dataclass(slots=True, unsafe_hash=True)
+class AwaitTurn(Command[Turn]):
+    """Wait until there is a reason to ask again, or none to wait any longer.
+
+    No store carries this out, but the driver, which has a clock and hears what other requests gave
+    away.  The fields say everything that decides how the protocol continues.
+
+    Attributes:
+        queued: the last reply of the store; ``None`` if it cannot queue.
+        failures: how many requests of this ticket have failed since that reply.
+        unanswered: whether a request of this ticket may still be on its way.
+    """
+
+    key: str
+    token: str
+    max_size: int
+    slot_exp: float | None
+    queued: Queued | None = None
+    failures: int = 0
+    unanswered: bool = False
 
 
 # --- Commands of the plain contract: get, set-if-not-exists, delete.

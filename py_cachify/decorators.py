@@ -23,9 +23,11 @@ from py_cachify import _slots as slots
 from py_cachify._settings import Settings
 from py_cachify._signals import is_interrupt
 from py_cachify._signatures import FunctionAnnotations, signature_of
+from py_cachify._waiting import PendingWait, Waiting, refusal_error
+from py_cachify._waiting import Wait as SlotWait
 from py_cachify.arguments import UnsetType, check_flag, is_a, shown
 from py_cachify.backends.memory import MemoryBackend
-from py_cachify.errors import CachifyPoolFullError
+from py_cachify.protocols import NoLease
 
 
 P = ParamSpec('P')
@@ -56,14 +58,25 @@ class Terms(NamedTuple):
     slot_exp: float | UnsetType | None
     on_full: Callable[..., Any] | None
     raise_on_full: bool
+    waiting: Waiting | None
 
-    def refuse(self, key: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Return the result of a call that found the pool ``key`` full, or raise."""
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Refuse arguments that the function does not take, as the call itself would do."""
         if self.parameters is not None:
-            # As the call itself would have done, had it found a free slot.
             self.parameters.bind(*args, **kwargs)
+
+    def refuse(
+        self,
+        key: str,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        refusal: NoLease,
+        wait: SlotWait | PendingWait | None,
+    ) -> Any:
+        """Return the result of a call that got no slot of the pool ``key``, or raise."""
+        self.bind(args, kwargs)
         if self.raise_on_full:
-            raise CachifyPoolFullError(key, self.max_size)
+            raise refusal_error(key, self.max_size, refusal, wait)
         return None if self.on_full is None else self.on_full(*args, **kwargs)
 
     def key_to_count(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
@@ -154,9 +167,16 @@ def _run(
     """Call a function in a slot; ``first`` holds the object that it is bound to, if any."""
     settings = terms.settings()
     key = terms.key(first + args, kwargs)
-    taken = slots.take(settings.sync_backend(), settings.slot_spec(key, terms.max_size, terms.slot_exp))
-    if taken is None:
-        return terms.refuse(key, first + args, kwargs)
+    spec = settings.slot_spec(key, terms.max_size, terms.slot_exp)
+    wait = None
+    if terms.waiting is None:
+        taken = slots.take(settings.sync_backend(), spec)
+    else:
+        terms.bind(first + args, kwargs)
+        wait = SlotWait(settings.sync_backend(), spec, terms.waiting)
+        taken = wait.take()
+    if not taken:
+        return terms.refuse(key, first + args, kwargs, taken, wait)
     given_back = False
     try:
         try:
@@ -184,10 +204,19 @@ async def _arun(
     settings = terms.settings()
     key = terms.key(first + args, kwargs)
     backend, spec = settings.async_backend(), settings.slot_spec(key, terms.max_size, terms.slot_exp)
-    # Memory never waits, and a separate coroutine would take longer than the acquire itself.
-    taken = slots.take(backend, spec) if isinstance(backend, MemoryBackend) else await slots.atake(backend, spec)
-    if taken is None:
-        instead = terms.refuse(key, first + args, kwargs)
+    wait = None
+    taken: slots.AsyncHeld | NoLease
+    if terms.waiting is not None:
+        terms.bind(first + args, kwargs)
+        wait = PendingWait(backend, spec, terms.waiting)
+        taken = await wait.take()
+    # Memory answers at once, and a separate coroutine would take longer than the acquire itself.
+    elif isinstance(backend, MemoryBackend):
+        taken = slots.take(backend, spec)
+    else:
+        taken = await slots.atake(backend, spec)
+    if not taken:
+        instead = terms.refuse(key, first + args, kwargs, taken, wait)
         if inspect.isawaitable(instead):
             instead = await instead
         return instead
@@ -377,6 +406,7 @@ def make_decorator(
     slot_exp: float | UnsetType | None,
     on_full: Callable[..., Any] | None,
     raise_on_full: bool,
+    waiting: Waiting | None,
 ) -> Any:
     """Return the decorator for all forms of ``pooled``.
 
@@ -408,7 +438,7 @@ def make_decorator(
                 ' pass a plain function as on_full'
             )
         skipped = _inspect('the function', function, _skipped)
-        terms = Terms(settings, key_for(call, skipped), _parameters(call), max_size, slot_exp, on_full, raises)
+        terms = Terms(settings, key_for(call, skipped), _parameters(call), max_size, slot_exp, on_full, raises, waiting)
         in_class = (
             call is not function
             or _runs_class_body(sys._getframe(1))  # noqa: SLF001 - a callable object has no name that says where it is

@@ -25,11 +25,14 @@ class CachifyPoolFullError(CachifyError):
     Every slot was taken at one instant during the call; with a client of the plain contract, each
     slot was taken when it was checked.
 
+    Beside a queue, free slots count as taken, because they are promised to those who wait.
+
     Your own code and mocks may raise it as well: without arguments, or with a text.
 
     Attributes:
         key: the pool's key, without the prefix; empty if it was raised without a pool.
         max_size: the number of slots that the caller allowed; 0 if it was raised without a pool.
+        reason: why it is full, in words.
 
     Example::
 
@@ -38,24 +41,73 @@ class CachifyPoolFullError(CachifyError):
 
     key: str
     max_size: int
+    reason: str
 
     @overload
     def __init__(self, text: str = ..., /) -> None: ...
     @overload
-    def __init__(self, key: str, max_size: int) -> None: ...
-    def __init__(self, key: str = '', max_size: int | None = None) -> None:
+    def __init__(self, key: str, max_size: int, reason: str = ...) -> None: ...
+    def __init__(self, key: str = '', max_size: int | None = None, reason: str = '') -> None:
         if max_size is None:
             super().__init__(*filter(None, [key]))
             self.key, self.max_size = '', 0
         else:
-            super().__init__(key, max_size)
+            super().__init__(key, max_size, *filter(None, [reason]))
             self.key, self.max_size = key, max_size
+        self.reason = reason or taken_slots(self.max_size)
 
     def __str__(self) -> str:
         if len(self.args) < 2:
-            return super().__str__() or 'the pool is full'
-        taken = 'its only slot is taken' if self.max_size == 1 else f'all {self.max_size} slots are taken'
-        return f'pool {self.key!r} is full: {taken}'
+            return Exception.__str__(self) or 'the pool is full'
+        return f'pool {self.key!r} is full: {self.reason}'
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self.args
+
+
+class CachifyPoolTimeoutError(CachifyPoolFullError):
+    """The time to wait for a slot was up, and the pool was still full.
+
+    The builtin ``TimeoutError`` is no base class of it, because that is an ``OSError``.
+
+    Attributes:
+        key, max_size: as for ``CachifyPoolFullError``.
+        waited: how long it waited, in seconds; 0 if it was raised without a pool.
+
+    Example::
+
+        try:
+            with pool('reports', max_size=3, wait=10):
+                make_report()
+        except CachifyPoolTimeoutError as error:
+            print(f'no slot within {error.waited:.0f} s')
+    """
+
+    waited: float
+
+    @overload
+    def __init__(self, text: str = ..., /) -> None: ...
+    @overload
+    def __init__(self, key: str, max_size: int, waited: float = ...) -> None: ...
+    def __init__(self, key: str = '', max_size: int | None = None, waited: float = 0.0) -> None:
+        if max_size is None:
+            super().__init__(key)
+        else:
+            slots = 'its only slot' if max_size == 1 else f'one of its {max_size} slots'
+            super().__init__(key, max_size, f'waited {waited:.3g} s for {slots}')
+            self.args = key, max_size, waited
+        self.waited = waited
+
+
+class CachifyDeadlockError(CachifyError):
+    """Somebody would have waited for a slot that only itself could give back.
+
+    It is raised instead of waiting, where this can be seen: with ``wait=None`` by the task or the
+    thread that holds all slots of the pool, if a pool that may wait took them; and by a ``with``
+    that would wait in a thread whose event loop runs the tasks that hold all slots.
+    """
+
+
+def taken_slots(max_size: int) -> str:
+    """Return in words that all slots are taken."""
+    return 'its only slot is taken' if max_size == 1 else f'all {max_size} slots are taken'

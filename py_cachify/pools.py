@@ -1,20 +1,25 @@
 """``pool``: at most ``max_size`` holders at a time, across all processes that share the store."""
 
+import functools
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from types import FrameType, TracebackType
 from typing import Any, Literal, Never, TypeVar, overload
+from weakref import WeakSet
 
 from py_cachify import _slots as slots
 from py_cachify._decorator_types import AnyFunction, AsyncFunction, Decorator, NeverReturned
 from py_cachify._entries import Entries, make_entries
+from py_cachify._holders import Holder, also_in
 from py_cachify._settings import Settings, global_settings
 from py_cachify._signals import is_interrupt
 from py_cachify._slots import AsyncHeld, SlotSpec, SyncHeld
-from py_cachify.arguments import UNSET, SlotExp, check_key, check_max_size, check_slot_exp
+from py_cachify._waiting import PendingWait, make_waiting, refusal_error
+from py_cachify._waiting import Wait as SlotWait
+from py_cachify.arguments import UNSET, SlotExp, Wait, check_key, check_max_size, check_slot_exp
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.decorators import make_decorator
-from py_cachify.errors import CachifyPoolFullError
+from py_cachify.protocols import NoLease
 
 
 A = TypeVar('A', bound=Awaitable[Any])
@@ -25,8 +30,8 @@ class pool:  # noqa: N801 - the name in the API reference
     """A pool of execution slots, for ``with`` and ``async with``.
 
     Entering takes one of ``max_size`` slots.  If all are taken, it raises ``CachifyPoolFullError``
-    immediately; it never waits.  Exiting gives the slot back.  If a holder crashes, its slot is
-    freed ``slot_exp`` seconds after it was taken.
+    immediately, or waits for up to ``wait`` seconds.  Exiting gives the slot back.  If a holder
+    crashes, its slot is freed ``slot_exp`` seconds after it was taken.
 
     Expiry does not stop the body that holds the slot.  The slot becomes free for others while the
     body continues, so more than ``max_size`` bodies can run at once.  Such an overrun is logged as
@@ -44,10 +49,20 @@ class pool:  # noqa: N801 - the name in the API reference
         slot_exp: the life of a slot in seconds, more than 0, or as a ``timedelta``.  With ``None``
             it never expires, so a crashed holder's slot is never freed.  By default it is the value
             of ``init_cachify(default_pool_slot_expiration=...)``, which is 600 seconds by default.
+        wait: how long to wait for a slot on entry, in seconds or as a ``timedelta``; 0 for not at
+            all, ``None`` for as long as it takes.  Slots are given in the order in which requests
+            reached the store, also to those who do not wait.  The time is measured by the clock
+            of this process; a request that is under way when it is up may exceed it.
+        max_waiting: how many may wait at most; where so many wait already, entering raises
+            ``CachifyPoolFullError`` immediately.  ``None`` for any number.
 
     Raises:
         TypeError, ValueError: an argument is wrong; raised here, not on entry.
-        CachifyPoolFullError: on entry, if every slot is taken.
+        CachifyPoolFullError: on entry, if every slot is taken or promised to those who wait, or if
+            ``max_waiting`` wait already.
+        CachifyPoolTimeoutError: on entry, if there was no slot within ``wait`` seconds; a subclass
+            of ``CachifyPoolFullError``.
+        CachifyDeadlockError: on entry, if it would wait for a slot that only itself can give back.
         CachifyInitError: on entry or ``size()``, if ``init_cachify()`` was not called, or received
             no client for threads or asyncio, whichever is used.
 
@@ -55,19 +70,32 @@ class pool:  # noqa: N801 - the name in the API reference
 
         with pool('reports', max_size=3, slot_exp=120):
             make_report()
+
+        with pool('reports', max_size=3, wait=10):      # waits for up to 10 seconds
+            make_report()
     """
 
-    def __init__(self, key: str, max_size: int, slot_exp: SlotExp = UNSET) -> None:
+    def __init__(
+        self,
+        key: str,
+        max_size: int,
+        slot_exp: SlotExp = UNSET,
+        *,
+        wait: Wait = 0,
+        max_waiting: int | None = None,
+    ) -> None:
         self._key = check_key(key)
         self._max_size = check_max_size(max_size)
         self._slot_exp = check_slot_exp(slot_exp)
+        self._waiting = make_waiting(wait, max_waiting)
         self._settings: Callable[[], Settings] = global_settings
         self._spec: tuple[Settings | None, SlotSpec] = (None, SlotSpec(key, max_size, None))
         self._entries: Entries[SyncHeld] = make_entries()
         self._async_entries: Entries[AsyncHeld] = make_entries()
 
     def __repr__(self) -> str:
-        return f'pool(key={self._key!r}, max_size={self._max_size}, slot_exp={self._slot_exp!r})'
+        waits = '' if self._waiting is None else f', {self._waiting.shown()}'
+        return f'pool(key={self._key!r}, max_size={self._max_size}, slot_exp={self._slot_exp!r}{waits})'
 
     def _repr_html_(self) -> str:
         # Imported only here, because only notebooks use it.
@@ -82,7 +110,10 @@ class pool:  # noqa: N801 - the name in the API reference
                 f'{self!r} cannot be copied or pickled, because it belongs to a Cachify object:'
                 " make a new one with that object's pool() method"
             )
-        return type(self), (self._key, self._max_size, self._slot_exp)
+        arguments = (self._key, self._max_size, self._slot_exp)
+        if self._waiting is None:
+            return type(self), arguments
+        return functools.partial(type(self), **self._waiting._asdict()), arguments
 
     # --- the context managers
 
@@ -90,19 +121,24 @@ class pool:  # noqa: N801 - the name in the API reference
         frame = sys._getframe().f_back  # noqa: SLF001 - see _entries.py
         settings = self._settings()
         spec = self._spec_for(settings)
-        taken = None
+        taken: SyncHeld | NoLease = None
+        wait = None
         try:
-            taken = slots.take(settings.sync_backend(), spec)
-            if taken is not None:
+            if self._waiting is None:
+                taken = slots.take(settings.sync_backend(), spec)
+            else:
+                wait = SlotWait(settings.sync_backend(), spec, self._waiting)
+                taken = wait.take()
+            if taken:
                 self._entries.add(frame, taken)
                 return self
         except BaseException as interrupt:
             # An interrupt that arrived after the slot was taken and before the body began.
-            if taken is not None:
+            if taken:
                 self._entries.discard(taken)
                 slots.give_back_despite(interrupt, taken)
             raise
-        raise CachifyPoolFullError(self._key, self._max_size)
+        raise refusal_error(self._key, self._max_size, taken, wait)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -128,16 +164,20 @@ class pool:  # noqa: N801 - the name in the API reference
     async def _enter(self, frame: FrameType | None) -> 'pool':
         settings = self._settings()
         backend, spec = settings.async_backend(), self._spec_for(settings)
-        taken: AsyncHeld | None
-        # Memory never waits, and a separate coroutine would take longer than the acquire itself.
-        if isinstance(backend, MemoryBackend):
+        taken: AsyncHeld | NoLease
+        pending_wait = None
+        if self._waiting is not None:
+            pending_wait = PendingWait(backend, spec, self._waiting)
+            taken = await pending_wait.take()
+        # Memory answers at once, and a separate coroutine would take longer than the acquire.
+        elif isinstance(backend, MemoryBackend):
             taken = slots.take(backend, spec)
         else:
             pending = slots.PendingSlot(backend, spec)
             await pending
             taken = pending.held() if pending.interruption is None else await pending.undo()
-        if taken is None:
-            raise CachifyPoolFullError(self._key, self._max_size)
+        if not taken:
+            raise refusal_error(self._key, self._max_size, taken, pending_wait)
         self._async_entries.add(frame, taken)
         return self
 
@@ -155,7 +195,19 @@ class pool:  # noqa: N801 - the name in the API reference
         if made_for is not settings:
             spec = settings.slot_spec(self._key, self._max_size, self._slot_exp)
             self._spec = settings, spec
+            _entered.add(self)
         return spec
+
+    def _holders(self) -> Iterable[Holder]:
+        """Return who has entered this object and has not exited it yet."""
+        # Each waiter asks all pools of the program, and most of them are not held.
+        if not (self._entries or self._async_entries):
+            return ()
+        return [
+            Holder(held.lease.token, held.backend.store, held.spec.key, owner)
+            for entries in (self._entries, self._async_entries)
+            for owner, held in entries.items()
+        ]
 
     # --- occupancy
 
@@ -168,6 +220,20 @@ class pool:  # noqa: N801 - the name in the API reference
         """Return the same as ``size()``, for asyncio."""
         settings = self._settings()
         return await slots.asize(settings.async_backend(), settings.prefix + self._key, self._max_size)
+
+    def queue_size(self) -> int:
+        """Return how many wait for a slot, in all processes together.
+
+        Raises:
+            NotImplementedError: the client is one of the plain contract, which cannot tell.
+        """
+        settings = self._settings()
+        return slots.queue_size(settings.sync_backend(), settings.prefix + self._key)
+
+    async def aqueue_size(self) -> int:
+        """Return the same as ``queue_size()``, for asyncio."""
+        settings = self._settings()
+        return await slots.aqueue_size(settings.async_backend(), settings.prefix + self._key)
 
     # --- the decorator
 
@@ -203,4 +269,11 @@ class pool:  # noqa: N801 - the name in the API reference
             self._slot_exp,
             on_full,
             raise_on_full,
+            self._waiting,
         )
+
+
+_entered: 'WeakSet[pool]' = WeakSet()
+"""The pools that were entered, so that somebody who waits for itself can be recognised."""
+
+also_in(lambda: (holder for entered in list(_entered) for holder in entered._holders()))  # noqa: SLF001

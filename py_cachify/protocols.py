@@ -37,6 +37,23 @@ of that name:
   client that repeats requests itself sends two copies.  Refusals and releases leave no tombstone,
   because one for each of them would fill the store.
 
+*Waiting* is one more protocol for each kind of store.  Under ``ATOMIC``, the state of the queue is
+in the store, which gives free slots to the first waiters in the same step in which it finds them.
+The driver performs :class:`AwaitTurn`, which says when to ask again; what it hears from other
+requests only saves time.  So a waiter may ask at any moment, and a lost message does no harm.  A
+request of a waiter that fails because the store is out of reach is made again.  Under ``INDEXED`` a
+waiter tries again and again, and any error ends its wait.  More limits, each shown by a test of
+that name:
+
+* *A small max_size holds up those behind it.*  The first waiter is served first, even if its own
+  ``max_size`` allows it no slot yet and a later one's would.
+* *An older release overtakes.*  It does not know of the queue.  What it gives back is granted by
+  the next request of any other kind.
+* *A clock that jumps ahead makes waiters silent.*  They return to their places when they ask, and
+  newcomers may be served meanwhile.
+* *A second copy of a request to wait that arrives after the waiter has left* takes a slot or a
+  place, as above; the place is lost after ``DEADLINE`` seconds.
+
 A driver that abandons a protocol closes its generator.  That stands for a crash, so the protocol
 must send nothing more to the store, hence ``except GeneratorExit: raise`` before any wider clause.
 """
@@ -47,16 +64,25 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from py_cachify._refusals import was_refused
+from py_cachify._transient import is_transient
 from py_cachify._unsent import was_never_sent
 from py_cachify.commands import (
+    AskAgain,
+    AwaitTurn,
     Command,
     CountSlots,
+    CountWaiting,
     DeleteName,
     DropSlot,
     GetValue,
+    JoinQueue,
+    LeaveQueue,
+    Queued,
+    Refusal,
     SetIfAbsent,
     Steps,
     TakeSlot,
+    Turn,
     UndoSlot,
 )
 
@@ -84,26 +110,38 @@ class Lease(NamedTuple):
     token: str
 
 
-class SlotProtocol(NamedTuple):
-    """The three operations of a pool, each a function that makes steps.
+NoLease = Refusal | None
+"""Why there is no lease: ``None`` if the pool is full."""
 
-    ``acquire(key, token, max_size, slot_exp)`` results in a lease, or ``None`` if the pool is full.
+
+class SlotProtocol(NamedTuple):
+    """The operations of a pool, each a function that makes steps.
+
+    ``acquire(key, token, max_size, slot_exp)`` results in a lease, or in what is false: ``None`` if
+    the pool is full, or a ``Refusal``.
     ``release(lease)`` results in whether the slot was still there.
     ``size(key, max_size)`` results in the number of live slots.
+    ``wait(key, token, max_size, slot_exp, max_waiting, turn)`` is an acquire that waits, and
+    results in the same; with ``turn`` it continues from there.
+    ``queue_size(key)`` results in the number of waiters.
+
+    A protocol without the last two cannot wait, or cannot count who waits.
     """
 
     name: str
-    acquire: Callable[[str, str, int, float | None], Steps[Lease | None]]
+    acquire: Callable[[str, str, int, float | None], Steps[Lease | NoLease]]
     release: Callable[[Lease], Steps[bool]]
     size: Callable[[str, int], Steps[int]]
+    wait: Callable[[str, str, int, float | None, int | None, AwaitTurn | None], Steps[Lease | NoLease]] | None = None
+    queue_size: Callable[[str], Steps[int]] | None = None
 
 
-def _acquire_atomically(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | None]:
+def _acquire_atomically(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | NoLease]:
     lease = Lease(key, token)
     try:
         granted = yield from TakeSlot(key, token, max_size, slot_exp)
         # Still inside the `try`, because an interrupt may arrive here too.
-        return lease if granted else None
+        return lease if granted else no_lease(granted)
     except GeneratorExit:
         raise
     except BaseException as error:
@@ -131,7 +169,64 @@ def _count_atomically(key: str, max_size: int) -> Steps[int]:  # noqa: ARG001 - 
     return (yield from CountSlots(key))
 
 
-def _acquire_by_index(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | None]:
+def _wait_atomically(
+    key: str,
+    token: str,
+    max_size: int,
+    slot_exp: float | None,
+    max_waiting: int | None,
+    turn: AwaitTurn | None = None,
+) -> Steps[Lease | NoLease]:
+    lease = Lease(key, token)
+    failure: Exception | None = None
+    try:
+        if turn is None:
+            granted = yield from JoinQueue(key, token, max_size, slot_exp, max_waiting)
+            if not isinstance(granted, Queued):
+                return lease if granted else no_lease(granted)
+            turn = AwaitTurn(key, token, max_size, slot_exp, granted)
+        while (reason := (yield from turn)) is Turn.ASK:
+            try:
+                granted = yield from AskAgain(key, token, max_size, slot_exp, _place(turn))
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                # It may be the only waiter that nothing else wakes, so it goes on by itself.
+                failure = error
+                turn = AwaitTurn(key, token, max_size, slot_exp, turn.queued, turn.failures + 1, True)
+                continue
+            if not isinstance(granted, Queued):
+                return lease if granted else None
+            turn = AwaitTurn(key, token, max_size, slot_exp, granted, 0, turn.unanswered)
+        if reason is Turn.GIVE_UP and failure is not None:
+            raise failure  # noqa: TRY301 - it was caught to go on, and now nothing else is left
+        if reason is Turn.GRANTED:
+            return lease
+        # Without expiration, what is late could take a slot that stays forever.
+        granted = yield from LeaveQueue(key, token, max_size, slot_exp, turn.unanswered or slot_exp is None)
+        return lease if granted else Refusal.TIMED_OUT
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        if turn is not None or not was_never_sent(error):
+            yield from _undo(_complete(UndoSlot(key, token)), token, error)
+        raise
+
+
+def no_lease(granted: bool | Refusal) -> NoLease:
+    """Return why there is no lease, from a reply that gave no slot."""
+    return granted if isinstance(granted, Refusal) else None
+
+
+def _place(turn: AwaitTurn) -> float:
+    return 0.0 if turn.queued is None else turn.queued.place
+
+
+def _count_waiting(key: str) -> Steps[int]:
+    return (yield from CountWaiting(key))
+
+
+def _acquire_by_index(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | NoLease]:
     ex = None if slot_exp is None else math.ceil(slot_exp)
     # Each token starts its scan at another name, or all holders would compete for slot 0.
     first = zlib.crc32(token.encode())
@@ -148,6 +243,22 @@ def _acquire_by_index(key: str, token: str, max_size: int, slot_exp: float | Non
                 yield from _undo(_release_by_index(lease), token, error)
             raise
     return None
+
+
+def _wait_by_index(
+    key: str,
+    token: str,
+    max_size: int,
+    slot_exp: float | None,
+    max_waiting: int | None,  # noqa: ARG001 - the other protocol needs it
+    turn: AwaitTurn | None = None,
+) -> Steps[Lease | NoLease]:
+    again = turn or AwaitTurn(key, token, max_size, slot_exp)
+    while turn is None or (yield from turn) is Turn.ASK:
+        turn = again
+        if lease := (yield from _acquire_by_index(key, token, max_size, slot_exp)):
+            return lease
+    return Refusal.TIMED_OUT
 
 
 def _release_by_index(lease: Lease) -> Steps[bool]:
@@ -226,5 +337,7 @@ def _shown(error: Exception) -> str:
     return f'{type(error).__name__}: {error}'
 
 
-ATOMIC = SlotProtocol('atomic', _acquire_atomically, _release_atomically, _count_atomically)
-INDEXED = SlotProtocol('indexed', _acquire_by_index, _release_by_index, _count_by_index)
+ATOMIC = SlotProtocol(
+    'atomic', _acquire_atomically, _release_atomically, _count_atomically, _wait_atomically, _count_waiting
+)
+INDEXED = SlotProtocol('indexed', _acquire_by_index, _release_by_index, _count_by_index, _wait_by_index)

@@ -14,19 +14,32 @@ does nothing.  A late copy of an acquire takes a slot, so a refusal is followed 
 import itertools
 import os
 from collections.abc import Callable
-from typing import Any
+from enum import Enum
+from typing import Any, Protocol, TypeVar
+
+from py_cachify.commands import Queued, Refusal
+
+
+R = TypeVar('R')
+R_co = TypeVar('R_co', covariant=True)
 
 
 MAX_REPEATED = 7
 """How often a request is sent again, until its own answer is read."""
 
-OPERATIONS = {'acquire': 0, 'release': 1, 'undo': 2}
+OPERATIONS = {'acquire': 0, 'release': 1, 'undo': 2, 'join': 3, 'ask': 4, 'leave': 5}
 """The scripts whose requests have a token, each with the number that ``answer.lua`` adds."""
 
-_NAME_BYTES, _OPERATION, _DECISION = 5, 2**40, 2**42
+_NAME_BYTES, _OPERATION, _DECISION = 5, 2**40, 2**43
 _NUMBERS = 2**24
 
 _numbers = itertools.count(int.from_bytes(os.urandom(3), 'big'))
+
+
+class Read(Protocol[R_co]):
+    """Returns the reply from an answer to the request of this name; ``None`` for another answer."""
+
+    def __call__(self, answer: Any, name: bytes, /, repeated: bool = False) -> R_co | None: ...
 
 
 def new_number() -> bytes:
@@ -34,28 +47,55 @@ def new_number() -> bytes:
     return b'%d' % (next(_numbers) % _NUMBERS)
 
 
-def _reader(operation: str, *, no_if_repeated: bool = False) -> Callable[..., bool | None]:
-    """Return a function that reads the answers to requests of one operation, a yes or a no.
+def _reader(operation: str, *decisions: object, no_if_repeated: bool = False) -> Callable[..., Any]:
+    """Return a function that reads the answers to requests of one operation.
 
-    ``no_if_repeated`` is what a no to a repeated request means.
+    ``decisions`` are what the script's numbers from 0 mean; ``no_if_repeated`` is what 0 means if
+    the request was repeated.
     """
-    no = OPERATIONS[operation] * _OPERATION
-    decisions = {no: False, no + _DECISION: True}
-    if_repeated = {no: no_if_repeated, no + _DECISION: True}
+    first = OPERATIONS[operation] * _OPERATION
+    meaning = {first + number * _DECISION: decision for number, decision in enumerate(decisions)}
+    if_repeated = {**meaning, first: no_if_repeated}
 
-    def read(answer: Any, token: bytes, repeated: bool = False) -> bool | None:
+    def read(answer: Any, token: bytes, repeated: bool = False) -> Any:
         if not isinstance(answer, int):
-            _check_kind(answer)
-            return None
-        return (if_repeated if repeated else decisions).get(answer - int.from_bytes(token[-_NAME_BYTES:], 'big'))
+            if not (isinstance(answer, list) and answer and isinstance(answer[0], int)):
+                _check_kind(answer)
+                return None
+            answer = answer[0]
+        return (if_repeated if repeated else meaning).get(answer - int.from_bytes(token[-_NAME_BYTES:], 'big'))
 
     return read
 
 
-read_grant = _reader('acquire')
+class _Standing(Enum):
+    QUEUED = 'queued'
+
+
+QUEUED = _Standing.QUEUED
+"""What an answer means that says where a waiter is in the queue; :func:`unpack` reads the rest."""
+
+read_grant: Read[bool | Refusal] = _reader('acquire', False, True, Refusal.PROMISED)
 # If an answer to it was not read, a slot that is gone may have been given back in time.
-read_release = _reader('release', no_if_repeated=True)
-read_undo = _reader('undo')
+read_release: Read[bool] = _reader('release', False, True, no_if_repeated=True)
+read_undo: Read[bool] = _reader('undo', False, True)
+read_join: Read[bool | Refusal | Queued] = _reader('join', False, True, Refusal.PROMISED, QUEUED, Refusal.CROWDED)
+read_ask: Read[bool | Queued] = _reader('ask', False, True, Refusal.PROMISED, QUEUED)
+read_leave: Read[bool] = _reader('leave', False, True)
+
+
+def unpack(answer: list[Any], reply: R) -> tuple[R, list[str]]:
+    """Return the whole reply, and the tickets of this process that have got a slot."""
+    whole: Any = reply
+    first = 1
+    if reply is QUEUED:
+        place, rank, left = answer[1:4]
+        whole, first = Queued(float(place), int(rank), float(left) if left else None), 4
+    return whole, [_text(ticket) for ticket in answer[first:]]
+
+
+def _text(ticket: Any) -> str:
+    return ticket.decode() if isinstance(ticket, bytes) else str(ticket)
 
 
 def read_size(answer: Any, number: bytes, repeated: bool = False) -> int | None:  # noqa: ARG001 - as above

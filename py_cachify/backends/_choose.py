@@ -45,6 +45,15 @@ def choose_backends(sync_client: Any, async_client: Any) -> Backends:
             get, or was passed for the wrong side.
         ValueError: the two clients would count the slots of one pool in different ways.
     """
+    backends = _choose(sync_client, async_client)
+    store = object()
+    for backend in backends:
+        if backend is not None:
+            backend.store = store
+    return backends
+
+
+def _choose(sync_client: Any, async_client: Any) -> Backends:
     if sync_client is None and async_client is None:
         sync_client = MemoryClient()
     kinds = {

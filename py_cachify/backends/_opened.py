@@ -104,6 +104,10 @@ class LoopClients:
         answer: Awaitable[Any] = self._client().eval_ro(*arguments)
         return answer
 
+    def pubsub(self) -> Any:
+        """Return a subscription to nothing yet, for the running loop."""
+        return self._client().pubsub()
+
     @property
     def connection_pool(self) -> 'redis.asyncio.BlockingConnectionPool':
         """The connections of the running loop."""

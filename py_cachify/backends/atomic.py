@@ -10,23 +10,44 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, TypeVar
 
 from py_cachify.backends.base import AsyncBackend, Backend
-from py_cachify.commands import Command, CountSlots, DropSlot, TakeSlot, UndoSlot
+from py_cachify.commands import (
+    AskAgain,
+    Command,
+    CountSlots,
+    CountWaiting,
+    DropSlot,
+    JoinQueue,
+    LeaveQueue,
+    Queued,
+    Refusal,
+    TakeSlot,
+    UndoSlot,
+)
 from py_cachify.drivers import arun, run
-from py_cachify.protocols import ATOMIC, Lease, SlotProtocol
+from py_cachify.protocols import ATOMIC, Lease, NoLease, SlotProtocol, no_lease
+from py_cachify.tokens import new_token
 
 
 R = TypeVar('R')
 
+_new_tuple: Any = tuple.__new__
+"""Makes a named tuple in half the time of its class."""
+
 
 class AtomicBackend(Backend):
-    """The synchronous side; a subclass has the four methods that are named like the commands."""
+    """The synchronous side; a subclass has the methods that are named like the commands."""
 
     protocol: ClassVar[SlotProtocol] = ATOMIC
+    new_token = staticmethod(new_token)
 
-    take_slot: Callable[[str, str, int, float | None], bool]
+    take_slot: Callable[[str, str, int, float | None], bool | Refusal]
     drop_slot: Callable[[str, str], bool]
     undo_slot: Callable[[str, str], bool]
     count_slots: Callable[[str], int]
+    join_queue: Callable[[str, str, int, float | None, int | None], bool | Refusal | Queued]
+    ask_again: Callable[[str, str, int, float | None, float], bool | Queued]
+    leave_queue: Callable[[str, str, int, float | None, bool], bool]
+    count_waiting: Callable[[str], int]
 
     def perform(self, command: Command[Any]) -> Any:
         match command:
@@ -38,12 +59,21 @@ class AtomicBackend(Backend):
                 return self.undo_slot(key, token)
             case CountSlots(key):
                 return self.count_slots(key)
+            case JoinQueue(key, token, max_size, slot_exp, max_waiting):
+                return self.join_queue(key, token, max_size, slot_exp, max_waiting)
+            case AskAgain(key, token, max_size, slot_exp, place):
+                return self.ask_again(key, token, max_size, slot_exp, place)
+            case LeaveQueue(key, token, max_size, slot_exp, tombstone):
+                return self.leave_queue(key, token, max_size, slot_exp, tombstone)
+            case CountWaiting(key):
+                return self.count_waiting(key)
             case _:
                 raise TypeError(f'{type(self).__name__} cannot perform {command!r}')
 
-    def acquire(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Lease | None:
+    def acquire(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Lease | NoLease:
         try:
-            return Lease(key, token) if self.take_slot(key, token, max_size, slot_exp) else None
+            granted = self.take_slot(key, token, max_size, slot_exp)
+            return _new_tuple(Lease, (key, token)) if granted else no_lease(granted)
         except BaseException as error:
             return run(self.protocol.acquire(key, token, max_size, slot_exp), _after(error, self.perform))
 
@@ -55,16 +85,21 @@ class AtomicBackend(Backend):
 
 
 class AsyncAtomicBackend(AsyncBackend):
-    """The asynchronous side; a subclass has the four methods that are named like the commands."""
+    """The asynchronous side; a subclass has the methods that are named like the commands."""
 
     protocol: ClassVar[SlotProtocol] = ATOMIC
+    new_token = staticmethod(new_token)
     # Most answers are faster, and giving one up costs the client a connection.
     patience: ClassVar[float | None] = 0.1
 
-    take_slot: Callable[[str, str, int, float | None], Awaitable[bool]]
+    take_slot: Callable[[str, str, int, float | None], Awaitable[bool | Refusal]]
     drop_slot: Callable[[str, str], Awaitable[bool]]
     undo_slot: Callable[[str, str], Awaitable[bool]]
     count_slots: Callable[[str], Awaitable[int]]
+    join_queue: Callable[[str, str, int, float | None, int | None], Awaitable[bool | Refusal | Queued]]
+    ask_again: Callable[[str, str, int, float | None, float], Awaitable[bool | Queued]]
+    leave_queue: Callable[[str, str, int, float | None, bool], Awaitable[bool]]
+    count_waiting: Callable[[str], Awaitable[int]]
 
     def aperform(self, command: Command[Any]) -> Awaitable[Any]:
         match command:
@@ -76,12 +111,21 @@ class AsyncAtomicBackend(AsyncBackend):
                 return self.undo_slot(key, token)
             case CountSlots(key):
                 return self.count_slots(key)
+            case JoinQueue(key, token, max_size, slot_exp, max_waiting):
+                return self.join_queue(key, token, max_size, slot_exp, max_waiting)
+            case AskAgain(key, token, max_size, slot_exp, place):
+                return self.ask_again(key, token, max_size, slot_exp, place)
+            case LeaveQueue(key, token, max_size, slot_exp, tombstone):
+                return self.leave_queue(key, token, max_size, slot_exp, tombstone)
+            case CountWaiting(key):
+                return self.count_waiting(key)
             case _:
                 raise TypeError(f'{type(self).__name__} cannot perform {command!r}')
 
-    async def acquire(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Lease | None:
+    async def acquire(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Lease | NoLease:
         try:
-            return Lease(key, token) if await self.take_slot(key, token, max_size, slot_exp) else None
+            granted = await self.take_slot(key, token, max_size, slot_exp)
+            return _new_tuple(Lease, (key, token)) if granted else no_lease(granted)
         except BaseException as error:
             return await arun(self.protocol.acquire(key, token, max_size, slot_exp), _after(error, self.aperform))
 

@@ -9,12 +9,15 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
-from py_cachify._process import give_lock
+from py_cachify._process import after_fork, give_lock
+from py_cachify._waiters import tell
 from py_cachify.arguments import shown
 from py_cachify.backends._expiries import Expiries
 from py_cachify.backends.atomic import AtomicBackend
-from py_cachify.commands import MAX_TOMBSTONES, TOMBSTONE_LIFE
+from py_cachify.commands import MAX_TOMBSTONES, TOMBSTONE_LIFE, Queued, Refusal, Turn
+from py_cachify.tokens import new_short_token
 
 
 class Held(NamedTuple):
@@ -28,12 +31,34 @@ class Held(NamedTuple):
         values: each of these names, with its value.
         tombstones: for each pool, the tokens that were undone, each with the instant at which its
             tombstone expires.
+        queues: for each pool in which somebody waits, the tickets in order.
     """
 
     slots: dict[str, dict[str, float]]
     names: dict[str, float]
     values: dict[str, Any]
     tombstones: Mapping[str, Mapping[str, float]] = {}
+    queues: Mapping[str, Mapping[str, 'Ticket']] = {}
+
+
+Alarm = Callable[[float, Callable[[], object]], Callable[[], None]]
+"""Calls a function at an instant of some clock; returns how to cancel the call."""
+
+
+class Ticket(NamedTuple):
+    """What a waiter asked for.
+
+    Attributes:
+        place: its place in the queue; the smallest is the first.
+        max_size: the number of slots that it allows.
+        slot_exp: the life of its slot in seconds; ``None`` if it never expires.
+        alarm: the instant at which it asks again by itself, if the clock calls nobody.
+    """
+
+    place: float
+    max_size: int
+    slot_exp: float | None
+    alarm: float
 
 
 class MemoryClient:
@@ -67,19 +92,26 @@ class MemoryClient:
         give_lock(self)
         self._slots = Expiries()
         self._tombstones = Expiries()
+        self._queues: dict[str, dict[str, Ticket]] = {}
         self._names = Expiries()
         self._values: dict[str, Any] = {}
+        # How a clock that tests move wakes waiters; where time passes by itself they have timers.
+        call_at = getattr(clock, 'call_at', None)
+        self._call_at: Alarm | None = call_at if callable(call_at) else None
+        self._alarms: dict[str, float] = {}
+        _clients.add(self)
 
     def __repr__(self) -> str:
         return f'<MemoryClient at {id(self):#x}: {len(self._slots.live)} pools in use>'
 
     # --- the slots of the pools, by token
 
-    def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
+    def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool | Refusal:
         """Give ``token`` a slot of the pool ``key``; return whether it has one now.
 
         The slot lives ``slot_exp`` seconds; with ``None`` it never expires.  A token that already
-        has a slot keeps it.  A token that was undone gets none.
+        has a slot keeps it.  A token that was undone gets none.  If others wait, return
+        ``Refusal.PROMISED``.
         """
         with self.lock:
             slots, now = self._slots, self._clock()
@@ -94,6 +126,11 @@ class MemoryClient:
                     return False
             if self._tombstones.live and self._was_undone(key, token, now):
                 return False
+            if self._queues and key in self._queues:
+                if self._grant(key, now):
+                    return Refusal.PROMISED
+                if len(slots.live.get(key, ())) >= max_size:
+                    return False
             slots.add(key, token, math.inf if slot_exp is None else now + slot_exp)
             return True
 
@@ -103,7 +140,10 @@ class MemoryClient:
             slots, now = self._slots, self._clock()
             if slots.earliest() <= now:
                 slots.drop_ended(now)
-            return slots.remove(key, token)
+            dropped = slots.remove(key, token)
+            if self._queues and key in self._queues:
+                self._grant(key, now)
+            return dropped
 
     def undo_slot(self, key: str, token: str) -> bool:
         """Remove the slot of ``token``, and give it none for the next hour.
@@ -112,14 +152,18 @@ class MemoryClient:
         this.  The pool remembers up to 10,000 such tokens.
         """
         with self.lock:
-            dropped, tombstones, now = self.drop_slot(key, token), self._tombstones, self._clock()
-            tombstones.drop_ended(now)
-            # An older one of the same token would keep its place among those that go first.
-            tombstones.remove(key, token)
-            tombstones.add(key, token, now + TOMBSTONE_LIFE)
-            if len(tombstones.live[key]) > MAX_TOMBSTONES:
-                tombstones.remove(key, next(iter(tombstones.live[key])))
-            return dropped
+            self._bury(key, token, self._clock())
+            self._remove_ticket(key, token)
+            return self.drop_slot(key, token)
+
+    def _bury(self, key: str, token: str, now: float) -> None:
+        tombstones = self._tombstones
+        tombstones.drop_ended(now)
+        # An older one of the same token would keep its place among those that go first.
+        tombstones.remove(key, token)
+        tombstones.add(key, token, now + TOMBSTONE_LIFE)
+        if len(tombstones.live[key]) > MAX_TOMBSTONES:
+            tombstones.remove(key, next(iter(tombstones.live[key])))
 
     def _was_undone(self, key: str, token: str, now: float) -> bool:
         self._tombstones.drop_ended(now)
@@ -130,6 +174,145 @@ class MemoryClient:
         with self.lock:
             self._slots.drop_ended(self._clock())
             return len(self._slots.live.get(key, ()))
+
+    # --- the queues of the pools, by ticket
+
+    granted: Callable[['MemoryClient', str, str], object]
+    """Called with the client, a pool and the ticket of a waiter that has got a slot."""
+
+    def join_queue(
+        self, key: str, token: str, max_size: int, slot_exp: float | None, max_waiting: int | None
+    ) -> bool | Refusal | Queued:
+        """Give ``token`` a slot as ``take_slot()`` does, or queue it if that is refused.
+
+        With ``max_waiting``, return ``Refusal.CROWDED`` if so many wait already.
+        """
+        with self.lock:
+            now = self._clock()
+            queue = self._queues.get(key, {})
+            if token not in queue:
+                if self.take_slot(key, token, max_size, slot_exp):
+                    return True
+                if self._was_undone(key, token, now):
+                    return False
+                queue = self._queues.get(key, {})
+                if max_waiting is not None and len(queue) >= max_waiting:
+                    return Refusal.CROWDED
+                last = queue[next(reversed(queue))].place if queue else 0.0
+                # Above 0 and above all others, even if the clock stands still.
+                place = max(now, last + 1e-6, 1e-6)
+                self._queues.setdefault(key, {})[token] = Ticket(place, max_size, slot_exp, math.inf)
+            return self._stay(key, token, now)
+
+    def ask_again(self, key: str, token: str, max_size: int, slot_exp: float | None, place: float) -> bool | Queued:
+        """Return whether ``token`` has a slot by now; keep its ticket in the queue if it has none.
+
+        An unknown ticket is queued at ``place``.
+        """
+        with self.lock:
+            now = self._clock()
+            self._slots.drop_ended(now)
+            if token in self._slots.live.get(key, ()):
+                return True
+            if self._was_undone(key, token, now):
+                return False
+            if token not in self._queues.get(key, ()):
+                queue = self._queues.setdefault(key, {})
+                queue[token] = Ticket(place, max_size, slot_exp, math.inf)
+                self._queues[key] = dict(sorted(queue.items(), key=lambda item: (item[1].place, item[0])))
+            return self._stay(key, token, now)
+
+    def leave_queue(self, key: str, token: str, max_size: int, slot_exp: float | None, tombstone: bool) -> bool:  # noqa: ARG002
+        """Remove the ticket of ``token``; return true if it has got a slot instead.
+
+        With ``tombstone``, give it no slot for the next hour.
+        """
+        with self.lock:
+            now = self._clock()
+            self._slots.drop_ended(now)
+            if token in self._slots.live.get(key, ()):
+                return True
+            self._remove_ticket(key, token)
+            if tombstone:
+                self._bury(key, token, now)
+            if key in self._queues:
+                self._grant(key, now)
+            return False
+
+    def count_waiting(self, key: str) -> int:
+        """Return how many wait for a slot of the pool ``key``."""
+        with self.lock:
+            return len(self._queues.get(key, ()))
+
+    def _stay(self, key: str, token: str, now: float) -> bool | Queued:
+        """Return true if ``token`` gets a slot now, or else where it is in the queue."""
+        self._grant(key, now, asking=token)
+        slots = self._slots.live.get(key, {})
+        if token in slots:
+            return True
+        queue = self._queues[key]
+        ticket = queue[token]
+        expiry = min(slots.values(), default=math.inf)
+        queue[token] = ticket._replace(alarm=expiry)
+        rank = 0 if next(iter(queue)) == token else list(queue).index(token)
+        return Queued(ticket.place, rank, None if expiry == math.inf else expiry - now)
+
+    def _grant(self, key: str, now: float, asking: str | None = None) -> bool:
+        """Give free slots to the first waiters, and return whether anybody still waits."""
+        slots = self._slots
+        while (queue := self._queues.get(key)) is not None:
+            head = next(iter(queue))
+            ticket = queue[head]
+            if len(slots.live.get(key, ())) >= ticket.max_size:
+                earliest = slots.earliest()
+                if self._call_at is not None:
+                    self._set_alarm(key, earliest)
+                elif earliest < ticket.alarm and head != asking:
+                    # It does not know of this slot, which nobody may give back.
+                    queue[head] = ticket._replace(alarm=earliest)
+                    tell(head, Turn.ASK)
+                return True
+            self._remove_ticket(key, head)
+            slots.add(key, head, math.inf if ticket.slot_exp is None else now + ticket.slot_exp)
+            if head != asking:
+                self.granted(self, key, head)
+        return False
+
+    def _set_alarm(self, key: str, instant: float) -> None:
+        """Let the clock give the slot that expires at an instant to the next waiter."""
+        if self._call_at is not None and instant < self._alarms.get(key, math.inf):
+            self._alarms[key] = instant
+            self._call_at(instant, lambda: self._ring(key))
+
+    def _ring(self, key: str) -> None:
+        with self.lock:
+            self._alarms.pop(key, None)
+            now = self._clock()
+            self._slots.drop_ended(now)
+            self._grant(key, now)
+
+    def _remove_ticket(self, key: str, token: str) -> None:
+        queue = self._queues.get(key)
+        if queue is not None and queue.pop(token, None) is not None and not queue:
+            del self._queues[key]
+
+    def alarm(self) -> Alarm | None:
+        """Return what lets this client's clock wake a waiter; ``None`` for the computer's clock.
+
+        Raises:
+            TypeError: its clock can wake nobody.
+        """
+        if self._clock is not time.monotonic and self._call_at is None:
+            raise TypeError(
+                'waiting for a slot in memory needs a clock that can wake a waiter: omit clock, or pass'
+                f' py_cachify.testing.ManualClock() or another clock with call_at(instant, call), not'
+                f' {shown(self._clock)}'
+            )
+        return self._call_at
+
+    def now(self) -> float:
+        """Return the current instant of this client's clock, in seconds."""
+        return self._clock()
 
     def remaining(self, key: str) -> list[float]:
         """Return how long each live slot of the pool ``key`` still lives, in seconds.
@@ -196,6 +379,7 @@ class MemoryClient:
                 {name: names[name][name] for name in (names if keys is None else keys) if name in names},
                 {name: values[name] for name in (values if keys is None else keys) if name in values},
                 {key: dict(undone[key]) for key in (undone if keys is None else keys) if key in undone},
+                {key: dict(queue) for key, queue in self._queues.items() if keys is None or key in keys},
             )
 
     def restore(self, held: Held, keys: Collection[str] | None = None) -> None:
@@ -206,7 +390,9 @@ class MemoryClient:
         with self.lock:
             if keys is None:
                 self._slots, self._tombstones, self._names, self._values = Expiries(), Expiries(), Expiries(), {}
-            for key in (*(keys or ()), *held.slots, *held.names, *held.tombstones):
+                self._queues = {}
+            for key in (*(keys or ()), *held.slots, *held.names, *held.tombstones, *held.queues):
+                self._queues.pop(key, None)
                 for items in (self._slots, self._tombstones):
                     for token in tuple(items.live.get(key, ())):
                         items.remove(key, token)
@@ -219,31 +405,55 @@ class MemoryClient:
             for name, instant in held.names.items():
                 self._names.add(name, name, instant)
             self._values.update(held.values)
+            self._queues.update((key, dict(queue)) for key, queue in held.queues.items() if queue)
+
+
+def _tell(_client: MemoryClient, _key: str, ticket: str) -> None:
+    tell(ticket, Turn.GRANTED)
+
+
+MemoryClient.granted = staticmethod(_tell)
+
+
+def _forget_waiters() -> None:
+    """Empty the queues of a forked process: the threads that wait are those of its parent."""
+    for client in list(_clients):
+        client._queues.clear()  # noqa: SLF001
+
+
+_clients: 'WeakSet[MemoryClient]' = WeakSet()
+after_fork(_forget_waiters)
 
 
 class MemoryBackend(AtomicBackend):
-    """Performs commands on a ``MemoryClient``; never waits, so asyncio uses it as well."""
+    """Performs commands on a ``MemoryClient`` at once, so asyncio uses it as well."""
+
+    new_token = staticmethod(new_short_token)
 
     def __init__(self, client: MemoryClient) -> None:
         self.take_slot = client.take_slot
         self.drop_slot = client.drop_slot
         self.undo_slot = client.undo_slot
         self.count_slots = client.count_slots
-        self._client = client
+        self.join_queue = client.join_queue
+        self.ask_again = client.ask_again
+        self.leave_queue = client.leave_queue
+        self.count_waiting = client.count_waiting
+        self.client = client
 
     def remaining(self, key: str) -> list[float]:
-        return self._client.remaining(key)
+        return self.client.remaining(key)
 
     def contents(self, key: str) -> dict[str, float]:
         """Return a copy of the tokens of the pool ``key``, each with the instant its slot expires.
 
         It includes expired slots that were not dropped yet.  For simulations and tests.
         """
-        return self._client.contents((key,)).slots.get(key, {})
+        return self.client.contents((key,)).slots.get(key, {})
 
     def restore(self, key: str, slots: Mapping[str, float]) -> None:
         """Replace the slots of the pool ``key`` with ``slots``, as :meth:`contents` returns them.
 
         This forgets the pool's tombstones.  For simulations and tests.
         """
-        self._client.restore(Held({key: dict(slots)}, {}, {}), (key,))
+        self.client.restore(Held({key: dict(slots)}, {}, {}), (key,))

@@ -11,13 +11,14 @@ role                  in use     what is there
 ====================  =========  ===================================================================
 ``undone``            yes        sorted set: token of an undone acquire, instant its tombstone ends
 ``slots``             yes        the slots, only of a pool whose own key looks like a derived one
-``queue``             reserved   sorted set: ticket of a waiter, its place in the queue
-``deadlines``         reserved   sorted set: ticket of a waiter, instant by which it must ask again
-``requests``          reserved   hash: ticket of a waiter, what it asked for
+``queue``             yes        sorted set: ticket of a waiter, its place in the queue; and ``!``
+                                 and the ticket, the instant by which it must ask again, negated
 ``fence``             reserved   the last fencing token that was granted
 ====================  =========  ===================================================================
 
-Nothing creates a reserved key.  For every pool key, whatever text it is:
+Under the pool's own key is a sorted set of the tokens of its slots, each with the instant at which
+its slot expires.  A slot that a waiter has not confirmed yet is under ``?`` and its token.  Nothing
+creates a reserved key.  For every pool key, whatever text it is:
 
 * All its keys lie in one hash slot of a cluster, so that one script may use them.
 * No two pools share a key, because no pool keeps its slots under a derived key of another.
@@ -38,7 +39,7 @@ from typing import NamedTuple
 HASH_SLOTS = 16384
 """The number of hash slots of a cluster."""
 
-ROLES = ('undone', 'slots', 'queue', 'deadlines', 'requests', 'fence')
+ROLES = ('undone', 'slots', 'queue', 'fence')
 """What a derived key may be for."""
 
 _DERIVED = re.compile(rb'~[a-z]+~[h-o]{6}\Z')
@@ -51,10 +52,12 @@ class PoolKeys(NamedTuple):
 
     Attributes:
         slots: a sorted set of tokens, each with the instant at which its slot expires.
+        queue: a sorted set of those who wait.
         undone: a sorted set of undone tokens, each with the instant at which its tombstone expires.
     """
 
     slots: bytes
+    queue: bytes
     undone: bytes
 
 
@@ -65,7 +68,7 @@ def pool_keys(key: str) -> PoolKeys:
 
         pool_keys('PYC-reports').slots           # b'PYC-reports'
     """
-    return PoolKeys(slots_key(key), derived_key(key, 'undone'))
+    return PoolKeys(slots_key(key), derived_key(key, 'queue'), derived_key(key, 'undone'))
 
 
 def slots_key(key: str) -> bytes:

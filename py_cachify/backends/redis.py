@@ -3,10 +3,13 @@
 The backends work with every client whose ``evalsha`` and ``eval`` are like those of ``redis``.  The
 server must replicate the effects of a script instead of its text: Redis 5.0 or later, any Valkey.
 A user of an access list needs ``EVAL`` and ``EVALSHA`` and the commands that the scripts call:
-``TIME``, ``ZREMRANGEBYSCORE``, ``ZREMRANGEBYRANK``, ``ZSCORE``, ``ZCARD``, ``ZCOUNT``, ``ZADD``,
-``ZREM``, ``ZREVRANK``, ``ZREVRANGE``, ``PEXPIREAT``, ``PERSIST``; and access to the keys in
-``pool_keys.py``.  A user who needs only ``size()`` needs ``TIME``, ``ZCARD`` and ``ZCOUNT``, with
-``EVAL`` and ``EVALSHA``, or with ``EVAL_RO`` and permission only to read the keys.
+``TIME``, ``EXISTS``, ``ZREMRANGEBYSCORE``, ``ZREMRANGEBYRANK``, ``ZSCORE``, ``ZCARD``, ``ZCOUNT``,
+``ZADD``, ``ZREM``, ``ZREVRANK``, ``ZRANGE``, ``ZREVRANGE``, ``ZRANGEBYSCORE``, ``PEXPIREAT``,
+``PERSIST``; and access to the keys in ``pool_keys.py``.  To be told that a slot is free, waiters
+need ``PUBLISH`` and ``SUBSCRIBE`` and access to the channels ``py-cachify:*``; without it, they ask
+again and again.  A user who needs only ``size()`` and ``queue_size()`` needs ``TIME``, ``ZCARD``
+and ``ZCOUNT``, with ``EVAL`` and ``EVALSHA``, or with ``EVAL_RO`` and permission only to read the
+keys.
 
 An answer says which request it answers; ``_answers.py`` says why.
 
@@ -15,57 +18,90 @@ missed the last writes forgets those slots, and their places are granted again. 
 the server's replication.
 """
 
+import asyncio
 import functools
 import hashlib
 import pkgutil
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 from py_cachify._signals import is_interrupt
+from py_cachify._waiters import is_abandoned, tell
 from py_cachify.backends._answers import (
     MAX_REPEATED,
     OPERATIONS,
+    Read,
     new_number,
+    read_ask,
     read_grant,
+    read_join,
+    read_leave,
     read_release,
     read_size,
     read_undo,
+    unpack,
     unread,
 )
+from py_cachify.backends._listening import TaskListener, ThreadListener
 from py_cachify.backends._loops import another_loop, belongs_to_another_loop
 from py_cachify.backends.atomic import AsyncAtomicBackend, AtomicBackend
+from py_cachify.backends.base import Listener
 from py_cachify.backends.pool_keys import pool_keys, slots_key
-from py_cachify.commands import MAX_TOMBSTONES, TOMBSTONE_LIFE
+from py_cachify.commands import (
+    CLAIM,
+    DEADLINE,
+    MAX_DROPPED,
+    MAX_GRANTS,
+    MAX_TOMBSTONES,
+    TOMBSTONE_LIFE,
+    Queued,
+    Refusal,
+    Turn,
+)
 
 
 R = TypeVar('R')
-R_co = TypeVar('R_co', covariant=True)
-
-
-class _Read(Protocol[R_co]):
-    """Returns the reply from an answer to the request of this name; ``None`` for another answer."""
-
-    def __call__(self, answer: Any, name: bytes, /, repeated: bool = False) -> R_co | None: ...
 
 
 class Script(NamedTuple):
-    """A script's text, and the digest under which the server stores it."""
+    """A script.
+
+    Attributes:
+        text: its text.
+        digest: the digest under which the server stores it.
+        keys: returns the arguments that name its keys, from the key of the pool.
+    """
 
     text: bytes
     digest: bytes
+    keys: Callable[[str], tuple[Any, ...]]
+
+
+_HEAD = """local CLAIM, DEADLINE, MAX_GRANTS, MAX_DROPPED = {}, {}, {}, {}
+local operation, named = {}
+local function decide()
+"""
+_INCLUDE = re.compile(rb'^-- include (\w+)\.lua$', re.MULTILINE)
 
 
 @functools.cache
-def load_script(name: str, clock: str = 'server_clock') -> Script:
+def load_script(name: str, clock: str = 'server_clock', max_grants: int = MAX_GRANTS) -> Script:
     """Return a script of this package, preceded by the script ``clock``, which reads the time."""
-    # An undo is a release that leaves a tombstone first.
-    parts = list(map(_read, ('undo', 'release') if name == 'undo' else (name,)))
+    parts = [_included(name)]
     if name in OPERATIONS:
-        operation = b'local operation = %d' % OPERATIONS[name]
-        parts = [b'local function decide()', *parts, b'end', operation, _read('answer')]
+        head = _HEAD.format(CLAIM, DEADLINE, max_grants, MAX_DROPPED, OPERATIONS[name]).encode()
+        parts = [head, *parts, b'end', _read('answer')]
     text = b'\n'.join((_read(clock), *parts))
-    return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
+    keys = _KEYS.get(name, _all_keys)
+    return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode(), keys)
+
+
+def _included(name: str) -> bytes:
+    """Return the text of a script with the texts that it includes."""
+    return _INCLUDE.sub(lambda found: _included(found[1].decode()), _read(name))
 
 
 def _read(name: str) -> bytes:
@@ -78,18 +114,21 @@ def _read(name: str) -> bytes:
 class _Scripts:
     """The common part of the sync and the async backend: a client, the scripts, and the clock."""
 
-    def __init__(self, client: Any, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, client: Any, clock: Callable[[], float] | None = None, max_grants: int = MAX_GRANTS) -> None:
         """Load the scripts.
 
-        ``clock`` is for simulations only: it returns virtual time in seconds, used instead of the
-        server's.
+        ``clock`` and ``max_grants`` are for simulations only.  ``clock`` returns virtual time in
+        seconds, used instead of the server's; ``max_grants`` replaces ``MAX_GRANTS``.
         """
+        self.client = client
         self._client = client
+        self._listeners: WeakKeyDictionary[asyncio.AbstractEventLoop, TaskListener] = WeakKeyDictionary()
         self._clock = clock
         head = 'server_clock' if clock is None else 'virtual_clock'
-        self._acquire, self._release, self._undo, self._size = (
-            load_script(name, head) for name in ('acquire', 'release', 'undo', 'size')
+        self._acquire, self._release, self._undo, self._join, self._ask_on, self._leave = (
+            load_script(name, head, max_grants) for name in OPERATIONS
         )
+        self._size, self._waiting = (load_script(name, head) for name in ('size', 'waiting'))
 
     def _now(self) -> tuple[bytes, ...]:
         return () if self._clock is None else (repr(float(self._clock())).encode(),)
@@ -98,23 +137,71 @@ class _Scripts:
 # All arguments are bytes, because the client takes longer to convert them.
 
 _TOMBSTONES = repr(TOMBSTONE_LIFE).encode(), str(MAX_TOMBSTONES).encode()
-"""How long and how many, for the undo."""
+"""How long and how many, for an undo, and for leaving the queue."""
+
+_NONE = b'', b''
+"""Instead of these, where no tombstone is needed."""
+
+
+def _tell_or_undo(backend: 'RedisBackend', key: str, ticket: str) -> None:
+    """Tell the waiter with this ticket that it has a slot; give that back if the waiter is gone."""
+    tell(ticket, Turn.GRANTED)
+    if is_abandoned(ticket):
+        with _errors_of_the_client_ignored():
+            backend.undo_slot(key, ticket)
+
+
+async def _atell_or_undo(backend: 'AsyncRedisBackend', key: str, ticket: str) -> None:
+    tell(ticket, Turn.GRANTED)
+    if is_abandoned(ticket):
+        with _errors_of_the_client_ignored():
+            await backend.undo_slot(key, ticket)
 
 
 class RedisBackend(_Scripts, AtomicBackend):
     """Performs commands on a synchronous client."""
 
-    def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
-        return self._ask(read_grant, self._acquire, _both_keys(key), token.encode(), *_limits(max_size, slot_exp))
+    granted: Callable[['RedisBackend', str, str], object] = staticmethod(_tell_or_undo)
+    """Called with the backend, a pool, and the ticket of a waiter here that has got a slot."""
+
+    def listener(self) -> Listener:
+        found: Listener | None = vars(self).get('_listener')
+        # In one step, because several threads may begin to wait at the same time.
+        return found or vars(self).setdefault('_listener', ThreadListener(self._client))
+
+    def stop_listening(self) -> None:
+        found: ThreadListener | None = vars(self).get('_listener')
+        if found is not None:
+            found.stop()
+
+    def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool | Refusal:
+        return self._ask(read_grant, self._acquire, key, token.encode(), *_limits(max_size, slot_exp))
 
     def drop_slot(self, key: str, token: str) -> bool:
-        return self._ask(read_release, self._release, _own_key(key), token.encode())
+        return self._ask(read_release, self._release, key, token.encode())
 
     def undo_slot(self, key: str, token: str) -> bool:
-        return self._ask(read_undo, self._undo, _both_keys(key), token.encode(), *_TOMBSTONES)
+        return self._ask(read_undo, self._undo, key, token.encode(), *_TOMBSTONES)
 
     def count_slots(self, key: str) -> int:
-        return self._ask(read_size, self._size, _own_key(key), new_number())
+        return self._ask(read_size, self._size, key, new_number())
+
+    def join_queue(
+        self, key: str, token: str, max_size: int, slot_exp: float | None, max_waiting: int | None
+    ) -> bool | Refusal | Queued:
+        most = b'' if max_waiting is None else b'%d' % max_waiting
+        return self._ask(read_join, self._join, key, token.encode(), *_limits(max_size, slot_exp), most)
+
+    def ask_again(self, key: str, token: str, max_size: int, slot_exp: float | None, place: float) -> bool | Queued:
+        limits = _limits(max_size, slot_exp)
+        return self._ask(read_ask, self._ask_on, key, token.encode(), *limits, repr(place).encode())
+
+    def leave_queue(self, key: str, token: str, max_size: int, slot_exp: float | None, tombstone: bool) -> bool:
+        _, life = _limits(max_size, slot_exp)
+        return self._ask(read_leave, self._leave, key, token.encode(), life, *(_TOMBSTONES if tombstone else _NONE))
+
+    def count_waiting(self, key: str) -> int:
+        return self._ask(read_size, self._waiting, key, new_number())
 
     def remaining(self, key: str) -> list[float]:
         # Only notebooks use this, so the server does not need to keep the script.
@@ -122,25 +209,35 @@ class RedisBackend(_Scripts, AtomicBackend):
         answer = self._client.eval(script.text, 1, slots_key(key), *self._now())
         return [float(seconds) for seconds in answer]
 
-    def _ask(self, read: _Read[R], script: Script, keys: tuple[Any, ...], name: bytes, *arguments: bytes) -> R:
+    def _ask(self, read: Read[R], script: Script, key: str, name: bytes, *arguments: bytes) -> R:
         if self._clock is not None:
             arguments += self._now()
+        keys = script.keys(key)
         once = True
         try:
             answer = self._client.evalsha(script.digest, *keys, name, *arguments)
         except Exception as error:
             once = False
             answer = self._send_otherwise(error, script, *keys, name, *arguments)
-        reply = read(answer, name)
-        if reply is None:
-            once, reply = False, self._ask_again(read, script, keys, name, *arguments)
-        if not (once or reply) and script is self._acquire:
+        found = read(answer, name)
+        if found is None:
+            once = False
+            answer, reply = self._ask_again(read, script, keys, name, *arguments)
+        else:
+            reply = found
+        if answer.__class__ is list:
+            reply, tickets = unpack(answer, reply)
+            for ticket in tickets:
+                self.granted(self, key, ticket)
+        if not (once or reply) and script in (self._acquire, self._join):
             # Another copy of it may be granted later, so this refusal needs a tombstone.
-            self._ask(read_undo, self._undo, keys, name, *_TOMBSTONES)
+            self._ask(read_undo, self._undo, key, name, *_TOMBSTONES)
         return reply
 
-    def _ask_again(self, read: _Read[R], script: Script, keys: tuple[Any, ...], name: bytes, *arguments: bytes) -> R:
-        """Send a request again whose answer was not read."""
+    def _ask_again(
+        self, read: Read[R], script: Script, keys: tuple[Any, ...], name: bytes, *arguments: bytes
+    ) -> tuple[Any, R]:
+        """Send a request again whose answer was not read; return the answer and what it means."""
         for _ in range(MAX_REPEATED):
             self._close_connections()
             try:
@@ -148,7 +245,7 @@ class RedisBackend(_Scripts, AtomicBackend):
             except Exception as error:
                 answer = self._send_otherwise(error, script, *keys, name, *arguments)
             if (reply := read(answer, name, repeated=True)) is not None:
-                return reply
+                return answer, reply
         raise unread()
 
     def _close_connections(self) -> None:
@@ -163,7 +260,11 @@ class RedisBackend(_Scripts, AtomicBackend):
         """Send a request that failed with ``error`` in another way, if that helps."""
         if _script_is_unknown(error):
             return self._client.eval(script.text, *arguments)
-        if script is self._size and _lacks_permission(error):
+        if script is self._release and _keys_are_apart(error):
+            # Waiters get the slot when the next of them asks.
+            _, slots, _, *rest = arguments
+            return self._client.eval(script.text, 1, slots, *rest)
+        if script in (self._size, self._waiting) and _lacks_permission(error):
             # A user who may only read the keys must not run scripts that could write.
             with suppress(Exception):
                 return self._client.eval_ro(script.text, *arguments)
@@ -173,39 +274,83 @@ class RedisBackend(_Scripts, AtomicBackend):
 class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
     """Performs commands on an asynchronous client."""
 
-    def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Awaitable[bool]:
-        return self._ask(read_grant, self._acquire, _both_keys(key), token.encode(), *_limits(max_size, slot_exp))
+    agranted: Callable[['AsyncRedisBackend', str, str], Awaitable[object]] = staticmethod(_atell_or_undo)
+    """As for :class:`RedisBackend`."""
+
+    def listener(self) -> Listener:
+        loop = asyncio.get_running_loop()
+        found = self._listeners.get(loop)
+        if found is None:
+            found = self._listeners[loop] = TaskListener(self._client)
+        return found
+
+    async def stop_listening(self) -> None:
+        found = self._listeners.get(asyncio.get_running_loop())
+        if found is not None:
+            await found.stop()
+
+    def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Awaitable[bool | Refusal]:
+        return self._ask(read_grant, self._acquire, key, token.encode(), *_limits(max_size, slot_exp))
 
     def drop_slot(self, key: str, token: str) -> Awaitable[bool]:
-        return self._ask(read_release, self._release, _own_key(key), token.encode())
+        return self._ask(read_release, self._release, key, token.encode())
 
     def undo_slot(self, key: str, token: str) -> Awaitable[bool]:
-        return self._ask(read_undo, self._undo, _both_keys(key), token.encode(), *_TOMBSTONES)
+        return self._ask(read_undo, self._undo, key, token.encode(), *_TOMBSTONES)
 
     def count_slots(self, key: str) -> Awaitable[int]:
-        return self._ask(read_size, self._size, _own_key(key), new_number())
+        return self._ask(read_size, self._size, key, new_number())
 
-    async def _ask(self, read: _Read[R], script: Script, keys: tuple[Any, ...], name: bytes, *arguments: bytes) -> R:
+    def join_queue(
+        self, key: str, token: str, max_size: int, slot_exp: float | None, max_waiting: int | None
+    ) -> Awaitable[bool | Refusal | Queued]:
+        most = b'' if max_waiting is None else b'%d' % max_waiting
+        return self._ask(read_join, self._join, key, token.encode(), *_limits(max_size, slot_exp), most)
+
+    def ask_again(
+        self, key: str, token: str, max_size: int, slot_exp: float | None, place: float
+    ) -> Awaitable[bool | Queued]:
+        limits = _limits(max_size, slot_exp)
+        return self._ask(read_ask, self._ask_on, key, token.encode(), *limits, repr(place).encode())
+
+    def leave_queue(
+        self, key: str, token: str, max_size: int, slot_exp: float | None, tombstone: bool
+    ) -> Awaitable[bool]:
+        _, life = _limits(max_size, slot_exp)
+        return self._ask(read_leave, self._leave, key, token.encode(), life, *(_TOMBSTONES if tombstone else _NONE))
+
+    def count_waiting(self, key: str) -> Awaitable[int]:
+        return self._ask(read_size, self._waiting, key, new_number())
+
+    async def _ask(self, read: Read[R], script: Script, key: str, name: bytes, *arguments: bytes) -> R:
         if self._clock is not None:
             arguments += self._now()
+        keys = script.keys(key)
         once, repeated = True, False
         try:
             answer = await self._client.evalsha(script.digest, *keys, name, *arguments)
         except Exception as error:
             once, repeated = False, belongs_to_another_loop(error)
             answer = await self._send_otherwise(error, script, *keys, name, *arguments)
-        reply = read(answer, name, repeated)
-        if reply is None:
-            once, reply = False, await self._ask_again(read, script, keys, name, *arguments)
-        if not (once or reply) and script is self._acquire:
+        found = read(answer, name, repeated)
+        if found is None:
+            once = False
+            answer, reply = await self._ask_again(read, script, keys, name, *arguments)
+        else:
+            reply = found
+        if answer.__class__ is list:
+            reply, tickets = unpack(answer, reply)
+            for ticket in tickets:
+                await self.agranted(self, key, ticket)
+        if not (once or reply) and script in (self._acquire, self._join):
             # Another copy of it may be granted later, so this refusal needs a tombstone.
-            await self._ask(read_undo, self._undo, keys, name, *_TOMBSTONES)
+            await self._ask(read_undo, self._undo, key, name, *_TOMBSTONES)
         return reply
 
     async def _ask_again(
-        self, read: _Read[R], script: Script, keys: tuple[Any, ...], name: bytes, *arguments: bytes
-    ) -> R:
-        """Send a request again whose answer was not read."""
+        self, read: Read[R], script: Script, keys: tuple[Any, ...], name: bytes, *arguments: bytes
+    ) -> tuple[Any, R]:
+        """Send a request again whose answer was not read; return the answer and what it means."""
         for _ in range(MAX_REPEATED):
             await self._close_connections()
             try:
@@ -213,7 +358,7 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
             except Exception as error:
                 answer = await self._send_otherwise(error, script, *keys, name, *arguments)
             if (reply := read(answer, name, repeated=True)) is not None:
-                return reply
+                return answer, reply
         raise unread()
 
     async def _close_connections(self) -> None:
@@ -237,7 +382,11 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
             raise another_loop(self._client) from error
         if _script_is_unknown(error):
             return await self._client.eval(script.text, *arguments)
-        if script is self._size and _lacks_permission(error):
+        if script is self._release and _keys_are_apart(error):
+            # Waiters get the slot when the next of them asks.
+            _, slots, _, *rest = arguments
+            return await self._client.eval(script.text, 1, slots, *rest)
+        if script in (self._size, self._waiting) and _lacks_permission(error):
             # A user who may only read the keys must not run scripts that could write.
             with suppress(Exception):
                 return await self._client.eval_ro(script.text, *arguments)
@@ -251,9 +400,28 @@ def _own_key(key: str) -> tuple[int, bytes]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _both_keys(key: str) -> tuple[int, bytes, bytes]:
-    """Return the arguments that name the keys of the slots and of the tombstones."""
-    return 2, *pool_keys(key)
+def _queue_key(key: str) -> tuple[int, bytes]:
+    return 1, pool_keys(key).queue
+
+
+@functools.lru_cache(maxsize=4096)
+def _two_keys(key: str) -> tuple[int, bytes, bytes]:
+    slots, queue, _ = pool_keys(key)
+    return 2, slots, queue
+
+
+@functools.lru_cache(maxsize=4096)
+def _all_keys(key: str) -> tuple[int, bytes, bytes, bytes]:
+    return 3, *pool_keys(key)
+
+
+_KEYS: dict[str, Callable[[str], tuple[Any, ...]]] = {
+    'size': _own_key,
+    'remaining': _own_key,
+    'waiting': _queue_key,
+    'release': _two_keys,
+}
+"""What names the keys of a script, for those that do not need all keys of the pool."""
 
 
 @functools.lru_cache
@@ -266,6 +434,12 @@ def _lacks_permission(error: Exception) -> bool:
     """Return whether the user may not run this script, or not with these keys."""
     # By name, because each client package has its own class, and none is imported here.
     return any(kind.__name__ == 'NoPermissionError' for kind in type(error).__mro__)
+
+
+def _keys_are_apart(error: Exception) -> bool:
+    """Return whether a cluster is moving the pool's keys to another node one by one."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return 'TryAgainError' in names or ('ClusterError' in names and str(error) == 'TTL exhausted.')
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from py_cachify.drivers import run
-from py_cachify.protocols import Lease
+from py_cachify.protocols import Lease, NoLease
 from simulations.conditions import Conditions
 from simulations.engine.job_source import JOBS_PER_UPDATE, JobSource
 from simulations.engine.ran import Ran
@@ -37,7 +37,7 @@ class _Job:
         self.client = client
         self.crash = crash
         self.refusals = 0
-        self.lease: Lease | None = None
+        self.lease: Lease | NoLease = None
         self.pauses: random.Random | None = None
 
 
@@ -103,7 +103,7 @@ class ImmediateRun:
     def _ask(self, job: _Job, late: float = 0.0) -> None:
         now, pool = self._env.now, job.pool
         job.lease = self._backend.acquire(self._prefix + pool.key, str(job.number), self._max_size, self._slot_exp)
-        if job.lease is None:
+        if not job.lease:
             self._refused(job, now)
         else:
             self.model.granted(now, job.number, pool)
@@ -134,7 +134,7 @@ class ImmediateRun:
             self._env.after_ends(check_moves_clock(now, 'pause', pause), lambda late: self._ask(job, late))
 
     def _end(self, job: _Job) -> None:
-        assert job.lease is not None
+        assert job.lease
         self.model.ended(self._env.now, job.number, job.pool, in_time=self._backend.release(job.lease))
         if self._audit:
             self._count(job.pool)

@@ -118,12 +118,15 @@ class Holders(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.tally.examples += 1
-        self._patches = in_virtual_time(lambda: self.model.now, self.new_token)
+        self._patches = in_virtual_time(lambda: self.model.now)
         self._patches.__enter__()
         self.log = Log()
         self.store = type(self).make_store(lambda: self.model.now)
         self.model = Model(whole_seconds=self.store.whole_seconds)
         self.settings = self.store.cachify._settings()
+        for backend in self.settings.backends:
+            if backend is not None:
+                backend.new_token = self.new_token  # type: ignore[assignment]  # it needs the id alone
         self.protocol = self.settings.sync_backend().protocol
         self.side.new_frames()
         self.sizes: tuple[int, ...] = (1,)
@@ -134,7 +137,7 @@ class Holders(RuleBasedStateMachine):
         self.process = os.getpid()
         self.just_passed = self.was_left_too_often = False
 
-    def new_token(self, process: int) -> str:
+    def new_token(self, process: int, *_terms: object) -> str:
         """Return a token that is the same in each run: it decides where plain scans begin."""
         self.tokens += 1
         return f'token-{self.tokens}' if process == self.process else f'token-{self.tokens}-of-child-{self.children}'
@@ -363,8 +366,8 @@ class Holders(RuleBasedStateMachine):
         token = self.new_token(self.process)
         max_size = self.sizes[size % len(self.sizes)]
         lease = self.side.drive(self.settings, self.protocol.acquire(PREFIX + key, token, max_size, life))
-        granted = self.judged(key, max_size, life, granted=lease is not None)
-        if lease is None:
+        granted = self.judged(key, max_size, life, granted=bool(lease))
+        if not lease:
             return multiple()
         assert lease.token == granted == token
         self.held.append(lease)
@@ -389,7 +392,7 @@ class Holders(RuleBasedStateMachine):
         if lease.token in self.model.live(key):
             assert granted
             self.happened('an acquire was repeated')
-        elif self.judged(key, max_size, life, granted=granted) is not None and lease not in self.held:
+        elif self.judged(key, max_size, life, granted=bool(granted)) is not None and lease not in self.held:
             self.held.append(lease)
 
     def key_of(self, lease: Lease) -> str:
@@ -628,7 +631,7 @@ class Holders(RuleBasedStateMachine):
             # On a server, only an acquire drops what has expired.
             steps = self.protocol.acquire(PREFIX + key, self.new_token(self.process), self.largest[key] + 1, 1)
             granted = self.side.drive(self.settings, steps)
-            assert granted is not None
+            assert granted
             self.side.drive(self.settings, self.protocol.release(granted))
         has_lasting_slots = any(self.model.live(key) for key in KEYS)
         assert bool(self.store.names()) == has_lasting_slots, f'left in the store: {self.store.names()}'
@@ -668,18 +671,16 @@ class Log:
 
 
 @contextmanager
-def in_virtual_time(clock: Callable[[], float], new_token: Callable[[int], str]) -> Iterator[None]:
-    """Let the library use this clock for durations, and these tokens."""
+def in_virtual_time(clock: Callable[[], float]) -> Iterator[None]:
+    """Let the library use this clock for durations."""
     library: Any = of_the_library
     retries: Any = retries_of_the_library
-    right = library.time, library.new_token
-    library.time, library.new_token = SimpleNamespace(monotonic=clock), new_token
-    retries.time = library.time
+    right = library.time
+    library.time = retries.time = SimpleNamespace(monotonic=clock)
     try:
         yield
     finally:
-        library.time, library.new_token = right
-        retries.time = library.time
+        library.time = retries.time = right
 
 
 def in_a_child(body: Callable[[], bool]) -> bool:

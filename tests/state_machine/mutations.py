@@ -42,7 +42,13 @@ ASYNC_CALL: Any = decorators._arun
 
 MUTATIONS = (
     # The scripts.
-    Mutation('a script lets one too many in', 'acquire', 'taken >= tonumber', 'taken > tonumber', 'fakeredis'),
+    Mutation(
+        'a script lets one too many in',
+        'acquire',
+        'if taken >= tonumber(ARGV[2]) then\n    -- A client',
+        'if taken > tonumber(ARGV[2]) then\n    -- A client',
+        'fakeredis',
+    ),
     Mutation(
         'a script counts what has expired',
         'acquire',
@@ -58,7 +64,7 @@ MUTATIONS = (
         'fakeredis',
         'async',
     ),
-    Mutation('a script renews the slot of who asks again', 'acquire', "'NX', ", '', 'fakeredis', number=3),
+    Mutation('a script renews the slot of who asks again', 'slots', "'NX', ", '', 'fakeredis', number=3),
     Mutation(
         'a script refuses who asks again in a full pool',
         'acquire',
@@ -71,8 +77,8 @@ MUTATIONS = (
     Mutation(
         'a script releases the slot that ends next',
         'release',
-        "redis.call('ZREM', KEYS[1], ARGV[1])\n  return",
-        "redis.call('ZPOPMIN', KEYS[1])\n  return",
+        "redis.call('ZREM', KEYS[1], ARGV[1])",
+        "redis.call('ZPOPMIN', KEYS[1])",
         'valkey',
     ),
     Mutation(
@@ -86,8 +92,8 @@ MUTATIONS = (
     Mutation(
         'a script keeps a slot for ever that is released',
         'release',
-        "redis.call('ZREM', KEYS[1], ARGV[1])\nreturn",
-        'return',
+        "redis.call('ZREM', KEYS[1], ARGV[1])",
+        "if expiry ~= 'inf' then redis.call('ZREM', KEYS[1], ARGV[1]) end",
         'valkey',
     ),
     Mutation(
@@ -107,7 +113,12 @@ MUTATIONS = (
     ),
     # Memory.
     Mutation(
-        'memory lets one too many in', memory.MemoryClient.take_slot, '>= max_size', '> max_size', 'memory', 'async'
+        'memory lets one too many in',
+        memory.MemoryClient.take_slot,
+        'len(tokens) >= max_size',
+        'len(tokens) > max_size',
+        'memory',
+        'async',
     ),
     Mutation(
         'memory counts what ends at this instant',
@@ -280,7 +291,7 @@ MUTATIONS = (
     Mutation(
         'a cancelled task keeps its slot',
         slots.PendingSlot.undo,
-        'if held is not None:',
+        'if held:',
         'if False:',
         'fakeredis',
         'async',
@@ -313,7 +324,7 @@ MUTATIONS = (
         'one prefix for all keys', settings.Settings.slot_spec, 'self.prefix + key', "self.prefix + 'reports'", 'memory'
     ),
     Mutation('size() leaves the prefix out', pools.pool.size, 'settings.prefix + self._key', 'self._key', 'fakeredis'),
-    Mutation('a full pool is entered', pools.pool._enter, 'if taken is None:', 'if False:', 'plain', 'async'),
+    Mutation('a full pool is entered', pools.pool._enter, 'if not taken:', 'if False:', 'plain', 'async'),
     Mutation(
         'a function that raises keeps its slot',
         CALL,
@@ -329,7 +340,7 @@ MUTATIONS = (
         'memory',
         'async',
     ),
-    Mutation('a refused function runs', CALL, 'if taken is None:', 'if False:', 'plain'),
+    Mutation('a refused function runs', CALL, 'if not taken:', 'if False:', 'plain'),
     Mutation(
         'on_full wins over raise_on_full',
         decorators.Terms.refuse,
@@ -342,8 +353,8 @@ MUTATIONS = (
     Mutation(
         'an acquire in memory is told by its token',
         atomic.AtomicBackend.acquire,
-        'Lease(key, token)',
-        'Lease(token, key)',
+        '(Lease, (key, token))',
+        '(Lease, (token, key))',
         'memory',
     ),
 )

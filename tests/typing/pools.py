@@ -9,7 +9,20 @@ import fakeredis
 import redis
 import redis.asyncio
 
-from py_cachify import UNSET, AsyncClient, Cachify, CachifyPoolFullError, MemoryClient, SyncClient, init_cachify, pool
+from py_cachify import (
+    UNSET,
+    AsyncClient,
+    Cachify,
+    CachifyDeadlockError,
+    CachifyError,
+    CachifyPoolFullError,
+    CachifyPoolTimeoutError,
+    MemoryClient,
+    SyncClient,
+    init_cachify,
+    pool,
+)
+from py_cachify.testing import ManualClock
 from tests.support.stores import AsyncDictClient, DictClient
 
 
@@ -40,10 +53,66 @@ async def of_a_pool() -> None:
     pool('reports', max_size=1, slot_exp='60')  # type: ignore[arg-type]
 
 
+async def of_a_pool_that_waits(cachify: Cachify) -> None:
+    """How long, how many; by name alone."""
+    for wait in (0, 10, 0.5, timedelta(seconds=10), None):
+        assert_type(pool('reports', max_size=1, wait=wait), pool)
+        assert_type(cachify.pool('reports', max_size=1, wait=wait, max_waiting=100), pool)
+    one = pool('reports', max_size=1, wait=None, max_waiting=None)
+    with one as entered:
+        assert_type(entered, pool)
+    async with one as aentered:
+        assert_type(aentered, pool)
+    assert_type(one.queue_size(), int)
+    assert_type(await one.aqueue_size(), int)
+    pool('reports', max_size=1, wait='10')  # type: ignore[arg-type]
+    pool('reports', max_size=1, wait=UNSET)  # type: ignore[arg-type]
+    pool('reports', max_size=1, max_waiting=1.5)  # type: ignore[arg-type]
+    pool('reports', 1, 60, 10)  # type: ignore[call-arg]
+    cachify.pool('reports', max_size=1, wait='10')  # type: ignore[arg-type]
+    cachify.pool('reports', max_size=1, max_waiting='10')  # type: ignore[arg-type]
+    cachify.pool('reports', 1, 60, 10)  # type: ignore[call-arg]
+
+
 def of_a_refusal(full: CachifyPoolFullError) -> None:
-    """Which pool, and how large."""
+    """Which pool, how large, and why."""
     assert_type(full.key, str)
     assert_type(full.max_size, int)
+    assert_type(full.reason, str)
+
+
+def of_a_time_out() -> None:
+    """It is caught as a refusal, and made like one."""
+    try:
+        pool('reports', max_size=1, wait=1).__enter__()
+    except CachifyPoolTimeoutError as late:
+        assert_type(late.waited, float)
+        assert_type(late.key, str)
+        _full: CachifyPoolFullError = late
+    except CachifyDeadlockError as stuck:
+        _error: CachifyError = stuck
+        _refusal: CachifyPoolFullError = stuck  # type: ignore[assignment]
+    raise CachifyPoolTimeoutError('reports', 3, 10.5)
+
+
+def wrong_time_outs() -> None:
+    """It needs a size with its key, and seconds that are a number."""
+    CachifyPoolTimeoutError()
+    CachifyPoolTimeoutError('all printers are busy')
+    CachifyPoolTimeoutError('reports', 3)
+    CachifyPoolTimeoutError('reports', '3')  # type: ignore[call-overload]
+    CachifyPoolTimeoutError('reports', 3, 'long')  # type: ignore[call-overload]
+
+
+def of_memory_in_time_that_a_test_moves() -> None:
+    """The clock can be called, moved, and asked for a call."""
+    clock = ManualClock(start=0.0)
+    init_cachify(MemoryClient(clock=clock))
+    assert_type(clock(), float)
+    clock.advance(10)
+    clock.call_at(clock() + 1, lambda: None)()
+    clock.advance('10')  # type: ignore[arg-type]
+    clock.call_at(1, None)  # type: ignore[arg-type]
 
 
 def of_clients() -> None:

@@ -113,6 +113,28 @@ def of_an_error_that_is_not_sure() -> None:
     assert_type(one.pooled(later, raise_on_full=is_strict())(report)('a'), bytes | str)
 
 
+async def of_a_call_that_waits() -> None:
+    """The same results: it may still be refused, unless a refusal raises."""
+    patient = pool('reports', max_size=1, wait=10, max_waiting=5)
+    for wait in (0, 10, 0.5, timedelta(seconds=10), None):
+        assert_type(pooled('reports', 1, wait=wait)(report)('a'), bytes | None)
+        assert_type(pooled('reports', 1, later, wait=wait, max_waiting=5)(report)('a'), bytes | str)
+        assert_type(pooled('reports', 1, raise_on_full=True, wait=wait)(report)('a'), bytes)
+        assert_type(pooled('reports', 1, None, True, 60, wait=wait)(report)('a'), bytes)
+        assert_type(pooled('reports', 1, on_full=something, wait=wait)(report)('a'), bytes | Any)
+        assert_type(local.pooled('reports', 1, wait=wait)(report)('a'), bytes | None)
+        assert_type(local.pooled('reports', 1, later, wait=wait, max_waiting=5)(report)('a'), bytes | str)
+        assert_type(local.pooled('reports', 1, raise_on_full=True, wait=wait)(report)('a'), bytes)
+        assert_type(local.pooled('reports', 1, None, True, 60, wait=wait)(report)('a'), bytes)
+        assert_type(await pooled('reports', 1, on_full=alater, wait=wait)(areport)('a'), bytes | str)
+        assert_type(await local.pooled('reports', 1, on_full=alater, wait=wait)(areport)('a'), bytes | str)
+        assert_type(await pooled('reports', 1, wait=wait)(areport)('a'), bytes | None)
+        assert_type(pooled('reports', 1, raise_on_full=is_strict(), wait=wait)(report)('a'), bytes | None)
+    assert_type(patient.pooled()(report)('a'), bytes | None)
+    assert_type(patient.pooled(raise_on_full=True)(report)('a'), bytes)
+    assert_type(pooled('reports', 1, wait=10)(report).size('a'), int)
+
+
 def of_wrong_terms() -> None:
     """What is refused at run time is an error here."""
     pooled(1, max_size=1)  # type: ignore[call-overload]
@@ -122,3 +144,11 @@ def of_wrong_terms() -> None:
     pooled('reports', max_size=1, on_full='later')  # type: ignore[call-overload]
     one.pooled(on_full='later')  # type: ignore[call-overload]
     one.pooled(slot_exp=60)  # type: ignore[call-overload]
+    pooled('reports', 1, wait='10')  # type: ignore[call-overload]
+    pooled('reports', 1, max_waiting=1.5)  # type: ignore[call-overload]
+    pooled('reports', 1, None, False, 60, 10)  # type: ignore[call-overload]
+    pooled('reports', 1, on_full=alater, wait=10)(report)  # type: ignore[arg-type]
+    local.pooled('reports', 1, wait='10')  # type: ignore[call-overload]
+    local.pooled('reports', 1, max_waiting='10')  # type: ignore[call-overload]
+    local.pooled('reports', 1, None, False, 60, 10)  # type: ignore[call-overload]
+    one.pooled(wait=10)  # type: ignore[call-overload]

@@ -1,17 +1,15 @@
--- Leaves a tombstone for a token.  Precedes release.lua, which then removes the token's slot and
--- gives the reply.
+-- Leaves a tombstone for a token, and removes its slot, its ticket or its claim.
 --
+--   KEYS[3]  the tombstones
 --   ARGV[1]  the token
 --   ARGV[2]  the tombstone's life in seconds
 --   ARGV[3]  how many tombstones the pool keeps at most
+--   returns  as release.lua
 
--- Before the `ZADD`: a server that is out of memory refuses a script whose first write adds data.
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
-redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -ARGV[3] - 1)
-if in_virtual_time then
-  -- As in acquire.lua.
-  redis.call('PEXPIRE', KEYS[2], 86400000)
-else
-  redis.call('PEXPIREAT', KEYS[2], math.ceil((now + ARGV[2]) * 1000))
-end
+-- include bury.lua
+
+bury(ARGV[2], ARGV[3])
+redis.call('ZREM', KEYS[2], ARGV[1], '!' .. ARGV[1])
+redis.call('ZREM', KEYS[1], '?' .. ARGV[1])
+
+-- include release.lua

@@ -7,7 +7,7 @@ from typing import Any
 import simpy
 
 from py_cachify.commands import Steps
-from py_cachify.protocols import NOT_UNDONE, Lease
+from py_cachify.protocols import NOT_UNDONE, Lease, NoLease
 from simulations.engine.stepwise.answers import Answered, Granted, Refused, Unanswered
 from simulations.engine.stepwise.job import Job
 from simulations.engine.stepwise.worker import Request, Waiting, Worker
@@ -49,13 +49,13 @@ class Calls:
         self.made: list[Call] = []
         self.limits: list[Violation] = []
 
-    def acquire(self, job: Job, worker: Worker, steps: Steps[Lease | None]) -> Generator[simpy.Event, Any, Answered]:
+    def acquire(self, job: Job, worker: Worker, steps: Steps[Lease | NoLease]) -> Generator[simpy.Event, Any, Answered]:
         """Drive an acquire and return its outcome as the job sees it."""
         try:
             lease = yield from self._drive(ACQUIRE, job, worker, steps)
         except LostConnectionError:
             return Unanswered()
-        return Refused() if lease is None else Granted(lease)
+        return Granted(lease) if lease else Refused()
 
     def release(self, job: Job, worker: Worker, steps: Steps[bool]) -> Waiting:
         """Drive a release; the job gives up if no reply comes."""

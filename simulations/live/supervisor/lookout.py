@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from py_cachify import init_cachify
 from py_cachify.backends.pool_keys import is_derived
+from py_cachify.tokens import read_token
 from simulations.live.clients import is_documented
 from simulations.live.plan import NANO
 
@@ -151,11 +152,22 @@ class Lookout:
                 # It has expired, and is counted no longer; the next acquire removes it.
                 continue
             token = name.decode()
+            if token.startswith('?'):
+                # Kept for a waiter that has not been granted it yet.
+                continue
             before.pop(token, None)
             now[token] = _There(score, began)
         for token, there in before.items():
-            with suppress(IndexError, ValueError):
+            with suppress(ValueError):
                 expiry = (there.score - self._ahead) * NANO
-                self.seen.append(Seen(int(token.split('-')[1]), expiry, there.last_seen, ended))
+                self.seen.append(Seen(_pid(token), expiry, there.last_seen, ended))
         if now:
             self._there[key] = now
+
+
+def _pid(token: str) -> int:
+    """Return the id of the process that took a slot; raise ``ValueError`` if it does not say."""
+    read = read_token(token)
+    if read is None:
+        raise ValueError(f'{token!r} is no token of this release')
+    return read.pid

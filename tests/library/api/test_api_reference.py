@@ -337,7 +337,11 @@ def test_the_signatures_of_the_page() -> None:
         (py_cachify.Cachify.pooled, ['self', 'key', 'max_size', 'on_full', 'raise_on_full', 'slot_exp']),
         (py_cachify.pool.pooled, ['self', 'on_full', 'raise_on_full']),
     ):
-        assert list(inspect.signature(function).parameters) == names
+        parameters = inspect.signature(function).parameters
+        by_position = [name for name, parameter in parameters.items() if parameter.kind is not parameter.KEYWORD_ONLY]
+        assert by_position == names
+        # What was added since is keyword-only.
+        assert list(parameters)[: len(names)] == names
     parameters = inspect.signature(py_cachify.pooled).parameters
     assert parameters['on_full'].default is None
     assert parameters['raise_on_full'].default is False

@@ -8,8 +8,9 @@ import inspect
 import logging
 import re
 import threading
+import time
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ import redis.asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from py_cachify import CachifyPoolFullError, init_cachify, pool, pooled
+from py_cachify import CachifyPoolFullError, CachifyPoolTimeoutError, init_cachify, pool, pooled
 from py_cachify._settings import global_settings
 from py_cachify.backends._opened import LoopClients
 from py_cachify.backends.redis import AsyncRedisBackend
@@ -48,8 +49,24 @@ def port(server: 'redis.Redis') -> Iterator[int]:
 
 
 def connections(server: 'redis.Redis') -> int:
-    """Return how many connections the server has, besides the one that asks."""
-    return len(server.client_list()) - 1
+    """Return how many connections the server has, besides the one that asks.
+
+    Those that listen for waiters are not counted: those of earlier tests may not have ended yet.
+    """
+    return len(server.client_list(_type='normal')) - 1
+
+
+def listeners(server: 'redis.Redis') -> set[str]:
+    """Return the connections that listen for waiters."""
+    return {each['id'] for each in server.client_list(_type='pubsub')}
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until something is true, for a minute at most."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 # --- what a URL may be
@@ -335,6 +352,41 @@ def test_close_closes_what_threads_opened(url: str, server: 'redis.Redis') -> No
     cachify.close()
     assert connections(server) == 0
     cachify.close()
+
+
+@pytest.mark.parametrize('side', ['threads', 'asyncio'])
+def test_close_ends_what_listens_for_waiters(url: str, server: 'redis.Redis', side: str) -> None:
+    """At once, if nobody waits; whoever waits later listens again."""
+    cachify = init_cachify(url)
+    one = pool('reports', max_size=1, wait=0.05)
+    server.zadd('PYC-reports', {'a holder': 'inf'})
+
+    def wait() -> None:
+        with pytest.raises(CachifyPoolTimeoutError), one:
+            raise AssertionError('the body ran')
+
+    async def await_slot() -> None:
+        with pytest.raises(CachifyPoolTimeoutError):
+            async with one:
+                raise AssertionError('the body ran')
+
+    async def main() -> None:
+        for _ in range(2):
+            before = listeners(server)
+            await await_slot()
+            wait_until(lambda: bool(listeners(server) - before))  # noqa: B023 - it is called in this turn
+            await cachify.aclose()
+            wait_until(lambda: not listeners(server) - before)  # noqa: B023
+
+    if side == 'asyncio':
+        asyncio.run(main())
+        return
+    for _ in range(2):
+        before = listeners(server)
+        wait()
+        wait_until(lambda: bool(listeners(server) - before))  # noqa: B023
+        cachify.close()
+        wait_until(lambda: not listeners(server) - before)  # noqa: B023
 
 
 def test_a_pool_opens_a_new_connection_after_close(url: str, server: 'redis.Redis') -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from redis.cluster import RedisCluster
 from redis.exceptions import ClusterError
 
 from py_cachify import CachifyPoolFullError, init_cachify, pool
+from py_cachify.backends.redis import RedisBackend
 from tests.support.servers import cluster, or_skip
 from tests.support.stores import AsyncDriver, Clients, SyncDriver
 
@@ -22,6 +24,8 @@ def port() -> Iterator[int]:
     with or_skip(FileNotFoundError), cluster() as port:
         yield port
 
+
+HOLDER = '1:elsewhere-1:0:0:1:600.0:000000001'
 
 KEYS = [f'reports-{number}' for number in range(30)]
 
@@ -56,6 +60,37 @@ def test_an_asynchronous_client_of_the_cluster_counts_with_a_synchronous_one(por
                     assert await pool(key, max_size=1).asize() == 0
 
     asyncio.run(main())
+
+
+def test_a_waiting_task_hears_from_any_node(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Its listener subscribes on one node, and a slot is given back on each."""
+
+    async def main() -> None:
+        async with AsyncRedisCluster(host='127.0.0.1', port=port) as asynchronous:
+            with RedisCluster(host='127.0.0.1', port=port) as sync:
+                backend = RedisBackend(sync)
+                made = init_cachify(async_client=asynchronous)
+                for key in KEYS[:9]:
+                    assert backend.take_slot(f'PYC-{key}', HOLDER, 1, 600)
+
+                async def wait(key: str) -> None:
+                    async with made.pool(key, max_size=1, wait=60):
+                        pass
+
+                tasks = [asyncio.create_task(wait(key)) for key in KEYS[:9]]
+                until = time.monotonic() + 30
+                while not all([await made.pool(key, max_size=1).aqueue_size() for key in KEYS[:9]]):
+                    assert time.monotonic() < until
+                    await asyncio.sleep(0.01)
+                while not any(node.redis_connection.pubsub_channels('py-cachify:*') for node in sync.get_nodes()):
+                    assert time.monotonic() < until
+                    await asyncio.sleep(0.01)
+                for key in KEYS[:9]:
+                    assert backend.drop_slot(f'PYC-{key}', HOLDER)
+                await asyncio.gather(*tasks)
+
+    asyncio.run(main())
+    assert not caplog.records
 
 
 def test_a_node_that_has_forgotten_its_scripts_is_told_again(port: int) -> None:

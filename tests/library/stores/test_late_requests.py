@@ -18,7 +18,16 @@ from py_cachify.backends.base import Backend
 from py_cachify.backends.plain import PlainBackend
 from py_cachify.backends.pool_keys import pool_keys
 from py_cachify.backends.redis import RedisBackend
-from py_cachify.commands import MAX_TOMBSTONES, TOMBSTONE_LIFE, CountSlots, DropSlot, SetIfAbsent, TakeSlot, UndoSlot
+from py_cachify.commands import (
+    MAX_TOMBSTONES,
+    TOMBSTONE_LIFE,
+    CountSlots,
+    DropSlot,
+    Refusal,
+    SetIfAbsent,
+    TakeSlot,
+    UndoSlot,
+)
 from py_cachify.drivers import run
 from py_cachify.protocols import ATOMIC, INDEXED
 from tests.conftest import place_of
@@ -201,7 +210,7 @@ def test_memory_forgets_expired_tombstones_of_all_pools() -> None:
     """The next acquire or undo of any pool drops them."""
     clock = VirtualClock(NOW)
     client = MemoryClient(clock)
-    uses: list[Callable[[], bool]] = [
+    uses: list[Callable[[], bool | Refusal]] = [
         lambda: client.take_slot('other', 'b', 1, 1),
         lambda: client.undo_slot('other', 'c'),
     ]
@@ -276,9 +285,10 @@ class LateClient:
     def eval(self, *args: Any) -> Any:
         return self._client.eval(*args)
 
-    def arrives(self) -> bool:
+    def arrives(self) -> bool | Refusal:
         """Let the request arrive, and return the decision in the server's answer."""
-        _, _, _, _, token, *_ = self._held_back
+        _, keys, *rest = self._held_back
+        token = rest[keys]
         decision = read_grant(self._client.evalsha(*self._held_back), token, False)
         assert decision is not None
         return decision

@@ -35,6 +35,7 @@ from py_cachify.protocols import (
     NOT_RELEASED,
     NOT_UNDONE,
     Lease,
+    NoLease,
     SlotProtocol,
     slot_name,
 )
@@ -124,7 +125,7 @@ def _size(backend: Backend, max_size: int = 3) -> int:
     return run(backend.protocol.size('k', max_size), backend.perform)
 
 
-def _acquire(backend: Backend, token: str, max_size: int = 3, slot_exp: float | None = 60) -> Lease | None:
+def _acquire(backend: Backend, token: str, max_size: int = 3, slot_exp: float | None = 60) -> Lease | NoLease:
     return run(backend.protocol.acquire('k', token, max_size, slot_exp), backend.perform)
 
 
@@ -214,7 +215,7 @@ def test_after_a_crash_nothing_more_is_asked(backend: Backend, point: Point) -> 
         steps: Steps[Any] = backend.protocol.acquire('k', 'token', 3, 60)
     else:
         lease = _acquire(backend, 'token')
-        assert lease is not None
+        assert lease
         steps = backend.protocol.release(lease)
     try:
         command = next(steps)
@@ -316,7 +317,7 @@ def test_an_undo_that_fails_adds_a_note(backend: Backend, drive: Drive, second: 
 def test_an_error_in_a_release_is_not_asked_again(backend: Backend, drive: Drive) -> None:
     """Clients retry themselves: the library does not multiply their retries."""
     lease = _acquire(backend, 'token')
-    assert lease is not None
+    assert lease
     perform = Faulty(backend, Lost('the connection'), 0, 1, 2, 3, reached=False)
     with pytest.raises(Lost, match='the connection'):
         drive(backend.protocol.release(lease), perform)
@@ -334,7 +335,7 @@ def test_an_interrupt_in_a_release_asks_again(
         backend = _backend(protocol, VirtualClock())
         _fill(backend, 2)
         lease = _acquire(backend, 'token')
-        assert lease is not None
+        assert lease
         perform = Faulty(backend, error, point, reached=reached)
         with pytest.raises(type(error)):
             drive(protocol.release(lease), perform)
@@ -383,7 +384,8 @@ class InterruptedThenLost:
         if isinstance(command, TakeSlot | SetIfAbsent):
             if self._acquire_fails:
                 raise Lost('the first reply')
-            return self._backend.perform(command)
+            perform: Callable[[Any], Any] = self._backend.perform
+            return perform(command)
         if not self._interrupted:
             self._interrupted = True
             raise Interrupted
@@ -393,7 +395,7 @@ class InterruptedThenLost:
 def test_an_interrupt_is_not_lost_to_an_error_of_the_repeated_release(backend: Backend, drive: Drive) -> None:
     """The interrupt is raised, with a note of the error."""
     lease = _acquire(backend, 'token')
-    assert lease is not None
+    assert lease
 
     raised = _raised(lambda: drive(backend.protocol.release(lease), InterruptedThenLost(backend)))
 
@@ -419,7 +421,7 @@ def test_an_interrupt_is_not_lost_to_an_error_of_the_repeated_undo(backend: Back
 def test_endless_interrupts_of_a_release_end(backend: Backend, drive: Drive) -> None:
     """After a limit the first is raised, and its note says why the slot may stay."""
     lease = _acquire(backend, 'token')
-    assert lease is not None
+    assert lease
 
     def perform(_: Command[Any]) -> Any:
         raise Interrupted
@@ -495,7 +497,7 @@ def test_a_release_paused_past_its_expiry_can_free_anothers_slot(plain: Backend,
         another                         takes k:0, holds it           has lost it
     """
     lease = _acquire(plain, 'holder', max_size=1, slot_exp=10)
-    assert lease is not None
+    assert lease
     release = INDEXED.release(lease)
     delete = release.send(plain.perform(next(release)))
     clock.now = 10
@@ -525,7 +527,7 @@ def test_two_sizes_see_different_slots(plain: Backend) -> None:
     """With ``max_size`` 2 and 5 for one key, the smaller pool never checks the higher names."""
     for index in (2, 3, 4):
         lease = _acquire(plain, _token_that_starts_at(index, 5), max_size=5)
-        assert lease is not None
+        assert lease
         assert lease.name == slot_name('k', index)
     assert (_size(plain, 2), _size(plain, 5)) == (0, 3)
     assert _acquire(plain, 'a', max_size=2) is not None

@@ -9,6 +9,7 @@ import redis
 from py_cachify import MemoryClient
 from py_cachify.backends.base import Backend
 from py_cachify.backends.memory import MemoryBackend
+from py_cachify.commands import Refusal
 from simulations import InvariantError, Poisson, StoreError, Trace, bundled_trace, open_store, parse_holding, replay
 from simulations.history.events import Event
 from simulations.stores.store import Store
@@ -141,21 +142,21 @@ def test_the_real_trace_keeps_every_promise_under_audit() -> None:
 class _Miscounts(MemoryClient):
     """Lets one holder too many in."""
 
-    def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
+    def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool | Refusal:
         return super().take_slot(key, token, max_size + 1, slot_exp)
 
 
 class _RefusesEarly(MemoryClient):
     """Says full while a slot is free."""
 
-    def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
+    def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool | Refusal:
         return super().take_slot(key, token, max_size - 1, slot_exp)
 
 
 class _NeverExpires(MemoryClient):
     """Keeps a slot past its expiry."""
 
-    def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
+    def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool | Refusal:
         return super().take_slot(key, token, max_size, None)
 
 
@@ -210,7 +211,7 @@ def test_a_store_that_lies_about_its_size_is_found_out_by_an_audit() -> None:
     """If the replies hide a fault, the count after every event reveals it."""
 
     class KeepsTwice(MemoryClient):
-        def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool:
+        def take_slot(self, key: str, token: str, max_size: int, slot_exp: float | None) -> bool | Refusal:
             super().take_slot(key, f'{token} again', max_size, slot_exp)
             return super().take_slot(key, token, max_size, slot_exp)
 

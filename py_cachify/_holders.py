@@ -1,0 +1,100 @@
+"""Who holds slots in this process, to recognise somebody who waits for a slot that it holds itself.
+
+Known are slots that a ``with`` or an ``async with`` took, and those of decorated functions that may
+wait.  Nothing is looked up before somebody has to wait with ``wait=None``.
+"""
+
+import asyncio
+import weakref
+from asyncio import _get_running_loop
+from collections.abc import Callable, Iterable, Iterator
+from threading import get_ident
+from typing import Any, NamedTuple
+
+from py_cachify._process import after_fork
+from py_cachify.errors import CachifyDeadlockError
+
+
+class Holder(NamedTuple):
+    """Who holds one slot.
+
+    Attributes:
+        token: the token of the slot.
+        store: stands for the store; the same for both sides of one ``init_cachify()``.
+        key: the key of the pool, with its prefix.
+        owner: the task, or the number of the thread.
+    """
+
+    token: str
+    store: object
+    key: str
+    owner: object
+
+
+held: dict[str, tuple[object, str, object]] = {}
+"""The store, the key, and the owner of each slot that a pool took which may wait, by token."""
+
+_sources: list[Callable[[], Iterable[Holder]]] = []
+
+after_fork(held.clear)
+
+
+def current_owner() -> object:
+    """Return the running task, or the number of the thread if no task is running."""
+    return (_get_running_loop() and asyncio.current_task()) or get_ident()
+
+
+def add(token: str, store: object, key: str, owner: object) -> None:
+    """Note that ``owner`` holds a slot of this pool."""
+    # Weak, because this must not keep a task alive.
+    held[token] = store, key, weakref.ref(owner) if isinstance(owner, asyncio.Future) else owner
+
+
+def discard(token: str) -> None:
+    """Note that this slot is given back."""
+    held.pop(token, None)
+
+
+def also_in(source: Callable[[], Iterable[Holder]]) -> None:
+    """Let ``source()`` be asked for further holders."""
+    _sources.append(source)
+
+
+def check_own(store: object, key: str, max_size: int, owner: object) -> None:
+    """Raise ``CachifyDeadlockError`` if ``owner`` itself holds all slots of the pool."""
+    own = {holder.token for holder in _holders_of(store, key) if holder.owner is owner or holder.owner == owner}
+    if len(own) >= max_size:
+        who = 'thread' if isinstance(owner, int) else 'task'
+        raise CachifyDeadlockError(
+            f'pool {key!r}: this {who} holds {_slots(max_size)} itself and would wait forever: give a slot back first,'
+            ' or pass a number of seconds as wait'
+        )
+
+
+def check_tasks(store: object, key: str, max_size: int, loop: asyncio.AbstractEventLoop) -> None:
+    """Raise ``CachifyDeadlockError`` if tasks of ``loop``, run by this thread, hold all slots."""
+    theirs = {
+        holder.token
+        for holder in _holders_of(store, key)
+        if isinstance(holder.owner, asyncio.Future) and holder.owner.get_loop() is loop
+    }
+    if len(theirs) >= max_size:
+        raise CachifyDeadlockError(
+            f'pool {key!r}: tasks of the event loop that this thread runs hold {_slots(max_size)}, and could not give'
+            ' any back while the thread waits: use `async with` in a task'
+        )
+
+
+def _holders_of(store: object, key: str) -> Iterator[Holder]:
+    for token, (its_store, its_key, owner) in list(held.items()):
+        if its_store is store and its_key == key:
+            found: Any = owner() if isinstance(owner, weakref.ref) else owner
+            yield Holder(token, store, key, found)
+    for source in _sources:
+        for holder in source():
+            if holder.store is store and holder.key == key:
+                yield holder
+
+
+def _slots(max_size: int) -> str:
+    return 'the only slot' if max_size == 1 else f'all {max_size} slots'

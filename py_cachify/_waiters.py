@@ -1,0 +1,137 @@
+"""Who waits in this process, by ticket, and how a waiter is told that it need not wait longer.
+
+A waiter is told from anywhere: by the thread that gives a slot back, by the one that reads the
+messages of a server, or by a timer.  Telling one twice does no harm, and a waiter that is told
+without a reason asks again in vain.
+"""
+
+import asyncio
+import threading
+from contextlib import suppress
+from typing import Protocol
+
+from py_cachify._process import after_fork
+from py_cachify.commands import Turn
+
+
+class Waiter(Protocol):
+    """Somebody who waits."""
+
+    def tell(self, turn: Turn) -> None:
+        """Let it stop waiting; ``GRANTED`` counts more than any other reason."""
+        ...
+
+
+MAX_ABANDONED = 10_000
+"""How many tickets without a waiter are remembered; one more and the oldest is forgotten."""
+
+_waiters: dict[str, Waiter] = {}
+_abandoned: dict[str, None] = {}
+
+
+def register(ticket: str, waiter: Waiter) -> None:
+    """Let ``waiter`` be told; call this before its ticket is in a queue."""
+    _waiters[ticket] = waiter
+
+
+def forget(ticket: str) -> None:
+    """Tell the waiter of this ticket nothing any more."""
+    _waiters.pop(ticket, None)
+
+
+def abandon(ticket: str) -> None:
+    """Note that a ticket in a queue has no waiter any more: its coroutine was thrown away."""
+    forget(ticket)
+    _abandoned[ticket] = None
+    if len(_abandoned) > MAX_ABANDONED:
+        _abandoned.pop(next(iter(_abandoned)), None)
+
+
+def tell(ticket: str, turn: Turn) -> None:
+    """Tell the waiter of this ticket, if somebody waits with it."""
+    waiter = _waiters.get(ticket)
+    if waiter is not None:
+        waiter.tell(turn)
+
+
+def is_abandoned(ticket: str) -> bool:
+    """Return whether a ticket that got a slot has no waiter: the slot must be given back.
+
+    A ticket that is merely unknown is not abandoned: its waiter may have asked by itself and hold
+    the slot already.
+    """
+    return bool(_abandoned) and _abandoned.pop(ticket, _MISSING) is not _MISSING
+
+
+_MISSING = object()
+
+
+def _forget_all() -> None:
+    _waiters.clear()
+    _abandoned.clear()
+
+
+after_fork(_forget_all)
+
+
+class ThreadWaiter:
+    """A thread that waits."""
+
+    def __init__(self) -> None:
+        self._turn: Turn | None = None
+        # A lock that is held until somebody tells this waiter something: cheaper than an event.
+        self._silence = threading.Lock()
+        self._silence.acquire()
+
+    def tell(self, turn: Turn) -> None:
+        """Let it stop waiting; from any thread."""
+        if self._turn is None or turn is Turn.GRANTED:
+            self._turn = turn
+        with suppress(RuntimeError):
+            # Already released if it was told before, and has not noticed yet.
+            self._silence.release()
+
+    def wait(self, seconds: float | None) -> Turn | None:
+        """Return why it stops waiting; ``None`` if ``seconds`` have passed, or without a reason."""
+        self._silence.acquire(timeout=-1 if seconds is None else max(0.0, min(seconds, threading.TIMEOUT_MAX)))
+        turn, self._turn = self._turn, None
+        return turn
+
+
+class TaskWaiter:
+    """A task that waits."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._turn: Turn | None = None
+        self._future: asyncio.Future[None] | None = None
+
+    def tell(self, turn: Turn) -> None:
+        """Let it stop waiting; from any thread."""
+        if self._turn is None or turn is Turn.GRANTED:
+            self._turn = turn
+        if asyncio._get_running_loop() is self._loop:  # noqa: SLF001 - as in _entries.py
+            self._wake()
+        else:
+            with suppress(RuntimeError):
+                # If its loop has been closed, the task has ended with it.
+                self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
+
+    async def wait(self, seconds: float | None) -> Turn | None:
+        """Return why it stops waiting; ``None`` if ``seconds`` have passed."""
+        self._future = self._loop.create_future()
+        timer = None if seconds is None else self._loop.call_later(max(0.0, seconds), self._wake)
+        try:
+            # Not before, because another thread may tell it at any time.
+            if self._turn is None:
+                await self._future
+        finally:
+            self._future = None
+            if timer is not None:
+                timer.cancel()
+        turn, self._turn = self._turn, None
+        return turn
