@@ -1,0 +1,1 @@
+"""Tests of waiting for a slot."""
