@@ -8,10 +8,15 @@ from simulations.broken.blind_release import BLIND_RELEASE
 from simulations.broken.check_then_add import CHECK_THEN_ADD
 from simulations.broken.client_clock import CLIENT_CLOCK
 from simulations.broken.counter import COUNTER
+from simulations.broken.dead_head import DEAD_HEAD
 from simulations.broken.delete_by_index import DELETE_BY_INDEX
+from simulations.broken.lost_token import LOST_TOKEN
+from simulations.broken.missed_signal import MISSED_SIGNAL
 from simulations.broken.no_tombstone import NO_TOMBSTONE
 from simulations.broken.retried_acquire import RETRIED_ACQUIRE
 from simulations.broken.short_lock import SHORT_LOCK
+from simulations.broken.swallowed_signal import SWALLOWED_SIGNAL
+from simulations.broken.wake_all import WAKE_ALL
 
 
 BROKEN: tuple[Broken, ...] = (
@@ -23,6 +28,11 @@ BROKEN: tuple[Broken, ...] = (
     DELETE_BY_INDEX,
     RETRIED_ACQUIRE,
     NO_TOMBSTONE,
+    LOST_TOKEN,
+    MISSED_SIGNAL,
+    SWALLOWED_SIGNAL,
+    DEAD_HEAD,
+    WAKE_ALL,
 )
 
 __all__ = ['BROKEN', 'Broken']

@@ -16,6 +16,9 @@ class Broken(NamedTuple):
             it needs.
         honest: whether it claims that refusals are honest; a protocol that refuses when it finds a
             lock cannot.
+        timeouts: how many waiters give up in that scope because their time is up.
+        fair: whether it claims to serve its waiters in the order in which they came.
+        blocks: whether its clients wait within a command until the store can carry it out.
     """
 
     name: str
@@ -27,3 +30,6 @@ class Broken(NamedTuple):
     faults: int = 0
     kinds: tuple[str, ...] = ()
     honest: bool = True
+    timeouts: int = 0
+    fair: bool = False
+    blocks: bool = False

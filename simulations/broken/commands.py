@@ -1,4 +1,4 @@
-"""Commands of a plain server, from which protocols are built: keys, counters, sets and lists.
+"""Commands of a plain server, from which protocols are built: keys, counters and sets.
 
 Each command is atomic, as on a real server. What goes wrong happens between two commands.
 """
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from py_cachify.commands import Command
+from simulations.broken.queueing import carry_out, must_wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,13 @@ class KeyValues:
                 return True
             case OwnClock():
                 return own_now
-        raise TypeError(f'this server does not support the command {command!r}')
+        return carry_out(command, self.values, self.sets, now)
+
+    @staticmethod
+    def blocked(command: Command[Any], snapshot: tuple[Any, ...]) -> bool | None:
+        """Return whether a command must still wait; ``None`` if it never waits."""
+        values, sets = snapshot
+        return must_wait(command, {name: value for name, value, _ in values}, {n: dict(m) for n, m in sets})
 
     def _drop(self, name: str, now: float) -> int:
         members = self.sets.get(name, {})

@@ -24,8 +24,9 @@ from simulations.stores.store import URL_SCHEMES, StoreError, without_password
 
 
 PACKAGE = Path(__file__).parents[1]
-SCRIPTED = ('redis', *(name for name in LIMITS if name.startswith('redis-')))
-"""The protocols that run on the store given by ``--store``."""
+BOUNDED = 'redis-wait-bounded'
+SCRIPTED = tuple(name for name in (*SUBJECTS, *LIMITS) if name.split('-')[0] == 'redis' and name != BOUNDED)
+"""The protocols that run on the store given by ``--store``; one has scripts of its own."""
 
 
 def _kinds(text: str) -> tuple[str, ...]:
@@ -50,6 +51,8 @@ SCOPE = (
             ('--rounds', 'let each client acquire and release N times'),
             ('--faults', 'allow up to N faults in one schedule'),
             ('--between', 'let time stop between two expiries up to N times in one schedule'),
+            ('--timeouts', 'let up to N waiters give up in one schedule, because their time is up'),
+            ('--silences', 'let waiters miss their turn up to N times in one schedule'),
         )
     ),
     Option(
@@ -90,8 +93,8 @@ STORE = Option(
     '--store',
     default=None,
     write=without_password,
-    help='for the protocol redis, run the scripts on fakeredis (default), valkey (an embedded server), or the empty'
-    ' database of the server at a URL',
+    help='for a protocol whose name begins with redis, run the scripts on fakeredis (default), valkey (an embedded'
+    ' server), or the empty database of the server at a URL',
 )
 REPLAY = Option(
     '--replay',
@@ -195,7 +198,9 @@ def _world(options: argparse.Namespace, protocol: str) -> Iterator[World | None]
     if options.store is None:
         yield None
     elif protocol not in SCRIPTED:
-        raise ValueError(f'--store applies to the protocol redis, but {protocol} has its own store: omit --store')
+        raise ValueError(
+            f'--store applies to protocols whose names begin with redis, but {protocol} has its own store: omit it'
+        )
     elif options.store == 'fakeredis':
         yield fakeredis_world()
     elif options.store == 'valkey':

@@ -14,12 +14,13 @@ from simulations.exploring.limits import LIMITS
 from simulations.exploring.moves import Move, Schedule
 from simulations.exploring.scope import Scope, Subject
 from simulations.exploring.subjects import SUBJECTS, subject
-from simulations.exploring.worlds import KeyValueWorld, World
+from simulations.exploring.worlds import BlockingWorld, KeyValueWorld, World
 
 
 __all__ = [
     'LIMITS',
     'SUBJECTS',
+    'BlockingWorld',
     'Exploration',
     'Failure',
     'KeyValueWorld',

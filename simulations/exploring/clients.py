@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Any, NamedTuple
 
-from py_cachify.commands import Command, Steps
+from py_cachify.commands import AwaitTurn, Command, Steps
 from py_cachify.protocols import NOT_UNDONE, Lease, SlotProtocol
 from simulations.faults.connection import LostConnectionError
 
@@ -36,6 +36,10 @@ class Client(NamedTuple):
         repeated: whether the client library sent a request twice in the current operation.
         ahead: whether its own clock is ahead.
         over: whether it has finished or crashed.
+        turn: the last wait for its turn in the current operation; ``None`` if it has not waited.
+            The answers begin after it.
+        told: whether it was told that it has a slot.
+        excused: whether others waited when its acquire was carried out, or its time was up.
     """
 
     number: int
@@ -45,6 +49,9 @@ class Client(NamedTuple):
     repeated: bool = False
     ahead: bool = False
     over: bool = False
+    turn: AwaitTurn | None = None
+    told: bool = False
+    excused: bool = False
 
     @property
     def token(self) -> str:
@@ -55,6 +62,11 @@ class Client(NamedTuple):
     def what(self) -> str:
         """The current operation, or the next one."""
         return 'acquire' if self.lease is None else 'release'
+
+    @property
+    def awaits_turn(self) -> bool:
+        """Whether it waits and asks nothing at present."""
+        return self.turn is not None and not self.answers and not self.over
 
 
 class Asked(NamedTuple):
@@ -85,11 +97,39 @@ def name_of(number: int) -> str:
     return chr(ord('A') + number)
 
 
-def operation(client: Client, protocol: SlotProtocol, max_size: int, slot_exp: float | None) -> Steps[Any]:
+def short(token: str) -> str:
+    """Return the number of a token that says more than that; any other text as it is."""
+    return token.rpartition(':')[2] if token.startswith('1:') else token
+
+
+class Terms(NamedTuple):
+    """How a client acquires.
+
+    Attributes:
+        ticket: its token in the store.
+        max_size: the slots of the pool, as far as it knows.
+        slot_exp: the life of its slot.
+        waits: whether it waits.
+        max_waiting: how many others may wait already.
+    """
+
+    ticket: str
+    max_size: int
+    slot_exp: float | None
+    waits: bool = False
+    max_waiting: int | None = None
+
+
+def operation(client: Client, protocol: SlotProtocol, terms: Terms) -> Steps[Any]:
     """Return the steps of the current operation, or of the next one."""
-    if client.lease is None:
-        return protocol.acquire(KEY, client.token, max_size, slot_exp)
-    return protocol.release(client.lease)
+    if client.lease is not None:
+        return protocol.release(client.lease)
+    ticket, max_size, slot_exp, waits, max_waiting = terms
+    if not waits:
+        return protocol.acquire(KEY, ticket, max_size, slot_exp)
+    if protocol.wait is None:
+        raise TypeError(f'the protocol {protocol.name} cannot wait')
+    return protocol.wait(KEY, ticket, max_size, slot_exp, max_waiting, client.turn)
 
 
 def follow(steps: Steps[Any], answers: Iterable[Any]) -> Asked | Returned | Raised:

@@ -17,6 +17,7 @@ from simulations.exploring.moves import (
     LOSE_REQUEST,
     OVERTAKEN,
     REPEAT,
+    TIME_OUT,
     Schedule,
 )
 from simulations.exploring.narrative import command_words, sentence
@@ -26,13 +27,14 @@ from simulations.exploring.states import Happened
 _ROW = 1.0
 _BAR = 0.1
 _WRAP = 80
+_PALE = '#D6E9F5'
 
 
 def plot_schedule(schedule: Schedule, story: tuple[Happened, ...], reason: str, ax: Axes | None = None) -> Axes:
     """Draw a schedule as a sequence diagram.
 
-    Each command is an arrow to the store and back, each fault a cross, each held slot a bar. The
-    last line says which promise is broken.
+    Each command is an arrow to the store and back, each fault a cross, each held slot a bar, and
+    each wait within a command a pale bar. The last line says which promise is broken.
 
     Args:
         schedule: the schedule.
@@ -84,10 +86,26 @@ def _draw_bars(ax: Axes, story: tuple[Happened, ...], places: dict[int, float], 
             _bar(ax, places[client], since.pop(client), y - 0.2)
     for client, begin in since.items():
         _bar(ax, places[client], begin, depth + 0.15)
+    _draw_waits(ax, story, places, depth)
 
 
-def _bar(ax: Axes, x: float, begin: float, end: float) -> None:
-    ax.add_patch(Rectangle((x - _BAR / 2, begin), _BAR, end - begin, facecolor=HELD, edgecolor=OCCUPANCY, zorder=2))
+def _draw_waits(ax: Axes, story: tuple[Happened, ...], places: dict[int, float], depth: float) -> None:
+    """Draw a pale bar on the lane of a client for as long as it waits within a command."""
+    since: dict[int, float] = {}
+    for row, happened in enumerate(story):
+        client, y = happened.move.client, (row + 0.5) * _ROW
+        if client in since:
+            _bar(ax, places[client], since.pop(client), y - 0.2, waits=True)
+        if happened.waits is not None:
+            since[client] = y + 0.25
+    for client, begin in since.items():
+        _bar(ax, places[client], begin, depth + 0.15, waits=True)
+
+
+def _bar(ax: Axes, x: float, begin: float, end: float, waits: bool = False) -> None:
+    # Texts lie on the bar of a client that waits, so it is pale and has no edges.
+    colour, edge = (_PALE, 'none') if waits else (HELD, OCCUPANCY)
+    ax.add_patch(Rectangle((x - _BAR / 2, begin), _BAR, end - begin, facecolor=colour, edgecolor=edge, zorder=2))
 
 
 def _draw_move(ax: Axes, happened: Happened, client: float, store: float, y: float) -> None:
@@ -100,6 +118,12 @@ def _draw_move(ax: Axes, happened: Happened, client: float, store: float, y: flo
     if do == HURRY:
         ax.text(client + 0.12 * side, y, 'clock ahead', va='center', ha='left' if side > 0 else 'right', style='italic')
         ax.plot(client, y, marker='o', color=RUNNING, markersize=6, zorder=3)
+        return
+    if happened.command is None:
+        words = 'time is up' if do == TIME_OUT else 'was told of its slot'
+        words += f', {happened.token} {happened.ended}' if happened.ended else ''
+        ax.plot(client, y, marker='o', color=LIMIT, markersize=6, zorder=3)
+        ax.text(client + 0.12 * side, y, words, va='center', ha='left' if side > 0 else 'right', style='italic')
         return
     up, down = y - 0.14, y + 0.2
     begin, end = client + 0.08 * side, store - 0.05 * side
@@ -133,6 +157,7 @@ def _draw_move(ax: Axes, happened: Happened, client: float, store: float, y: flo
         before = {REPEAT: f'{happened.answers[0]!r} lost, sent again: ', OVERTAKEN: 'late, sent again: '}.get(do, '')
         answer = f'{before}{happened.received}'
     ended = f', {happened.token} {happened.ended}' if happened.ended else ''
+    ended += f', {happened.token} waits in {type(happened.waits).__name__}' if happened.waits else ''
     ax.text((begin + end) / 2, down + 0.02, f'{answer}{ended}', ha='center', va='top', fontsize=8, color=OCCUPANCY)
 
 

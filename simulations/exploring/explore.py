@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from simulations.arguments import positive, whole_number
 from simulations.exploring.following import Difference, Made, Trail, difference, differs, follow_moves, shrink
-from simulations.exploring.moves import BETWEEN, PLAIN, Move, Schedule, known_kind
+from simulations.exploring.moves import BETWEEN, PLAIN, TIME_OUT, Move, Schedule, known_kind
 from simulations.exploring.narrative import story_text
 from simulations.exploring.outcomes import DifferentOutcomeError
 from simulations.exploring.scope import Scope, Subject
@@ -105,7 +105,7 @@ class Exploration(NamedTuple):
         lines = [
             f'{self.subject.name}: {self.subject.idea}',
             f'  scope       {clients}, a pool of {scope.max_size}, {rounds} each, {fault}',
-            f'  time        {_passages(scope)}',
+            f'  time        {_passages(scope)}{_patience(self.subject, scope)}',
             f'  searched    {how}: {schedules}, {states}{moves}',
             f'  took        {self.seconds:.2f} s',
         ]
@@ -157,6 +157,14 @@ def _passages(scope: Scope) -> str:
     return words
 
 
+def _patience(subject: Subject, scope: Scope) -> str:
+    """Return in words how long waiters wait in the schedules of a scope."""
+    words = f'; {count(scope.timeouts, "waiter", "waiters")} can give up' if scope.timeouts else ''
+    if subject.waits is not None and scope.silences:
+        words += f'; waiters can miss {count(scope.silences, "turn", "turns")}'
+    return words
+
+
 def explore(
     subject: Subject,
     scope: Scope | None = None,
@@ -198,7 +206,8 @@ def explore(
         if name != 'slot_exp' or scope.slot_exp is not None:
             whole_number(name, getattr(scope, name), 1)
     whole_number('faults', scope.faults, 0)
-    whole_number('between', scope.between, 0)
+    for name in ('between', 'timeouts', 'silences'):
+        whole_number(name, getattr(scope, name), 0)
     positive('late_by', scope.late_by)
     if scope.together is not None:
         whole_number('together', scope.together, 0)
@@ -245,6 +254,8 @@ def replay_schedule(schedule: Schedule, world: World | None = None, *, strict: b
         schedule.slot_exp,
         between=sum(move.do in BETWEEN for move in schedule.moves),
         late_by=math.inf,
+        timeouts=sum(move.do == TIME_OUT for move in schedule.moves),
+        silences=len(schedule.moves) * schedule.clients,
     )
     machine = Machine(known, scope, world)
     try:
@@ -288,6 +299,8 @@ class _Exhaustive:
     def _go_on_from(self, state: State, here: int) -> Exploration | None:
         """Make each move from a state; return the outcome if the search ends here."""
         if state.over and (wrong := self._machine.left_behind(state)):
+            return self._found(self._way_to(here), wrong)
+        if wrong := self._machine.hangs(state):
             return self._found(self._way_to(here), wrong)
         for move in self._machine.moves(state):
             after, happened, wrong = self._machine.make(state, move)
@@ -400,6 +413,7 @@ def _random_trail(machine: Machine, stream: random.Random) -> tuple[Trail, Diffe
             _note_moves(error, made)
             raise
         made.append(Made(move, happened, state))
+        wrong = wrong or machine.hangs(state)
     try:
         return Trail(tuple(made), wrong or machine.left_behind(state)), None
     except DifferentOutcomeError as error:

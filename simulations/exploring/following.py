@@ -63,7 +63,12 @@ def follow_moves(machine: Machine, moves: Iterable[Move], strict: bool = True) -
         made.append(Made(move, happened, state))
         if wrong:
             return Trail(tuple(made), wrong)
-    return Trail(tuple(made), machine.left_behind(state, anew=True) if state.over else None)
+    return Trail(tuple(made), _end(machine, state))
+
+
+def _end(machine: Machine, state: State) -> str | None:
+    """Return what is wrong after the last move, if anything."""
+    return machine.left_behind(state, anew=True) if state.over else machine.hangs(state, anew=True)
 
 
 def difference(machine: Machine, trail: Trail) -> Difference | None:
@@ -76,8 +81,8 @@ def difference(machine: Machine, trail: Trail) -> Difference | None:
             return Difference(number, f'not deterministic: move {number} cannot be made the second time: {error}')
         if (how := differs((then, before), (state, happened))) is not None:
             return Difference(number, f'not deterministic: move {number} {how}')
-    if not wrong and state.over:
-        wrong = machine.left_behind(state, anew=True)
+    if not wrong:
+        wrong = _end(machine, state)
     if wrong != trail.wrong:
         end = f'"{trail.wrong or "nothing goes wrong"}" the first time and "{wrong or "nothing goes wrong"}" the second'
         return Difference(len(trail.made), f'not deterministic: after the last move, {end}')

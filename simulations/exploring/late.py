@@ -15,8 +15,9 @@ class LateRequest(NamedTuple):
         what: the operation that it belongs to, ``acquire`` or ``release``.
         token: the token of the operation.
         again: the name of the call by which the monitor knows that the client library sent the
-            request again; empty if the client gave up instead.
+            request again, or goes on without its answer; empty if the client gave up instead.
         left: the seconds after which it no longer arrives.
+        given_up: whether the client knows that it may still arrive.
     """
 
     command: Command[Any]
@@ -26,6 +27,7 @@ class LateRequest(NamedTuple):
     token: str
     again: str
     left: float
+    given_up: bool = True
 
 
 LateRequests = tuple[LateRequest, ...]

@@ -14,6 +14,7 @@ from simulations.arguments import nearest
 STEP, CRASH, LOSE_REQUEST, LOSE_REPLY, REPEAT = 'step', 'crash', 'lose request', 'lose reply', 'repeat'
 WAIT, HALF, ALMOST, ARRIVE = 'wait', 'wait half', 'wait almost', 'arrive'
 HURRY, FORGET, LATE, OVERTAKEN = 'clock ahead', 'store forgets', 'late', 'overtaken'
+TIME_OUT = 'time out'
 BETWEEN = (HALF, ALMOST)
 """The passages of time that end between two expiries.
 
@@ -22,8 +23,8 @@ BETWEEN = (HALF, ALMOST)
 """
 WAITS = (WAIT, *BETWEEN)
 """How time can pass; ``wait`` is until the next slot expires."""
-PLAIN = (STEP, *WAITS, ARRIVE)
-"""The moves that are not faults."""
+PLAIN = (STEP, *WAITS, ARRIVE, TIME_OUT)
+"""The moves that are not faults; with ``time out``, the time of a waiter is up."""
 FAULTS = (CRASH, LOSE_REQUEST, LOSE_REPLY, REPEAT, HURRY)
 """The kinds of fault, each of which counts as one.
 
@@ -55,7 +56,8 @@ class Move(NamedTuple):
 
     Attributes:
         do: ``step`` (the client's next command or call), one of ``WAITS`` (time passes),
-            ``arrive`` (a late request reaches the store), or one of the faults.
+            ``arrive`` (a late request reaches the store), ``time out`` (the time of a waiter is
+            up), or one of the faults.
         client: the number of the client, from 0; -1 if no client is involved, as when time passes.
         which: which of the client's late requests arrives, counted from 0 in the order in which
             they were sent.
@@ -149,7 +151,7 @@ def _move(plain: Any) -> Move:
         client, do, *which = plain
     except (TypeError, ValueError):
         raise ValueError(f'a move must be its name, or a list of a client and a name, got {plain!r}') from None
-    do = _known_move(do, (STEP, ARRIVE, *FAULTS, *LATE_FAULTS))
+    do = _known_move(do, (STEP, ARRIVE, TIME_OUT, *FAULTS, *LATE_FAULTS))
     return Move(do, _number(client), *map(_number, which))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from simulations.exploring.clients import name_of
+from simulations.exploring.clients import name_of, short
 from simulations.exploring.moves import (
     ALMOST,
     ARRIVE,
@@ -18,6 +18,8 @@ from simulations.exploring.moves import (
     LOSE_REQUEST,
     OVERTAKEN,
     REPEAT,
+    STEP,
+    TIME_OUT,
     WAITS,
     Schedule,
 )
@@ -43,6 +45,10 @@ def sentence(happened: Happened) -> str:
         return f'{who} crashes and does nothing more.'
     if do == HURRY:
         return f'The clock of {who[0].lower()}{who[1:]} runs ahead from now on, by the life of a slot.'
+    if do == TIME_OUT:
+        return f'{who} has waited long enough{_ending(happened)}.'
+    if do == STEP and happened.command is None:
+        return f'{who} was told of its slot{_ending(happened)}.'
     if do == ARRIVE:
         return (
             f'The late {command_words(happened.command)} of {who[0].lower()}{who[1:]} arrives; the store carries it'
@@ -67,6 +73,13 @@ def sentence(happened: Happened) -> str:
         answer = (
             f'; the reply {first!r} is lost, and its client library sends the request again and receives {second!r}'
         )
+    told = f'; told of their slots: {", ".join(happened.told)}' if happened.told else ''
+    undone = f'; gone, so undone at once: {", ".join(happened.undone)}' if happened.undone else ''
+    waits = f'; it waits in {command_words(happened.waits)}' if happened.waits else ''
+    return f'{call} sends {command_words(happened.command)}{answer}{_ending(happened)}{told}{undone}{waits}.'
+
+
+def _ending(happened: Happened) -> str:
     ends = {
         'granted': f'; {happened.token} holds a slot',
         'refused': f'; {happened.token} is refused',
@@ -74,7 +87,7 @@ def sentence(happened: Happened) -> str:
         'too late': f'; the slot of {happened.token} is already gone',
         'failed': f'; the attempt of {happened.token} has failed',
     }
-    return f'{call} sends {command_words(happened.command)}{answer}{ends.get(happened.ended, "")}.'
+    return ends.get(happened.ended, '')
 
 
 def command_words(command: Any) -> str:
@@ -88,7 +101,7 @@ def command_words(command: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    return f'{value:g}' if isinstance(value, float) else str(value)
+    return f'{value:g}' if isinstance(value, float) else short(str(value))
 
 
 def as_test(schedule: Schedule, reason: str, name: str) -> str:

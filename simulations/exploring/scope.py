@@ -29,6 +29,9 @@ class Scope(NamedTuple):
         late_by: the seconds after which a late request no longer arrives.
         together: the largest number of faults and of stops between two expiries in one schedule,
             counted together; ``None`` for no such limit.
+        timeouts: how many waiters can give up in one schedule because their time is up.
+        silences: how often in one schedule a waiter can be silent for so long that it loses its
+            claim or its place.
     """
 
     clients: int = 3
@@ -41,6 +44,33 @@ class Scope(NamedTuple):
     between: int = 1
     late_by: float = AN_HOUR
     together: int | None = None
+    timeouts: int = 0
+    silences: int = 1
+
+
+class Waits(NamedTuple):
+    """How the clients of a subject wait for a slot.
+
+    Attributes:
+        together: whether all clients are threads of one process; otherwise each is a process of its
+            own.
+        impatient: how many clients do not wait: the last ones.
+        sizes: the ``max_size`` of each client; by default all have that of the scope, which must
+            be the largest.
+        max_waiting: how many others may wait already; ``None`` for any number.
+        claims: whether a waiter gets only a claim if another process gave it the slot.
+        cleans: whether a crash in an acquire stands for an abandoned coroutine, whose ticket its
+            process removes at once.
+        bounded: whether one request gives a slot to one waiter at most.
+    """
+
+    together: bool = False
+    impatient: int = 0
+    sizes: tuple[int, ...] = ()
+    max_waiting: int | None = None
+    claims: bool = True
+    cleans: bool = False
+    bounded: bool = False
 
 
 class Subject(NamedTuple):
@@ -58,6 +88,9 @@ class Subject(NamedTuple):
         alike: whether it treats all tokens alike, as a protocol does that only compares them. Then
             it does not matter which of the clients that have not begun is the next one to begin,
             and the search lets them begin in order.
+        waits: how its clients wait for a slot; ``None`` if they do not.
+        fair: whether it promises to serve those that wait within a command in the order in which
+            they came. An acquire must take its slot by its last command.
     """
 
     name: str
@@ -68,3 +101,5 @@ class Subject(NamedTuple):
     idea: str
     bodies: bool = False
     alike: bool = False
+    waits: Waits | None = None
+    fair: bool = False

@@ -5,10 +5,17 @@ from collections.abc import Mapping
 from py_cachify.protocols import ATOMIC
 from simulations.broken import BROKEN
 from simulations.exploring.limits import LIMITS
-from simulations.exploring.moves import FAULTS, LATE_FAULTS
+from simulations.exploring.moves import CRASH, FAULTS, LATE_FAULTS, LOSE_REPLY, LOSE_REQUEST, REPEAT
 from simulations.exploring.outside import is_outside, load_subject
-from simulations.exploring.scope import Scope, Subject
-from simulations.exploring.worlds import KeyValueWorld, fakeredis_world, memory_world, plain_world
+from simulations.exploring.scope import Scope, Subject, Waits
+from simulations.exploring.worlds import (
+    BlockingWorld,
+    KeyValueWorld,
+    bounded_world,
+    fakeredis_world,
+    memory_world,
+    plain_world,
+)
 from simulations.stores.protocols import PLAIN
 
 
@@ -29,18 +36,76 @@ SHIPPED = (
     ),
 )
 
+_ONE_SLOT = Scope(
+    clients=3, max_size=1, faults=1, kinds=(*FAULTS, *LATE_FAULTS), between=0, late_by=20.0, timeouts=1, silences=1
+)
+"""One slot, because a queue needs a full pool; late requests that arrive after a deadline too."""
+_ANSWERED = (CRASH, LOSE_REQUEST, LOSE_REPLY, REPEAT)
+
+WAITING = tuple(
+    Subject(name, ATOMIC, world, scope, honest=True, idea=idea, alike=True, waits=waits)
+    for name, world, scope, waits, idea in (
+        ('redis-wait', fakeredis_world, _ONE_SLOT, Waits(), 'waiters, each in a process of its own'),
+        (
+            'redis-wait-together',
+            fakeredis_world,
+            _ONE_SLOT,
+            Waits(together=True),
+            'waiters in one process, which hands slots over directly',
+        ),
+        (
+            'redis-wait-mixed',
+            fakeredis_world,
+            _ONE_SLOT._replace(kinds=(CRASH, LOSE_REQUEST, LOSE_REPLY)),
+            Waits(impatient=1, max_waiting=1),
+            'waiters, of which one may wait, and a client that does not',
+        ),
+        (
+            'redis-wait-sizes',
+            fakeredis_world,
+            _ONE_SLOT._replace(max_size=2, kinds=(CRASH, LOSE_REPLY)),
+            Waits(sizes=(2, 1, 2)),
+            'waiters with a different max_size',
+        ),
+        (
+            'redis-wait-bounded',
+            bounded_world,
+            _ONE_SLOT._replace(clients=4, max_size=2, faults=0, timeouts=0),
+            Waits(bounded=True),
+            'waiters of whom one request serves one at most',
+        ),
+        (
+            'memory-wait',
+            memory_world,
+            _ONE_SLOT._replace(kinds=_ANSWERED, faults=2),
+            Waits(together=True, claims=False, cleans=True),
+            'waiters in memory',
+        ),
+    )
+)
+
 SUBJECTS: Mapping[str, Subject] = {
     each.name: each
     for each in (
         *SHIPPED,
+        *WAITING,
         *(
             Subject(
                 each.name,
                 each.protocol,
-                KeyValueWorld,
-                Scope(each.clients, each.max_size, each.rounds, each.faults, kinds=each.kinds, between=0),
+                BlockingWorld if each.blocks else KeyValueWorld,
+                Scope(
+                    each.clients,
+                    each.max_size,
+                    each.rounds,
+                    each.faults,
+                    kinds=each.kinds,
+                    between=0,
+                    timeouts=each.timeouts,
+                ),
                 honest=each.honest,
                 idea=each.idea,
+                fair=each.fair,
             )
             for each in BROKEN
         ),

@@ -4,18 +4,20 @@ A snapshot is a plain value, equal for two states in which the same will happen.
 relative to the present, so the absolute time does not matter.
 """
 
+import functools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from py_cachify import MemoryClient
 from py_cachify.backends.base import Backend
-from py_cachify.backends.memory import Held, MemoryBackend
+from py_cachify.backends.memory import Held, MemoryBackend, Ticket
 from py_cachify.backends.plain import PlainBackend
 from py_cachify.backends.pool_keys import is_derived
 from py_cachify.backends.redis import RedisBackend
 from py_cachify.commands import Command
 from simulations.broken.commands import KeyValues
+from simulations.judging.queues import Standing
 
 
 Snapshot = tuple[Any, ...]
@@ -27,6 +29,15 @@ class World(Protocol):
     A world may have an attribute ``shows_time``. If it is false, no answer contains the absolute
     time or depends on it, or on a client's own clock, so states that differ in nothing else are the
     same. By default it is true.
+
+    A world in which clients can wait has more: ``named``, the tickets of the asking process that
+    got a slot by the last command; ``standing(snapshot)``, who has a slot or waits;
+    ``places(snapshot)``, the places in the queue; and ``with_places(snapshot, new)``, the snapshot
+    in which each place is replaced.
+
+    A world in which a client can wait within a command has ``blocked(command, snapshot)``: whether
+    the store cannot carry it out yet, or ``None`` if it always can. A client whose time is up
+    receives ``None`` instead of an answer, and may be refused.
     """
 
     now: float
@@ -61,8 +72,15 @@ class MemoryWorld:
         self.now = 0.0
         self._client = client(lambda: self.now)
         self._backend = backend(self._client)
+        self._got: list[str] = []
+        vars(self._client)['granted'] = lambda _client, _key, ticket: self._got.append(ticket)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        return tuple(self._got)
 
     def perform(self, command: Command[Any], offset: float) -> Any:  # noqa: ARG002 - the store's own clock decides
+        self._got.clear()
         return self._backend.perform(command)
 
     def snapshot(self) -> Snapshot:
@@ -70,16 +88,48 @@ class MemoryWorld:
         slots = ((key, token, until - now) for key, pool in held.slots.items() for token, until in pool.items())
         names = ((name, until - now) for name, until in held.names.items())
         undone = ((key, token, until - now) for key, pool in held.tombstones.items() for token, until in pool.items())
-        return tuple(sorted(slots)), tuple(sorted(names)), tuple(sorted(held.values.items())), tuple(sorted(undone))
+        # An alarm only lets a waiter ask sooner, and here it may ask at any moment.
+        queues = (
+            (key, token, ticket.place - now, ticket.max_size, ticket.slot_exp)
+            for key, queue in held.queues.items()
+            for token, ticket in queue.items()
+        )
+        return (
+            tuple(sorted(slots)),
+            tuple(sorted(names)),
+            tuple(sorted(held.values.items())),
+            tuple(sorted(undone)),
+            tuple(queues),
+        )
 
     def restore(self, snapshot: Snapshot) -> None:
-        slots, names, values, undone = snapshot
+        slots, names, values, undone, waiting = snapshot
         pools: dict[str, dict[str, float]] = {}
         tombstones: dict[str, dict[str, float]] = {}
         for found, items in ((pools, slots), (tombstones, undone)):
             for key, token, left in items:
                 found.setdefault(key, {})[token] = self.now + left
-        self._client.restore(Held(pools, {name: self.now + left for name, left in names}, dict(values), tombstones))
+        queues: dict[str, dict[str, Ticket]] = {}
+        for key, token, place, size, life in waiting:
+            queues.setdefault(key, {})[token] = Ticket(self.now + place, size, life, math.inf)
+        until = {name: self.now + left for name, left in names}
+        self._client.restore(Held(pools, until, dict(values), tombstones, queues))
+
+    def standing(self, snapshot: Snapshot) -> Standing:
+        """Return who has a slot and who waits."""
+        slots, _, _, _, waiting = snapshot
+        return Standing(
+            {token: left for _, token, left in slots if left > 0}, {}, frozenset(each[1] for each in waiting)
+        )
+
+    def places(self, snapshot: Snapshot) -> list[float]:
+        """Return the places in the queue, relative to ``now``."""
+        return [each[2] for each in snapshot[4]]
+
+    def with_places(self, snapshot: Snapshot, new: Mapping[float, float]) -> Snapshot:
+        """Return a snapshot with other places, in the same order."""
+        *others, waiting = snapshot
+        return (*others, tuple((*each[:2], new[each[2]], *each[3:]) for each in waiting))
 
     def next_expiry(self, snapshot: Snapshot) -> float | None:
         # No schedule waits for a tombstone to expire.
@@ -96,15 +146,28 @@ class RedisWorld:
         self.now = 0.0
         self._client = client
         self._backend = backend(client, lambda: self.now)
+        self._got: list[str] = []
+        vars(self._backend)['granted'] = lambda _backend, _key, ticket: self._got.append(ticket)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        return tuple(self._got)
 
     def perform(self, command: Command[Any], offset: float) -> Any:  # noqa: ARG002 - the server's clock decides
+        self._got.clear()
         return self._backend.perform(command)
 
     def snapshot(self) -> Snapshot:
         return tuple(
-            (key, tuple((member, score - self.now) for member, score in sorted(self._slots(key))))
+            (key, tuple((member, self._left(key, member, score)) for member, score in sorted(self._slots(key))))
             for key in sorted(self._client.keys('*'))
         )
+
+    def _left(self, key: bytes, member: bytes, score: float) -> float:
+        if _is_deadline(key, member):
+            # It is negated; and once it has passed, it does not matter for how long.
+            return max(0.0, -score - self.now)
+        return score - self.now
 
     def _slots(self, key: bytes) -> list[tuple[bytes, float]]:
         found: list[tuple[bytes, float]] = self._client.zrange(key, 0, -1, withscores=True)
@@ -113,10 +176,54 @@ class RedisWorld:
     def restore(self, snapshot: Snapshot) -> None:
         self._client.flushdb()
         for key, members in snapshot:
-            self._client.zadd(key, {member: self.now + left for member, left in members})
+            scores = {
+                member: -(self.now + left) if _is_deadline(key, member) else self.now + left for member, left in members
+            }
+            self._client.zadd(key, scores)
+
+    def standing(self, snapshot: Snapshot) -> Standing:
+        """Return who has a slot, for whom one is kept, and who waits."""
+        slots: dict[str, float] = {}
+        claims: dict[str, float] = {}
+        queue: set[str] = set()
+        for key, members in snapshot:
+            if _is_queue(key):
+                queue = {member.decode() for member, _ in members if not member.startswith(b'!')}
+            elif not is_derived(key):
+                for member, left in members:
+                    if left > 0:
+                        found = claims if member.startswith(b'?') else slots
+                        found[member.decode().removeprefix('?')] = left
+        return Standing(slots, claims, frozenset(queue))
+
+    def places(self, snapshot: Snapshot) -> list[float]:
+        """Return the places in the queue, relative to ``now``."""
+        return [left for key, members in snapshot if _is_queue(key) for member, left in members if member[:1] != b'!']
+
+    def with_places(self, snapshot: Snapshot, new: Mapping[float, float]) -> Snapshot:
+        """Return a snapshot with other places, in the same order."""
+        return tuple(
+            (key, tuple((member, left if member[:1] == b'!' else new[left]) for member, left in members))
+            if _is_queue(key)
+            else (key, members)
+            for key, members in snapshot
+        )
 
     def next_expiry(self, snapshot: Snapshot) -> float | None:
-        return _first(left for key, members in snapshot if not is_derived(key) for _, left in members)
+        return _first(
+            left
+            for key, members in snapshot
+            for member, left in members
+            if not is_derived(key) or _is_deadline(key, member)
+        )
+
+
+def _is_queue(key: bytes) -> bool:
+    return is_derived(key) and b'~queue~' in key
+
+
+def _is_deadline(key: bytes, member: bytes) -> bool:
+    return member.startswith(b'!') and _is_queue(key)
 
 
 class KeyValueWorld:
@@ -141,6 +248,14 @@ class KeyValueWorld:
         return _first([*left, *(each for _, members in sets for _, each in members)])
 
 
+class BlockingWorld(KeyValueWorld):
+    """The same store with commands that wait until it can carry them out, as ``BLPOP`` does."""
+
+    def blocked(self, command: Command[Any], snapshot: Snapshot) -> bool | None:
+        """Return whether a command must wait in this state; ``None`` if it never waits."""
+        return self._store.blocked(command, snapshot)
+
+
 def _first(left: Iterable[float]) -> float | None:
     return min((each for each in left if 0 < each < math.inf), default=None)
 
@@ -160,6 +275,14 @@ def fakeredis_world() -> World:
     import fakeredis
 
     return RedisWorld(fakeredis.FakeRedis(server=fakeredis.FakeServer()))
+
+
+def bounded_world() -> World:
+    """Return the scripts on fakeredis, each of which gives a slot to one waiter at most."""
+    import fakeredis
+
+    client = fakeredis.FakeRedis(server=fakeredis.FakeServer())
+    return RedisWorld(client, functools.partial(RedisBackend, max_grants=1))
 
 
 def server_world(url: str) -> World:

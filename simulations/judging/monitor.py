@@ -63,6 +63,9 @@ class Monitor(NamedTuple):
         strays: (request, seconds left) of slots that a client may have taken without learning of
             it: the client library repeated the request, and the repeated one was refused because
             of the first.
+        limits: (token, its ``max_size``) of those for which the pool has fewer slots.
+        anew: whether an acquire under way whose slot has expired can get another one, as that of a
+            waiter that did not know of the first.
     """
 
     max_size: int
@@ -73,6 +76,8 @@ class Monitor(NamedTuple):
     leases: frozenset[tuple[str, float]]
     called: frozenset[tuple[str, float]]
     strays: frozenset[tuple[str, float]] = frozenset()
+    limits: tuple[tuple[str, int], ...] = ()
+    anew: bool = False
 
     @classmethod
     def start(cls, max_size: int, slot_exp: float, honest: bool) -> 'Monitor':
@@ -96,19 +101,32 @@ class Monitor(NamedTuple):
         leases: frozenset[tuple[str, float]],
         called: frozenset[tuple[str, float]],
     ) -> 'Monitor':
-        return Monitor(self.max_size, self.slot_exp, self.honest, pending, states, leases, called, self.strays)
+        return Monitor(
+            self.max_size,
+            self.slot_exp,
+            self.honest,
+            pending,
+            states,
+            leases,
+            called,
+            self.strays,
+            self.limits,
+            self.anew,
+        )
 
-    def returned(self, what: str, token: str, answer: bool, repeated: bool = False) -> tuple['Monitor', str | None]:
+    def returned(
+        self, what: str, token: str, answer: bool, repeated: bool = False, excused: bool = False
+    ) -> tuple['Monitor', str | None]:
         """Return the monitor after a call returned, and what is wrong, if anything.
 
         A release that was ``repeated`` by the client library may find the slot gone, because its
-        first try removed it.
+        first try removed it. A refusal is ``excused`` if others waited for the slots.
         """
         call = Call(what, token)
         answers = {answer, True} if repeated and what == 'release' else {answer}
         agreeing = set()
         happened = [(call, each) for each in answers]
-        undue = what == 'acquire' and not answer and not self.honest
+        undue = what == 'acquire' and not answer and (excused or not self.honest)
         for state in self.ways():
             if undue and (call, True) not in state.done:
                 agreeing.add(state)
@@ -130,6 +148,19 @@ class Monitor(NamedTuple):
         if not agreeing:
             return following, self._why(what, token, answer)
         return following, None
+
+    def queued(self, token: str) -> tuple['Monitor', str | None]:
+        """Return the monitor after the store said that a waiter has no slot yet."""
+        call = (Call('acquire', token), True)
+        # It may have had one that expired before it knew.
+        states = frozenset(
+            State(state.slots, state.done - {call})
+            for state in self.ways()
+            if all(held != token for held, _ in state.slots)
+        )
+        called = frozenset((known, 0.0 if known == token else since) for known, since in self.called)
+        wrong = None if states else f'{token} was left in the queue although it had a slot'
+        return self._replace(states=states, called=called), wrong
 
     def repeated(self, request: str) -> 'Monitor':
         """Return the monitor after a request of an acquire was sent twice.
@@ -184,6 +215,8 @@ class Monitor(NamedTuple):
             State(frozenset((token, left - seconds) for token, left in state.slots if left > seconds), state.done)
             for state in self.ways()
         )
+        if self.anew:
+            states |= {_without_expired(state) for state in states}
         leases = frozenset((token, left - seconds) for token, left in self.leases if left > seconds)
         called = frozenset((token, min(since + seconds, self.slot_exp)) for token, since in self.called)
         strays = frozenset((token, left - seconds) for token, left in self.strays if left > seconds)
@@ -216,9 +249,19 @@ class Monitor(NamedTuple):
         reached = []
         if holds:
             reached.append(State(slots, done | {(call, True)}))
-        elif len(slots) < self.max_size:
+        elif len(slots) < self._limit(call.token):
             reached.append(State(slots | {(call.token, self.slot_exp)}, done | {(call, True)}))
         # A refusal that need not be honest can be placed at its return, so nothing is kept before.
-        if call.what == 'acquire' and self.honest and len(slots) >= self.max_size and not holds:
+        elif call.what == 'acquire' and self.honest:
             reached.append(State(slots, done | {(call, False)}))
         return reached
+
+    def _limit(self, token: str) -> int:
+        return dict(self.limits).get(token, self.max_size) if self.limits else self.max_size
+
+
+def _without_expired(state: State) -> State:
+    """Return a state in which those whose slots have expired can acquire anew."""
+    holders = {token for token, _ in state.slots}
+    lapsed = {done for done in state.done if done[0].what == 'acquire' and done[1] and done[0].token not in holders}
+    return State(state.slots, state.done - lapsed) if lapsed else state

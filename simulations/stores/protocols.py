@@ -30,7 +30,12 @@ PROTOCOLS: Mapping[str, Protocol] = {
     each.name: each
     for each in (
         PLAIN,
-        # A mere counter does not show who holds a slot, so it cannot be judged.
-        *(Protocol(each.name, each.protocol, each.honest, each.idea) for each in BROKEN if each is not COUNTER),
+        # A mere counter does not show who holds a slot, so it cannot be judged; and a simulated
+        # store carries out every command at once.
+        *(
+            Protocol(each.name, each.protocol, each.honest, each.idea)
+            for each in BROKEN
+            if each is not COUNTER and not each.blocks
+        ),
     )
 }

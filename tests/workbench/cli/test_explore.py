@@ -132,7 +132,7 @@ def test_a_schedule_is_replayed_on_a_server_as_well(
 @pytest.mark.parametrize(
     ('words', 'complaint'),
     [
-        ([], 'name the protocol to explore: redis, memory, nx, check-then-add'),
+        ([], 'name the protocol to explore: redis, memory, nx, redis-wait'),
         (['mine'], "there is no protocol 'mine': choose redis"),
         (['memory', '--clients', '0'], 'clients must be at least 1'),
         (['memory', '--schedules', '0'], 'schedules must be at least 1'),
@@ -143,7 +143,7 @@ def test_a_schedule_is_replayed_on_a_server_as_well(
         (['memory', '--most-states', '0'], 'most_states must be at least 1'),
         (['memory', '--most-states', '9', '--schedules', '9'], '--most-states applies to an exhaustive search'),
         (['memory', '--slot-exp', '2.5'], "slot_exp must be a whole number of seconds, or none, not '2.5'"),
-        (['memory', '--store', 'fakeredis'], '--store applies to the protocol redis'),
+        (['memory', '--store', 'fakeredis'], '--store applies to protocols whose names begin with redis'),
         (['redis', '--store', 'disk'], "the store 'disk' cannot be explored"),
         (['--replay', 'nowhere.json'], 'cannot read the schedule nowhere.json'),
         (['memory', '--exhaustive', '--schedules', '3'], 'not allowed with argument'),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from py_cachify.commands import Command, CountSlots, DropSlot, Steps, TakeSlot, UndoSlot
-from py_cachify.protocols import ATOMIC, Lease, SlotProtocol
+from py_cachify.protocols import ATOMIC, Lease, NoLease, SlotProtocol
 from simulations.exploring import Scope, Subject
 from simulations.exploring.moves import FAULTS, LATE, LATE_FAULTS, OVERTAKEN
 from simulations.exploring.worlds import World
@@ -216,7 +216,7 @@ class _More(Right):
         return super().more(command)
 
 
-def _acquire_and_renew(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | None]:
+def _acquire_and_renew(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | NoLease]:
     lease = yield from ATOMIC.acquire(key, token, max_size, slot_exp)
     if lease is None:
         return None
@@ -237,7 +237,7 @@ def _release_the_oldest(lease: Lease) -> Steps[bool]:
     return True
 
 
-def _acquire_with_a_used_token(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | None]:
+def _acquire_with_a_used_token(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | NoLease]:
     return (yield from ATOMIC.acquire(key, token.replace('A2', 'A1'), max_size, slot_exp))
 
 

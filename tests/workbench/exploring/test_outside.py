@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from py_cachify.commands import Steps
-from py_cachify.protocols import ATOMIC, Lease
+from py_cachify.protocols import ATOMIC, Lease, NoLease
 from simulations.exploring import Scope, explore, subject
 from tests.support.command import here, in_a_process
 from tests.support.paths import ROOT
@@ -179,7 +179,7 @@ def test_an_error_in_a_protocol_of_your_own_is_shown_with_the_moves_before_it(
 def test_an_error_of_ones_own_that_stands_for_a_lost_connection_ends_the_operation() -> None:
     """The client has its own exceptions; the operation has failed all the same."""
 
-    def acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | None]:
+    def acquire(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | NoLease]:
         try:
             return (yield from ATOMIC.acquire(key, token, max_size, slot_exp))
         except ConnectionError as error:
