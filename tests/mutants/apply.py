@@ -69,8 +69,9 @@ def _redis_backend(file: str, text: str) -> Any:
     module = _module('backends/redis.py', (PACKAGE / 'backends/redis.py').read_text(encoding='utf-8'))
     if file == 'backends/_answers.py':
         answers = _module(file, text)
-        for name in ('OPERATIONS', 'read_grant', 'read_release', 'read_undo', 'read_size'):
-            setattr(module, name, getattr(answers, name))
+        for name, value in vars(answers).items():
+            if name in vars(module) and (name.startswith('read_') or name in ('OPERATIONS', 'unpack')):
+                setattr(module, name, value)
         return module.RedisBackend
     script = Path(file).stem
 

@@ -3,11 +3,12 @@
 from tests.mutants.mutant import Beyond
 
 
-PROTOCOLS, ACQUIRE, RELEASE, UNDO, ANSWERS, MEMORY, POOL_KEYS, EXPIRIES, PLAIN = (
+PROTOCOLS, RELEASE, BURY, SLOTS, QUEUE, ANSWERS, MEMORY, POOL_KEYS, EXPIRIES, PLAIN = (
     'protocols.py',
-    'backends/lua/acquire.lua',
     'backends/lua/release.lua',
-    'backends/lua/undo.lua',
+    'backends/lua/bury.lua',
+    'backends/lua/slots.lua',
+    'backends/lua/queue.lua',
     'backends/_answers.py',
     'backends/memory.py',
     'backends/pool_keys.py',
@@ -23,6 +24,9 @@ _NO_CLUSTER = 'an exploration has one pool on one server'
 _IN_STEP = "the explorer's client reads each answer"
 _BEHIND = 'library/concurrency/test_one_reply_behind.py::'
 _NO_REFUSALS = 'the stores of an exploration lose requests, but refuse none'
+_COSTS_TIME = 'it only costs time, because a waiter may ask at any moment'
+_MACHINE = 'library/waiting/test_queue_machine.py::test_the_queue_of_every_store_agrees_with_the_model'
+_MESSAGES = 'library/waiting/test_messages.py::'
 _LATE = 'library/stores/test_late_requests.py::'
 _KEYS = 'library/stores/test_pool_keys.py::'
 
@@ -92,8 +96,8 @@ BEYOND = (
     ),
     Beyond(
         'the key expires with any slot, not with the latest',
-        ACQUIRE,
-        "(taken == 0 or redis.call('ZREVRANK', KEYS[1], ARGV[1]) == 0)",
+        SLOTS,
+        "(taken == 0 or redis.call('ZREVRANK', KEYS[1], member) == 0)",
         'true',
         'redis',
         _REAL_TIME,
@@ -101,8 +105,8 @@ BEYOND = (
     ),
     Beyond(
         'the key still expires when a slot has slot_exp=None',
-        ACQUIRE,
-        "    redis.call('PERSIST', KEYS[1])\n",
+        SLOTS,
+        "      redis.call('PERSIST', KEYS[1])\n",
         '',
         'redis',
         _REAL_TIME,
@@ -110,8 +114,8 @@ BEYOND = (
     ),
     Beyond(
         'the key itself never expires',
-        ACQUIRE,
-        "    redis.call('PEXPIREAT', KEYS[1], math.ceil(expiry * 1000))\n",
+        SLOTS,
+        "      redis.call('PEXPIREAT', KEYS[1], math.ceil(expiry * 1000))\n",
         '',
         'redis',
         _REAL_TIME,
@@ -164,7 +168,7 @@ BEYOND = (
     ),
     Beyond(
         'an expired tombstone refuses',
-        ACQUIRE,
+        QUEUE,
         'tombstone and tonumber(tombstone) > now',
         'tombstone',
         'redis',
@@ -173,7 +177,7 @@ BEYOND = (
     ),
     Beyond(
         'a tombstone that expires now refuses',
-        ACQUIRE,
+        QUEUE,
         'tonumber(tombstone) > now',
         'tonumber(tombstone) >= now',
         'redis',
@@ -182,8 +186,8 @@ BEYOND = (
     ),
     Beyond(
         'expired tombstones are kept',
-        UNDO,
-        "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)\n",
+        BURY,
+        "  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)\n",
         '',
         'redis',
         _AN_HOUR,
@@ -191,8 +195,8 @@ BEYOND = (
     ),
     Beyond(
         'all tombstones are kept',
-        UNDO,
-        "redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -ARGV[3] - 1)\n",
+        BURY,
+        "  redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -most - 1)\n",
         '',
         'redis',
         _FEW_UNDOS,
@@ -200,17 +204,17 @@ BEYOND = (
     ),
     Beyond(
         'one tombstone fewer is kept',
-        UNDO,
-        '-ARGV[3] - 1',
-        '-ARGV[3]',
+        BURY,
+        '-most - 1',
+        '-most',
         'redis',
         _FEW_UNDOS,
         f'{_LATE}test_a_pool_remembers_only_so_many_undone_acquires',
     ),
     Beyond(
         'the key of tombstones has no end of its own',
-        UNDO,
-        "  redis.call('PEXPIREAT', KEYS[2], math.ceil((now + ARGV[2]) * 1000))\n",
+        BURY,
+        "    redis.call('PEXPIREAT', KEYS[3], math.ceil((now + life) * 1000))\n",
         '',
         'redis',
         _REAL_TIME,
@@ -228,8 +232,8 @@ BEYOND = (
     Beyond(
         'the answer to another operation with the same token is read',
         ANSWERS,
-        "{'acquire': 0, 'release': 1, 'undo': 2}",
-        "{'acquire': 0, 'release': 0, 'undo': 0}",
+        "{'acquire': 0, 'release': 1, 'undo': 2, 'join'",
+        "{'acquire': 0, 'release': 0, 'undo': 0, 'join'",
         'redis',
         _IN_STEP,
         _BEHIND + 'test_a_grant_is_no_answer_to_a_release_of_the_same_token',
@@ -264,7 +268,7 @@ BEYOND = (
     Beyond(
         'expired tombstones are kept',
         MEMORY,
-        '            tombstones.drop_ended(now)\n',
+        '        tombstones.drop_ended(now)\n',
         '',
         'memory',
         _AN_HOUR,
@@ -273,8 +277,8 @@ BEYOND = (
     Beyond(
         'all tombstones are kept',
         MEMORY,
-        '                tombstones.remove(key, next(iter(tombstones.live[key])))\n',
-        '                pass\n',
+        '            tombstones.remove(key, next(iter(tombstones.live[key])))\n',
+        '            pass\n',
         'memory',
         _FEW_UNDOS,
         f'{_LATE}test_a_pool_remembers_only_so_many_undone_acquires',
@@ -291,7 +295,7 @@ BEYOND = (
     Beyond(
         'a tombstone renewed counts as old',
         MEMORY,
-        '            tombstones.remove(key, token)\n',
+        '        tombstones.remove(key, token)\n',
         '',
         'memory',
         _FEW_UNDOS,
@@ -314,5 +318,50 @@ BEYOND = (
         'redis',
         _NO_CLUSTER,
         f'{_KEYS}test_a_pool_named_like_the_tombstones_of_another_disturbs_it_in_nothing',
+    ),
+    Beyond(
+        'a slot that is handed over directly is not named',
+        QUEUE,
+        '          named[#named + 1] = head\n',
+        '',
+        'redis',
+        _COSTS_TIME,
+        f'{_MACHINE}[fakeredis]',
+    ),
+    Beyond(
+        'no message says that a slot is kept',
+        QUEUE,
+        "asks again by itself.\n        redis.pcall('PUBLISH', 'py-cachify:' .. process .. ':' .. channel, head)\n",
+        'asks again by itself.\n',
+        'redis',
+        _COSTS_TIME,
+        f'{_MESSAGES}test_a_waiter_of_another_process_is_told_when_a_slot_is_kept_for_it',
+    ),
+    Beyond(
+        'the next waiter is not told if one request does not serve all',
+        QUEUE,
+        "left to the next waiter.\n      redis.pcall('PUBLISH', 'py-cachify:' .. process .. ':' .. channel, head)\n",
+        'left to the next waiter.\n',
+        'redis',
+        _COSTS_TIME,
+        f'{_MESSAGES}test_the_next_waiter_is_told_if_one_request_does_not_serve_all',
+    ),
+    Beyond(
+        'the key of the queue never expires',
+        QUEUE,
+        "    redis.call('PEXPIREAT', KEYS[2], math.ceil((now + DEADLINE) * 1000))\n",
+        '',
+        'redis',
+        _REAL_TIME,
+        f'{_MESSAGES}test_the_queue_expires_when_its_last_waiter_has_been_silent_for_too_long',
+    ),
+    Beyond(
+        'one more than max_waiting may wait',
+        MEMORY,
+        'len(queue) >= max_waiting',
+        'len(queue) > max_waiting',
+        'memory',
+        'the waiters in memory that are explored may be any number',
+        f'{_MACHINE}[memory]',
     ),
 )

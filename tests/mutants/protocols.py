@@ -5,20 +5,25 @@ from tests.mutants.mutant import FOR_EVER, LATE, Mutant
 
 FILE = 'protocols.py'
 
+_UNDO = (
+    '        if not was_never_sent(error):\n            yield from _undo(_complete(UndoSlot(key, token)), token, error)'
+)
+_GRANTED = '        return lease if granted else no_lease(granted)\n'
+
 ATOMIC = (
     Mutant(
         'a failed acquire is not undone',
         FILE,
-        'yield from _undo(_complete(UndoSlot(key, token)), token, error)',
-        'pass',
+        _UNDO,
+        '        if False:\n            pass',
         'memory',
         'C1 was refused although a slot was free throughout',
     ),
     Mutant(
         'a failed acquire is reported as a refusal',
         FILE,
-        'yield from _undo(_complete(UndoSlot(key, token)), token, error)\n        raise',
-        'yield from _undo(_complete(UndoSlot(key, token)), token, error)\n        return None',
+        f'{_UNDO}\n        raise',
+        f'{_UNDO}\n        return None',
         'memory',
         'A1 was refused although a slot was free throughout',
     ),
@@ -33,8 +38,8 @@ ATOMIC = (
     Mutant(
         'an acquire always reports a grant',
         FILE,
-        'return lease if granted else None',
-        'return lease',
+        'here too.\n        return lease if granted else no_lease(granted)',
+        'here too.\n        return lease',
         'memory',
         '3 clients hold a slot of a pool of 2 at the same time: A1, B1, C1',
     ),
@@ -49,8 +54,8 @@ ATOMIC = (
     Mutant(
         'a crash during an acquire is undone like an error',
         FILE,
-        '        return lease if granted else None\n    except GeneratorExit:\n        raise\n',
-        '        return lease if granted else None\n',
+        f'{_GRANTED}    except GeneratorExit:\n        raise\n    except BaseException as error:\n        if not',
+        f'{_GRANTED}    except BaseException as error:\n        if not',
         'memory',
         "A1 would send UndoSlot(key='pool', token='A1') after its crash, but a crashed client sends nothing",
     ),
@@ -65,8 +70,8 @@ ATOMIC = (
     Mutant(
         'an undo leaves no tombstone',
         FILE,
-        '_undo(_complete(UndoSlot(key, token))',
-        '_undo(_complete(DropSlot(key, token))',
+        _UNDO,
+        _UNDO.replace('UndoSlot', 'DropSlot'),
         'memory',
         'B1 was refused although a slot was free throughout',
         LATE,

@@ -5,8 +5,9 @@ from tests.mutants.memory import NAMES, SLOTS
 from tests.mutants.mutant import Beyond, Mutant
 from tests.mutants.protocols import ATOMIC, INDEXED
 from tests.mutants.scripts import SCRIPTS
+from tests.mutants.waiting import WAITING
 
 
-MUTANTS: tuple[Mutant, ...] = (*ATOMIC, *INDEXED, *SCRIPTS, *SLOTS, *NAMES)
+MUTANTS: tuple[Mutant, ...] = (*ATOMIC, *INDEXED, *SCRIPTS, *SLOTS, *NAMES, *WAITING)
 
 __all__ = ['BEYOND', 'MUTANTS', 'Beyond', 'Mutant']
