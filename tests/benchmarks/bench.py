@@ -15,7 +15,8 @@ from tests.benchmarks.others.child import Child
 from tests.benchmarks.others.environments import Other
 from tests.benchmarks.others.subject import CannotError
 from tests.benchmarks.rounds import Chunk, Plan, interleave, ratios
-from tests.benchmarks.table import Cell
+from tests.benchmarks.table import Cell, WaitLine
+from tests.benchmarks.waiting import Crowd
 
 
 T = TypeVar('T')
@@ -52,6 +53,9 @@ class Bench:
         others: other packages to measure alongside the library.
         one_core: whether client and server share one core within ``store_cores()``.
 
+    Attributes:
+        waits: the second table: how workers waited, each way in a line.
+
     Example::
 
         with Bench(Plan(rounds=30, seconds=0.03, window=0.1)) as bench, bench.client() as client:
@@ -63,6 +67,7 @@ class Bench:
         self.others = [other.title for other in others]
         self._others = others
         self._one_core = one_core
+        self.waits: list[WaitLine] = []
         self._bar = tqdm(total=plan.rounds * measures, disable=None, leave=False, unit='round')
         self._stack = ExitStack()
         self._socket: str | None = None
@@ -115,12 +120,14 @@ class Bench:
             finally:
                 runner.run(client.aclose())
 
-    def store_cores(self) -> AbstractContextManager[None]:
-        """Put client, server and the other packages' processes on one core, if requested."""
+    def store_cores(self, more: Sequence[int] = ()) -> AbstractContextManager[None]:
+        """Put client, server, the others and ``more`` processes on one core, if requested."""
         if not self._one_core:
             return nullcontext()
         _ = self.socket
-        return on_one_core([self.server_info()['process_id'], *(child.pid for child in self._workers().values())])
+        return on_one_core(
+            [self.server_info()['process_id'], *(child.pid for child in self._workers().values()), *more]
+        )
 
     # --- measuring
 
@@ -149,6 +156,16 @@ class Bench:
         for title, child in self._workers().items():
             try:
                 asked.ready[title] = child.arena(kind)
+            except CannotError as error:
+                asked.cannot[title] = str(error)
+        return asked
+
+    def other_crowds(self, kind: str, workers: int, body: float) -> Asked[Crowd]:
+        """Return the workers that wait with each of the other packages."""
+        asked: Asked[Crowd] = Asked({}, {})
+        for title, child in self._workers().items():
+            try:
+                asked.ready[title] = child.crowd(kind, workers, body)
             except CannotError as error:
                 asked.cannot[title] = str(error)
         return asked

@@ -1,4 +1,7 @@
-"""The clients of the server, which have the default settings of ``redis`` in every row."""
+"""The clients of the server, which have the default settings of ``redis`` in every row.
+
+Only ``connections`` may differ: the default refuses the 101st.
+"""
 
 from typing import Any
 
@@ -6,11 +9,11 @@ import redis
 import redis.asyncio
 
 
-def make_client(socket: str) -> Any:
+def make_client(socket: str, connections: int | None = None) -> Any:
     """Return a synchronous client."""
-    return redis.Redis(unix_socket_path=socket)
+    return redis.Redis(unix_socket_path=socket, max_connections=connections)
 
 
-def make_async_client(socket: str) -> Any:
+def make_async_client(socket: str, connections: int | None = None) -> Any:
     """Return an asynchronous client, for one event loop."""
-    return redis.asyncio.Redis(unix_socket_path=socket)
+    return redis.asyncio.Redis(unix_socket_path=socket, max_connections=connections)

@@ -9,7 +9,15 @@ import sys
 from collections.abc import Callable, Sequence
 
 from simulations.stores.embedded import EmbeddedServerError
-from tests.benchmarks import rows_contended, rows_import, rows_memory, rows_pooled, rows_store
+from tests.benchmarks import (
+    rows_contended,
+    rows_handover,
+    rows_import,
+    rows_memory,
+    rows_pooled,
+    rows_store,
+    rows_waiting,
+)
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.machine import machine
 from tests.benchmarks.others.environments import OTHERS
@@ -29,8 +37,15 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     'pooled-sync': rows_pooled.sync_rows,
     'pooled-async': rows_pooled.async_rows,
     'import': rows_import.import_rows,
+    'waiting-threads': rows_waiting.thread_rows,
+    'waiting-processes': rows_waiting.process_rows,
+    'waiting-tasks': rows_waiting.task_rows,
+    'waiting-handover': rows_handover.handover_rows,
+    'waiting-idle': rows_handover.idle_rows,
+    'waiting-uncontended': rows_handover.uncontended_rows,
 }
-FULL, QUICK = Plan(rounds=30, seconds=0.03, window=0.1), Plan(rounds=3, seconds=0.002, window=0.03)
+FULL = Plan(rounds=30, seconds=0.03, window=0.1, waiting=1, waiting_rounds=5)
+QUICK = Plan(rounds=3, seconds=0.002, window=0.03, waiting=0.03, waiting_rounds=2)
 WINDOW_WITH_OTHERS = 0.5
 """In seconds: longer with other packages, because one waits a tenth of a second after a refusal."""
 
@@ -51,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.others:
         plan = plan._replace(window=max(plan.window, WINDOW_WITH_OTHERS))
     if options.rounds is not None:
-        plan = plan._replace(rounds=options.rounds)
+        plan = plan._replace(rounds=options.rounds, waiting_rounds=options.rounds)
     one_core = options.cores == 'one'
     others = OTHERS if options.others else []
     rows: list[Row] = []
@@ -69,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         'rounds': str(plan.rounds),
         'cores of the rows sync and async': 'one for client and server' if one_core else 'chosen by the system',
     }
-    return put_out(about, rows, options, bench.others)
+    return put_out(about, rows, options, bench.others, waits=bench.waits)
 
 
 def _parser() -> argparse.ArgumentParser:

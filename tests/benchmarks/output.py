@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.cores import can_choose
-from tests.benchmarks.table import NotMeasured, Row, as_json, markdown
+from tests.benchmarks.table import NotMeasured, Row, WaitLine, as_json, markdown, waits_markdown
 
 
 MEASURED, BROKEN, IMPOSSIBLE = 0, 1, 2
@@ -55,6 +55,7 @@ def put_out(
     options: argparse.Namespace,
     others: Sequence[str] = (),
     more: Mapping[str, Any] | None = None,
+    waits: Sequence[WaitLine] = (),
 ) -> int:
     """Print the table, write the requested files, and return the exit status.
 
@@ -64,9 +65,13 @@ def put_out(
         options: those of the command line.
         others: the titles of the other packages, each a column.
         more: more values for the JSON file.
+        waits: the lines of the second table, if there are any.
     """
     table = markdown(rows, others, quick=options.quick)
     text = '\n'.join((*(f'- {name}: {value}' for name, value in about.items()), '', table))
+    if waits:
+        text += '\n\n' + waits_markdown(waits)
+        more = {**(more or {}), 'waits': [{**line._asdict(), 'rate': line.rate._asdict()} for line in waits]}
     print(text)
     if options.markdown:
         options.markdown.write_text(text + '\n')

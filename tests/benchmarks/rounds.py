@@ -25,6 +25,10 @@ class Plan(NamedTuple):
     """For about how many seconds one contestant works in one round."""
     window: float
     """How many seconds a round of the contended rows lasts, where many actors compete."""
+    waiting: float = 0
+    """How many seconds a round of workers that wait lasts if their bodies are short."""
+    waiting_rounds: int = 2
+    """How many rounds these are."""
 
 
 class Spread(NamedTuple):

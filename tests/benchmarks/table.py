@@ -35,8 +35,10 @@ class Row:
     against: str
     """The denominator of the ratio, in words."""
     absolute: Absolute
-    bound: float
-    """The target: the median must be at most this, or at least this with ``at_least``."""
+    bound: float | None
+    """The target: the median must be at most this, or at least this with ``at_least``.
+
+    ``None`` if there is none."""
     at_least: bool = False
     others: Mapping[str, Cell | str] = field(default_factory=dict)
     """The figures of other packages; a text if one does not support the row."""
@@ -51,8 +53,29 @@ class Row:
     def met(self) -> bool:
         """Whether the median and all that was counted meet the target."""
         ratio = self.ratio.median
+        if self.bound is None:
+            return not self.unmet and not self.broken
         in_bound = ratio >= self.bound if self.at_least else ratio <= self.bound
         return in_bound and not self.unmet and not self.broken
+
+
+class WaitLine(NamedTuple):
+    """How the workers of a crowd waited, in one way."""
+
+    crowd: str
+    way: str
+    rate: Spread
+    """Grants a second, round by round."""
+    longest: float
+    """The longest wait of all rounds, in seconds."""
+    fewest: int
+    """The fewest grants of a worker in a round."""
+    most: int
+    """The most grants of a worker in a round."""
+    commands: float
+    """The commands that the clients sent for each grant, with its release."""
+    in_vain: float | None
+    """How many of these were polls in vain; ``None`` if the way makes no polls of its own."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +100,29 @@ def markdown(rows: Sequence[Row | NotMeasured], others: Sequence[str], *, quick:
     """
     head = ['measure', 'ratio (quartiles)', 'compared with', 'target', '', 'absolute', *others]
     lines = [head, *([*_cells(row, quick), *(_other(row.others.get(name, '')) for name in others)] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return _lines_up(lines)
+
+
+def waits_markdown(waits: Sequence[WaitLine]) -> str:
+    """Return the table of how workers waited."""
+    head = ['crowd', 'way', 'grants a second', 'longest wait', 'grants of a worker', 'commands a grant']
+    return _lines_up([[*head, 'polls in vain'], *(_wait_cells(line) for line in waits)])
+
+
+def _wait_cells(line: WaitLine) -> list[str]:
+    return [
+        line.crowd,
+        line.way,
+        f'{line.rate.median:,.0f} ({line.rate.low:,.0f} to {line.rate.high:,.0f})',
+        f'{line.longest:.3f} s',
+        f'{line.fewest} to {line.most}',
+        f'{line.commands:.2f}',
+        '-' if line.in_vain is None else f'{line.in_vain:.3f}',
+    ]
+
+
+def _lines_up(lines: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     texts = [
         '| ' + ' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + ' |' for line in lines
     ]
@@ -94,8 +139,8 @@ def as_json(row: Row | NotMeasured, *, quick: bool = False) -> dict[str, Any]:
         'measure': row.measure,
         'ratio': row.ratio._asdict(),
         'against': row.against,
-        'target': {'at_least' if row.at_least else 'at_most': row.bound},
-        'met': None if quick else row.met,
+        'target': None if row.bound is None else {'at_least' if row.at_least else 'at_most': row.bound},
+        'met': None if quick or row.bound is None else row.met,
         'absolute': row.absolute._asdict(),
         'seen': row.seen,
         'unmet': list(row.unmet),
@@ -126,10 +171,10 @@ def _cells(row: Row | NotMeasured, quick: bool) -> list[str]:
         verdict = '**broken**' if row.broken else 'not measured'
         return [row.measure, '', row.against, '', verdict, '; '.join(filter(None, (row.why, *row.broken)))]
     verdict = 'met' if row.met else '**missed**'
-    if quick:
-        verdict = '**broken**' if row.broken else 'quick: not judged'
+    if quick or row.bound is None:
+        verdict = '**broken**' if row.broken else 'quick: not judged' if quick else ''
     ratio = f'{row.ratio.median:.3f} ({row.ratio.low:.3f} to {row.ratio.high:.3f})'
-    target = f'{">=" if row.at_least else "<="} {row.bound:.2f}'
+    target = '' if row.bound is None else f'{">=" if row.at_least else "<="} {row.bound:.2f}'
     absolute = '; '.join(filter(None, (str(row.absolute), row.seen, *row.unmet, *row.broken)))
     return [row.measure, ratio, row.against, target, verdict, absolute]
 

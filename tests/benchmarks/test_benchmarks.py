@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import contention
+from py_cachify.backends.redis import load_script
+from tests.benchmarks import contention, waiting
 from tests.benchmarks.command import MEASURES, main
 from tests.benchmarks.contention import Counter, Threads
 from tests.benchmarks.judge import Grant, Refusal, Verdict, judge
 from tests.benchmarks.others.subject import CannotError
 from tests.benchmarks.others.worker import Worker
 from tests.benchmarks.output import choose
+from tests.benchmarks.polls import PollCounter
 from tests.benchmarks.rounds import Chunk, Spread, interleave, ratios, spread, turns
-from tests.benchmarks.table import Absolute, Cell, NotMeasured, Row, as_json, markdown
+from tests.benchmarks.table import Absolute, Cell, NotMeasured, Row, WaitLine, as_json, markdown, waits_markdown
+from tests.benchmarks.waiting import ThreadCrowd, _Worker
 
 
 @pytest.mark.usefixtures('running_server')
@@ -30,12 +33,25 @@ def test_every_row_can_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture
     assert all(math.isfinite(number) for row in rows for number in row['ratio'].values())
     assert not any(row['broken'] for row in rows)
     assert {row['met'] for row in rows} == {None}
+    waits = json.loads(files[0].read_text())['waits']
     table = files[1].read_text()
     assert table == capsys.readouterr().out
     assert [line.split('|')[1].strip() for line in table.splitlines() if line.startswith('| ')] == [
         'measure',
         *measured,
+        'crowd',
+        *(line['crowd'] for line in waits),
     ]
+    crowds = {line['crowd'] for line in waits}
+    assert crowds < set(measured)
+    assert [line['way'] for line in waits].count('wait=None') == len(crowds)
+    assert {line['way'] for line in waits} == {'wait=None', 'retrying', 'BLPOP'}
+    for line in waits:
+        assert 0 <= line['fewest'] <= line['most']
+        assert line['longest'] >= 0
+        # Each grant takes a request, and so does each release; only the first slots need no wait.
+        assert line['commands'] >= 2
+        assert (line['in_vain'] is None) == (line['way'] != 'wait=None')
 
 
 def test_rows_are_chosen_by_name_or_first_word() -> None:
@@ -170,6 +186,92 @@ def test_the_counter_needs_nobody_elses_notes() -> None:
     assert (counter.peak(), counter.peak()) == (2, 1)
 
 
+# --- workers that wait
+
+
+class _Time:
+    """A clock that moves only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_a_body_counts_as_far_as_it_lies_in_the_time_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each wait takes 2 s and each body 4 s, and the seconds from 10 to 20 count."""
+    clock = _Time()
+    monkeypatch.setattr(waiting, 'time', clock)
+
+    def wait(body: Callable[[], None]) -> None:
+        clock.sleep(2)
+        body()
+
+    worker = _Worker(Counter(), body=4, begin=10, end=20)
+    worker.work(wait)
+    # The bodies last from 2 to 6, from 8 to 12, and from 14 to 18; the last one begins at 20.
+    assert (worker.all, worker.in_time, worker.bodies, worker.longest) == (4, 1, 1.5, 2)
+
+
+def test_a_wait_that_never_ends_counts_until_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is starved has no grant, and waits for all the time that counts."""
+    clock = _Time()
+    monkeypatch.setattr(waiting, 'time', clock)
+
+    def wait(body: Callable[[], None]) -> None:
+        clock.sleep(1000)
+        body()
+
+    worker = _Worker(Counter(), body=4, begin=10, end=20)
+    worker.work(wait)
+    assert (worker.in_time, worker.bodies, worker.longest) == (0, 0, 20)
+
+
+def test_workers_that_need_not_wait_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a pool of none, a body of theirs is one too many."""
+    monkeypatch.setattr(waiting, 'MAX_SIZE', 0)
+    outcome = ThreadCrowd(lambda: lambda body: body(), 2, 0.001).round(0.01)
+    assert outcome.overfull > 0
+
+
+def test_a_poll_is_in_vain_if_its_waiter_still_waits() -> None:
+    """A request of another kind is none, and a grant may be a list as well."""
+    counter = PollCounter()
+    poll, other = (load_script(name).digest for name in ('ask', 'join'))
+    waits, granted = 3 * 2**43 + 17, 2**43 + 17
+    for digest, answer in ((poll, granted), (poll, [granted, b'ticket']), (other, [waits, b'1', 0, b''])):
+        counter.note(digest, answer)
+    assert counter.in_vain == 0
+    counter.note(poll, [waits, b'1', 0, b''])
+    assert counter.in_vain == 1
+
+
+def test_a_line_says_how_workers_waited() -> None:
+    """A dash means that this way makes no polls of its own."""
+    line = WaitLine('5 tasks', 'BLPOP', Spread(1_500, 1_400, 1_600), 0.25, 3, 12, 2.004, None)
+    *_, last = waits_markdown([line]).splitlines()
+    assert [cell.strip() for cell in last.split('|')[1:-1]] == [
+        '5 tasks',
+        'BLPOP',
+        '1,500 (1,400 to 1,600)',
+        '0.250 s',
+        '3 to 12',
+        '2.00',
+        '-',
+    ]
+
+
+def test_a_row_without_a_target_is_not_judged() -> None:
+    """Its verdict is empty, unless a promise was broken."""
+    row = Row('a', Spread(9, 9, 9), 'LIMIT', Absolute(2, 1, 'µs'), bound=None)
+    assert [cell.strip() for cell in markdown([row], []).splitlines()[-1].split('|')[4:6]] == ['', '']
+    assert (as_json(row)['met'], as_json(row)['target']) == (None, None)
+
+
 # --- the table
 
 
@@ -245,6 +347,9 @@ class _Subject:
 
     def arena(self, kind: str) -> Threads:
         return Threads(lambda: lambda body: False, actors=1)
+
+    def crowd(self, kind: str, workers: int, body: float) -> ThreadCrowd:
+        return ThreadCrowd(lambda: lambda in_slot: in_slot(), workers, body)
 
 
 def test_a_worker_answers_line_by_line() -> None:

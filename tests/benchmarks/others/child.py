@@ -9,6 +9,7 @@ from tests.benchmarks.contention import Outcome
 from tests.benchmarks.others.environments import Other, python_of
 from tests.benchmarks.others.subject import CannotError
 from tests.benchmarks.rounds import Chunk
+from tests.benchmarks.waiting import Waited
 from tests.support.paths import ROOT
 
 
@@ -62,6 +63,15 @@ class Child:
         self._ask('gather', kind)
         return ChildArena(lambda seconds: Outcome(*self._ask('round', kind, seconds)))
 
+    def crowd(self, kind: str, workers: int, body: float) -> 'ChildCrowd':
+        """Return workers that wait.
+
+        Raises:
+            CannotError: the package does not support this.
+        """
+        self._ask('crowd', kind, workers, body)
+        return ChildCrowd(lambda seconds: Waited(*self._ask('wait', kind, seconds)))
+
     def _ask(self, *line: Any) -> Any:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -88,3 +98,14 @@ class ChildArena:
 
     def close(self) -> None:
         """Do nothing, because the actors end with the worker."""
+
+
+class ChildCrowd:
+    """Workers that wait in the worker process."""
+
+    def __init__(self, run_round: Callable[[float], Waited]) -> None:
+        self._run_round = run_round
+
+    def round(self, seconds: float) -> Waited:
+        """Let the workers wait and work for this many seconds, and return the outcome."""
+        return self._run_round(seconds)

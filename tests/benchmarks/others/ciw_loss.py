@@ -11,6 +11,7 @@ from tests.benchmarks.contention import Arena
 from tests.benchmarks.harness.load import HOLDING_MEAN, RATE, SEED, SLOTS
 from tests.benchmarks.others.subject import CannotError
 from tests.benchmarks.rounds import Chunk
+from tests.benchmarks.waiting import Crowd
 
 
 class Subject:
@@ -31,6 +32,10 @@ class Subject:
 
     def arena(self, kind: str) -> Arena:
         """Raise ``CannotError``, because ``ciw`` has no actors."""
+        raise CannotError('not compared')
+
+    def crowd(self, kind: str, workers: int, body: float) -> Crowd:
+        """Raise ``CannotError``, because ``ciw`` has no workers."""
         raise CannotError('not compared')
 
     def _run(self, jobs: int) -> float:

@@ -16,6 +16,7 @@ from tests.benchmarks.loops import async_with_loop, with_loop
 from tests.benchmarks.others.subject import CannotError
 from tests.benchmarks.rounds import Chunk
 from tests.benchmarks.sizes import HELD, MAX_SIZE, ROOM
+from tests.benchmarks.waiting import Crowd
 
 
 version('py-cachify')  # raises where it is not installed
@@ -99,6 +100,10 @@ class Subject:
                 return Processes(attempts, self._socket)
             case _:
                 raise CannotError('not compared')
+
+    def crowd(self, kind: str, workers: int, body: float) -> Crowd:
+        """Refuse, because its pools do not wait."""
+        raise CannotError('does not wait')
 
     def _loop(self, side: str, of: Any) -> Chunk:
         return with_loop(of) if side == 'sync' else async_with_loop(self._runner, of)

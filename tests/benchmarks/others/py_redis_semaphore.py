@@ -11,7 +11,8 @@ from tests.benchmarks.contention import Arena, AsyncAttempt, Attempt, Processes,
 from tests.benchmarks.loops import async_with_loop, with_loop
 from tests.benchmarks.others.subject import CannotError
 from tests.benchmarks.rounds import Chunk
-from tests.benchmarks.sizes import HELD, MAX_SIZE, ROOM
+from tests.benchmarks.sizes import ENOUGH_CONNECTIONS, HELD, MAX_SIZE, ROOM
+from tests.benchmarks.waiting import AsyncWait, Crowd, TaskCrowd, ThreadCrowd, Wait
 
 
 def _config(name: str, limit: int, lock_timeout: float = 600) -> Any:
@@ -60,6 +61,41 @@ def async_attempts(client: Any) -> Callable[[], AsyncAttempt]:
     return make
 
 
+def _waiting_config() -> Any:
+    # Its own way to wait: `BLPOP` on a list of signals, for less than the client's own time-out.
+    return SemaphoreConfig('waiting', MAX_SIZE, lock_timeout=600, blpop_timeout=4)
+
+
+def waiting(client: Any) -> Callable[[], Wait]:
+    """Return what makes the waits of threads; each has its own object, which holds one slot."""
+
+    def make() -> Wait:
+        semaphore = Semaphore(client, _waiting_config())
+
+        def wait(body: Callable[[], None]) -> None:
+            with semaphore:
+                body()
+
+        return wait
+
+    return make
+
+
+def async_waiting(client: Any) -> Callable[[], AsyncWait]:
+    """Return what makes the waits of tasks; each has its own object, which holds one slot."""
+
+    def make() -> AsyncWait:
+        semaphore = Semaphore(client, _waiting_config())
+
+        async def wait(body: Callable[[], Awaitable[None]]) -> None:
+            async with semaphore:
+                await body()
+
+        return wait
+
+    return make
+
+
 class Subject:
     """The subject for py-redis-semaphore, see ``subject.py``."""
 
@@ -95,6 +131,13 @@ class Subject:
                 return Processes(attempts, self._socket)
             case _:
                 raise CannotError('not compared')
+
+    def crowd(self, kind: str, workers: int, body: float) -> Crowd:
+        """Return workers that wait."""
+        if kind == 'threads':
+            return ThreadCrowd(waiting(make_client(self._socket, ENOUGH_CONNECTIONS)), workers, body)
+        client = make_async_client(self._socket, ENOUGH_CONNECTIONS)
+        return TaskCrowd(self._runner, async_waiting(client), workers, body)
 
     def _make_crowd(self) -> tuple[asyncio.Runner, list[Semaphore]]:
         # In tasks of a loop that does not run: with threads, one thread per slot would renew it.

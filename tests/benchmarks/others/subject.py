@@ -4,6 +4,7 @@ from typing import Protocol
 
 from tests.benchmarks.contention import Arena
 from tests.benchmarks.rounds import Chunk
+from tests.benchmarks.waiting import Crowd
 
 
 class CannotError(Exception):
@@ -19,4 +20,8 @@ class Subject(Protocol):
 
     def arena(self, kind: str) -> Arena:
         """Return the actors of a contended row."""
+        ...
+
+    def crowd(self, kind: str, workers: int, body: float) -> Crowd:
+        """Return workers that wait: ``kind`` is ``threads`` or ``tasks``."""
         ...

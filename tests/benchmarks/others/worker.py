@@ -9,6 +9,8 @@ standard input is a JSON list, which one JSON object answers: ``{"ok": …}``, o
 ``["measure", MEASURE, N]``    run it N times; the answer is in seconds
 ``["gather", KIND]``           prepare the actors of a contended row
 ``["round", KIND, SECONDS]``   let them compete; the answer is an ``Outcome``
+``["crowd", KIND, N, BODY]``   prepare workers that wait
+``["wait", KIND, SECONDS]``    let them wait; the answer is a ``Waited``
 =============================  ==================================================
 """
 
@@ -21,6 +23,7 @@ from typing import Any
 from tests.benchmarks.contention import Arena
 from tests.benchmarks.others.subject import CannotError, Subject
 from tests.benchmarks.rounds import Chunk, heap_set_aside
+from tests.benchmarks.waiting import Crowd
 
 
 class Worker:
@@ -30,6 +33,7 @@ class Worker:
         self._subject = subject
         self._chunks: dict[str, Chunk] = {}
         self._arenas: dict[str, Arena] = {}
+        self._crowds: dict[str, Crowd] = {}
 
     def answer(self, verb: str, name: str, *amount: float) -> Any:
         """Carry out one command, and return its answer."""
@@ -44,8 +48,13 @@ class Worker:
             case 'round':
                 with heap_set_aside():
                     return self._arenas[name].round(amount[0])
+            case 'crowd':
+                self._crowds[name] = self._subject.crowd(name, int(amount[0]), amount[1])
+            case 'wait':
+                with heap_set_aside():
+                    return self._crowds[name].round(amount[0])
             case _:
-                raise ValueError(f'the command must be prepare, measure, gather or round, not {verb!r}')
+                raise ValueError(f'the command must be prepare, measure, gather, round, crowd or wait, not {verb!r}')
         return None
 
     def close(self) -> None:
