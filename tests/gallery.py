@@ -12,7 +12,7 @@ from simulations import Scenario, bundled_trace, replay, size_pool
 from simulations.exploring import explore, subject
 from simulations.live import live
 from simulations.traces.bundled import BUNDLED_MAX_SIZE, BUNDLED_SLOT_EXP, BUNDLED_TRACE
-from tests import soak
+from tests import soak, waiter_life
 
 
 FOLDER = Path(simulations.__file__).parent / 'pictures'
@@ -30,6 +30,7 @@ def main() -> None:
     failure = explore(subject('check-then-add')).violation
     assert failure is not None
     save('check-then-add', failure.plot, (8, 4.6))
+    save('waiting', waiter_life.plot, (10, 4.5))
     # Some minutes, as each slot of the dead takes a second to come back.
     killed = live(soak.kills().scenario, compare=False)
     save('recovery', killed.plot_recovery, (10, 4.5))
