@@ -1,7 +1,7 @@
 """When a waiter asks again, and when its time is up: decided once, for threads and for asyncio.
 
-Whoever gives a slot to a waiter tells it.  It still asks by itself from time to time, because a
-message may be lost, and because the store takes a waiter that is silent for long for dead.
+A waiter is woken when it gets a slot.  It still asks by itself from time to time, because a message
+may be lost, and because the store takes a waiter that has been silent for long for dead.
 """
 
 import math
@@ -15,7 +15,7 @@ UNREACHABLE_LIMIT = 30.0
 """In seconds: how long a store may fail to answer until a waiter gives up."""
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.25
-"""In seconds: how long a waiter pauses that nobody can tell anything."""
+"""In seconds: how long a waiter pauses if nothing can wake it."""
 
 LONGEST_BACKOFF = 1.0
 """In seconds: the longest pause between two requests that fail."""
@@ -101,7 +101,7 @@ class Pauses:
         else:
             pause = HEARTBEAT * _random.uniform(0.8, 1)
         # What expires next may be claims of dead waiters, with more of them behind.  All of
-        # them fall silent at last, so whoever is far behind need not hurry for their sake.
+        # them fall silent at last, so a waiter that is far behind need not hurry for their sake.
         if expiry is not None and queued.rank * CLAIM < turn.max_size * DEADLINE:
             pause = min(pause, expiry + A_MOMENT if expiry else 0.0)
         return pause

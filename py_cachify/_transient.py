@@ -1,7 +1,7 @@
 """Recognise an error after which the same request may work a moment later.
 
 The connection was lost, or the server is starting, failing over, or busy with a slow script.  A
-waiter goes on waiting then.  Errors are recognised by the names of their classes and by their
+waiter continues to wait then.  Errors are recognised by the names of their classes and by their
 codes, because each client package has its own classes, and none is imported here.
 """
 

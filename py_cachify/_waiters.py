@@ -1,8 +1,7 @@
-"""Who waits in this process, by ticket, and how a waiter is told that it need not wait longer.
+"""The waiters of this process, by ticket, and how one of them is woken.
 
-A waiter is told from anywhere: by the thread that gives a slot back, by the one that reads the
-messages of a server, or by a timer.  Telling one twice does no harm, and a waiter that is told
-without a reason asks again in vain.
+Any thread can wake a waiter: one that gives a slot back, one that reads the messages of a server,
+or a timer.  Waking it twice does no harm.  If it is woken without a reason, it asks again in vain.
 """
 
 import asyncio
@@ -35,12 +34,12 @@ def register(ticket: str, waiter: Waiter) -> None:
 
 
 def forget(ticket: str) -> None:
-    """Tell the waiter of this ticket nothing any more."""
+    """Forget the waiter of this ticket, so that nothing wakes it."""
     _waiters.pop(ticket, None)
 
 
 def abandon(ticket: str) -> None:
-    """Note that a ticket in a queue has no waiter any more: its coroutine was thrown away."""
+    """Note that a ticket in a queue has lost its waiter: its coroutine was thrown away."""
     forget(ticket)
     _abandoned[ticket] = None
     if len(_abandoned) > MAX_ABANDONED:
@@ -88,7 +87,7 @@ class ThreadWaiter:
         if self._turn is None or turn is Turn.GRANTED:
             self._turn = turn
         with suppress(RuntimeError):
-            # Already released if it was told before, and has not noticed yet.
+            # Already released if it was woken before and has not noticed yet.
             self._silence.release()
 
     def wait(self, seconds: float | None) -> Turn | None:

@@ -111,12 +111,12 @@ class _Wait:
         return self.alarm(self.pauses.until, self._ring)
 
     def _ring(self) -> None:
-        # Whoever moves the clock may have moved it on when the waiter reacts.
+        # The clock may have moved on by the time the waiter reacts.
         self.pauses.note_end()
         self.waiter.tell(Turn.ASK)
 
     def after_pause(self, told: Turn | None) -> Turn:
-        """Return why the waiter does not wait any longer, after it was told or its pause ended."""
+        """Return why the waiter stops waiting, after it was woken or its pause ended."""
         if told is Turn.GRANTED:
             return told
         return Turn.OVER if self.pauses.is_over() else Turn.ASK
@@ -252,7 +252,7 @@ class PendingWait(Request[Lease | NoLease]):
         try:
             return await arun(self._wait.steps(self._backend.protocol), self._perform)
         except GeneratorExit:
-            # Nothing can be awaited any more.  In memory nothing needs to be.
+            # Nothing can be awaited now.  In memory nothing needs to be.
             if isinstance(self._backend, MemoryBackend):
                 self._backend.undo_slot(self._wait.spec.key, self._wait.token)
             else:

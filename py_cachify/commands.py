@@ -52,7 +52,7 @@ DEADLINE = 15.0
 """How long a waiter may be silent until it loses its place to the next one, in seconds."""
 
 MAX_GRANTS = 100
-"""To how many waiters one request gives slots, at most; the next waiter is told to ask."""
+"""To how many waiters one request gives slots, at most; then the next waiter is woken to ask."""
 
 MAX_DROPPED = 1000
 """How many silent waiters one request removes, at most."""
@@ -156,7 +156,7 @@ class CountSlots(Command[int]):
 
 # --- Waiting.  A store that cannot queue has none of these.
 #
-# Whoever waits has a *ticket* in the pool's queue: the token of the slot to come.  Each command
+# A waiter has a *ticket* in the pool's queue: the token of the slot to come.  Each command
 # that may find a free slot gives the first waiters theirs.  A ticket of the process that sent the
 # command gets its full life at once, and the backend tells that waiter.  Any other ticket gets a
 # *claim*: a slot for a short time, within which its holder must ask again.

@@ -191,7 +191,7 @@ def _wait_atomically(
             except Exception as error:
                 if not is_transient(error):
                     raise
-                # It may be the only waiter that nothing else wakes, so it goes on by itself.
+                # Perhaps nothing else wakes it, so it continues by itself.
                 failure = error
                 turn = AwaitTurn(key, token, max_size, slot_exp, turn.queued, turn.failures + 1, True)
                 continue

@@ -1,9 +1,9 @@
 """Hear from a server that a waiter of this process may have a slot.
 
-Scripts publish a waiter's ticket on the channel that the ticket names.  A *listener* has one
-connection of its own, made with the options of the client, and reads that channel: a daemon thread
-for all threads that wait on one client, a task for the tasks of one event loop.  It begins when
-somebody waits, and ends when nobody has waited for a while.
+Scripts publish a waiter's ticket on the channel that the ticket names.  A *listener* reads that
+channel on a separate connection, which is made with the options of the client.  It is a daemon
+thread for all threads that wait on one client, and a task for the tasks of one event loop.  It
+starts with the first waiter, and ends when there has been no waiter for a while.
 
 Messages only save time.  A waiter whose message is lost asks again by itself, and so does every
 waiter when a listener has begun to listen, or again after its connection was lost.
@@ -32,7 +32,7 @@ from py_cachify.tokens import channel_name
 logger = logging.getLogger('py_cachify')
 
 IDLE = 10.0
-"""In seconds: how long a listener goes on when nobody waits any more."""
+"""In seconds: how long a listener continues without a waiter."""
 
 _CHECK = 2.5
 """In seconds: how often a listener looks whether it is idle."""
@@ -132,7 +132,7 @@ class ThreadListener(_Listener):
                 self._thread = thread
 
     def stop(self) -> None:
-        """End now if nobody waits."""
+        """End now, unless there is a waiter."""
         self._idle_since = -math.inf
         if not self._waiters:
             # The thread is reading, and its connection is the only thing that reaches it.
@@ -154,7 +154,7 @@ class ThreadListener(_Listener):
                     return
 
     def _listen(self) -> None:
-        """Hear messages until nobody has waited for a while; raise what the client raises."""
+        """Read messages until there is no waiter for a while; raise what the client raises."""
         connections, pubsub = _subscription(self._client)
         self._connections = connections
         try:
@@ -185,11 +185,11 @@ class TaskListener(_Listener):
             loop = asyncio.get_running_loop()
             # In an empty context: it does not belong to the task that happens to wait first.
             self._task = asyncio.Task(self._run(), loop=loop, name='py-cachify listener', context=contextvars.Context())
-            # A loop may be closed while the task pauses; nobody needs to know.
+            # A loop may be closed while the task pauses, which is no reason for a warning.
             self._task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
 
     async def stop(self) -> None:
-        """End now if nobody waits."""
+        """End now, unless there is a waiter."""
         if self._task is not None and not self._waiters:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -210,7 +210,7 @@ class TaskListener(_Listener):
                 await asyncio.sleep(pause)
 
     async def _listen(self) -> None:
-        """Hear messages until nobody has waited for a while; raise what the client raises."""
+        """Read messages until there is no waiter for a while; raise what the client raises."""
         connections, pubsub = _subscription(self._client)
         try:
             await pubsub.execute_command('PUBLISH', self._name(), '')

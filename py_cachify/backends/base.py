@@ -51,11 +51,11 @@ class Backend:
     store: object = None
 
     def listener(self) -> Listener | None:
-        """Return what hears from the store; ``None`` if the store tells nobody anything."""
+        """Return what hears from the store; ``None`` if the store sends no messages."""
         return None
 
     def stop_listening(self) -> None:
-        """Close the connection of the listener, if nobody waits."""
+        """Close the connection of the listener, unless there is a waiter."""
 
     def perform(self, command: Command[R]) -> R:
         """Carry out ``command`` and return its reply; let errors of the client pass through."""
@@ -94,7 +94,7 @@ class AsyncBackend:
         return None
 
     async def stop_listening(self) -> None:
-        """Close the connection of the listener of the running event loop, if nobody waits."""
+        """Close the connection of the running loop's listener, unless there is a waiter."""
 
     def aperform(self, command: Command[R]) -> Awaitable[R]:
         """Return an awaitable that carries out ``command`` and results in its reply.

@@ -52,7 +52,7 @@ class Ticket(NamedTuple):
         place: its place in the queue; the smallest is the first.
         max_size: the number of slots that it allows.
         slot_exp: the life of its slot in seconds; ``None`` if it never expires.
-        alarm: the instant at which it asks again by itself, if the clock calls nobody.
+        alarm: the instant at which it asks again by itself, if the clock cannot wake it.
     """
 
     place: float
@@ -199,7 +199,7 @@ class MemoryClient:
                 if max_waiting is not None and len(queue) >= max_waiting:
                     return Refusal.CROWDED
                 last = queue[next(reversed(queue))].place if queue else 0.0
-                # Above 0 and above all others, even if the clock stands still.
+                # Above 0 and above all others, even if the clock does not move.
                 place = max(now, last + 1e-6, 1e-6)
                 self._queues.setdefault(key, {})[token] = Ticket(place, max_size, slot_exp, math.inf)
             return self._stay(key, token, now)
@@ -268,7 +268,7 @@ class MemoryClient:
                 if self._call_at is not None:
                     self._set_alarm(key, earliest)
                 elif earliest < ticket.alarm and head != asking:
-                    # It does not know of this slot, which nobody may give back.
+                    # It does not know of this slot, which may never be given back.
                     queue[head] = ticket._replace(alarm=earliest)
                     tell(head, Turn.ASK)
                 return True
@@ -300,7 +300,7 @@ class MemoryClient:
         """Return what lets this client's clock wake a waiter; ``None`` for the computer's clock.
 
         Raises:
-            TypeError: its clock can wake nobody.
+            TypeError: its clock cannot wake a waiter.
         """
         if self._clock is not time.monotonic and self._call_at is None:
             raise TypeError(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MOST_STATES = 200_000
 TWICE = 100
 """Every hundredth random schedule, and all moves from every hundredth state, are made twice."""
+MOST_MOVES = 1000
+"""A random schedule ends after this many moves, if the clients are not done before."""
 _FAULT_SHARE = 0.2
 """The share of faults among the moves of a random schedule, while faults are left."""
 
@@ -402,6 +404,9 @@ def _random_trail(machine: Machine, stream: random.Random) -> tuple[Trail, Diffe
     state, wrong = machine.start(), None
     made: list[Made] = []
     while (possible := machine.moves(state)) and not wrong:
+        if len(made) == MOST_MOVES:
+            # Waiters may ask again forever if a broken queue never serves them.
+            return Trail(tuple(made), None), None
         faults = [move for move in possible if move.do not in PLAIN]
         plain = [move for move in possible if move.do in PLAIN]
         move = stream.choice(faults if faults and stream.random() < _FAULT_SHARE else plain)

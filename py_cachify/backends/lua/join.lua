@@ -35,7 +35,7 @@ end
 if ARGV[4] ~= '' and redis.call('ZCOUNT', KEYS[2], '(0', '+inf') >= tonumber(ARGV[4]) then
   return 4
 end
--- Above 0, and above all others, even if the clock stands still or was set back.
+-- Above 0, and above all others, even if the clock does not move or was set back.
 local last = redis.call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2]
 enqueue(math.max(now, (tonumber(last) or 0) + 0.000001, 0.000001))
 return 3, standing()

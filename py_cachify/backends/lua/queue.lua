@@ -1,7 +1,7 @@
--- Included where a script may find a free slot: whoever waits gets it first.
+-- Included where a script may find a free slot, which goes to the first waiter.
 --
 -- A ticket is the token of the slot to come; `tokens.py` says what it contains.  A ticket that is
--- given a slot by a request of its own process holds it at once, under its token.  Any other ticket
+-- given a slot by a request of the same process holds it at once, under its token.  Any other ticket
 -- gets a claim: a slot under `?` and its token, for a short time, within which it must ask again.
 --
 --   KEYS[1]  the slots
@@ -90,7 +90,7 @@ local function enqueue(place)
   end
 end
 
--- Returns what a waiter is told that stays in the queue: its place, its rank, and in how many
+-- Returns the reply to a waiter that stays in the queue: its place, its rank, and in how many
 -- seconds the next slot expires (empty: never).
 local function standing()
   local place = redis.call('ZSCORE', KEYS[2], ARGV[1])

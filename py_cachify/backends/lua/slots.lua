@@ -4,7 +4,7 @@
 local function put(member, expiry, taken)
   if redis.call('ZADD', KEYS[1], 'NX', expiry, member) == 1
       and (taken == 0 or redis.call('ZREVRANK', KEYS[1], member) == 0) then
-    -- It is the slot that expires last.  The key expires with it, even if nobody uses the pool again.
+    -- It is the slot that expires last.  The key expires with it, even if the pool is never used again.
     if in_virtual_time then
       -- The server does not know virtual time.  A run that is stopped must lose nothing within a day,
       -- and a run that was killed must leave nothing behind.
