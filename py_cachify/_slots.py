@@ -172,6 +172,8 @@ def give_back_despite(interrupt: BaseException, held: SyncHeld) -> None:
     """
     if held.pid != os.getpid() or has_note(interrupt, _failed_release_note(held)):
         return
+    if holders.held:
+        holders.discard(held.lease.token)
     began = time.monotonic()
     try:
         try:

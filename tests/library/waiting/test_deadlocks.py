@@ -145,6 +145,23 @@ def test_what_was_given_back_is_not_held(driver: Driver) -> None:
     driver.run(body())
 
 
+def test_what_an_interrupt_gave_back_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C between the grant and the body; the thread could not wait for this pool any more."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr('py_cachify._entries.Entries.add', interrupt)
+        with pytest.raises(KeyboardInterrupt), of_size(1):
+            raise AssertionError('the body ran')
+    other = Thread(of_size(1, 0))
+    assert other.entered.wait(LIMIT)
+    other.leave()
+    with of_size(1):
+        assert of_size(1).size() == 1
+
+
 def test_another_prefix_is_another_pool(driver: Driver, clients: Clients) -> None:
     """The same key in it is held by somebody else."""
     local = init_cachify(clients.sync, clients.asynchronous, prefix='LOCAL-', is_global=False)
