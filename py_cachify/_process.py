@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable
 from typing import Protocol
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 
 class Locked(Protocol):
@@ -21,7 +21,8 @@ class Locked(Protocol):
 entries_lock: threading.RLock
 """Guards the open entries of all pool objects; none of them holds the lock for long."""
 
-_owners: 'WeakSet[Locked]' = WeakSet()
+_owners: 'WeakKeyDictionary[Locked, None]' = WeakKeyDictionary()
+"""In the order in which they got their locks."""
 _registry: threading.RLock
 _held_for_fork: list[threading.RLock] = []
 _in_child: list[Callable[[], None]] = []
@@ -40,14 +41,15 @@ def give_lock(owner: Locked) -> None:
     """Set ``owner.lock``, and replace it in each forked process."""
     with _registry:
         owner.lock = threading.RLock()
-        _owners.add(owner)
+        _owners[owner] = None
 
 
 def _before_fork() -> None:
     # The first lock is held until after the fork, so two forking threads take the others in turn.
     for lock in (_registry, entries_lock):
         lock.acquire()
-    held = [owner.lock for owner in _owners]
+    # The newest first: a store that holds its lock may take the one of its clock, which is older.
+    held = [owner.lock for owner in reversed(list(_owners))]
     for lock in held:
         lock.acquire()
     _held_for_fork[:] = [_registry, entries_lock, *held]

@@ -18,6 +18,7 @@ import pytest
 
 from py_cachify import MemoryClient, init_cachify, pool
 from py_cachify import _process as process
+from py_cachify.testing import ManualClock
 from py_cachify.tokens import new_token
 from tests.support.paths import ROOT
 from tests.support.stores import make_clients
@@ -269,6 +270,33 @@ def test_threads_may_fork_at_the_same_time() -> None:
     """Neither a parent nor a child is stuck, whatever other threads create meanwhile."""
     children = _in_a_fresh_process(fork_in_many_threads_at_once, warnings='ignore')['children']
     assert children == [True] * 60
+
+
+def fork_while_stores_use_their_clocks() -> dict[str, Any]:
+    """While each of some stores is in use, and about to schedule a call of its clock."""
+    clocks = [ManualClock() for _ in range(8)]
+    stores = [MemoryClient(clock=clock) for clock in clocks]
+    children: list[Any] = []
+
+    def use(clock: ManualClock, store: MemoryClient, began: threading.Event) -> None:
+        with store.lock:
+            began.set()
+            time.sleep(0.05)
+            clock.call_at(1.0, bool)
+
+    for clock, store in zip(clocks, stores, strict=True):
+        began = threading.Event()
+        thread = threading.Thread(target=use, args=(clock, store, began))
+        thread.start()
+        began.wait()
+        children.append(_in_a_child(lambda: True, patience=20))
+        thread.join()
+    return {'children': children}
+
+
+def test_a_fork_takes_the_locks_in_the_order_in_which_others_take_them() -> None:
+    """A store that waiters use has its lock when it takes that of its clock."""
+    assert _in_a_fresh_process(fork_while_stores_use_their_clocks, warnings='ignore')['children'] == [True] * 8
 
 
 def test_a_child_that_leaves_does_not_release_the_parents_slot_in_memory() -> None:
