@@ -96,8 +96,7 @@ class MemoryClient:
         self._names = Expiries()
         self._values: dict[str, Any] = {}
         # How a clock that tests move wakes waiters; where time passes by itself they have timers.
-        call_at = getattr(clock, 'call_at', None)
-        self._call_at: Alarm | None = call_at if callable(call_at) else None
+        self._call_at = _alarm_of(clock)
         self._alarms: dict[str, float] = {}
         _clients.add(self)
 
@@ -406,6 +405,15 @@ class MemoryClient:
                 self._names.add(name, name, instant)
             self._values.update(held.values)
             self._queues.update((key, dict(queue)) for key, queue in held.queues.items() if queue)
+
+
+def _alarm_of(clock: Any) -> Alarm | None:
+    try:
+        call_at = clock.call_at
+    except Exception:
+        # Whatever it raises, it is a function that returns seconds and nothing more.
+        return None
+    return call_at if callable(call_at) else None
 
 
 def _tell(_client: MemoryClient, _key: str, ticket: str) -> None:

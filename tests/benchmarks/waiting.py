@@ -121,7 +121,8 @@ def _outcome(notes: Sequence[Notes], counter: Counter, seconds: float) -> Waited
     in_time = [each.in_time for each in notes]
     return Waited(
         sum(each.all for each in notes),
-        sum(each.bodies for each in notes) / seconds,
+        # On a busy machine a tiny round may see no body at all; as one, it still has a ratio.
+        max(1.0, sum(each.bodies for each in notes)) / seconds,
         max(each.longest for each in notes),
         min(in_time),
         max(in_time),

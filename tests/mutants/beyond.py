@@ -326,7 +326,7 @@ BEYOND = (
         '',
         'redis',
         _COSTS_TIME,
-        f'{_MACHINE}[fakeredis]',
+        _MACHINE,
     ),
     Beyond(
         'no message says that a slot is kept',
@@ -362,6 +362,6 @@ BEYOND = (
         'len(queue) > max_waiting',
         'memory',
         'the waiters in memory that are explored may be any number',
-        f'{_MACHINE}[memory]',
+        _MACHINE,
     ),
 )
