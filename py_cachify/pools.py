@@ -195,7 +195,9 @@ class pool:  # noqa: N801 - the name in the API reference
         if made_for is not settings:
             spec = settings.slot_spec(self._key, self._max_size, self._slot_exp)
             self._spec = settings, spec
-            _entered.add(self)
+            if self._waiting is None:
+                # A slot of a pool that waits is known by its token, and many wait at the same time.
+                _entered.add(self)
         return spec
 
     def _holders(self) -> Iterable[Holder]:
@@ -274,6 +276,6 @@ class pool:  # noqa: N801 - the name in the API reference
 
 
 _entered: 'WeakSet[pool]' = WeakSet()
-"""The pools that were entered, so that somebody who waits for itself can be recognised."""
+"""The pools that were entered and do not wait, to recognise somebody who waits for itself."""
 
 also_in(lambda: (holder for entered in list(_entered) for holder in entered._holders()))  # noqa: SLF001

@@ -162,6 +162,28 @@ def test_what_an_interrupt_gave_back_is_not_held(monkeypatch: pytest.MonkeyPatch
         assert of_size(1).size() == 1
 
 
+def test_a_waiter_does_not_go_through_the_pools_of_the_others(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where each task makes the pool it waits for, twice as many would take four times as long."""
+    asked: list[pool] = []
+
+    def note(of: pool) -> tuple[()]:
+        asked.append(of)
+        return ()
+
+    async def wait() -> None:
+        async with of_size(2):
+            await asyncio.sleep(0)
+
+    async def crowd() -> None:
+        await asyncio.gather(*(wait() for _ in range(40)))
+
+    monkeypatch.setattr(pool, '_holders', note)
+    AsyncDriver(clients).run(crowd())
+    assert not [of for of in asked if of._waiting is not None]
+
+
 def test_another_prefix_is_another_pool(driver: Driver, clients: Clients) -> None:
     """The same key in it is held by somebody else."""
     local = init_cachify(clients.sync, clients.asynchronous, prefix='LOCAL-', is_global=False)
