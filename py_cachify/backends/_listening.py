@@ -200,14 +200,18 @@ class TaskListener(_Listener):
         return self._is_idle() or (self._task is not None and self._task.cancelling() > 0)
 
     async def _run(self) -> None:
-        while not self._ends():
-            try:
-                await self._listen()
-            except Exception as error:
-                pause = self._failed(error)
-                if pause is None:
-                    return
-                await asyncio.sleep(pause)
+        try:
+            while not self._ends():
+                try:
+                    await self._listen()
+                except Exception as error:
+                    pause = self._failed(error)
+                    if pause is None:
+                        return
+                    await asyncio.sleep(pause)
+        finally:
+            # A task refers to its loop, and a backend keeps one listener for each loop that lives.
+            self._task = None
 
     async def _listen(self) -> None:
         """Read messages until there is no waiter for a while; raise what the client raises."""

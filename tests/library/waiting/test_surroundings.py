@@ -2,11 +2,13 @@
 
 import asyncio
 import functools
+import gc
 import os
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +17,7 @@ import pytest
 import redis
 import redis.asyncio
 
-from py_cachify import init_cachify, pool
+from py_cachify import CachifyPoolTimeoutError, init_cachify, pool
 from py_cachify.backends import _listening
 from py_cachify.backends.redis import RedisBackend
 from tests.support.paths import ROOT
@@ -347,6 +349,27 @@ def test_a_loop_that_is_closed_with_a_waiter_logs_only_what_asyncio_says_of_it(s
     """asyncio says of the waiter's task that it was destroyed; nothing is said of the listener."""
     logged = _stderr_of(LOOPS, socket, 'closed', 'asyncio')
     assert 'listener' not in logged
+
+
+def test_a_listener_does_not_keep_its_loop(socket: str) -> None:
+    """A client that serves one loop after the other, each with a waiter, keeps none that ended."""
+    client = redis.asyncio.Redis(unix_socket_path=socket)
+    made = init_cachify(async_client=client, is_global=False)
+    loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
+
+    async def main() -> None:
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        async with made.pool('reports', max_size=1):
+            with pytest.raises(CachifyPoolTimeoutError):
+                async with made.pool('reports', max_size=1, wait=0.05):
+                    pass
+        await client.aclose()
+
+    for _ in range(3):
+        asyncio.run(main())
+    gc.collect()
+    # The client itself may refer to the last one.
+    assert [loop() for loop in loops[:2]] == [None, None]
 
 
 FORK = """
