@@ -16,8 +16,11 @@ from py_cachify.commands import Turn
 class Waiter(Protocol):
     """Somebody who waits."""
 
-    def tell(self, turn: Turn) -> None:
-        """Let it stop waiting; ``GRANTED`` counts more than any other reason."""
+    def tell(self, turn: Turn) -> bool:
+        """Let it stop waiting; ``GRANTED`` counts more than any other reason.
+
+        Return false if it never can, because its loop has been closed.
+        """
         ...
 
 
@@ -49,8 +52,8 @@ def abandon(ticket: str) -> None:
 def tell(ticket: str, turn: Turn) -> None:
     """Tell the waiter of this ticket, if somebody waits with it."""
     waiter = _waiters.get(ticket)
-    if waiter is not None:
-        waiter.tell(turn)
+    if waiter is not None and not waiter.tell(turn):
+        abandon(ticket)
 
 
 def is_abandoned(ticket: str) -> bool:
@@ -82,13 +85,14 @@ class ThreadWaiter:
         self._silence = threading.Lock()
         self._silence.acquire()
 
-    def tell(self, turn: Turn) -> None:
+    def tell(self, turn: Turn) -> bool:
         """Let it stop waiting; from any thread."""
         if self._turn is None or turn is Turn.GRANTED:
             self._turn = turn
         with suppress(RuntimeError):
             # Already released if it was woken before and has not noticed yet.
             self._silence.release()
+        return True
 
     def wait(self, seconds: float | None) -> Turn | None:
         """Return why it stops waiting; ``None`` if ``seconds`` have passed, or without a reason."""
@@ -105,16 +109,19 @@ class TaskWaiter:
         self._turn: Turn | None = None
         self._future: asyncio.Future[None] | None = None
 
-    def tell(self, turn: Turn) -> None:
+    def tell(self, turn: Turn) -> bool:
         """Let it stop waiting; from any thread."""
         if self._turn is None or turn is Turn.GRANTED:
             self._turn = turn
         if asyncio._get_running_loop() is self._loop:  # noqa: SLF001 - as in _entries.py
             self._wake()
         else:
-            with suppress(RuntimeError):
-                # If its loop has been closed, the task has ended with it.
+            try:
                 self._loop.call_soon_threadsafe(self._wake)
+            except RuntimeError:
+                # Its loop has been closed, so its task can never go on.
+                return False
+        return True
 
     def _wake(self) -> None:
         if self._future is not None and not self._future.done():

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from weakref import WeakSet
 
 from py_cachify._process import after_fork, give_lock
-from py_cachify._waiters import tell
+from py_cachify._waiters import is_abandoned, tell
 from py_cachify.arguments import shown
 from py_cachify.backends._expiries import Expiries
 from py_cachify.backends.atomic import AtomicBackend
@@ -416,8 +416,11 @@ def _alarm_of(clock: Any) -> Alarm | None:
     return call_at if callable(call_at) else None
 
 
-def _tell(_client: MemoryClient, _key: str, ticket: str) -> None:
+def _tell(client: MemoryClient, key: str, ticket: str) -> None:
     tell(ticket, Turn.GRANTED)
+    if is_abandoned(ticket):
+        # No more than this, because the caller continues with the next waiter.
+        client._slots.remove(key, ticket)  # noqa: SLF001
 
 
 MemoryClient.granted = staticmethod(_tell)

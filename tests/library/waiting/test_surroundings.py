@@ -372,6 +372,47 @@ def test_a_listener_does_not_keep_its_loop(socket: str) -> None:
     assert [loop() for loop in loops[:2]] == [None, None]
 
 
+CLOSED = """
+import asyncio, sys
+import redis, redis.asyncio
+from py_cachify import MemoryClient, init_cachify
+
+socket, store = sys.argv[1:]
+if store == 'memory':
+    init = init_cachify(MemoryClient())
+else:
+    init = init_cachify(redis.Redis(unix_socket_path=socket), async_client=redis.asyncio.Redis(unix_socket_path=socket))
+one = init.pool('reports', max_size=1, slot_exp=None, wait=10)
+tasks = []
+
+
+async def wait():
+    async with one:
+        raise AssertionError('the body ran')
+
+
+async def main():
+    tasks.extend(asyncio.create_task(wait()) for _ in range(20))
+    while await one.aqueue_size() < 20:
+        await asyncio.sleep(0.01)
+
+
+with one:
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    loop.close()
+assert one.size() == 0
+with one:
+    assert one.size() == 1
+"""
+
+
+@pytest.mark.parametrize('store', ['memory', 'server'])
+def test_a_loop_that_is_closed_with_waiters_keeps_no_slot(store: str, socket: str) -> None:
+    """Their tasks can never go on; what they would get goes to the next one."""
+    _stderr_of(CLOSED, socket, store)
+
+
 FORK = """
 import json, os, sys, threading, time
 import redis
