@@ -61,6 +61,10 @@ class Ticket(NamedTuple):
     alarm: float
 
 
+_computers_clock = time.monotonic
+"""Kept, because tools that freeze time for a test replace it in its module."""
+
+
 class MemoryClient:
     """A client whose store is this process's memory, shared by all its threads and tasks.
 
@@ -85,7 +89,7 @@ class MemoryClient:
 
     lock: threading.RLock
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = _computers_clock) -> None:
         if not callable(clock):
             raise TypeError(f'clock must be a function that returns seconds, not {shown(clock)}')
         self._clock = clock
@@ -301,7 +305,7 @@ class MemoryClient:
         Raises:
             TypeError: its clock cannot wake a waiter.
         """
-        if self._clock is not time.monotonic and self._call_at is None:
+        if self._clock is not _computers_clock and self._call_at is None:
             raise TypeError(
                 'waiting for a slot in memory needs a clock that can wake a waiter: omit clock, or pass'
                 f' py_cachify.testing.ManualClock() or another clock with call_at(instant, call), not'

@@ -214,3 +214,20 @@ def test_without_wait_any_callable_will_do(driver: Driver, clients: Clients) -> 
         assert one().queue_size() == 0
 
     driver.run(body())
+
+
+def test_a_store_wakes_waiters_while_the_clock_of_the_computer_is_replaced(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tools that freeze time for a test put a function of their own in its place."""
+    clock = time.monotonic
+    init_cachify(MemoryClient())
+    monkeypatch.setattr('time.monotonic', lambda: clock())
+
+    async def body() -> None:
+        async with driver.hold(pool('reports', max_size=1)):
+            with pytest.raises(CachifyPoolTimeoutError):
+                async with driver.hold(pool('reports', max_size=1, wait=0.02)):
+                    pass
+
+    driver.run(body())
