@@ -25,6 +25,7 @@ import pkgutil
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -147,15 +148,38 @@ def _tell_or_undo(backend: 'RedisBackend', key: str, ticket: str) -> None:
     """Tell the waiter with this ticket that it has a slot; give that back if the waiter is gone."""
     tell(ticket, Turn.GRANTED)
     if is_abandoned(ticket):
-        with _errors_of_the_client_ignored():
-            backend.undo_slot(key, ticket)
+        for undone in _one_after_the_other(key, ticket):
+            with _errors_of_the_client_ignored():
+                backend.undo_slot(*undone)
 
 
 async def _atell_or_undo(backend: 'AsyncRedisBackend', key: str, ticket: str) -> None:
     tell(ticket, Turn.GRANTED)
     if is_abandoned(ticket):
-        with _errors_of_the_client_ignored():
-            await backend.undo_slot(key, ticket)
+        for undone in _one_after_the_other(key, ticket):
+            with _errors_of_the_client_ignored():
+                await backend.undo_slot(*undone)
+
+
+_to_undo: ContextVar[list[tuple[str, str]] | None] = ContextVar('_to_undo', default=None)
+
+
+def _one_after_the_other(key: str, ticket: str) -> Iterator[tuple[str, str]]:
+    """Yield a ticket to undo, and those that its undo and theirs give a slot, each with its key.
+
+    A call from within such an undo yields nothing: hundreds of them would nest too deeply.
+    """
+    outer = _to_undo.get()
+    if outer is not None:
+        outer.append((key, ticket))
+        return
+    tickets = [(key, ticket)]
+    _to_undo.set(tickets)
+    try:
+        while tickets:
+            yield tickets.pop()
+    finally:
+        _to_undo.set(None)
 
 
 class RedisBackend(_Scripts, AtomicBackend):

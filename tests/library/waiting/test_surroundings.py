@@ -18,8 +18,9 @@ import redis
 import redis.asyncio
 
 from py_cachify import CachifyPoolTimeoutError, init_cachify, pool
+from py_cachify import _waiters as waiters
 from py_cachify.backends import _listening
-from py_cachify.backends.redis import RedisBackend
+from py_cachify.backends.redis import AsyncRedisBackend, RedisBackend
 from tests.support.paths import ROOT
 
 
@@ -411,6 +412,38 @@ with one:
 def test_a_loop_that_is_closed_with_waiters_keeps_no_slot(store: str, socket: str) -> None:
     """Their tasks can never go on; what they would get goes to the next one."""
     _stderr_of(CLOSED, socket, store)
+
+
+THROWN_AWAY = 500
+
+
+def test_slots_that_many_threw_away_are_free_at_once(server: 'redis.Redis') -> None:
+    """Each is given back in the same process, and named by the answer to the one before."""
+    backend = RedisBackend(server)
+    holder, *tickets = (backend.new_token(os.getpid(), 1, None) for _ in range(1 + THROWN_AWAY))
+    for ticket in (holder, *tickets):
+        backend.join_queue('reports', ticket, 1, None, None)
+    for ticket in tickets:
+        waiters.abandon(ticket)
+    backend.drop_slot('reports', holder)
+    assert (backend.count_slots('reports'), backend.count_waiting('reports')) == (0, 0)
+
+
+def test_slots_that_many_tasks_threw_away_are_free_at_once(socket: str, server: 'redis.Redis') -> None:
+    """Likewise where a task gives the first of them back."""
+
+    async def main() -> tuple[int, int]:
+        async with redis.asyncio.Redis(unix_socket_path=socket) as client:
+            backend = AsyncRedisBackend(client)
+            holder, *tickets = (backend.new_token(os.getpid(), 1, None) for _ in range(1 + THROWN_AWAY))
+            for ticket in (holder, *tickets):
+                await backend.join_queue('reports', ticket, 1, None, None)
+            for ticket in tickets:
+                waiters.abandon(ticket)
+            await backend.drop_slot('reports', holder)
+            return await backend.count_slots('reports'), await backend.count_waiting('reports')
+
+    assert asyncio.run(main()) == (0, 0)
 
 
 FORK = """
