@@ -84,10 +84,10 @@ class Entries(Generic[T]):
         """Return whether there are open entries."""
         return bool(self._newest)
 
-    def items(self) -> list[tuple[object, T]]:
-        """Return the open entries, each as its owner and what is held."""
+    def items(self) -> list[tuple[FrameType | None, object, T]]:
+        """Return the open entries, each as its frame, its owner and what is held."""
         with process.entries_lock:
-            return [(owner, held) for _, (owner, _, held, _) in self._all()]
+            return [(frame, owner, held) for frame, (owner, _, held, _) in self._all()]
 
     def discard(self, held: T) -> None:
         """Forget an entry, if it is open."""

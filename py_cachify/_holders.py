@@ -5,10 +5,12 @@ wait.  Nothing is looked up before somebody has to wait with ``wait=None``.
 """
 
 import asyncio
+import sys
 import weakref
 from asyncio import _get_running_loop
 from collections.abc import Callable, Iterable, Iterator
 from threading import get_ident
+from types import FrameType
 from typing import Any, NamedTuple
 
 from py_cachify._process import after_fork
@@ -23,16 +25,18 @@ class Holder(NamedTuple):
         store: stands for the store; the same for both sides of one ``init_cachify()``.
         key: the key of the pool, with its prefix.
         owner: the task, or the number of the thread.
+        frame: the frame that took it, if a thread did.
     """
 
     token: str
     store: object
     key: str
     owner: object
+    frame: FrameType | None
 
 
-held: dict[str, tuple[object, str, object]] = {}
-"""The store, the key, and the owner of each slot that a pool took which may wait, by token."""
+held: dict[str, tuple[object, str, object, FrameType | None]] = {}
+"""The store, the key, the owner and the frame of each slot that a pool took which may wait."""
 
 _sources: list[Callable[[], Iterable[Holder]]] = []
 
@@ -44,10 +48,10 @@ def current_owner() -> object:
     return (_get_running_loop() and asyncio.current_task()) or get_ident()
 
 
-def add(token: str, store: object, key: str, owner: object) -> None:
-    """Note that ``owner`` holds a slot of this pool."""
+def add(token: str, store: object, key: str, owner: object, frame: FrameType | None) -> None:
+    """Note that ``owner`` holds a slot of this pool, which ``frame`` of a thread took."""
     # Weak, because this must not keep a task alive.
-    held[token] = store, key, weakref.ref(owner) if isinstance(owner, asyncio.Future) else owner
+    held[token] = store, key, weakref.ref(owner) if isinstance(owner, asyncio.Future) else owner, frame
 
 
 def discard(token: str) -> None:
@@ -62,12 +66,19 @@ def also_in(source: Callable[[], Iterable[Holder]]) -> None:
 
 def check_own(store: object, key: str, max_size: int, owner: object) -> None:
     """Raise ``CachifyDeadlockError`` if ``owner`` itself holds all slots of the pool."""
-    own = {holder.token for holder in _holders_of(store, key) if holder.owner is owner or holder.owner == owner}
+    # The number of a thread is not enough: a worker of a web framework may have run the first
+    # half of a generator for one request, and serve another one now.
+    executing = set(_frames_up_from(sys._getframe()))  # noqa: SLF001 - the only way to see who is waiting
+    own = {
+        holder.token
+        for holder in _holders_of(store, key)
+        if (holder.owner == owner and holder.frame in executing if isinstance(owner, int) else holder.owner is owner)
+    }
     if len(own) >= max_size:
         who = 'thread' if isinstance(owner, int) else 'task'
         raise CachifyDeadlockError(
-            f'pool {key!r}: this {who} holds {_slots(max_size)} itself and would wait forever: give a slot back first,'
-            ' or pass a number of seconds as wait'
+            f'pool {key!r}: this {who} holds {_slots(max_size)} itself and would wait forever: give a slot back'
+            ' before you wait for another one'
         )
 
 
@@ -81,19 +92,25 @@ def check_tasks(store: object, key: str, max_size: int, loop: asyncio.AbstractEv
     if len(theirs) >= max_size:
         raise CachifyDeadlockError(
             f'pool {key!r}: tasks of the event loop that this thread runs hold {_slots(max_size)}, and could not give'
-            ' any back while the thread waits: use `async with` in a task'
+            ' any back while the thread waits: use `async with` in a task that holds none'
         )
 
 
 def _holders_of(store: object, key: str) -> Iterator[Holder]:
-    for token, (its_store, its_key, owner) in list(held.items()):
+    for token, (its_store, its_key, owner, frame) in list(held.items()):
         if its_store is store and its_key == key:
             found: Any = owner() if isinstance(owner, weakref.ref) else owner
-            yield Holder(token, store, key, found)
+            yield Holder(token, store, key, found, frame)
     for source in _sources:
         for holder in source():
             if holder.store is store and holder.key == key:
                 yield holder
+
+
+def _frames_up_from(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def _slots(max_size: int) -> str:

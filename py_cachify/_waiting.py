@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, NamedTuple, TypeVar
 
 from py_cachify import _holders as holders
@@ -71,6 +72,7 @@ class _Wait:
             )
         self.spec, self.waiting, self.waiter = spec, waiting, waiter
         self.owner = holders.current_owner()
+        self.frame: FrameType | None = None
         self.store = backend.store
         self.listener = backend.listener()
         self.alarm: Alarm | None = None
@@ -123,7 +125,7 @@ class _Wait:
 
     def held(self, lease: Lease, backend: B) -> Held[B]:
         """Return the slot."""
-        holders.add(lease.token, self.store, self.spec.key, self.owner)
+        holders.add(lease.token, self.store, self.spec.key, self.owner, self.frame)
         return Held(lease, self.spec, backend, time.monotonic(), self.pid)
 
     def end(self) -> None:
@@ -144,10 +146,12 @@ class Wait(_Wait):
     held = wait.take()                  # false if it got no slot
     """
 
-    def __init__(self, backend: Backend, spec: SlotSpec, waiting: Waiting) -> None:
+    def __init__(self, backend: Backend, spec: SlotSpec, waiting: Waiting, frame: FrameType | None) -> None:
+        """Begin to wait; ``frame`` is the one that holds the slot afterwards."""
         self._backend = backend
         self._waiter = ThreadWaiter()
         super().__init__(backend, spec, waiting, self._waiter)
+        self.frame = frame
 
     def waited(self) -> float:
         """Return how long it has waited, in seconds."""

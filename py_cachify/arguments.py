@@ -127,11 +127,13 @@ def check_max_waiting(max_waiting: Any) -> int | None:
             f'max_waiting must be a whole number (an int), or None for any number, not {shown(max_waiting)}'
         )
     most = int.__index__(max_waiting)
-    if not 1 <= most <= LARGEST_SIZE:
+    if most < 1:
         raise ValueError(
-            f'max_waiting must be from 1 to {LARGEST_SIZE}, or None for any number, got {shown(most)}:'
-            ' to be refused at once, use wait=0'
+            f'max_waiting must be at least 1, or None for any number, got {shown(most)}: to be refused at once, use'
+            ' wait=0'
         )
+    if most > LARGEST_SIZE:
+        raise ValueError(f'max_waiting must be at most {LARGEST_SIZE}, or None for any number, got {shown(most)}')
     return most
 
 

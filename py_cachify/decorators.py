@@ -173,7 +173,7 @@ def _run(
         taken = slots.take(settings.sync_backend(), spec)
     else:
         terms.bind(first + args, kwargs)
-        wait = SlotWait(settings.sync_backend(), spec, terms.waiting)
+        wait = SlotWait(settings.sync_backend(), spec, terms.waiting, sys._getframe())  # noqa: SLF001 - see _holders.py
         taken = wait.take()
     if not taken:
         return terms.refuse(key, first + args, kwargs, taken, wait)

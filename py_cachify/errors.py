@@ -32,7 +32,7 @@ class CachifyPoolFullError(CachifyError):
     Attributes:
         key: the pool's key, without the prefix; empty if it was raised without a pool.
         max_size: the number of slots that the caller allowed; 0 if it was raised without a pool.
-        reason: why it is full, in words.
+        reason: why it is full, in words; empty if it was raised without a pool.
 
     Example::
 
@@ -54,7 +54,7 @@ class CachifyPoolFullError(CachifyError):
         else:
             super().__init__(key, max_size, *filter(None, [reason]))
             self.key, self.max_size = key, max_size
-        self.reason = reason or taken_slots(self.max_size)
+        self.reason = reason or (taken_slots(self.max_size) if self.max_size else '')
 
     def __str__(self) -> str:
         if len(self.args) < 2:

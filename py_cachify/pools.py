@@ -127,7 +127,7 @@ class pool:  # noqa: N801 - the name in the API reference
             if self._waiting is None:
                 taken = slots.take(settings.sync_backend(), spec)
             else:
-                wait = SlotWait(settings.sync_backend(), spec, self._waiting)
+                wait = SlotWait(settings.sync_backend(), spec, self._waiting, frame)
                 taken = wait.take()
             if taken:
                 self._entries.add(frame, taken)
@@ -206,9 +206,9 @@ class pool:  # noqa: N801 - the name in the API reference
         if not (self._entries or self._async_entries):
             return ()
         return [
-            Holder(held.lease.token, held.backend.store, held.spec.key, owner)
+            Holder(held.lease.token, held.backend.store, held.spec.key, owner, frame)
             for entries in (self._entries, self._async_entries)
-            for owner, held in entries.items()
+            for frame, owner, held in entries.items()
         ]
 
     # --- occupancy

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -52,6 +52,18 @@ def run_or_fail(run: Callable[[], object]) -> None:
         raise errors[0]
 
 
+async def nested(driver: Driver, pools: list[pool], body: Callable[[], Awaitable[None]]) -> None:
+    """Enter one pool after the other, each in a function that is executing meanwhile."""
+    if not pools:
+        await body()
+    elif driver.name == 'sync':
+        with pools[0]:
+            await nested(driver, pools[1:], body)
+    else:
+        async with pools[0]:
+            await nested(driver, pools[1:], body)
+
+
 # --- with wait=None, who holds all slots itself
 
 
@@ -63,18 +75,18 @@ def test_who_holds_all_slots_does_not_wait_for_one_more(driver: Driver, max_size
     who = 'thread' if driver.name == 'sync' else 'task'
     slots = 'the only slot' if max_size == 1 else f'all {max_size} slots'
 
+    async def one_more() -> None:
+        with pytest.raises(CachifyDeadlockError) as refused:
+            async with driver.hold(of_size(max_size)):
+                raise AssertionError('the body ran')
+        assert str(refused.value) == (
+            f"pool 'PYC-reports': this {who} holds {slots} itself and would wait forever: give a slot back before you"
+            ' wait for another one'
+        )
+        assert await driver.size(holding) == max_size
+
     async def body() -> None:
-        async with AsyncExitStack() as stack:
-            for _ in range(max_size):
-                await stack.enter_async_context(driver.hold(holding))
-            with pytest.raises(CachifyDeadlockError) as refused:
-                async with driver.hold(of_size(max_size)):
-                    raise AssertionError('the body ran')
-            assert str(refused.value) == (
-                f"pool 'PYC-reports': this {who} holds {slots} itself and would wait forever: give a slot back first,"
-                ' or pass a number of seconds as wait'
-            )
-            assert await driver.size(holding) == max_size
+        await nested(driver, [holding] * max_size, one_more)
         assert await driver.size(holding) == 0
         async with driver.hold(of_size(max_size)):
             assert await driver.size(holding) == 1
@@ -281,3 +293,26 @@ def test_a_task_that_waits_is_not_logged(cachify: Cachify, clients: Clients, cap
 
     AsyncDriver(clients).run(main())
     assert not caplog.records
+
+
+def test_a_generator_that_the_same_thread_has_begun_does_not_count() -> None:
+    """A web framework runs the halves of a dependency for one request in any of its threads.
+
+    So the thread of a suspended generator may serve another request, which is right to wait.
+    """
+    served = []
+
+    def dependency() -> Generator[None]:
+        with of_size(1):
+            yield
+
+    def serve_two() -> None:
+        first = dependency()
+        next(first)
+        other = threading.Thread(target=first.close)
+        threading.Timer(0.05, other.start).start()
+        with of_size(1):
+            served.append('the second request')
+
+    run_or_fail(serve_two)
+    assert served == ['the second request']

@@ -325,7 +325,8 @@ gc.collect()
 
 def _stderr_of(program: str, *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, '-c', program, *arguments],
+        # From Python 3.12 on, it warns of forks beside threads.
+        [sys.executable, '-W', 'ignore:This process:DeprecationWarning', '-c', program, *arguments],
         env=os.environ | {'PYTHONPATH': str(ROOT)},
         capture_output=True,
         text=True,
