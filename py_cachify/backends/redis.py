@@ -85,6 +85,7 @@ _HEAD = """local CLAIM, DEADLINE, MAX_GRANTS, MAX_DROPPED = {}, {}, {}, {}
 local operation, named = {}
 local function decide()
 """
+_COMMENT = re.compile(rb'^ *(--.*)?\n', re.MULTILINE)
 _INCLUDE = re.compile(rb'^-- include (\w+)\.lua$', re.MULTILINE)
 
 
@@ -95,7 +96,8 @@ def load_script(name: str, clock: str = 'server_clock', max_grants: int = MAX_GR
     if name in OPERATIONS:
         head = _HEAD.format(CLAIM, DEADLINE, max_grants, MAX_DROPPED, OPERATIONS[name]).encode()
         parts = [head, *parts, b'end', _read('answer')]
-    text = b'\n'.join((_read(clock), *parts))
+    # Without comments, a client sends a script in one piece.
+    text = _COMMENT.sub(b'', b'\n'.join((_read(clock), *parts)))
     keys = _KEYS.get(name, _all_keys)
     return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode(), keys)
 
