@@ -261,8 +261,8 @@ def _without(name: str, old: str, new: str) -> RedisWorld:
         ),
         (
             'acquire',
-            'taken >= tonumber(ARGV[2]) then\n    -- A client',
-            'taken > tonumber(ARGV[2]) then\n    -- A client',
+            'taken >= tonumber(ARGV[2]) then\n    return redis',
+            'taken > tonumber(ARGV[2]) then\n    return redis',
             'hold a slot of a pool of 1 at the same time',
         ),
         (
