@@ -81,6 +81,10 @@ def _wait_in_threads(made: Cachify, trouble: Callable[[], None]) -> list[int]:
         threads[-1].start()
         while made.pool('reports', max_size=1).queue_size() <= number:
             time.sleep(0.001)
+    # A caller that does not know yet that it is in the queue gets the error of a lost reply.
+    listener: Any = made._settings().sync_backend().listener()
+    while len(listener._waiters) < WAITERS:
+        time.sleep(0.001)
     trouble()
     for thread in threads:
         thread.join()
@@ -103,6 +107,12 @@ def _wait_in_tasks(made: Cachify, trouble: Callable[[], None]) -> list[int]:
             while await made.pool('reports', max_size=1).aqueue_size() <= number:
                 assert time.monotonic() < until
                 await asyncio.sleep(0.001)
+        # As above.
+        backend: Any = made._settings().async_backend()
+        until = time.monotonic() + 30
+        while len(backend.listener()._waiters) < WAITERS:
+            assert time.monotonic() < until
+            await asyncio.sleep(0.001)
         await asyncio.to_thread(trouble)
         await asyncio.gather(*tasks)
 
