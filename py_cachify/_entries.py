@@ -15,16 +15,14 @@ still gives back one slot, but perhaps one that would have lived longer.  A sepa
 each avoids even this.
 """
 
-import asyncio
 import itertools
 import sys
-from asyncio import _get_running_loop
 from collections.abc import Iterator
-from threading import get_ident
 from types import FrameType
 from typing import Any, Generic, TypeVar
 
 from py_cachify import _process as process
+from py_cachify._holders import current_owner, frames_up_from
 
 
 T = TypeVar('T')
@@ -59,7 +57,7 @@ class Entries(Generic[T]):
     def add(self, frame: FrameType | None, held: T) -> None:
         """Record that ``frame`` has entered and holds ``held``."""
         newest = self._newest
-        newest[frame] = (_current_owner(), next(self._numbers), held, newest.get(frame))
+        newest[frame] = (current_owner(), next(self._numbers), held, newest.get(frame))
 
     def claim(self, frame: FrameType | None, claimed: list[T]) -> None:
         """Remove the entry that ``frame`` exits and append what it holds to ``claimed``.
@@ -117,8 +115,8 @@ class Entries(Generic[T]):
         """Return the entry that ``frame`` exits, a frame that has entered nothing itself."""
         if not self._newest:
             raise RuntimeError('a pool was exited more often than it was entered: exit it once for each entry')
-        executing = set(_frames_up_from(frame))
-        owner = _current_owner()
+        executing = set(frames_up_from(frame))
+        owner = current_owner()
         entries = list(self._all())
         own = [entry for entered, entry in entries if entry[0] == owner and entered not in executing]
         if own:
@@ -129,7 +127,7 @@ class Entries(Generic[T]):
 
     def _frames_of_threads(self) -> Iterator[FrameType]:
         for newest in sys._current_frames().values():  # noqa: SLF001 - the only way to see what other threads do
-            yield from _frames_up_from(newest)
+            yield from frames_up_from(newest)
 
 
 class LockedEntries(Entries[T]):
@@ -177,16 +175,3 @@ def _without(newest: _Entry[T], held: T) -> _Entry[T] | None:
     for owner, number, value, _ in reversed(above):
         below = (owner, number, value, below)
     return below
-
-
-def _frames_up_from(frame: FrameType | None) -> Iterator[FrameType]:
-    # Not `is not None`: Python 3.11 was seen to return another object for a thread that runs on.
-    while isinstance(frame, FrameType):
-        yield frame
-        frame = frame.f_back
-
-
-def _current_owner() -> object:
-    """Return the running task, or the thread if no task is running."""
-    # get_running_loop() raises outside a loop, which costs more than everything else here.
-    return (_get_running_loop() and asyncio.current_task()) or get_ident()

@@ -45,6 +45,7 @@ after_fork(held.clear)
 
 def current_owner() -> object:
     """Return the running task, or the number of the thread if no task is running."""
+    # get_running_loop() raises outside a loop, which costs more than everything else here.
     return (_get_running_loop() and asyncio.current_task()) or get_ident()
 
 
@@ -68,7 +69,7 @@ def check_own(store: object, key: str, max_size: int, owner: object) -> None:
     """Raise ``CachifyDeadlockError`` if ``owner`` itself holds all slots of the pool."""
     # The number of a thread is not enough: a worker of a web framework may have run the first
     # half of a generator for one request, and serve another one now.
-    executing = set(_frames_up_from(sys._getframe()))  # noqa: SLF001 - the only way to see who is waiting
+    executing = set(frames_up_from(sys._getframe()))  # noqa: SLF001 - the only way to see who is waiting
     own = {
         holder.token
         for holder in _holders_of(store, key)
@@ -107,8 +108,10 @@ def _holders_of(store: object, key: str) -> Iterator[Holder]:
                 yield holder
 
 
-def _frames_up_from(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
+def frames_up_from(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield a frame and those that called it."""
+    # Not `is not None`: Python 3.11 was seen to return another object for a thread that runs on.
+    while isinstance(frame, FrameType):
         yield frame
         frame = frame.f_back
 

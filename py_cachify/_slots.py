@@ -19,6 +19,7 @@ from py_cachify._refusals import was_refused
 from py_cachify._retries import Retries
 from py_cachify._signals import is_interrupt
 from py_cachify._unsent import was_never_sent
+from py_cachify.backends.atomic import new_tuple
 from py_cachify.backends.base import AsyncBackend, Backend
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.commands import Steps
@@ -52,9 +53,6 @@ class Held(NamedTuple, Generic[B]):
     since: float
     pid: int
 
-
-new_tuple: Any = tuple.__new__
-"""Makes a named tuple in half the time of its class, which a pool in memory would notice."""
 
 SyncHeld = Held[Backend]
 AsyncHeld = Held[AsyncBackend] | SyncHeld

@@ -142,7 +142,7 @@ def _nothing() -> None:
 class Wait(_Wait):
     """The wait of a thread::
 
-    wait = Wait(backend, spec, waiting)
+    wait = Wait(backend, spec, waiting, frame)
     held = wait.take()                  # false if it got no slot
     """
 

@@ -340,8 +340,8 @@ BEYOND = (
     Beyond(
         'the next waiter is not told if one request does not serve all',
         QUEUE,
-        "left to the next waiter.\n      redis.pcall('PUBLISH', 'py-cachify:' .. process .. ':' .. channel, head)\n",
-        'left to the next waiter.\n',
+        "      if size then\n        redis.pcall('PUBLISH', 'py-cachify:' .. process .. ':' .. channel, head)\n",
+        '      if size then\n',
         'redis',
         _COSTS_TIME,
         f'{_MESSAGES}test_the_next_waiter_is_told_if_one_request_does_not_serve_all',

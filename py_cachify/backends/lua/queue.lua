@@ -49,8 +49,10 @@ local function grant(unknown)
       return true
     end
     if turn == MAX_GRANTS then
-      -- The rest is left to the next waiter.
-      redis.pcall('PUBLISH', 'py-cachify:' .. process .. ':' .. channel, head)
+      -- The rest is left to the next waiter.  A ticket that cannot be read has none.
+      if size then
+        redis.pcall('PUBLISH', 'py-cachify:' .. process .. ':' .. channel, head)
+      end
       return true
     end
     redis.call('ZREM', KEYS[2], head, '!' .. head)

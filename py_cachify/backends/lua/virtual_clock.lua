@@ -1,7 +1,6 @@
 -- Precedes each of the other scripts in a simulation, instead of server_clock.lua.
 --
---   KEYS[1]      the pool
---   KEYS[2]      the pool's tombstones
+--   KEYS         as in server_clock.lua
 --   ARGV[#ARGV]  the current instant of virtual time, in seconds
 --
 -- Defines `now` and `in_virtual_time` for the script.

@@ -69,6 +69,17 @@ def test_the_next_waiter_is_told_if_one_request_does_not_serve_all(server: 'redi
     assert backend.count_waiting(KEY) == 1
 
 
+def test_a_ticket_that_cannot_be_read_stops_no_request(server: 'redis.Redis', messages: Any) -> None:
+    """Someone else wrote it. One request removes as many as it may serve; the next continues."""
+    backend = RedisBackend(server, max_grants=1)
+    [holder] = full(backend, waiters=1)
+    server.zadd(pool_keys(KEY).queue, {'x': 1.0, '!x': -1e12, 'y': 2.0, '!y': -1e12})
+    assert backend.drop_slot(KEY, holder) is True
+    assert backend.undo_slot(KEY, 'nobody') is False
+    assert backend.undo_slot(KEY, 'nobody') is False
+    assert next_message(messages) == ticket(0)
+
+
 def test_the_queue_expires_when_its_last_waiter_has_been_silent_for_too_long(server: 'redis.Redis') -> None:
     """So nothing stays if all waiters die. The slots stay as long as the last of them lives."""
     backend = RedisBackend(server)
