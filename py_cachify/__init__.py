@@ -20,19 +20,29 @@ change at any time.
 ``clients``           what a client must be able to do
 ``tokens``            the text that identifies a slot, and says who asked for what
 ``commands``          the requests of a protocol to a store, each of them indivisible
+``events``            what listeners are told about each attempt to take a slot
+``observing``         ``observe()``, which adds listeners
+``occupants``         who holds the slots of a pool, and who waits for one
+``renewals``          when slots are renewed
+``pauses``            when a waiter asks again, and when its time is up
 ``protocols``         how a slot is taken, given back and counted: written once, for threads,
                       asyncio and simulation
 ``drivers``           run a protocol to its result, for threads and for asyncio
 ``backends``          carry out commands in memory, on Redis and Valkey, or with any client
+``slots``             ``Slot``, what a ``with pool(...)`` gives, and ``current_slot()``
 ``decorators``        the functions that ``@pooled`` returns
 ``pools``             ``pool``, as a context manager and a decorator factory
 ``cachify``           ``init_cachify`` and ``Cachify``
-``testing``           a clock for your tests, which moves only when they move it
+``recording``         record attempts in a file, and read it again
+``testing``           pools in memory for your tests, and a clock that only they move
+``metrics``           listeners that count for Prometheus and OpenTelemetry
+``ctl``               ``pool-ctl``, which shows the pools of a server from outside
 ====================  ==============================================================================
 
 The table lists the lowest layer first: each module imports only modules listed before it.  Between
-``backends`` and ``decorators`` are the private ``_slots``, which takes a slot for a body and gives
-it back, and ``_settings``, which holds the arguments of ``init_cachify()``.
+``backends`` and ``decorators`` are private modules: ``_taking`` and ``_waiting`` take a slot,
+``_giving_back`` gives it back, ``_watching`` renews it meanwhile and notices its loss, and
+``_settings`` holds the arguments of ``init_cachify()``.
 """
 
 from py_cachify.arguments import UNSET, UnsetType
@@ -46,8 +56,13 @@ from py_cachify.errors import (
     CachifyInitError,
     CachifyPoolFullError,
     CachifyPoolTimeoutError,
+    CachifySlotLostError,
 )
+from py_cachify.events import Event
+from py_cachify.observing import Observation, observe
+from py_cachify.occupants import Holder, Waiter
 from py_cachify.pools import pool
+from py_cachify.slots import Slot, current_slot
 
 
 __all__ = [
@@ -59,11 +74,19 @@ __all__ = [
     'CachifyInitError',
     'CachifyPoolFullError',
     'CachifyPoolTimeoutError',
+    'CachifySlotLostError',
+    'Event',
+    'Holder',
     'MemoryClient',
+    'Observation',
+    'Slot',
     'SyncClient',
     'UnsetType',
+    'Waiter',
     'WrappedFunctionPool',
+    'current_slot',
     'init_cachify',
+    'observe',
     'pool',
     'pooled',
 ]

@@ -22,12 +22,13 @@ from types import FrameType
 from typing import Any, Generic, TypeVar
 
 from py_cachify import _process as process
-from py_cachify._holders import current_owner, frames_up_from
+from py_cachify._deadlocks import current_owner, frames_up_from
 
 
 T = TypeVar('T')
 
-_MAY_LACK_GIL = 'free-threading build' in sys.version
+MAY_LACK_GIL = 'free-threading build' in sys.version
+"""Whether threads of this interpreter may run at the same time."""
 
 
 _Entry = tuple[object, int, T, Any]
@@ -54,10 +55,10 @@ class Entries(Generic[T]):
     def __len__(self) -> int:
         return sum(1 for _ in self._all())
 
-    def add(self, frame: FrameType | None, held: T) -> None:
-        """Record that ``frame`` has entered and holds ``held``."""
+    def add(self, frame: FrameType | None, held: T, owner: object) -> None:
+        """Record that ``frame`` of a task or thread (``owner``) has entered and holds ``held``."""
         newest = self._newest
-        newest[frame] = (current_owner(), next(self._numbers), held, newest.get(frame))
+        newest[frame] = (owner, next(self._numbers), held, newest.get(frame))
 
     def claim(self, frame: FrameType | None, claimed: list[T]) -> None:
         """Remove the entry that ``frame`` exits and append what it holds to ``claimed``.
@@ -141,9 +142,9 @@ class LockedEntries(Entries[T]):
 
     __slots__ = ()
 
-    def add(self, frame: FrameType | None, held: T) -> None:
+    def add(self, frame: FrameType | None, held: T, owner: object) -> None:
         with process.entries_lock:
-            super().add(frame, held)
+            super().add(frame, held, owner)
 
     def claim(self, frame: FrameType | None, claimed: list[T]) -> None:
         with process.entries_lock:
@@ -155,7 +156,7 @@ class LockedEntries(Entries[T]):
 
 def make_entries() -> Entries[Any]:
     """Return the ``Entries`` for the running interpreter."""
-    return LockedEntries() if _MAY_LACK_GIL else Entries()
+    return LockedEntries() if MAY_LACK_GIL else Entries()
 
 
 def _number(entry: _Entry[Any]) -> int:

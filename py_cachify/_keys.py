@@ -41,24 +41,26 @@ class KeyTemplate:
         KeyTemplate('mail-{user_id}', send).key((7,), {})           # 'mail-7'
     """
 
-    def __init__(self, template: str, function: Callable[..., Any], *, skipped: int = 0) -> None:
+    def __init__(self, template: str, function: Callable[..., Any], *, skipped: int = 0, kind: str = 'key') -> None:
         """Raise ``ValueError`` for a malformed template, or a field that no parameter supplies.
 
         ``template`` is a key that :func:`py_cachify.arguments.check_key` returned.  ``skipped`` is
         how many parameters precede the one that ``{0}`` means: 1 for a method, because of ``self``.
+        ``kind`` is what errors call the template: the label of a call is made in the same way.
         """
         self._template = template
+        self._kind = kind
         self._skipped = skipped
         try:
             fields = list(_names(template))
         except ValueError as error:
-            raise ValueError(_malformed(template, error)) from None
+            raise ValueError(_malformed(kind, template, error)) from None
         # Numbered as by `str.format`: the n-th field without a name is the argument n.
         numbers = itertools.count()
         positions = {next(numbers) if not name else int(name) for name in fields if not name or name.isdecimal()}
         names = sorted({name for name in fields if name and not name.isdecimal()})
         # A key without fields needs nothing from the function.
-        self._signature = _signature(template, function) if fields else inspect.Signature()
+        self._signature = _signature(kind, template, function) if fields else inspect.Signature()
         self._numbered = {number: self._positional_source(number) for number in sorted(positions)}
         self._count = max(positions, default=-1) + 1
         self._sources = {name: self._source(name) for name in names}
@@ -67,7 +69,7 @@ class KeyTemplate:
             # name, for example.
             formatted = template.format(*[_Anything()] * self._count, **dict.fromkeys(names, _Anything()))
         except Exception as error:
-            raise ValueError(_malformed(template, error)) from None
+            raise ValueError(_malformed(kind, template, error)) from None
         self._fixed = None if fields else formatted
 
     def _positional_source(self, number: int) -> 'tuple[int, str | None, Any]':
@@ -82,8 +84,8 @@ class KeyTemplate:
         if any(each.kind is each.VAR_POSITIONAL for each in parameters) and number <= MAX_POSITION:
             return position, None, inspect.Parameter.empty
         raise ValueError(
-            f'key {shown(self._template)} names the positional argument {number} (the first is 0), but the function'
-            f' takes {max(0, len(positional) - self._skipped)}: use fields with the names of parameters'
+            f'{self._kind} {shown(self._template)} names the positional argument {number} (the first is 0), but the'
+            f' function takes {max(0, len(positional) - self._skipped)}: use fields with the names of parameters'
         )
 
     def _source(self, name: str) -> 'tuple[int | None, bool, Any]':
@@ -107,8 +109,8 @@ class KeyTemplate:
         fields = [f'{{{parameter.name}}}' for parameter in parameters]
         remedy = ' or '.join(filter(None, (', '.join(fields[:-1]), *fields[-1:]))) or 'no field'
         raise ValueError(
-            f'key {shown(self._template)} has the field {{{name}}}, but the function has no parameter of that name:'
-            f' use {remedy}'
+            f'{self._kind} {shown(self._template)} has the field {{{name}}}, but the function has no parameter of that'
+            f' name: use {remedy}'
         )
 
     def key(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
@@ -135,7 +137,7 @@ class KeyTemplate:
             given = {str(number): numbered[number] for number in self._numbered} | values
             raise ValueError(self._format_error(given, error)) from error
         # A quick check first: nearly all keys are ASCII, which can always be encoded.
-        if not key.isascii():
+        if not key.isascii() and self._kind == 'key':
             check_encodable(f'the key that {shown(self._template)} makes', key)
         return key
 
@@ -150,16 +152,16 @@ class KeyTemplate:
                 values[number] = default
             else:
                 raise TypeError(
-                    f'the key {shown(self._template)} needs the positional argument {number} (the first is 0), but the'
-                    ' call does not pass it'
+                    f'the {self._kind} {shown(self._template)} needs the positional argument {number} (the first is 0),'
+                    ' but the call does not pass it'
                 )
         return values
 
     def _format_error(self, values: Mapping[str, Any], error: Exception) -> str:
         arguments = ', '.join(f'{name}={shown(value)}' for name, value in values.items())
         return (
-            f'the key {shown(self._template)} cannot be made from {arguments} ({shown(error)}): pass arguments that fit'
-            ' the key, or change the key'
+            f'the {self._kind} {shown(self._template)} cannot be made from {arguments} ({shown(error)}): pass arguments'
+            f' that fit the {self._kind}, or change the {self._kind}'
         )
 
     def _bound(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -167,15 +169,15 @@ class KeyTemplate:
         bound.apply_defaults()
         if name not in bound.arguments:
             raise TypeError(
-                f'the key {shown(self._template)} needs the argument {name!r}, but the call does not pass it'
+                f'the {self._kind} {shown(self._template)} needs the argument {name!r}, but the call does not pass it'
             )
         return bound.arguments[name]
 
 
-def _malformed(template: str, error: Exception) -> str:
+def _malformed(kind: str, template: str, error: Exception) -> str:
     return (
-        f'key {shown(template)} is not a valid format string: {error}; correct the field, or write {{{{ or }}}} for a'
-        ' literal brace'
+        f'{kind} {shown(template)} is not a valid format string: {error}; correct the field, or write {{{{ or }}}} for'
+        ' a literal brace'
     )
 
 
@@ -192,13 +194,13 @@ class _Anything:
         return ''
 
 
-def _signature(template: str, function: Callable[..., Any]) -> inspect.Signature:
+def _signature(kind: str, template: str, function: Callable[..., Any]) -> inspect.Signature:
     try:
         return signature_of(function)
     except Exception as error:
         raise ValueError(
-            f'key {shown(template)} has fields, but the parameters of {shown(function)} cannot be read'
-            f' ({shown(error)}): use a key without fields'
+            f'{kind} {shown(template)} has fields, but the parameters of {shown(function)} cannot be read'
+            f' ({shown(error)}): use a {kind} without fields'
         ) from error
 
 

@@ -6,6 +6,7 @@ raises ``NameError``.  Pools need no such value, so here an unresolved name stay
 reference.
 """
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable
@@ -45,3 +46,10 @@ class FunctionAnnotations:
     def __get__(self, wrapper: Any, owner: type | None = None) -> Any:
         # The class itself is read as well, and wraps no function.
         return {} if wrapper is None else wrapper.__wrapped__.__annotations__
+
+
+def is_async(call: Any) -> bool:
+    """Return whether a function, a partial function or a callable object must be awaited."""
+    while isinstance(call, functools.partial):
+        call = call.func
+    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(type(call).__call__)

@@ -14,7 +14,16 @@ from py_cachify.commands import Turn
 
 
 class Waiter(Protocol):
-    """Somebody who waits."""
+    """Somebody who waits.
+
+    Attributes:
+        granted_at: an instant before it was given a slot, by the clock of its backend; ``None`` for
+            the present one.
+        is_pausing: whether it waits to be told something at this moment.
+    """
+
+    granted_at: float | None
+    is_pausing: bool
 
     def tell(self, turn: Turn) -> bool:
         """Let it stop waiting; ``GRANTED`` counts more than any other reason.
@@ -56,6 +65,19 @@ def tell(ticket: str, turn: Turn) -> None:
         abandon(ticket)
 
 
+def is_pausing(ticket: str) -> bool:
+    """Return whether the waiter of this ticket waits to be told something at this moment."""
+    waiter = _waiters.get(ticket)
+    return waiter is not None and waiter.is_pausing
+
+
+def note_grant(ticket: str, instant: float) -> None:
+    """Note that the waiter of this ticket was given a slot, after ``instant`` by its clock."""
+    waiter = _waiters.get(ticket)
+    if waiter is not None:
+        waiter.granted_at = instant
+
+
 def is_abandoned(ticket: str) -> bool:
     """Return whether a ticket that got a slot has no waiter: the slot must be given back.
 
@@ -79,6 +101,9 @@ after_fork(_forget_all)
 class ThreadWaiter:
     """A thread that waits."""
 
+    granted_at: float | None = None
+    is_pausing = False
+
     def __init__(self) -> None:
         self._turn: Turn | None = None
         # A lock that is held until somebody tells this waiter something: cheaper than an event.
@@ -96,13 +121,18 @@ class ThreadWaiter:
 
     def wait(self, seconds: float | None) -> Turn | None:
         """Return why it stops waiting; ``None`` if ``seconds`` have passed, or without a reason."""
+        self.is_pausing = True
         self._silence.acquire(timeout=-1 if seconds is None else max(0.0, min(seconds, threading.TIMEOUT_MAX)))
+        self.is_pausing = False
         turn, self._turn = self._turn, None
         return turn
 
 
 class TaskWaiter:
     """A task that waits."""
+
+    granted_at: float | None = None
+    is_pausing = False
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -131,11 +161,13 @@ class TaskWaiter:
         """Return why it stops waiting; ``None`` if ``seconds`` have passed."""
         self._future = self._loop.create_future()
         timer = None if seconds is None else self._loop.call_later(max(0.0, seconds), self._wake)
+        self.is_pausing = True
         try:
             # Not before, because another thread may tell it at any time.
             if self._turn is None:
                 await self._future
         finally:
+            self.is_pausing = False
             self._future = None
             if timer is not None:
                 timer.cancel()

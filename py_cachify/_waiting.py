@@ -7,13 +7,15 @@ import os
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from py_cachify import _holders as holders
+from py_cachify import _deadlocks as deadlocks
 from py_cachify import _waiters as waiters
+from py_cachify._attempts import Attempt
 from py_cachify._cancellation import Request
-from py_cachify._pauses import Pauses
-from py_cachify._slots import AsyncHeld, Held, SlotSpec, SyncHeld, agive_back, give_back, log_undone_acquire
+from py_cachify._giving_back import agive_back, give_back
+from py_cachify._spec import SlotSpec
+from py_cachify._taking import log_undone_acquire
 from py_cachify._waiters import TaskWaiter, ThreadWaiter
 from py_cachify.arguments import check_max_waiting, check_wait
 from py_cachify.backends.base import AsyncBackend, Backend
@@ -21,10 +23,9 @@ from py_cachify.backends.memory import Alarm, MemoryBackend
 from py_cachify.commands import AwaitTurn, Command, Refusal, Steps, Turn
 from py_cachify.drivers import arun, run
 from py_cachify.errors import CachifyPoolFullError, CachifyPoolTimeoutError, taken_slots
+from py_cachify.pauses import Pauses
 from py_cachify.protocols import Lease, NoLease, SlotProtocol
-
-
-B = TypeVar('B', bound=Backend | AsyncBackend)
+from py_cachify.slots import Slot
 
 
 class Waiting(NamedTuple):
@@ -37,11 +38,6 @@ class Waiting(NamedTuple):
 
     wait: float | None
     max_waiting: int | None
-
-    def shown(self) -> str:
-        """Return the arguments as text."""
-        most = '' if self.max_waiting is None else f', max_waiting={self.max_waiting}'
-        return f'wait={self.wait!r}{most}'
 
 
 def make_waiting(wait: Any, max_waiting: Any) -> Waiting | None:
@@ -63,15 +59,25 @@ class _Wait:
     """What threads and tasks have in common: a place in the queue, and the time that is left."""
 
     def __init__(
-        self, backend: Backend | AsyncBackend, spec: SlotSpec, waiting: Waiting, waiter: ThreadWaiter | TaskWaiter
+        self,
+        backend: Backend | AsyncBackend,
+        spec: SlotSpec,
+        waiting: Waiting,
+        waiter: ThreadWaiter | TaskWaiter,
+        pool: Any,
+        attempt: Attempt,
+        has_body: bool,
     ) -> None:
         if waiting.max_waiting is not None and backend.protocol.queue_size is None:
             raise TypeError(
                 'max_waiting needs a store that can queue, memory, Redis or Valkey: with a client of the plain'
                 ' contract, omit it'
             )
-        self.spec, self.waiting, self.waiter = spec, waiting, waiter
-        self.owner = holders.current_owner()
+        self.backend, self.spec, self.waiting, self.waiter = backend, spec, waiting, waiter
+        self._pool, self._attempt, self._has_body = pool, attempt, has_body
+        self.asked = backend.now()
+        self._is_unanswered = False
+        self.owner = deadlocks.current_owner()
         self.frame: FrameType | None = None
         self.store = backend.store
         self.listener = backend.listener()
@@ -82,7 +88,7 @@ class _Wait:
         self.pauses = Pauses(waiting.wait, clock, isinstance(backend, MemoryBackend), self._is_told)
         self.pid = os.getpid()
         channel = 0 if self.listener is None else self.listener.channel
-        self.token = backend.new_token(self.pid, spec.max_size, spec.slot_exp, channel)
+        self.token = backend.new_token(self.pid, spec.terms, channel)
         self.is_queued = False
 
     def _is_told(self) -> bool:
@@ -93,16 +99,17 @@ class _Wait:
         if protocol.wait is None:
             raise TypeError(f'the protocol {protocol.name} cannot wait for a slot: use it without wait')
         waiters.register(self.token, self.waiter)
-        key, max_size, slot_exp = self.spec
-        return protocol.wait(key, self.token, max_size, slot_exp, self.waiting.max_waiting, None)
+        spec = self.spec
+        return protocol.wait(spec.key, self.token, spec.max_size, spec.slot_exp, self.waiting.max_waiting, None)
 
     def begin_to_wait(self) -> None:
         """Note that the waiter is in the queue, before each pause."""
         if self.is_queued:
             return
         self.is_queued = True
+        self._attempt.tell('queued')
         if self.waiting.wait is None:
-            holders.check_own(self.store, self.spec.key, self.spec.max_size, self.owner)
+            deadlocks.check_own(self.store, self.spec.key, self.spec.max_size, self.owner)
         if self.listener is not None:
             self.listener.join(self.token, self.waiter)
 
@@ -117,16 +124,33 @@ class _Wait:
         self.pauses.note_end()
         self.waiter.tell(Turn.ASK)
 
+    def note_request(self) -> None:
+        """Note that a request is about to be sent.
+
+        If the one before it was not answered, it may have given the slot, whose life began then.
+        """
+        if not self._is_unanswered:
+            self.asked = self.backend.now()
+        self._is_unanswered = True
+
+    def note_answer(self) -> None:
+        """Note that the last request was answered."""
+        self._is_unanswered = False
+
     def after_pause(self, told: Turn | None) -> Turn:
         """Return why the waiter stops waiting, after it was woken or its pause ended."""
         if told is Turn.GRANTED:
+            # By a request of this process, which was sent before.
+            self.asked = self.backend.now() if self.waiter.granted_at is None else self.waiter.granted_at
             return told
         return Turn.OVER if self.pauses.is_over() else Turn.ASK
 
-    def held(self, lease: Lease, backend: B) -> Held[B]:
-        """Return the slot."""
-        holders.add(lease.token, self.store, self.spec.key, self.owner, self.frame)
-        return Held(lease, self.spec, backend, time.monotonic(), self.pid)
+    def slot(self, lease: Lease) -> Slot:
+        """Return the slot; ``asked`` is the instant of the request that gave it."""
+        if self._has_body:
+            # Without a body, anybody may give it back.
+            deadlocks.add(lease.token, self.store, self.spec.key, self.owner, self.frame)
+        return Slot(lease, self.spec, self.backend, self.asked, self.pid, self._pool)
 
     def end(self) -> None:
         """Forget the waiter."""
@@ -142,35 +166,44 @@ def _nothing() -> None:
 class Wait(_Wait):
     """The wait of a thread::
 
-    wait = Wait(backend, spec, waiting, frame)
+    wait = Wait(backend, spec, waiting, pool, attempt, frame)
     held = wait.take()                  # false if it got no slot
     """
 
-    def __init__(self, backend: Backend, spec: SlotSpec, waiting: Waiting, frame: FrameType | None) -> None:
-        """Begin to wait; ``frame`` is the one that holds the slot afterwards."""
+    def __init__(
+        self,
+        backend: Backend,
+        spec: SlotSpec,
+        waiting: Waiting,
+        pool: Any,
+        attempt: Attempt,
+        frame: FrameType | None = None,
+        has_body: bool = True,
+    ) -> None:
+        """Begin to wait; ``frame`` is the one whose body holds the slot afterwards, if any."""
         self._backend = backend
         self._waiter = ThreadWaiter()
-        super().__init__(backend, spec, waiting, self._waiter)
+        super().__init__(backend, spec, waiting, self._waiter, pool, attempt, has_body)
         self.frame = frame
 
     def waited(self) -> float:
         """Return how long it has waited, in seconds."""
         return self.pauses.waited()
 
-    def take(self) -> SyncHeld | NoLease:
+    def take(self) -> Slot | NoLease:
         """Take a slot and return it, or what is false: why there is none."""
         lease: Lease | NoLease = None
         try:
             lease = run(self.steps(self._backend.protocol), self._perform)
             self.end()
-            return self.held(lease, self._backend) if lease else lease
+            return self.slot(lease) if lease else lease
         except BaseException as error:
             try:
                 if not lease:
                     log_undone_acquire(self.spec, self.token, error)
                 else:
                     # An interrupt that arrived after the grant, but before this function returned.
-                    give_back(Held(lease, self.spec, self._backend, time.monotonic(), self.pid), body_failed=True)
+                    give_back(self.slot(lease), body_failed=True)
             finally:
                 # Despite another interrupt, or a listener would go on for this waiter.
                 try:
@@ -180,7 +213,12 @@ class Wait(_Wait):
             raise
 
     def _perform(self, command: Command[Any]) -> Any:
-        return self._await_turn(command) if isinstance(command, AwaitTurn) else self._backend.perform(command)
+        if isinstance(command, AwaitTurn):
+            return self._await_turn(command)
+        self.note_request()
+        answer = self._backend.perform(command)
+        self.note_answer()
+        return answer
 
     def _await_turn(self, turn: AwaitTurn) -> Turn:
         if not self.is_queued:
@@ -204,7 +242,7 @@ def _check_loop(store: object, spec: SlotSpec) -> None:
     loop = asyncio._get_running_loop()  # noqa: SLF001 - as in _entries.py
     if loop is None:
         return
-    holders.check_tasks(store, spec.key, spec.max_size, loop)
+    deadlocks.check_tasks(store, spec.key, spec.max_size, loop)
     if not _warned_of_blocking:
         _warned_of_blocking = True
         logger.warning(
@@ -217,15 +255,23 @@ def _check_loop(store: object, spec: SlotSpec) -> None:
 class PendingWait(Request[Lease | NoLease]):
     """The wait of a task, to be awaited; a task that is cancelled meanwhile gets no slot::
 
-    pending = PendingWait(backend, spec, waiting)
+    pending = PendingWait(backend, spec, waiting, pool, attempt)
     held = await pending.take()         # false if it got no slot
     """
 
-    def __init__(self, backend: AsyncBackend | MemoryBackend, spec: SlotSpec, waiting: Waiting) -> None:
+    def __init__(
+        self,
+        backend: AsyncBackend | MemoryBackend,
+        spec: SlotSpec,
+        waiting: Waiting,
+        pool: Any,
+        attempt: Attempt,
+        has_body: bool = True,
+    ) -> None:
         self._backend = backend
         self._waiter = TaskWaiter()
         self._pausing = False
-        self._wait = _Wait(backend, spec, waiting, self._waiter)
+        self._wait = _Wait(backend, spec, waiting, self._waiter, pool, attempt, has_body)
         self.waiting = waiting
         super().__init__(self._take())
 
@@ -233,7 +279,7 @@ class PendingWait(Request[Lease | NoLease]):
         """Return how long it has waited, in seconds."""
         return self._wait.pauses.waited()
 
-    async def take(self) -> AsyncHeld | NoLease:
+    async def take(self) -> Slot | NoLease:
         """Take a slot and return it, or what is false: why there is none."""
         wait = self._wait
         try:
@@ -242,7 +288,7 @@ class PendingWait(Request[Lease | NoLease]):
             wait.end()
         error = self.exception()
         lease = self.result() if error is None else None
-        held: Any = wait.held(lease, self._backend) if lease else None
+        held = wait.slot(lease) if lease else None
         if self.interruption is not None:
             if held is not None:
                 await agive_back(held, body_failed=True)
@@ -250,7 +296,7 @@ class PendingWait(Request[Lease | NoLease]):
         if error is not None:
             log_undone_acquire(wait.spec, wait.token, error)
             raise error
-        return held if lease else lease
+        return held or (None if lease else lease)
 
     async def _take(self) -> Lease | NoLease:
         try:
@@ -266,9 +312,13 @@ class PendingWait(Request[Lease | NoLease]):
     async def _perform(self, command: Command[Any]) -> Any:
         if isinstance(command, AwaitTurn):
             return await self._await_turn(command)
+        self._wait.note_request()
         if isinstance(self._backend, MemoryBackend):
-            return self._backend.perform(command)
-        return await self._backend.aperform(command)
+            answer = self._backend.perform(command)
+        else:
+            answer = await self._backend.aperform(command)
+        self._wait.note_answer()
+        return answer
 
     async def _await_turn(self, turn: AwaitTurn) -> Turn:
         if self.interruption is not None:

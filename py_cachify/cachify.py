@@ -7,7 +7,9 @@ from typing import Any, Literal, Never, TypeVar, overload
 
 from py_cachify._decorator_types import AnyFunction, AsyncFunction, Decorator, NeverReturned
 from py_cachify._keys import KeyTemplate
-from py_cachify._settings import Settings, global_settings, set_global_settings
+from py_cachify._options import OnLost, RenewFor, check_renewable, make_options
+from py_cachify._settings import Place, Settings, global_settings, set_global_place
+from py_cachify._spec import SlotSpec
 from py_cachify._waiting import make_waiting
 from py_cachify.arguments import (
     UNSET,
@@ -21,13 +23,15 @@ from py_cachify.arguments import (
     check_prefix,
     check_slot_exp,
 )
-from py_cachify.backends._choose import choose_backends
+from py_cachify.backends._choose import choose_backends, make_anonymous
 from py_cachify.backends._opened import OpenedClients, open_clients
 from py_cachify.backends.base import AsyncBackend
 from py_cachify.backends.memory import MemoryClient
 from py_cachify.clients import AsyncClient, SyncClient
-from py_cachify.decorators import make_decorator
+from py_cachify.decorators import label_maker, make_decorator
 from py_cachify.errors import CachifyInitError
+from py_cachify.events import Listener
+from py_cachify.observing import Audience, Observation
 from py_cachify.pools import pool
 
 
@@ -52,13 +56,20 @@ class Cachify:
         def send_mail(user_id): ...
     """
 
-    def __init__(self, settings: Callable[[], Settings], opened: OpenedClients | None = None) -> None:
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        opened: OpenedClients | None = None,
+        audience: Audience | None = None,
+    ) -> None:
         """Keep ``settings``, a function that is called on each use because settings may change.
 
-        ``opened`` are the clients that :meth:`close` and :meth:`aclose` close.
+        ``opened`` are the clients that :meth:`close` and :meth:`aclose` close, and ``audience`` is
+        where :meth:`observe` adds listeners.
         """
         self._settings = settings
         self._opened = opened
+        self._audience = audience
 
     def pool(
         self,
@@ -68,11 +79,40 @@ class Cachify:
         *,
         wait: Wait = 0,
         max_waiting: int | None = None,
+        renew_for: RenewFor = 0,
+        on_lost: OnLost = 'log',
+        fence: bool = False,
+        label: str = '',
     ) -> pool:
         """Return the pool ``key`` in this store; see :class:`py_cachify.pool`."""
-        local = pool(key, max_size, slot_exp, wait=wait, max_waiting=max_waiting)
+        local = pool(
+            key,
+            max_size,
+            slot_exp,
+            wait=wait,
+            max_waiting=max_waiting,
+            renew_for=renew_for,
+            on_lost=on_lost,
+            fence=fence,
+            label=label,
+        )
         local._settings = self._settings  # noqa: SLF001 - a new pool is global
         return local
+
+    def observe(self, listener: Listener) -> Observation:
+        """Tell a listener what happens in the pools of this object; see ``observe()``.
+
+        The global ``pool`` and ``@pooled`` belong to the object of the last global
+        ``init_cachify()``.
+
+        Example::
+
+            with reports.observe(print):
+                make_report()
+        """
+        if self._audience is None:
+            raise TypeError('this object has no settings of its own: use py_cachify.observe(), which hears all pools')
+        return self._audience.observe(listener)
 
     def close(self) -> None:
         """Close the connections that ``init_cachify(url)`` opened for threads.
@@ -130,6 +170,10 @@ class Cachify:
         slot_exp: SlotExp = ...,
         wait: Wait = ...,
         max_waiting: int | None = ...,
+        renew_for: RenewFor = ...,
+        on_lost: OnLost = ...,
+        fence: bool = ...,
+        label: str = ...,
     ) -> Decorator[Never, AnyFunction]: ...
     @overload
     def pooled(
@@ -142,6 +186,10 @@ class Cachify:
         *,
         wait: Wait = ...,
         max_waiting: int | None = ...,
+        renew_for: RenewFor = ...,
+        on_lost: OnLost = ...,
+        fence: bool = ...,
+        label: str = ...,
     ) -> Decorator[Never, AnyFunction]: ...
     @overload
     def pooled(
@@ -154,6 +202,10 @@ class Cachify:
         *,
         wait: Wait = ...,
         max_waiting: int | None = ...,
+        renew_for: RenewFor = ...,
+        on_lost: OnLost = ...,
+        fence: bool = ...,
+        label: str = ...,
     ) -> Decorator[None, AnyFunction]: ...
     @overload
     def pooled(
@@ -166,6 +218,10 @@ class Cachify:
         *,
         wait: Wait = ...,
         max_waiting: int | None = ...,
+        renew_for: RenewFor = ...,
+        on_lost: OnLost = ...,
+        fence: bool = ...,
+        label: str = ...,
     ) -> Decorator[Any, AnyFunction]: ...
     @overload
     def pooled(  # type: ignore[overload-overlap]  # the first match counts
@@ -178,6 +234,10 @@ class Cachify:
         *,
         wait: Wait = ...,
         max_waiting: int | None = ...,
+        renew_for: RenewFor = ...,
+        on_lost: OnLost = ...,
+        fence: bool = ...,
+        label: str = ...,
     ) -> Decorator[A, AsyncFunction]: ...
     @overload
     def pooled(
@@ -190,6 +250,10 @@ class Cachify:
         *,
         wait: Wait = ...,
         max_waiting: int | None = ...,
+        renew_for: RenewFor = ...,
+        on_lost: OnLost = ...,
+        fence: bool = ...,
+        label: str = ...,
     ) -> Decorator[F, AnyFunction]: ...
     def pooled(
         self,
@@ -201,6 +265,10 @@ class Cachify:
         *,
         wait: Wait = 0,
         max_waiting: int | None = None,
+        renew_for: RenewFor = 0,
+        on_lost: OnLost = 'log',
+        fence: bool = False,
+        label: str = '',
     ) -> Any:
         """Return a decorator for a sync or async function, whose calls each take a slot of a pool.
 
@@ -221,6 +289,9 @@ class Cachify:
                 :class:`py_cachify.pool`.
             wait, max_waiting: how long a call waits for a slot, and how many may wait at most, as
                 for :class:`py_cachify.pool`.  A call that waited in vain counts as refused.
+            renew_for, on_lost, fence: how the slot of a call is held, as for
+                :class:`py_cachify.pool`; the function finds its slot by ``current_slot()``.
+            label: who holds the slot, for people: a format string like the key.
 
         Raises:
             TypeError, ValueError: an argument is wrong, or the key names something that the
@@ -242,14 +313,27 @@ class Cachify:
             send_mail.size(user_id=7)           # slots taken in the pool 'mail-7'
         """
         template = check_key(key)
+        size, life, waiting = check_max_size(max_size), check_slot_exp(slot_exp), make_waiting(wait, max_waiting)
+        options = make_options(renew_for, on_lost, fence, label)
+        check_renewable(options.renew_for, life)
+
+        def pool_of(spec: SlotSpec) -> pool:
+            return self.pool(
+                spec.name, size, life, **({} if waiting is None else waiting._asdict()), **spec.options.given()
+            )
+
         return make_decorator(
             lambda function, skipped: KeyTemplate(template, function, skipped=skipped).key,
             self._settings,
-            check_max_size(max_size),
-            check_slot_exp(slot_exp),
+            size,
+            life,
             on_full,
             raise_on_full,
-            make_waiting(wait, max_waiting),
+            waiting,
+            options,
+            label_maker(options.label),
+            pool_of,
+            template,
         )
 
 
@@ -263,6 +347,7 @@ def init_cachify(
     prefix: str = 'PYC-',
     default_pool_slot_expiration: float | timedelta | None = 600,
     is_global: bool = True,
+    identify: bool = True,
     default_lock_expiration: float | UnsetType | None = UNSET,
     default_cache_ttl: float | UnsetType | None = UNSET,
     lock_poll_interval: float | UnsetType | None = UNSET,
@@ -294,6 +379,8 @@ def init_cachify(
         is_global: make the global ``pool`` and ``@pooled`` use this store from now on.  Slots that
             are already held are still given back where they were taken, and the connections of an
             earlier call stay open: to close them, call ``close()`` of the object that it returned.
+        identify: whether slots say on which machine and in which process their holder is, for
+            ``holders()`` and ``queue()``.
         default_lock_expiration, default_cache_ttl, lock_poll_interval: accepted and ignored, so
             that a program written for py-cachify that uses only pools starts unchanged.  A debug
             record names those that were passed.
@@ -324,15 +411,18 @@ def init_cachify(
         if opened is None
         else choose_backends(opened.sync, opened.asynchronous)
     )
-    settings = Settings(backends, checked_prefix, expiration)
+    if not check_flag('identify', identify):
+        make_anonymous(backends)
+    settings = Settings(backends, checked_prefix, expiration, identify)
     _log_ignored(
         default_lock_expiration=default_lock_expiration,
         default_cache_ttl=default_cache_ttl,
         lock_poll_interval=lock_poll_interval,
     )
+    place = Place(settings)
     if checked_is_global:
-        set_global_settings(settings)
-    return Cachify(lambda: settings, opened)
+        set_global_place(place)
+    return Cachify(place.current, opened, place)
 
 
 def _log_ignored(**arguments: object) -> None:

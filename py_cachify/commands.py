@@ -57,6 +57,15 @@ MAX_GRANTS = 100
 MAX_DROPPED = 1000
 """How many silent waiters one request removes, at most."""
 
+MAX_RENEWED = 1000
+"""How many slots one request renews, at most; the server serves nobody else meanwhile."""
+
+FENCE_LIFE = 86_400.0
+"""How long a store remembers the last fencing token of a pool, in seconds.
+
+Later ones are greater in any case, because the clock has moved on.
+"""
+
 
 class Refusal(Enum):
     """Why an acquire got no slot, where the pool was not simply full; false as a condition."""
@@ -67,6 +76,8 @@ class Refusal(Enum):
     """``max_waiting`` are waiting already."""
     TIMED_OUT = 'timed out'
     """It waited, and its time was up."""
+    EXPIRED = 'expired'
+    """It got a slot, which expired before it got its fencing token."""
 
     def __bool__(self) -> Literal[False]:
         return False
@@ -84,6 +95,19 @@ class Queued(NamedTuple):
     place: float
     rank: int
     next_expiry: float | None
+
+
+class Listed(NamedTuple):
+    """One slot in the reply to a request that lists them.
+
+    Attributes:
+        token: its token.
+        remaining: how long it still lives, in seconds; infinite if it never expires, ``None`` if
+            the store cannot say.
+    """
+
+    token: str
+    remaining: float | None
 
 
 class Turn(Enum):
@@ -154,6 +178,42 @@ class CountSlots(Command[int]):
     key: str
 
 
+@dataclass(slots=True, unsafe_hash=True)
+class ListSlots(Command[tuple[Listed, ...]]):
+    """List the slots that have not expired, in no particular order; it changes nothing."""
+
+    key: str
+
+
+# --- Holding.  A store that cannot extend a life without the risk of reviving has neither.
+
+
+@dataclass(slots=True, unsafe_hash=True)
+class RenewSlots(Command[tuple[bool, ...]]):
+    """Give each of these slots its full life again; the reply says for each whether it is there.
+
+    A slot that has expired, or was given back, stays gone.  So a driver may repeat the command, and
+    a late one does no harm.  ``renewals`` are at most ``MAX_RENEWED`` tokens, each with the life of
+    its slot in seconds, ``None`` for no expiration.
+    """
+
+    key: str
+    renewals: tuple[tuple[str, float | None], ...]
+
+
+@dataclass(slots=True, unsafe_hash=True)
+class DrawFence(Command[int | Refusal]):
+    """Draw the next fencing token of the pool, if ``token`` has a slot.
+
+    It is greater than every earlier one.  A token whose slot is gone gets none
+    (``Refusal.EXPIRED``): it could be greater than that of a later holder.  If the command is
+    repeated, only the last reply counts.
+    """
+
+    key: str
+    token: str
+
+
 # --- Waiting.  A store that cannot queue has none of these.
 #
 # A waiter has a *ticket* in the pool's queue: the token of the slot to come.  Each command
@@ -209,6 +269,13 @@ class LeaveQueue(Command[bool]):
 @dataclass(slots=True, unsafe_hash=True)
 class CountWaiting(Command[int]):
     """Count the tickets in the queue whose holders have not been silent for too long."""
+
+    key: str
+
+
+@dataclass(slots=True, unsafe_hash=True)
+class ListWaiting(Command[tuple[str, ...]]):
+    """List the tickets that :class:`CountWaiting` counts, in order; it changes nothing."""
 
     key: str
 

@@ -4,7 +4,9 @@ import contextlib
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from asyncio import _get_running_loop, current_task
+from collections.abc import Callable, Coroutine, Mapping
+from threading import get_ident
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType, MethodType
 from typing import (
     TYPE_CHECKING,
@@ -19,15 +21,23 @@ from typing import (
     runtime_checkable,
 )
 
-from py_cachify import _slots as slots
-from py_cachify._settings import Settings
+from py_cachify import _bodies as bodies
+from py_cachify import _looking as looking
+from py_cachify._attempts import UNHEARD, refusal_kind
+from py_cachify._giving_back import agive_back, give_back, give_back_despite
+from py_cachify._keys import KeyTemplate
+from py_cachify._options import DEFAULTS, Options
+from py_cachify._settings import Settings, Specs
 from py_cachify._signals import is_interrupt
-from py_cachify._signatures import FunctionAnnotations, signature_of
+from py_cachify._signatures import FunctionAnnotations, is_async, signature_of
+from py_cachify._spec import SlotSpec
+from py_cachify._taking import atake, take
 from py_cachify._waiting import PendingWait, Waiting, refusal_error
 from py_cachify._waiting import Wait as SlotWait
 from py_cachify.arguments import UnsetType, check_flag, is_a, shown
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.protocols import NoLease
+from py_cachify.slots import PoolSource, Slot, make_current, make_current_in_task
 
 
 P = ParamSpec('P')
@@ -59,6 +69,16 @@ class Terms(NamedTuple):
     on_full: Callable[..., Any] | None
     raise_on_full: bool
     waiting: Waiting | None
+    specs: Specs
+    options: Options
+    label: KeyOf | None
+    pool_of: PoolSource
+    template: str | None
+
+    def labelled(self, settings: Settings, key: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> SlotSpec:
+        """Return the arguments of the acquire for a call whose label has fields."""
+        options = self.options if self.label is None else self.options._replace(label=self.label(args, kwargs))
+        return settings.slot_spec(key, self.max_size, self.slot_exp, options, self.template)
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Refuse arguments that the function does not take, as the call itself would do."""
@@ -167,34 +187,57 @@ def _run(
     """Call a function in a slot; ``first`` holds the object that it is bound to, if any."""
     settings = terms.settings()
     key = terms.key(first + args, kwargs)
-    spec = settings.slot_spec(key, terms.max_size, terms.slot_exp)
+    spec = (
+        terms.specs.make(settings, key) if terms.label is None else terms.labelled(settings, key, first + args, kwargs)
+    )
+    backend = spec.backends.sync or settings.sync_backend()
+    is_plain = spec.is_plain
+    attempt = UNHEARD if is_plain else bodies.check(backend, spec)
     wait = None
-    if terms.waiting is None:
-        taken = slots.take(settings.sync_backend(), spec)
-    else:
-        terms.bind(first + args, kwargs)
-        wait = SlotWait(settings.sync_backend(), spec, terms.waiting, sys._getframe())  # noqa: SLF001 - see _holders.py
-        taken = wait.take()
+    try:
+        if terms.waiting is None:
+            taken = take(backend, spec, terms.pool_of)
+        else:
+            terms.bind(first + args, kwargs)
+            wait = SlotWait(backend, spec, terms.waiting, terms.pool_of, attempt, sys._getframe())  # noqa: SLF001 - see _deadlocks.py
+            taken = wait.take()
+    except BaseException as error:
+        attempt.tell('failed', error=error)
+        raise
     if not taken:
+        attempt.tell(refusal_kind(taken))
         return terms.refuse(key, first + args, kwargs, taken, wait)
     given_back = False
     try:
+        if not is_plain:
+            bodies.begin(taken, attempt)
+        # As `current_owner()`, whose call a pool in memory would notice.
+        make_current(taken, (_get_running_loop() and current_task()) or get_ident())
         try:
             result = function(*args, **kwargs)
-        except BaseException:
-            slots.give_back(taken, body_failed=True)
+        except BaseException as error:
+            _end(taken, is_plain, error)
             given_back = True
             raise
-        slots.give_back(taken, body_failed=False)
+        _end(taken, is_plain, None)
         given_back = True
     except BaseException as raised:
         # An interrupt that arrived as the slot was about to be given back.
         if not given_back and is_interrupt(raised):
-            slots.give_back_despite(raised, taken)
+            give_back_despite(raised, taken)
+        attempt.tell('failed', error=raised)
         raise
     if isinstance(result, CoroutineType | GeneratorType | AsyncGeneratorType):
         raise TypeError(_late_body_error(function, result))
     return result
+
+
+def _end(slot: Slot, is_plain: bool, error: BaseException | None) -> None:
+    """Give the slot back at the end of a call that raised ``error``, if anything."""
+    if is_plain:
+        give_back(slot, body_failed=error is not None)
+    else:
+        bodies.end(slot, error)
 
 
 async def _arun(
@@ -203,42 +246,67 @@ async def _arun(
     """Await an ``async`` function in a slot."""
     settings = terms.settings()
     key = terms.key(first + args, kwargs)
-    backend, spec = settings.async_backend(), settings.slot_spec(key, terms.max_size, terms.slot_exp)
+    spec = (
+        terms.specs.make(settings, key) if terms.label is None else terms.labelled(settings, key, first + args, kwargs)
+    )
+    backend = spec.backends.asynchronous or settings.async_backend()
+    is_plain = spec.is_plain
+    attempt = UNHEARD if is_plain else bodies.check(backend, spec, is_async=True)
     wait = None
-    taken: slots.AsyncHeld | NoLease
-    if terms.waiting is not None:
-        terms.bind(first + args, kwargs)
-        wait = PendingWait(backend, spec, terms.waiting)
-        taken = await wait.take()
-    # Memory answers at once, and a separate coroutine would take longer than the acquire itself.
-    elif isinstance(backend, MemoryBackend):
-        taken = slots.take(backend, spec)
-    else:
-        taken = await slots.atake(backend, spec)
+    taken: Slot | NoLease = None
+    try:
+        if terms.waiting is not None:
+            terms.bind(first + args, kwargs)
+            wait = PendingWait(backend, spec, terms.waiting, terms.pool_of, attempt)
+            taken = await wait.take()
+        # Memory answers at once, and a separate coroutine would take longer than the acquire.
+        elif isinstance(backend, MemoryBackend):
+            taken = take(backend, spec, terms.pool_of)
+        else:
+            taken = await atake(backend, spec, terms.pool_of)
+        if taken and not is_plain:
+            if spec.options is DEFAULTS:
+                bodies.begin_plainly(taken, attempt)
+            else:
+                await bodies.abegin(taken, attempt)
+    except BaseException as error:
+        if taken:
+            await agive_back(taken, body_failed=True)
+        attempt.tell('failed', error=error)
+        raise
     if not taken:
+        attempt.tell(refusal_kind(taken))
         instead = terms.refuse(key, first + args, kwargs, taken, wait)
         if inspect.isawaitable(instead):
             instead = await instead
         return instead
+    make_current_in_task(taken)
     try:
         result = await function(*args, **kwargs)
-    except BaseException:
-        await slots.agive_back(taken, body_failed=True)
+    except BaseException as error:
+        await _aend(taken, error)
         raise
-    await slots.agive_back(taken, body_failed=False)
+    await _aend(taken, None)
     return result
+
+
+def _aend(slot: Slot, error: BaseException | None) -> Coroutine[Any, Any, None]:
+    """Give the slot back as :func:`_end` does, in a task."""
+    if slot.spec.options is DEFAULTS:
+        return agive_back(slot, body_failed=error is not None)
+    return bodies.aend(slot, error)
 
 
 def _size(terms: Terms, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
     settings = terms.settings()
     key = settings.prefix + terms.key_to_count(args, kwargs)
-    return slots.size(settings.sync_backend(), key, terms.max_size)
+    return looking.size(settings.sync_backend(), key, terms.max_size)
 
 
 async def _asize(terms: Terms, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
     settings = terms.settings()
     key = settings.prefix + terms.key_to_count(args, kwargs)
-    return await slots.asize(settings.async_backend(), key, terms.max_size)
+    return await looking.asize(settings.async_backend(), key, terms.max_size)
 
 
 def _as_function(function: Callable[..., Any], terms: Terms) -> Any:
@@ -399,6 +467,13 @@ for _kind in (_PooledSyncMethod, _PooledAsyncMethod):
     vars(_kind)['__call__'].__signature__ = inspect.signature(lambda *_args, **_kwargs: None)
 
 
+def label_maker(label: str) -> Callable[[Callable[..., Any], int], KeyOf] | None:
+    """Return what makes the label of each call from a format string; ``None`` without fields."""
+    if '{' not in label and '}' not in label:
+        return None
+    return lambda function, skipped: KeyTemplate(label, function, skipped=skipped, kind='label').key
+
+
 def make_decorator(
     key_for: Callable[[Callable[..., Any], int], KeyOf],
     settings: Callable[[], Settings],
@@ -407,15 +482,23 @@ def make_decorator(
     on_full: Callable[..., Any] | None,
     raise_on_full: bool,
     waiting: Waiting | None,
+    options: Options,
+    label_for: Callable[[Callable[..., Any], int], KeyOf] | None,
+    pool_of: Callable[[SlotSpec], Any],
+    template: str | None = None,
 ) -> Any:
     """Return the decorator for all forms of ``pooled``.
 
     ``key_for(function, skipped)`` returns a function that makes the key of each call; ``skipped``
     is how many parameters (``self`` or ``cls``) the fields ``{}`` and ``{0}`` do not count.
+    ``label_for`` does the same for the label, or is ``None`` if that of ``options`` is fixed.
+    ``pool_of(spec)`` returns the pool whose slot was acquired with ``spec``.  ``template`` is the
+    key as it was written, if it is one.
     """
     if on_full is not None and not callable(on_full):
         raise TypeError(f'on_full must be a function, or None, not {shown(on_full)}')
     raises = check_flag('raise_on_full', raise_on_full)
+    source = PoolSource(pool_of)
 
     def decorate(function: Any) -> Any:
         call = _callable(function)
@@ -431,23 +514,37 @@ def make_decorator(
                 f'{shown(call)} makes a context manager, whose body runs only after the call has returned:'
                 ' use `with pool(...)` inside it instead'
             )
-        is_async = _inspect('the function', call, _is_async)
-        if not is_async and on_full is not None and _inspect('on_full', on_full, _is_async):
+        awaits = _inspect('the function', call, is_async)
+        if not awaits and on_full is not None and _inspect('on_full', on_full, is_async):
             raise TypeError(
                 f'on_full {shown(on_full)} is async, but {shown(call)} is not and could not await it:'
                 ' pass a plain function as on_full'
             )
         skipped = _inspect('the function', function, _skipped)
-        terms = Terms(settings, key_for(call, skipped), _parameters(call), max_size, slot_exp, on_full, raises, waiting)
+        terms = Terms(
+            settings,
+            key_for(call, skipped),
+            _parameters(call),
+            max_size,
+            slot_exp,
+            on_full,
+            raises,
+            waiting,
+            Specs(max_size, slot_exp, options, template),
+            options,
+            None if label_for is None else label_for(call, skipped),
+            source,
+            template,
+        )
         in_class = (
             call is not function
             or _runs_class_body(sys._getframe(1))  # noqa: SLF001 - a callable object has no name that says where it is
             or _inspect('the function', function, _is_in_class)
         )
         if in_class:
-            make: Callable[..., Any] = _PooledAsyncMethod if is_async else _PooledSyncMethod
+            make: Callable[..., Any] = _PooledAsyncMethod if awaits else _PooledSyncMethod
         else:
-            make = _as_async_function if is_async else _as_function
+            make = _as_async_function if awaits else _as_function
         return _inspect('the function', function, lambda function: make(function, terms))
 
     return decorate
@@ -515,10 +612,6 @@ def _innermost(call: Any) -> Any:
     while isinstance(call, functools.partial):
         call = call.func
     return call if inspect.isroutine(call) or isinstance(call, _PooledMethod) else type(call).__call__
-
-
-def _is_async(call: Any) -> bool:
-    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(_innermost(call))
 
 
 def _is_context_manager(call: Any) -> bool:

@@ -108,6 +108,50 @@ class CachifyDeadlockError(CachifyError):
     """
 
 
+class CachifySlotLostError(CachifyError):
+    """A slot was lost while it was held: it expired, or the store no longer has it.
+
+    Somebody else may hold it now.
+
+    Attributes:
+        key: the pool's key, without the prefix; empty if it was raised without a pool.
+        token: the token of the slot; empty if it was raised without a pool.
+        reason: why it was lost, in words; empty if it was raised without a pool.
+
+    Example::
+
+        with pool('reports', max_size=3, slot_exp=30, renew_for=None) as slot:
+            for report in reports:
+                slot.raise_if_lost()
+                make(report)
+    """
+
+    key: str
+    token: str
+    reason: str
+
+    @overload
+    def __init__(self, text: str = ..., /) -> None: ...
+    @overload
+    def __init__(self, key: str, token: str, reason: str = ...) -> None: ...
+    def __init__(self, key: str = '', token: str | None = None, reason: str = '') -> None:
+        if token is None:
+            super().__init__(*filter(None, [key]))
+            self.key, self.token = '', ''
+        else:
+            super().__init__(key, token, *filter(None, [reason]))
+            self.key, self.token = key, token
+        self.reason = reason or ('it expired, or the store no longer has it' if self.token else '')
+
+    def __str__(self) -> str:
+        if len(self.args) < 2:
+            return Exception.__str__(self) or 'a slot was lost'
+        return f'pool {self.key!r}: the slot was lost: {self.reason} [token {self.token}]'
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.args
+
+
 def taken_slots(max_size: int) -> str:
     """Return in words that all slots are taken."""
     return 'its only slot is taken' if max_size == 1 else f'all {max_size} slots are taken'

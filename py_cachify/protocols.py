@@ -54,11 +54,21 @@ that name:
 * *A second copy of a request to wait that arrives after the waiter has left* takes a slot or a
   place, as above; the place is lost after ``DEADLINE`` seconds.
 
+*Holding.*  ``ATOMIC`` can renew a slot, which never revives one that is gone, and draw a fencing
+token for it.  A driver renews many slots of a pool with one command, whoever took them.
+``INDEXED`` can do neither.  Limits, each shown by a test of that name:
+
+* *A renewal that arrives late prolongs a life* by as much as it was late, if its holder is still
+  there.  It never gives back a life to a slot that has expired or was given back.
+* *A clock that goes back while the pool rests can repeat a fencing token*: if nothing was drawn for
+  ``FENCE_LIFE`` seconds, the store has forgotten the last one, and trusts its clock.
+
 A driver that abandons a protocol closes its generator.  That stands for a crash, so the protocol
 must send nothing more to the store, hence ``except GeneratorExit: raise`` before any wider clause.
 """
 
 import math
+import re
 import zlib
 from collections.abc import Callable
 from typing import NamedTuple
@@ -73,12 +83,17 @@ from py_cachify.commands import (
     CountSlots,
     CountWaiting,
     DeleteName,
+    DrawFence,
     DropSlot,
     GetValue,
     JoinQueue,
     LeaveQueue,
+    Listed,
+    ListSlots,
+    ListWaiting,
     Queued,
     Refusal,
+    RenewSlots,
     SetIfAbsent,
     Steps,
     TakeSlot,
@@ -110,6 +125,11 @@ class Lease(NamedTuple):
     token: str
 
 
+Renewals = tuple[tuple[str, float | None], ...]
+"""Tokens, each with the life of its slot in seconds; ``None`` for no expiration."""
+
+_INDEX = re.compile('0|[1-9][0-9]{0,17}')
+
 NoLease = Refusal | None
 """Why there is no lease: ``None`` if the pool is full."""
 
@@ -124,8 +144,14 @@ class SlotProtocol(NamedTuple):
     ``wait(key, token, max_size, slot_exp, max_waiting, turn)`` is an acquire that waits, and
     results in the same; with ``turn`` it continues from there.
     ``queue_size(key)`` results in the number of waiters.
+    ``holders(key, max_size)`` lists the live slots; each token is the :func:`slot_text` of a slot.
+    ``queue(key)`` lists the tickets of the waiters, in order.
+    ``renew(key, renewals)`` gives slots their full life again; ``renewals`` are as for
+    ``RenewSlots``.  It results in whether each was still there.
+    ``fence(lease)`` draws the fencing token of a slot that was just acquired; or results in
+    ``Refusal.EXPIRED``, and then the slot is gone.
 
-    A protocol without the last two cannot wait, or cannot count who waits.
+    What a protocol cannot do is ``None``.
     """
 
     name: str
@@ -134,6 +160,10 @@ class SlotProtocol(NamedTuple):
     size: Callable[[str, int], Steps[int]]
     wait: Callable[[str, str, int, float | None, int | None, AwaitTurn | None], Steps[Lease | NoLease]] | None = None
     queue_size: Callable[[str], Steps[int]] | None = None
+    holders: Callable[[str, int], Steps[tuple[Listed, ...]]] | None = None
+    queue: Callable[[str], Steps[tuple[str, ...]]] | None = None
+    renew: Callable[[str, Renewals], Steps[tuple[bool, ...]]] | None = None
+    fence: Callable[[Lease], Steps[int | Refusal]] | None = None
 
 
 def _acquire_atomically(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | NoLease]:
@@ -226,6 +256,29 @@ def _count_waiting(key: str) -> Steps[int]:
     return (yield from CountWaiting(key))
 
 
+def _list_waiting(key: str) -> Steps[tuple[str, ...]]:
+    return (yield from ListWaiting(key))
+
+
+def _list_atomically(key: str, max_size: int) -> Steps[tuple[Listed, ...]]:  # noqa: ARG001 - the other protocol needs it
+    return (yield from ListSlots(key))
+
+
+def _renew_atomically(key: str, renewals: Renewals) -> Steps[tuple[bool, ...]]:
+    return (yield from RenewSlots(key, renewals))
+
+
+def _draw_fence(lease: Lease) -> Steps[int | Refusal]:
+    try:
+        return (yield from DrawFence(lease.name, lease.token))
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        # The acquire as a whole has failed.
+        yield from _undo(_complete(UndoSlot(lease.name, lease.token)), lease.token, error)
+        raise
+
+
 def _acquire_by_index(key: str, token: str, max_size: int, slot_exp: float | None) -> Steps[Lease | NoLease]:
     ex = None if slot_exp is None else math.ceil(slot_exp)
     # Each token starts its scan at another name, or all holders would compete for slot 0.
@@ -285,6 +338,33 @@ def _count_by_index(key: str, max_size: int) -> Steps[int]:
     return taken
 
 
+def _list_by_index(key: str, max_size: int) -> Steps[tuple[Listed, ...]]:
+    found = []
+    for index in range(max_size):
+        token = yield from GetValue(slot_name(key, index))
+        if token is not None:
+            found.append(Listed(f'{token}@{index}', None))
+    return tuple(found)
+
+
+def slot_text(protocol: SlotProtocol, lease: Lease) -> str:
+    """Return the text by which any process finds a slot: its token.
+
+    Under the plain contract it also says which of the pool's names the slot is: ``@`` and a number.
+    """
+    if protocol is not INDEXED:
+        return lease.token
+    return f'{lease.token}@{lease.name.rpartition(":")[2]}'
+
+
+def slot_lease(protocol: SlotProtocol, key: str, text: str) -> Lease | None:
+    """Return the lease of a slot of a pool from its :func:`slot_text`; ``None`` if it is wrong."""
+    if protocol is not INDEXED:
+        return Lease(key, text)
+    token, _, index = text.rpartition('@')
+    return Lease(slot_name(key, int(index)), token) if token and _INDEX.fullmatch(index) else None
+
+
 def slot_name(key: str, index: int) -> str:
     """Return the name of one slot under the plain contract, different for each key and index."""
     return f'{key}:{index}'
@@ -338,6 +418,24 @@ def _shown(error: Exception) -> str:
 
 
 ATOMIC = SlotProtocol(
-    'atomic', _acquire_atomically, _release_atomically, _count_atomically, _wait_atomically, _count_waiting
+    'atomic',
+    _acquire_atomically,
+    _release_atomically,
+    _count_atomically,
+    _wait_atomically,
+    _count_waiting,
+    _list_atomically,
+    _list_waiting,
+    _renew_atomically,
+    _draw_fence,
 )
-INDEXED = SlotProtocol('indexed', _acquire_by_index, _release_by_index, _count_by_index, _wait_by_index)
+# It cannot extend a life: between checking whose a name is and setting it again, the name may have
+# expired and been taken by another holder.
+INDEXED = SlotProtocol(
+    'indexed',
+    _acquire_by_index,
+    _release_by_index,
+    _count_by_index,
+    _wait_by_index,
+    holders=_list_by_index,
+)

@@ -17,6 +17,7 @@ from simulations.extras import missing
 
 if TYPE_CHECKING:
     from simulations.checking import ClientCheck, check_client
+    from simulations.comparing import Comparison, compare
     from simulations.distributions import (
         Constant,
         Empirical,
@@ -60,9 +61,22 @@ if TYPE_CHECKING:
         mean_wait,
         occupancy_distribution,
         retrials,
+        wait_beyond,
+        wait_quantile,
     )
     from simulations.theory.expectation import Expectation, expect
-    from simulations.traces import TraceError, read_azure, read_swf, read_table, read_trace, recognise, select_jobs
+    from simulations.theory.general import Occupation, allen_cunneen, occupation, pollaczek_khinchine
+    from simulations.theory.queue import QueueSystem, WaitDistribution, queue_system
+    from simulations.traces import (
+        TraceError,
+        read_attempts,
+        read_azure,
+        read_swf,
+        read_table,
+        read_trace,
+        recognise,
+        select_jobs,
+    )
     from simulations.traces.bundled import bundled_trace
     from simulations.traces.job import Job, Turn
     from simulations.traces.trace import Trace
@@ -78,6 +92,7 @@ if TYPE_CHECKING:
     )
     from simulations.workloads.keys import Keys, Zipf, parse_keys
     from simulations.workloads.refusals import Leave, OnRefusal, Retry
+    from simulations.workloads.sizes import Sizes, as_sizes
     from simulations.workloads.synthetic import Poisson, Synthetic
     from simulations.workloads.workload import Workload
 
@@ -88,6 +103,7 @@ __all__ = [
     'Bursty',
     'ClientCheck',
     'Clients',
+    'Comparison',
     'Constant',
     'Empirical',
     'Engset',
@@ -108,16 +124,19 @@ __all__ = [
     'LossSystem',
     'Mixture',
     'Network',
+    'Occupation',
     'OnRefusal',
     'Pareto',
     'Periodic',
     'Poisson',
     'PoissonArrivals',
+    'QueueSystem',
     'Recorded',
     'Result',
     'Retrials',
     'Retry',
     'Scenario',
+    'Sizes',
     'Sizing',
     'StoppingRule',
     'Store',
@@ -130,13 +149,17 @@ __all__ = [
     'Uniform',
     'Varying',
     'Violation',
+    'WaitDistribution',
     'Warmup',
     'Workload',
     'Zipf',
+    'allen_cunneen',
+    'as_sizes',
     'batch_means',
     'bundled_trace',
     'check_client',
     'choose_expiry',
+    'compare',
     'engset',
     'engset_occupancy',
     'erlang_b',
@@ -149,12 +172,16 @@ __all__ = [
     'mean_wait',
     'mser5',
     'occupancy_distribution',
+    'occupation',
     'open_store',
     'parse_arrivals',
     'parse_holding',
     'parse_keys',
     'parse_vary',
+    'pollaczek_khinchine',
+    'queue_system',
     'ratio_interval',
+    'read_attempts',
     'read_azure',
     'read_swf',
     'read_table',
@@ -167,6 +194,8 @@ __all__ = [
     'size_pool',
     'student_t',
     'sweep',
+    'wait_beyond',
+    'wait_quantile',
 ]
 
 # A name is imported when it is first used, so that ``pool-sim --help`` does not wait for NumPy and
@@ -174,6 +203,7 @@ __all__ = [
 # fmt: off
 _HOMES = {
     'simulations.checking': ('ClientCheck', 'check_client'),
+    'simulations.comparing': ('Comparison', 'compare'),
     'simulations.distributions': (
         'Constant', 'Empirical', 'Exponential', 'Holding', 'Lognormal', 'Mixture', 'Pareto', 'Uniform',
         'parse_holding',
@@ -198,11 +228,14 @@ _HOMES = {
     'simulations.sweeps': ('Sweep', 'parse_vary', 'sweep'),
     'simulations.theory': (
         'Engset', 'LossSystem', 'Retrials', 'engset', 'engset_occupancy', 'erlang_b', 'erlang_c', 'load_for',
-        'loss_system', 'max_size_for', 'mean_wait', 'occupancy_distribution', 'retrials',
+        'loss_system', 'max_size_for', 'mean_wait', 'occupancy_distribution', 'retrials', 'wait_beyond',
+        'wait_quantile',
     ),
     'simulations.theory.expectation': ('Expectation', 'expect'),
+    'simulations.theory.general': ('Occupation', 'allen_cunneen', 'occupation', 'pollaczek_khinchine'),
+    'simulations.theory.queue': ('QueueSystem', 'WaitDistribution', 'queue_system'),
     'simulations.traces': (
-        'TraceError', 'read_azure', 'read_swf', 'read_table', 'read_trace', 'recognise', 'select_jobs',
+        'TraceError', 'read_attempts', 'read_azure', 'read_swf', 'read_table', 'read_trace', 'recognise', 'select_jobs',
     ),
     'simulations.traces.bundled': ('bundled_trace',),
     'simulations.traces.job': ('Job', 'Turn'),
@@ -212,6 +245,7 @@ _HOMES = {
     ),
     'simulations.workloads.keys': ('Keys', 'Zipf', 'parse_keys'),
     'simulations.workloads.refusals': ('Leave', 'OnRefusal', 'Retry'),
+    'simulations.workloads.sizes': ('Sizes', 'as_sizes'),
     'simulations.workloads.synthetic': ('Poisson', 'Synthetic'),
     'simulations.workloads.workload': ('Workload',),
 }

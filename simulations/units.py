@@ -14,7 +14,8 @@ def count(number: int, one: str, many: str) -> str:
 def duration(seconds: float) -> str:
     """Return a time span, given in seconds, in the unit that suits it."""
     unit, length = time_unit(seconds)
-    return f'{seconds / length:,.4g} {unit}'
+    text = f'{seconds / length:,.4g}'
+    return f'{text} {unit.removesuffix("s") if text == "1" else unit}'
 
 
 def rate(a_second: float, noun: str) -> str:

@@ -23,7 +23,7 @@ _CHOICE = ('ArrowDown',) * 4
 
 def main() -> None:
     """Print the table for the notebooks whose names begin with an argument, or for all."""
-    wanted = tuple(sys.argv[1:]) or ('2', '3', '5', '8')
+    wanted = tuple(sys.argv[1:]) or ('2', '3', '5', '6', '9')
     with tempfile.TemporaryDirectory() as folder, browser() as chromium:
         copy = Path(shutil.copytree(NOTEBOOKS, Path(folder) / 'notebooks'))
         with lab(Path(folder)) as address:

@@ -11,8 +11,12 @@ from hypothesis import settings
 
 from py_cachify import Cachify, init_cachify
 from simulations.stores.embedded import EmbeddedServerError, embedded_server
+from tests.support.open_connections import left_open, note_connections
 from tests.support.servers import or_skip, redis_server
 from tests.support.stores import STORES, AsyncDriver, Clients, Driver, SyncDriver, make_clients
+
+
+note_connections()
 
 
 # The same examples at every run, and no verdict on how fast a machine is.
@@ -110,5 +114,15 @@ def driver(request: pytest.FixtureRequest, clients: Clients) -> Driver:
 
 @pytest.fixture(autouse=True)
 def _no_settings_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test begins as a program does: without ``init_cachify()``."""
+    """Each test begins as a program does: without ``init_cachify()``, and without a listener."""
     monkeypatch.setattr('py_cachify._settings._global_settings', None)
+    monkeypatch.setattr('py_cachify._settings._global_place', None)
+    monkeypatch.setattr('py_cachify.observing._everywhere.observations', ())
+
+
+@pytest.fixture(autouse=True)
+def _no_connection_is_left() -> Iterator[None]:
+    """Each test closes its asynchronous connections before it ends their loop."""
+    yield
+    left = left_open()
+    assert not left, f'close the asynchronous client before its event loop ends: {left}'

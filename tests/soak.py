@@ -1,4 +1,4 @@
-"""Long live runs: ``python -m tests.soak threads tasks kills restarts``, some minutes each.
+"""Long live runs: ``python -m tests.soak threads tasks kills restarts waiting``, some minutes each.
 
 They check at length what the tests check with a small sample.  Each prints its report; with
 ``--out FOLDER`` it also writes its figures as JSON.  The exit status is 1 if a promise was broken,
@@ -20,6 +20,7 @@ from simulations.live import LiveResult, TerminalView, live
 RESTARTS = 100
 KILLS = 500
 GRANTS = 200_000
+WAITED = 100
 
 
 class Soak(NamedTuple):
@@ -101,11 +102,32 @@ def restarts(count: int = RESTARTS, between: float = 1.5) -> Soak:
     return Soak(scenario, {'compare': False}, enough)
 
 
+def waiting(seconds: float = 200.0) -> Soak:
+    """Return a run of impatient jobs, whose workers are killed while many of them wait."""
+    scenario = _scenario(
+        'Waiters are killed',
+        seconds,
+        (Crash(every='exp:2', lasting=0.02),),
+        arrivals='poisson:120',
+        holding='exp:0.1',
+        max_size=12,
+        slot_exp=1.0,
+        wait='exp:0.5',
+    )
+
+    def enough(result: LiveResult) -> bool:
+        withdrew = sum(event.what == 'withdrew' for event in result.history)
+        return result.figures.timed_out >= WAITED and withdrew >= WAITED
+
+    return Soak(scenario, {'compare': False, 'tasks': 60}, enough)
+
+
 SOAKS: dict[str, Callable[[], Soak]] = {
     'threads': threads,
     'tasks': tasks,
     'kills': kills,
     'restarts': restarts,
+    'waiting': waiting,
 }
 
 

@@ -13,6 +13,7 @@ from py_cachify.arguments import is_a, kind_of, shown
 from py_cachify.backends.base import AsyncBackend, Backend
 from py_cachify.backends.memory import MemoryBackend, MemoryClient
 from py_cachify.backends.plain import AsyncPlainBackend, PlainBackend
+from py_cachify.tokens import new_anonymous_token
 
 
 MEMORY = 'in memory'
@@ -219,3 +220,11 @@ def _promises_an_awaitable(method: Any) -> bool | None:
 
 
 _AWAITABLE = re.compile('Awaitable|Coroutine|Future')
+
+
+def make_anonymous(backends: Backends) -> None:
+    """Let the tokens of these backends leave out on which machine and in which process they are."""
+    for backend in (backends.sync, backends.asynchronous):
+        if backend is not None:
+            backend.identify = False
+            backend.new_token = new_anonymous_token

@@ -22,11 +22,10 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from py_cachify import _process as process
 from py_cachify._process import give_lock
 from py_cachify._waiters import Waiter, tell
 from py_cachify.commands import Turn
-from py_cachify.tokens import channel_name
+from py_cachify.tokens import channel_name, process_name
 
 
 logger = logging.getLogger('py_cachify')
@@ -54,8 +53,9 @@ class _Listener:
 
     lock: threading.RLock
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, identify: bool) -> None:
         self._client = client
+        self._identify = identify
         self.channel = next(_channels)
         self.is_listening = False
         self._waiters: dict[str, Waiter] = {}
@@ -72,7 +72,7 @@ class _Listener:
         return not self._waiters and time.monotonic() - self._idle_since > IDLE
 
     def _name(self) -> str:
-        return channel_name(f'{process.name}-{os.getpid()}', self.channel)
+        return channel_name(process_name(os.getpid(), identify=self._identify), self.channel)
 
     def _hear(self, message: Any) -> None:
         if message is None:
@@ -110,8 +110,8 @@ class _Listener:
 class ThreadListener(_Listener):
     """Listens for the threads that wait on one client."""
 
-    def __init__(self, client: Any) -> None:
-        super().__init__(client)
+    def __init__(self, client: Any, identify: bool = True) -> None:
+        super().__init__(client, identify)
         self._thread: threading.Thread | None = None
         self._connections: Any = None
         self._pid = os.getpid()
@@ -174,8 +174,8 @@ class ThreadListener(_Listener):
 class TaskListener(_Listener):
     """Listens for the tasks of one event loop that wait on one client."""
 
-    def __init__(self, client: Any) -> None:
-        super().__init__(client)
+    def __init__(self, client: Any, identify: bool = True) -> None:
+        super().__init__(client, identify)
         self._task: asyncio.Task[None] | None = None
 
     def join(self, ticket: str, waiter: Waiter) -> None:

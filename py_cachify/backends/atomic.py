@@ -15,17 +15,21 @@ from py_cachify.commands import (
     Command,
     CountSlots,
     CountWaiting,
+    DrawFence,
     DropSlot,
     JoinQueue,
     LeaveQueue,
+    Listed,
+    ListSlots,
+    ListWaiting,
     Queued,
     Refusal,
+    RenewSlots,
     TakeSlot,
     UndoSlot,
 )
 from py_cachify.drivers import arun, run
-from py_cachify.protocols import ATOMIC, Lease, NoLease, SlotProtocol, no_lease
-from py_cachify.tokens import new_token
+from py_cachify.protocols import ATOMIC, Lease, NoLease, Renewals, SlotProtocol, no_lease
 
 
 R = TypeVar('R')
@@ -34,11 +38,34 @@ new_tuple: Any = tuple.__new__
 """Makes a named tuple in half the time of its class, which a pool in memory would notice."""
 
 
+_METHODS = {
+    TakeSlot: 'take_slot',
+    DropSlot: 'drop_slot',
+    UndoSlot: 'undo_slot',
+    CountSlots: 'count_slots',
+    ListSlots: 'list_slots',
+    RenewSlots: 'renew_slots',
+    DrawFence: 'draw_fence',
+    JoinQueue: 'join_queue',
+    AskAgain: 'ask_again',
+    LeaveQueue: 'leave_queue',
+    CountWaiting: 'count_waiting',
+    ListWaiting: 'list_waiting',
+}
+"""For each command, the method that carries it out, which has the command's fields as arguments."""
+
+
+def _method_for(backend: object, command: Command[Any]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    name = _METHODS.get(type(command))
+    if name is None:
+        raise TypeError(f'{type(backend).__name__} cannot perform {command!r}')
+    return getattr(backend, name), tuple(getattr(command, field) for field in command.__match_args__)  # type: ignore[attr-defined]
+
+
 class AtomicBackend(Backend):
     """The synchronous side; a subclass has the methods that are named like the commands."""
 
     protocol: ClassVar[SlotProtocol] = ATOMIC
-    new_token = staticmethod(new_token)
 
     take_slot: Callable[[str, str, int, float | None], bool | Refusal]
     drop_slot: Callable[[str, str], bool]
@@ -48,27 +75,14 @@ class AtomicBackend(Backend):
     ask_again: Callable[[str, str, int, float | None, float], bool | Queued]
     leave_queue: Callable[[str, str, int, float | None, bool], bool]
     count_waiting: Callable[[str], int]
+    list_slots: Callable[[str], tuple[Listed, ...]]
+    list_waiting: Callable[[str], tuple[str, ...]]
+    renew_slots: Callable[[str, Renewals], tuple[bool, ...]]
+    draw_fence: Callable[[str, str], int | Refusal]
 
     def perform(self, command: Command[Any]) -> Any:
-        match command:
-            case TakeSlot(key, token, max_size, slot_exp):
-                return self.take_slot(key, token, max_size, slot_exp)
-            case DropSlot(key, token):
-                return self.drop_slot(key, token)
-            case UndoSlot(key, token):
-                return self.undo_slot(key, token)
-            case CountSlots(key):
-                return self.count_slots(key)
-            case JoinQueue(key, token, max_size, slot_exp, max_waiting):
-                return self.join_queue(key, token, max_size, slot_exp, max_waiting)
-            case AskAgain(key, token, max_size, slot_exp, place):
-                return self.ask_again(key, token, max_size, slot_exp, place)
-            case LeaveQueue(key, token, max_size, slot_exp, tombstone):
-                return self.leave_queue(key, token, max_size, slot_exp, tombstone)
-            case CountWaiting(key):
-                return self.count_waiting(key)
-            case _:
-                raise TypeError(f'{type(self).__name__} cannot perform {command!r}')
+        method, fields = _method_for(self, command)
+        return method(*fields)
 
     def acquire(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Lease | NoLease:
         try:
@@ -88,7 +102,6 @@ class AsyncAtomicBackend(AsyncBackend):
     """The asynchronous side; a subclass has the methods that are named like the commands."""
 
     protocol: ClassVar[SlotProtocol] = ATOMIC
-    new_token = staticmethod(new_token)
     # Most answers are faster, and giving one up costs the client a connection.
     patience: ClassVar[float | None] = 0.1
 
@@ -100,27 +113,15 @@ class AsyncAtomicBackend(AsyncBackend):
     ask_again: Callable[[str, str, int, float | None, float], Awaitable[bool | Queued]]
     leave_queue: Callable[[str, str, int, float | None, bool], Awaitable[bool]]
     count_waiting: Callable[[str], Awaitable[int]]
+    list_slots: Callable[[str], Awaitable[tuple[Listed, ...]]]
+    list_waiting: Callable[[str], Awaitable[tuple[str, ...]]]
+    renew_slots: Callable[[str, Renewals], Awaitable[tuple[bool, ...]]]
+    draw_fence: Callable[[str, str], Awaitable[int | Refusal]]
 
     def aperform(self, command: Command[Any]) -> Awaitable[Any]:
-        match command:
-            case TakeSlot(key, token, max_size, slot_exp):
-                return self.take_slot(key, token, max_size, slot_exp)
-            case DropSlot(key, token):
-                return self.drop_slot(key, token)
-            case UndoSlot(key, token):
-                return self.undo_slot(key, token)
-            case CountSlots(key):
-                return self.count_slots(key)
-            case JoinQueue(key, token, max_size, slot_exp, max_waiting):
-                return self.join_queue(key, token, max_size, slot_exp, max_waiting)
-            case AskAgain(key, token, max_size, slot_exp, place):
-                return self.ask_again(key, token, max_size, slot_exp, place)
-            case LeaveQueue(key, token, max_size, slot_exp, tombstone):
-                return self.leave_queue(key, token, max_size, slot_exp, tombstone)
-            case CountWaiting(key):
-                return self.count_waiting(key)
-            case _:
-                raise TypeError(f'{type(self).__name__} cannot perform {command!r}')
+        method, fields = _method_for(self, command)
+        answer: Awaitable[Any] = method(*fields)
+        return answer
 
     async def acquire(self, key: str, token: str, max_size: int, slot_exp: float | None) -> Lease | NoLease:
         try:

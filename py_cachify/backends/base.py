@@ -3,14 +3,15 @@
 A new kind of store is one file with a subclass of each class here, and a line in ``_choose.py``.
 """
 
-from collections.abc import Awaitable
+import time
+from collections.abc import Awaitable, Callable
 from typing import ClassVar, Protocol, TypeVar
 
 from py_cachify._waiters import Waiter
 from py_cachify.commands import Command
 from py_cachify.drivers import arun, run
 from py_cachify.protocols import Lease, NoLease, SlotProtocol
-from py_cachify.tokens import new_short_token
+from py_cachify.tokens import new_token
 
 
 R = TypeVar('R')
@@ -41,13 +42,18 @@ class Backend:
 
     Attributes:
         protocol: the protocol that makes the commands.
-        new_token: makes the token of a slot; its arguments are the id of this process, ``max_size``
-            and ``slot_exp`` of the acquire, and the number of the listener's channel.
+        new_token: makes the token of a slot; its arguments are the id of this process, the terms of
+            the acquire, as :func:`py_cachify.tokens.make_terms` returns them, and the number of the
+            listener's channel.
+        identify: whether tokens say on which machine and in which process their holder is.
+        now: the clock by which this process judges how long its slots live, in seconds.
         store: stands for the store; the same for the backends of both sides.
     """
 
     protocol: ClassVar[SlotProtocol]
-    new_token = staticmethod(new_short_token)
+    new_token: Callable[[int, str, int], str] = staticmethod(new_token)
+    identify = True
+    now: Callable[[], float] = staticmethod(time.monotonic)
     store: object = None
 
     def listener(self) -> Listener | None:
@@ -69,23 +75,21 @@ class Backend:
         """Give a slot back; return whether it was still there."""
         return run(self.protocol.release(lease), self.perform)
 
-    def remaining(self, key: str) -> list[float] | None:  # noqa: ARG002
-        """Return how long each slot still lives, in seconds; ``None`` if the store cannot say."""
-        return None
-
 
 class AsyncBackend:
     """Carries out commands for the tasks of one event loop.
 
     Attributes:
-        protocol, new_token, store: as for :class:`Backend`.
+        protocol, new_token, identify, now, store: as for :class:`Backend`.
         patience: how long the acquire of a cancelled task waits for its answer before it is given
             up and undone, in seconds; ``None`` if it waits until the client gives up, because a
             request that arrives after its undo would take a slot.
     """
 
     protocol: ClassVar[SlotProtocol]
-    new_token = staticmethod(new_short_token)
+    new_token: Callable[[int, str, int], str] = staticmethod(new_token)
+    identify = True
+    now: Callable[[], float] = staticmethod(time.monotonic)
     store: object = None
     patience: ClassVar[float | None] = None
 

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 from weakref import WeakSet
 
 from py_cachify._process import after_fork, give_lock
-from py_cachify._waiters import is_abandoned, tell
+from py_cachify._waiters import is_abandoned, note_grant, tell
 from py_cachify.arguments import shown
 from py_cachify.backends._expiries import Expiries
-from py_cachify.backends.atomic import AtomicBackend
-from py_cachify.commands import MAX_TOMBSTONES, TOMBSTONE_LIFE, Queued, Refusal, Turn
+from py_cachify.backends.atomic import AtomicBackend, new_tuple
+from py_cachify.commands import FENCE_LIFE, MAX_TOMBSTONES, TOMBSTONE_LIFE, Listed, Queued, Refusal, Turn
+from py_cachify.protocols import Renewals
 from py_cachify.tokens import new_short_token
 
 
@@ -32,6 +33,7 @@ class Held(NamedTuple):
         tombstones: for each pool, the tokens that were undone, each with the instant at which its
             tombstone expires.
         queues: for each pool in which somebody waits, the tickets in order.
+        fences: for each pool, the last fencing token.
     """
 
     slots: dict[str, dict[str, float]]
@@ -39,6 +41,7 @@ class Held(NamedTuple):
     values: dict[str, Any]
     tombstones: Mapping[str, Mapping[str, float]] = {}
     queues: Mapping[str, Mapping[str, 'Ticket']] = {}
+    fences: Mapping[str, int] = {}
 
 
 Alarm = Callable[[float, Callable[[], object]], Callable[[], None]]
@@ -97,6 +100,8 @@ class MemoryClient:
         self._slots = Expiries()
         self._tombstones = Expiries()
         self._queues: dict[str, dict[str, Ticket]] = {}
+        self._fences: dict[str, int] = {}
+        self._forget_fences_at = math.inf
         self._names = Expiries()
         self._values: dict[str, Any] = {}
         # How a clock that tests move wakes waiters; where time passes by itself they have timers.
@@ -119,7 +124,7 @@ class MemoryClient:
         with self.lock:
             slots, now = self._slots, self._clock()
             # Drop the expired slots of all pools: none must stay because nobody asks for it again.
-            if slots.earliest() <= now:
+            if slots.heap and slots.heap[0][0] <= now:
                 slots.drop_ended(now)
             tokens = slots.live.get(key)
             if tokens is not None:
@@ -141,7 +146,7 @@ class MemoryClient:
         """Remove the slot of ``token``; return false if it had expired or never existed."""
         with self.lock:
             slots, now = self._slots, self._clock()
-            if slots.earliest() <= now:
+            if slots.heap and slots.heap[0][0] <= now:
                 slots.drop_ended(now)
             dropped = slots.remove(key, token)
             if self._queues and key in self._queues:
@@ -178,6 +183,42 @@ class MemoryClient:
             self._slots.drop_ended(self._clock())
             return len(self._slots.live.get(key, ()))
 
+    def list_slots(self, key: str) -> tuple[Listed, ...]:
+        """Return the live slots of the pool ``key``."""
+        with self.lock:
+            now = self._clock()
+            live = self._slots.live.get(key, {})
+            return tuple(Listed(token, instant - now) for token, instant in live.items() if instant > now)
+
+    def renew_slots(self, key: str, renewals: Renewals) -> tuple[bool, ...]:
+        """Give slots their full life again; return for each whether it is there.
+
+        ``renewals`` are tokens, each with the life of its slot in seconds, ``None`` for never.
+        """
+        with self.lock:
+            slots, now = self._slots, self._clock()
+            there = []
+            for token, life in renewals:
+                instant = slots.live.get(key, {}).get(token, -math.inf)
+                there.append(instant > now)
+                if now < instant < math.inf:
+                    slots.move(key, token, math.inf if life is None else now + life)
+            return tuple(there)
+
+    def draw_fence(self, key: str, token: str) -> int | Refusal:
+        """Return the next fencing token of the pool ``key``, if ``token`` has a slot."""
+        with self.lock:
+            now = self._clock()
+            if self._slots.live.get(key, {}).get(token, -math.inf) <= now:
+                return Refusal.EXPIRED
+            if now >= self._forget_fences_at:
+                # All at once: what is greater than the clock says must have been drawn since then.
+                self._forget_fences_at = math.inf
+                self._fences = {pool: last for pool, last in self._fences.items() if last >= _micros(now)}
+            self._forget_fences_at = min(self._forget_fences_at, now + FENCE_LIFE)
+            fence = self._fences[key] = max(self._fences.get(key, 0) + 1, _micros(now))
+            return fence
+
     # --- the queues of the pools, by ticket
 
     granted: Callable[['MemoryClient', str, str], object]
@@ -198,13 +239,15 @@ class MemoryClient:
                     return True
                 if self._was_undone(key, token, now):
                     return False
-                queue = self._queues.get(key, {})
+                queue = self._queues.get(key) or {}
                 if max_waiting is not None and len(queue) >= max_waiting:
                     return Refusal.CROWDED
                 last = queue[next(reversed(queue))].place if queue else 0.0
                 # Above 0 and above all others, even if the clock does not move.
                 place = max(now, last + 1e-6, 1e-6)
-                self._queues.setdefault(key, {})[token] = Ticket(place, max_size, slot_exp, math.inf)
+                self._queues.setdefault(key, {})[token] = new_tuple(Ticket, (place, max_size, slot_exp, math.inf))
+                if self._call_at is None:
+                    return self._standing(key, token, now)
             return self._stay(key, token, now)
 
     def ask_again(self, key: str, token: str, max_size: int, slot_exp: float | None, place: float) -> bool | Queued:
@@ -247,36 +290,50 @@ class MemoryClient:
         with self.lock:
             return len(self._queues.get(key, ()))
 
+    def list_waiting(self, key: str) -> tuple[str, ...]:
+        """Return the tickets of those who wait for a slot of the pool ``key``, in order."""
+        with self.lock:
+            return tuple(self._queues.get(key, ()))
+
     def _stay(self, key: str, token: str, now: float) -> bool | Queued:
         """Return true if ``token`` gets a slot now, or else where it is in the queue."""
         self._grant(key, now, asking=token)
-        slots = self._slots.live.get(key, {})
-        if token in slots:
+        if token in self._slots.live.get(key, {}):
             return True
-        queue = self._queues[key]
+        return self._standing(key, token, now)
+
+    def _standing(self, key: str, token: str, now: float) -> Queued:
+        """Return where a ticket is in the queue, and let it know of the next slot to expire."""
+        slots, queue = self._slots.live.get(key, {}), self._queues[key]
         ticket = queue[token]
         expiry = min(slots.values(), default=math.inf)
-        queue[token] = ticket._replace(alarm=expiry)
-        rank = 0 if next(iter(queue)) == token else list(queue).index(token)
-        return Queued(ticket.place, rank, None if expiry == math.inf else expiry - now)
+        queue[token] = new_tuple(Ticket, (ticket.place, ticket.max_size, ticket.slot_exp, expiry))
+        if next(iter(queue)) == token:
+            rank = 0
+        elif next(reversed(queue)) == token:
+            rank = len(queue) - 1
+        else:
+            rank = list(queue).index(token)
+        return new_tuple(Queued, (ticket.place, rank, None if expiry == math.inf else expiry - now))  # type: ignore[no-any-return]
 
     def _grant(self, key: str, now: float, asking: str | None = None) -> bool:
         """Give free slots to the first waiters, and return whether anybody still waits."""
-        slots = self._slots
+        slots, soonest = self._slots, math.inf
         while (queue := self._queues.get(key)) is not None:
             head = next(iter(queue))
             ticket = queue[head]
             if len(slots.live.get(key, ())) >= ticket.max_size:
-                earliest = slots.earliest()
                 if self._call_at is not None:
-                    self._set_alarm(key, earliest)
-                elif earliest < ticket.alarm and head != asking:
+                    self._set_alarm(key, slots.earliest())
+                elif soonest < ticket.alarm and head != asking:
                     # It does not know of this slot, which may never be given back.
-                    queue[head] = ticket._replace(alarm=earliest)
+                    queue[head] = ticket._replace(alarm=soonest)
                     tell(head, Turn.ASK)
                 return True
             self._remove_ticket(key, head)
-            slots.add(key, head, math.inf if ticket.slot_exp is None else now + ticket.slot_exp)
+            expiry = math.inf if ticket.slot_exp is None else now + ticket.slot_exp
+            soonest = min(soonest, expiry)
+            slots.add(key, head, expiry)
             if head != asking:
                 self.granted(self, key, head)
         return False
@@ -307,8 +364,8 @@ class MemoryClient:
         """
         if self._clock is not _computers_clock and self._call_at is None:
             raise TypeError(
-                'waiting for a slot in memory needs a clock that can wake a waiter: omit clock, or pass'
-                f' py_cachify.testing.ManualClock() or another clock with call_at(instant, call), not'
+                'waiting for a slot in memory, and renewing it, needs a clock that can wake a waiter: omit clock, or'
+                f' pass py_cachify.testing.ManualClock() or another clock with call_at(instant, call), not'
                 f' {shown(self._clock)}'
             )
         return self._call_at
@@ -316,16 +373,6 @@ class MemoryClient:
     def now(self) -> float:
         """Return the current instant of this client's clock, in seconds."""
         return self._clock()
-
-    def remaining(self, key: str) -> list[float]:
-        """Return how long each live slot of the pool ``key`` still lives, in seconds.
-
-        The time is infinite if a slot never expires.
-        """
-        with self.lock:
-            now = self._clock()
-            self._slots.drop_ended(now)
-            return [instant - now for instant in self._slots.live.get(key, {}).values()]
 
     # --- the plain contract
 
@@ -383,6 +430,7 @@ class MemoryClient:
                 {name: values[name] for name in (values if keys is None else keys) if name in values},
                 {key: dict(undone[key]) for key in (undone if keys is None else keys) if key in undone},
                 {key: dict(queue) for key, queue in self._queues.items() if keys is None or key in keys},
+                {key: last for key, last in self._fences.items() if keys is None or key in keys},
             )
 
     def restore(self, held: Held, keys: Collection[str] | None = None) -> None:
@@ -393,9 +441,10 @@ class MemoryClient:
         with self.lock:
             if keys is None:
                 self._slots, self._tombstones, self._names, self._values = Expiries(), Expiries(), Expiries(), {}
-                self._queues = {}
-            for key in (*(keys or ()), *held.slots, *held.names, *held.tombstones, *held.queues):
+                self._queues, self._fences = {}, {}
+            for key in (*(keys or ()), *held.slots, *held.names, *held.tombstones, *held.queues, *held.fences):
                 self._queues.pop(key, None)
+                self._fences.pop(key, None)
                 for items in (self._slots, self._tombstones):
                     for token in tuple(items.live.get(key, ())):
                         items.remove(key, token)
@@ -409,6 +458,11 @@ class MemoryClient:
                 self._names.add(name, name, instant)
             self._values.update(held.values)
             self._queues.update((key, dict(queue)) for key, queue in held.queues.items() if queue)
+            self._fences.update(held.fences)
+
+
+def _micros(now: float) -> int:
+    return math.floor(now * 1e6)
 
 
 def _alarm_of(clock: Any) -> Alarm | None:
@@ -421,6 +475,7 @@ def _alarm_of(clock: Any) -> Alarm | None:
 
 
 def _tell(client: MemoryClient, key: str, ticket: str) -> None:
+    note_grant(ticket, client.now())
     tell(ticket, Turn.GRANTED)
     if is_abandoned(ticket):
         # No more than this, because the caller continues with the next waiter.
@@ -446,18 +501,20 @@ class MemoryBackend(AtomicBackend):
     new_token = staticmethod(new_short_token)
 
     def __init__(self, client: MemoryClient) -> None:
+        self.now = client._clock  # noqa: SLF001 - without a call in between
         self.take_slot = client.take_slot
         self.drop_slot = client.drop_slot
         self.undo_slot = client.undo_slot
         self.count_slots = client.count_slots
+        self.list_slots = client.list_slots
+        self.renew_slots = client.renew_slots
+        self.draw_fence = client.draw_fence
         self.join_queue = client.join_queue
         self.ask_again = client.ask_again
         self.leave_queue = client.leave_queue
         self.count_waiting = client.count_waiting
+        self.list_waiting = client.list_waiting
         self.client = client
-
-    def remaining(self, key: str) -> list[float]:
-        return self.client.remaining(key)
 
     def contents(self, key: str) -> dict[str, float]:
         """Return a copy of the tokens of the pool ``key``, each with the instant its slot expires.

@@ -13,12 +13,12 @@ role                  in use     what is there
 ``slots``             yes        the slots, only of a pool whose own key looks like a derived one
 ``queue``             yes        sorted set: ticket of a waiter, its place in the queue; and ``!``
                                  and the ticket, the instant by which it must ask again, negated
-``fence``             reserved   the last fencing token that was granted
+``fence``             yes        a number: the last fencing token, for a day after it was drawn
 ====================  =========  ===================================================================
 
 Under the pool's own key is a sorted set of the tokens of its slots, each with the instant at which
-its slot expires.  A slot that a waiter has not confirmed yet is under ``?`` and its token.  Nothing
-creates a reserved key.  For every pool key, whatever text it is:
+its slot expires.  A slot that a waiter has not confirmed yet is under ``?`` and its token.  For
+every pool key, whatever text it is:
 
 * All its keys lie in one hash slot of a cluster, so that one script may use them.
 * No two pools share a key, because no pool keeps its slots under a derived key of another.
@@ -48,17 +48,19 @@ _LETTERS = b'hhhhhh'
 
 
 class PoolKeys(NamedTuple):
-    """The keys of one pool that are in use.
+    """The keys of one pool.
 
     Attributes:
         slots: a sorted set of tokens, each with the instant at which its slot expires.
         queue: a sorted set of those who wait.
         undone: a sorted set of undone tokens, each with the instant at which its tombstone expires.
+        fence: a number, the last fencing token.
     """
 
     slots: bytes
     queue: bytes
     undone: bytes
+    fence: bytes
 
 
 def pool_keys(key: str) -> PoolKeys:
@@ -68,7 +70,7 @@ def pool_keys(key: str) -> PoolKeys:
 
         pool_keys('PYC-reports').slots           # b'PYC-reports'
     """
-    return PoolKeys(slots_key(key), derived_key(key, 'queue'), derived_key(key, 'undone'))
+    return PoolKeys(slots_key(key), *(derived_key(key, role) for role in ('queue', 'undone', 'fence')))
 
 
 def slots_key(key: str) -> bytes:

@@ -5,11 +5,12 @@ server must replicate the effects of a script instead of its text: Redis 5.0 or 
 A user of an access list needs ``EVAL`` and ``EVALSHA`` and the commands that the scripts call:
 ``TIME``, ``EXISTS``, ``ZREMRANGEBYSCORE``, ``ZREMRANGEBYRANK``, ``ZSCORE``, ``ZCARD``, ``ZCOUNT``,
 ``ZADD``, ``ZREM``, ``ZREVRANK``, ``ZRANGE``, ``ZREVRANGE``, ``ZRANGEBYSCORE``, ``PEXPIREAT``,
-``PERSIST``; and access to the keys in ``pool_keys.py``.  To be told that a slot is free, waiters
-need ``PUBLISH`` and ``SUBSCRIBE`` and access to the channels ``py-cachify:*``; without it, they ask
-again and again.  A user who needs only ``size()`` and ``queue_size()`` needs ``TIME``, ``ZCARD``
-and ``ZCOUNT``, with ``EVAL`` and ``EVALSHA``, or with ``EVAL_RO`` and permission only to read the
-keys.
+``PERSIST``, and ``GET`` and ``SET`` for fencing tokens; and access to the keys in ``pool_keys.py``.
+To be told that a slot is free, waiters need ``PUBLISH`` and ``SUBSCRIBE`` and access to the
+channels ``py-cachify:*``; without it, they ask again and again.  A user who only looks needs
+``TIME``, and for ``size()`` and ``queue_size()`` ``ZCARD`` and ``ZCOUNT``, for ``holders()`` and
+``queue()`` ``ZREVRANGE`` and ``ZRANGEBYSCORE``; with ``EVAL`` and ``EVALSHA``, or with ``EVAL_RO``
+and permission only to read the keys.
 
 An answer says which request it answers; ``_answers.py`` says why.
 
@@ -30,18 +31,23 @@ from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from py_cachify._signals import is_interrupt
-from py_cachify._waiters import is_abandoned, tell
+from py_cachify._waiters import is_abandoned, note_grant, tell
 from py_cachify.backends._answers import (
     MAX_REPEATED,
     OPERATIONS,
     Read,
     new_number,
     read_ask,
+    read_fence,
     read_grant,
     read_join,
     read_leave,
+    read_list,
+    read_listed,
     read_release,
+    read_renewed,
     read_size,
+    read_tickets,
     read_undo,
     unpack,
     unread,
@@ -54,14 +60,17 @@ from py_cachify.backends.pool_keys import pool_keys, slots_key
 from py_cachify.commands import (
     CLAIM,
     DEADLINE,
+    FENCE_LIFE,
     MAX_DROPPED,
     MAX_GRANTS,
     MAX_TOMBSTONES,
     TOMBSTONE_LIFE,
+    Listed,
     Queued,
     Refusal,
     Turn,
 )
+from py_cachify.protocols import Renewals
 
 
 R = TypeVar('R')
@@ -128,10 +137,13 @@ class _Scripts:
         self._listeners: WeakKeyDictionary[asyncio.AbstractEventLoop, TaskListener] = WeakKeyDictionary()
         self._clock = clock
         head = 'server_clock' if clock is None else 'virtual_clock'
-        self._acquire, self._release, self._undo, self._join, self._ask_on, self._leave = (
+        self._acquire, self._release, self._undo, self._join, self._ask_on, self._leave, self._fence = (
             load_script(name, head, max_grants) for name in OPERATIONS
         )
-        self._size, self._waiting = (load_script(name, head) for name in ('size', 'waiting'))
+        self._size, self._waiting, self._holders, self._tickets = self._only_read = tuple(
+            load_script(name, head) for name in ('size', 'waiting', 'holders', 'tickets')
+        )
+        self._renew = load_script('renew', head)
 
     def _now(self) -> tuple[bytes, ...]:
         return () if self._clock is None else (repr(float(self._clock())).encode(),)
@@ -141,6 +153,8 @@ class _Scripts:
 
 _TOMBSTONES = repr(TOMBSTONE_LIFE).encode(), str(MAX_TOMBSTONES).encode()
 """How long and how many, for an undo, and for leaving the queue."""
+
+_FENCE_LIFE = b'%d' % (FENCE_LIFE * 1000)
 
 _NONE = b'', b''
 """Instead of these, where no tombstone is needed."""
@@ -193,7 +207,7 @@ class RedisBackend(_Scripts, AtomicBackend):
     def listener(self) -> Listener:
         found: Listener | None = vars(self).get('_listener')
         # In one step, because several threads may begin to wait at the same time.
-        return found or vars(self).setdefault('_listener', ThreadListener(self._client))
+        return found or vars(self).setdefault('_listener', ThreadListener(self._client, self.identify))
 
     def stop_listening(self) -> None:
         found: ThreadListener | None = vars(self).get('_listener')
@@ -229,17 +243,24 @@ class RedisBackend(_Scripts, AtomicBackend):
     def count_waiting(self, key: str) -> int:
         return self._ask(read_size, self._waiting, key, new_number())
 
-    def remaining(self, key: str) -> list[float]:
-        # Only notebooks use this, so the server does not need to keep the script.
-        script = load_script('remaining', 'server_clock' if self._clock is None else 'virtual_clock')
-        answer = self._client.eval(script.text, 1, slots_key(key), *self._now())
-        return [float(seconds) for seconds in answer]
+    def list_slots(self, key: str) -> tuple[Listed, ...]:
+        return read_listed(self._ask(read_list, self._holders, key, new_number()))
+
+    def list_waiting(self, key: str) -> tuple[str, ...]:
+        return read_tickets(self._ask(read_list, self._tickets, key, new_number()))
+
+    def renew_slots(self, key: str, renewals: Renewals) -> tuple[bool, ...]:
+        gone = self._ask(read_list, self._renew, key, new_number(), *_pairs(renewals))
+        return read_renewed(gone, len(renewals))
+
+    def draw_fence(self, key: str, token: str) -> int | Refusal:
+        return self._ask(read_fence, self._fence, key, token.encode(), _FENCE_LIFE)
 
     def _ask(self, read: Read[R], script: Script, key: str, name: bytes, *arguments: bytes) -> R:
         if self._clock is not None:
             arguments += self._now()
         keys = script.keys(key)
-        once = True
+        once, asked = True, self.now()
         try:
             answer = self._client.evalsha(script.digest, *keys, name, *arguments)
         except Exception as error:
@@ -254,6 +275,7 @@ class RedisBackend(_Scripts, AtomicBackend):
         if answer.__class__ is list:
             reply, tickets = unpack(answer, reply)
             for ticket in tickets:
+                note_grant(ticket, asked)
                 self.granted(self, key, ticket)
         if not (once or reply) and script in (self._acquire, self._join):
             # Another copy of it may be granted later, so this refusal needs a tombstone.
@@ -290,7 +312,7 @@ class RedisBackend(_Scripts, AtomicBackend):
             # Waiters get the slot when the next of them asks.
             _, slots, _, *rest = arguments
             return self._client.eval(script.text, 1, slots, *rest)
-        if script in (self._size, self._waiting) and _lacks_permission(error):
+        if script in self._only_read and _lacks_permission(error):
             # A user who may only read the keys must not run scripts that could write.
             with suppress(Exception):
                 return self._client.eval_ro(script.text, *arguments)
@@ -307,7 +329,7 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
         loop = asyncio.get_running_loop()
         found = self._listeners.get(loop)
         if found is None:
-            found = self._listeners[loop] = TaskListener(self._client)
+            found = self._listeners[loop] = TaskListener(self._client, self.identify)
         return found
 
     async def stop_listening(self) -> None:
@@ -348,11 +370,24 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
     def count_waiting(self, key: str) -> Awaitable[int]:
         return self._ask(read_size, self._waiting, key, new_number())
 
+    async def list_slots(self, key: str) -> tuple[Listed, ...]:
+        return read_listed(await self._ask(read_list, self._holders, key, new_number()))
+
+    async def list_waiting(self, key: str) -> tuple[str, ...]:
+        return read_tickets(await self._ask(read_list, self._tickets, key, new_number()))
+
+    async def renew_slots(self, key: str, renewals: Renewals) -> tuple[bool, ...]:
+        gone = await self._ask(read_list, self._renew, key, new_number(), *_pairs(renewals))
+        return read_renewed(gone, len(renewals))
+
+    async def draw_fence(self, key: str, token: str) -> int | Refusal:
+        return await self._ask(read_fence, self._fence, key, token.encode(), _FENCE_LIFE)
+
     async def _ask(self, read: Read[R], script: Script, key: str, name: bytes, *arguments: bytes) -> R:
         if self._clock is not None:
             arguments += self._now()
         keys = script.keys(key)
-        once, repeated = True, False
+        once, repeated, asked = True, False, self.now()
         try:
             answer = await self._client.evalsha(script.digest, *keys, name, *arguments)
         except Exception as error:
@@ -367,6 +402,7 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
         if answer.__class__ is list:
             reply, tickets = unpack(answer, reply)
             for ticket in tickets:
+                note_grant(ticket, asked)
                 await self.agranted(self, key, ticket)
         if not (once or reply) and script in (self._acquire, self._join):
             # Another copy of it may be granted later, so this refusal needs a tombstone.
@@ -412,7 +448,7 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
             # Waiters get the slot when the next of them asks.
             _, slots, _, *rest = arguments
             return await self._client.eval(script.text, 1, slots, *rest)
-        if script in (self._size, self._waiting) and _lacks_permission(error):
+        if script in self._only_read and _lacks_permission(error):
             # A user who may only read the keys must not run scripts that could write.
             with suppress(Exception):
                 return await self._client.eval_ro(script.text, *arguments)
@@ -432,20 +468,30 @@ def _queue_key(key: str) -> tuple[int, bytes]:
 
 @functools.lru_cache(maxsize=4096)
 def _two_keys(key: str) -> tuple[int, bytes, bytes]:
-    slots, queue, _ = pool_keys(key)
-    return 2, slots, queue
+    keys = pool_keys(key)
+    return 2, keys.slots, keys.queue
+
+
+@functools.lru_cache(maxsize=4096)
+def _fence_keys(key: str) -> tuple[int, bytes, bytes]:
+    keys = pool_keys(key)
+    return 2, keys.slots, keys.fence
 
 
 @functools.lru_cache(maxsize=4096)
 def _all_keys(key: str) -> tuple[int, bytes, bytes, bytes]:
-    return 3, *pool_keys(key)
+    keys = pool_keys(key)
+    return 3, keys.slots, keys.queue, keys.undone
 
 
 _KEYS: dict[str, Callable[[str], tuple[Any, ...]]] = {
     'size': _own_key,
-    'remaining': _own_key,
+    'holders': _own_key,
+    'renew': _own_key,
     'waiting': _queue_key,
+    'tickets': _queue_key,
     'release': _two_keys,
+    'fence': _fence_keys,
 }
 """What names the keys of a script, for those that do not need all keys of the pool."""
 
@@ -454,6 +500,14 @@ _KEYS: dict[str, Callable[[str], tuple[Any, ...]]] = {
 def _limits(max_size: int, slot_exp: float | None) -> tuple[bytes, bytes]:
     life = '' if slot_exp is None else repr(float(slot_exp))
     return str(int(max_size)).encode(), life.encode()
+
+
+def _pairs(renewals: Renewals) -> list[bytes]:
+    """Return the arguments of ``renew.lua`` but the first: how many, and each token and life."""
+    pairs = [b'%d' % len(renewals)]
+    for token, life in renewals:
+        pairs += token.encode(), b'' if life is None else repr(float(life)).encode()
+    return pairs
 
 
 def _lacks_permission(error: Exception) -> bool:

@@ -13,7 +13,9 @@ from simulations.broken.delete_by_index import DELETE_BY_INDEX
 from simulations.broken.lost_token import LOST_TOKEN
 from simulations.broken.missed_signal import MISSED_SIGNAL
 from simulations.broken.no_tombstone import NO_TOMBSTONE
+from simulations.broken.renewed_after_release import RENEWED_AFTER_RELEASE
 from simulations.broken.retried_acquire import RETRIED_ACQUIRE
+from simulations.broken.revived_slot import REVIVED_SLOT
 from simulations.broken.short_lock import SHORT_LOCK
 from simulations.broken.swallowed_signal import SWALLOWED_SIGNAL
 from simulations.broken.wake_all import WAKE_ALL
@@ -28,6 +30,8 @@ BROKEN: tuple[Broken, ...] = (
     DELETE_BY_INDEX,
     RETRIED_ACQUIRE,
     NO_TOMBSTONE,
+    REVIVED_SLOT,
+    RENEWED_AFTER_RELEASE,
     LOST_TOKEN,
     MISSED_SIGNAL,
     SWALLOWED_SIGNAL,

@@ -19,6 +19,7 @@ class Broken(NamedTuple):
         timeouts: how many waiters give up in that scope because their time is up.
         fair: whether it claims to serve its waiters in the order in which they came.
         blocks: whether its clients wait within a command until the store can carry it out.
+        renewals: how often each client renews its slot before it releases it.
     """
 
     name: str
@@ -33,3 +34,4 @@ class Broken(NamedTuple):
     timeouts: int = 0
     fair: bool = False
     blocks: bool = False
+    renewals: int = 0

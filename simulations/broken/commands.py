@@ -90,6 +90,18 @@ class TakeBelow(Command[bool]):
 
 
 @dataclass(frozen=True, slots=True)
+class ProlongOrAdd(Command[bool]):
+    """Let a member of the set ``name`` live for ``seconds`` from now; add it if it is missing.
+
+    Return false, and do nothing, if it is there and has expired.
+    """
+
+    name: str
+    member: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class OwnClock(Command[float]):
     """Return the present instant of the client's own clock, in seconds, without asking a server."""
 
@@ -136,6 +148,12 @@ class KeyValues:
                 if len(members) >= most:
                     return False
                 members[member] = judged + seconds
+                return True
+            case ProlongOrAdd(name, member, seconds):
+                members = self.sets.setdefault(name, {})
+                if members.get(member, now + seconds) <= now:
+                    return False
+                members[member] = now + seconds
                 return True
             case OwnClock():
                 return own_now

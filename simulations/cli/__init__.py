@@ -26,6 +26,7 @@ COMMANDS = {
     'live': 'run a scenario in wall-clock time, with real processes and a real server',
     'scenarios': 'list the scenarios that `run` knows by name',
     'sweep': 'run a scenario at many points: sizes, expiries, loads, crash rates',
+    'compare': 'run two designs on the same jobs, and show the difference of each figure with its interval',
     'size': 'find the smallest pool that refuses less than a target share of the jobs',
     'explore': 'search every interleaving of a few clients, with faults, for the shortest schedule that goes wrong',
     'check-client': 'check whether a client of your own keeps the contract that pools need',

@@ -52,6 +52,7 @@ SCOPE = (
             ('--faults', 'allow up to N faults in one schedule'),
             ('--between', 'let time stop between two expiries up to N times in one schedule'),
             ('--timeouts', 'let up to N waiters give up in one schedule, because their time is up'),
+            ('--renewals', 'let each client renew its slot N times before it releases it'),
             ('--silences', 'let waiters miss their turn up to N times in one schedule'),
         )
     ),

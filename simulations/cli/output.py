@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def run_and_report(scenario: Scenario, options: argparse.Namespace, words: list[str]) -> int:
+def run_and_report(
+    scenario: Scenario, options: argparse.Namespace, words: list[str], caveats: Sequence[str] = ()
+) -> int:
     """Run a scenario, show its report and write its files; return the exit status.
 
-    ``words`` are the command-line words that repeat the run.
+    ``words`` are the command-line words that repeat the run, ``caveats`` what to say of its jobs.
     """
     check_writable(options)
     try:
@@ -41,7 +43,7 @@ def run_and_report(scenario: Scenario, options: argparse.Namespace, words: list[
     except InvariantError as violated:
         result = violated.result
         print(violated, file=sys.stderr)
-    more = [f'repeat it with: {shlex.join(["pool-sim", *words])}']
+    more = [*(f'caveat: {sentence}' for sentence in caveats), f'repeat it with: {shlex.join(["pool-sim", *words])}']
     if options.twice and not result.violations:
         more.append(f'ran twice: all {len(result.history):,} events are the same')
     return write_and_show(result, scenario, options, more)
@@ -91,6 +93,8 @@ PICTURES = (
     'occupancy-shares.png',
     'overrun-shares.png',
     'expiry.png',
+    'queue.png',
+    'waits.png',
     'comparison.png',
     'recovery.png',
 )
@@ -133,6 +137,8 @@ def _pictures(result: Result, folder: Path, more: Sequence[Picture]) -> Iterator
             ('overrun-shares.png', result.plot_overrun_shares, (8, 4)),
             ('expiry.png', result.plot_expiry, (10, 4.5)),
         ]
+    if result.figures.queue_peak:
+        drawn += [('queue.png', result.plot_queue, (10, 4.5)), ('waits.png', result.plot_waits, (8, 4))]
     for name, draw, size in drawn:
         figure = Figure(figsize=size, layout='constrained')
         draw(figure.add_subplot())

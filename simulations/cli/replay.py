@@ -11,7 +11,9 @@ from simulations.cli.options.runs import CHECKS, RUNS, STORE
 from simulations.cli.options.trace import TRACE
 from simulations.cli.output import run_and_report
 from simulations.cli.request import USERS, run_words, trace_scenario
+from simulations.results.recorded import recorded_caveats
 from simulations.scenarios.scenario import Scenario
+from simulations.sizing.pools import recorded_pools
 from simulations.stores.store import default_store
 
 
@@ -21,7 +23,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         'trace',
         nargs='?',
         type=Path,
-        help='a log in the Standard Workload Format, invocations of Azure Functions, or a CSV table; plain or gzip'
+        help='a recording of pools, a log in the Standard Workload Format, invocations of Azure Functions, or a CSV'
+        ' table; plain or gzip'
         ' (default: the bundled trace)',
         metavar='TRACE',
     )
@@ -31,7 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _do(options: argparse.Namespace) -> int:
     scenario, words = request(options)
-    return run_and_report(scenario, options, words)
+    waits = scenario.conditions().waits
+    caveats = recorded_caveats(recorded_pools(scenario).values(), scenario.seed, waits=waits)
+    return run_and_report(scenario, options, words, caveats)
 
 
 def request(options: argparse.Namespace) -> tuple[Scenario, list[str]]:

@@ -6,21 +6,24 @@ A function that returns a scenario also returns the command-line words that repe
 
 import argparse
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from simulations.cli.options.faults import FAULT, FAULTS, NETWORK, PROTOCOL, changed_network
 from simulations.cli.options.jobs import ARRIVALS, HOLDING, HORIZON, JOBS, KEYS, NUMBER
 from simulations.cli.options.option import Option, add_options, option_words, scenario_changes
-from simulations.cli.options.pool import CRASH, POOL, SLOT_EXP
+from simulations.cli.options.pool import CRASH, MAX_SIZE, POOL, RENEW_FOR, SLOT_EXP, WAIT
 from simulations.cli.options.refusal import REFUSAL, changed_refusal
 from simulations.cli.options.runs import CHECKS, HALF_WIDTH, REPLICATIONS, RUNS, SEED, STORE
 from simulations.cli.options.trace import TRACE, TRACE_ONLY
 from simulations.faults.network import Network
+from simulations.results.recorded import lives_words
 from simulations.scenarios.scenario import Scenario
+from simulations.sizing.pools import recorded_pools
 from simulations.traces import TraceError
 from simulations.traces.bundled import BUNDLED_MAX_SIZE, BUNDLED_SLOT_EXP, BUNDLED_TRACE
+from simulations.traces.recorded import together
 from simulations.units import duration
 from simulations.workloads.refusals import Leave, Retry
 
@@ -49,8 +52,12 @@ def _changes(
     return changes
 
 
-def trace_scenario(options: argparse.Namespace, trace: Path | None) -> tuple[Scenario, list[str]]:
+def trace_scenario(
+    options: argparse.Namespace, trace: Path | None, omit: Collection[Option] = ()
+) -> tuple[Scenario, list[str]]:
     """Return the scenario of a trace, by default the bundled one.
+
+    The size of the pool and the life of its slots are taken from a recording, if it has only one.
 
     Raises:
         ValueError: the trace cannot be read, or an option does not fit it.
@@ -64,15 +71,44 @@ def trace_scenario(options: argparse.Namespace, trace: Path | None) -> tuple[Sce
     }
     try:
         scenario = Scenario(**fields | _changes((*TRACE, *_ANY_JOBS), given, None, Leave()))
-        scenario.workload()
+        scenario = as_recorded(options, scenario)
     except (TypeError, TraceError) as error:
         # Such as a column option for a trace that is not a table.
-        raise ValueError(str(error).replace('kind=...', '--kind ...')) from None
+        raise ValueError(_as_options(error)) from None
+    except ValueError as error:
+        if trace is None:
+            raise
+        raise ValueError(_as_options(error)) from None
     values = given | {'max_size': scenario.max_size, 'slot_exp': scenario.slot_exp}
-    return scenario, ([] if trace is None else [str(trace)]) + option_words((*TRACE, *POOL), values)
+    return scenario, ([] if trace is None else [str(trace)]) + option_words(_without(omit, (*TRACE, *POOL)), values)
 
 
-def made_up_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
+def _without(omit: Collection[Option], options: Iterable[Option]) -> list[Option]:
+    names = {option.name for option in omit}
+    return [option for option in options if option.name not in names]
+
+
+def _as_options(error: Exception) -> str:
+    """Return the message of an error, with options in place of arguments."""
+    return str(error).replace('kind=...', '--kind ...').replace('key=...', '--key ...')
+
+
+def as_recorded(options: argparse.Namespace, scenario: Scenario) -> Scenario:
+    """Return the scenario with what all of its recorded attempts say, unless an option says it."""
+    pools = recorded_pools(scenario)
+    if not pools:
+        scenario.workload()
+        return scenario
+    facts = together(pools.values())
+    changes: dict[str, Any] = {}
+    if len(facts.max_sizes) == 1 and not hasattr(options, MAX_SIZE.name):
+        changes[MAX_SIZE.field] = next(iter(facts.max_sizes))
+    if len(facts.slot_exps) == 1 and not hasattr(options, SLOT_EXP.name):
+        changes[SLOT_EXP.field] = next(iter(facts.slot_exps))
+    return scenario.replace(**changes)
+
+
+def made_up_scenario(options: argparse.Namespace, omit: Collection[Option] = ()) -> tuple[Scenario, list[str]]:
     """Return the named scenario, or one of random jobs, changed by the options.
 
     Raises:
@@ -84,19 +120,29 @@ def made_up_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
     if options.scenario is None:
         scenario = base.replace(**changes)
         values = {option.name: getattr(scenario, option.field) for option in _DESCRIPTION}
-        # A slot_exp of None is a choice too; any other field that is None has no option.
-        stated = [option for option in _DESCRIPTION if option is SLOT_EXP or values[option.name] is not None]
-        return scenario, option_words(stated, values)
+        # None is a choice for these three; any other field that is None has no option.
+        conditions = scenario.conditions()
+        chosen = {SLOT_EXP.name} | ({RENEW_FOR.name} if conditions.renewed else set())
+        chosen |= {WAIT.name} if conditions.waits else set()
+        stated = [
+            option
+            for option in _DESCRIPTION
+            if option.name in chosen or (values[option.name] is not None and option not in (RENEW_FOR, WAIT))
+        ]
+        return scenario, option_words(_without(omit, stated), values)
     if changes.keys() - _LESSON_KEPT:
         # The lesson of a scenario is about its own numbers.
         changes['lesson'] = ''
-    return base.replace(**changes), [options.scenario, *option_words((*JOBS, *POOL), given)]
+    return base.replace(**changes), [options.scenario, *option_words(_without(omit, (*JOBS, *POOL)), given)]
 
 
-def add_scenario(parser: argparse.ArgumentParser, pool: Iterable[Option] = POOL) -> None:
+def add_scenario(
+    parser: argparse.ArgumentParser, pool: Iterable[Option] = POOL, runs: Iterable[Option] = (SEED, REPLICATIONS)
+) -> None:
     """Add the arguments that :func:`any_scenario` reads: a scenario or trace, and the options.
 
-    ``pool`` are the options for the pool, with the help that fits the command.
+    ``pool`` are the options for the pool, and ``runs`` those for seeds and runs, with the help that
+    fits the command.
     """
     parser.add_argument(
         'scenario',
@@ -108,11 +154,13 @@ def add_scenario(parser: argparse.ArgumentParser, pool: Iterable[Option] = POOL)
     # With a trace, --holding names a column.
     holding = dataclasses.replace(HOLDING, help=f'{HOLDING.help}; for a table, read them from this column')
     jobs = [holding if option is HOLDING else option for option in JOBS]
-    add_options(parser, (*jobs, *TRACE_ONLY, *pool, *USERS, SEED, REPLICATIONS))
+    add_options(parser, (*jobs, *TRACE_ONLY, *pool, *USERS, *runs))
 
 
-def any_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
+def any_scenario(options: argparse.Namespace, omit: Collection[Option] = ()) -> tuple[Scenario, list[str]]:
     """Return the named scenario, the scenario of a trace, or one of random jobs.
+
+    The words that repeat it ``omit`` options that have no effect on the command.
 
     Raises:
         ValueError: there is no such scenario, or an option belongs to another kind of scenario.
@@ -121,9 +169,9 @@ def any_scenario(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
     if name is not None and Path(name).suffix != '.toml' and Path(name).is_file():
         generated = [option for option in JOBS if option is not HOLDING]
         _refuse(options, generated, f'describes generated jobs, but {name} is a trace: omit the option')
-        return trace_scenario(options, Path(name))
+        return trace_scenario(options, Path(name), omit)
     _refuse(options, TRACE_ONLY, 'applies to a trace: name the file of the trace')
-    return made_up_scenario(options)
+    return made_up_scenario(options, omit)
 
 
 def assumed_expiry(options: argparse.Namespace, scenario: Scenario) -> str | None:
@@ -132,7 +180,12 @@ def assumed_expiry(options: argparse.Namespace, scenario: Scenario) -> str | Non
     if named or hasattr(options, SLOT_EXP.name):
         return None
     life = 'never expire' if scenario.slot_exp is None else f'expire after {duration(scenario.slot_exp)}'
-    return f'assumed: slots {life}, because {SLOT_EXP.flag} was not given'
+    pools = recorded_pools(scenario).values()
+    lives = together(pools).slot_exps
+    if len(lives) == 1:
+        return f'assumed: slots {life} as recorded'
+    several = f'the recording has several slot_exp ({lives_words(pools)}) and ' if lives else ''
+    return f'assumed: slots {life}, because {several}{SLOT_EXP.flag} was not given'
 
 
 def _refuse(namespace: argparse.Namespace, options: Iterable[Option], reason: str) -> None:

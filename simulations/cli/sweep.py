@@ -1,24 +1,32 @@
 """``pool-sim sweep``: run a scenario at many points."""
 
 import argparse
-import json
 import shlex
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
 from simulations.cli.options.option import Option, add_options, option_words, reader
-from simulations.cli.options.output import NO_PICTURES, check_folder, check_writable, folder_option, json_option
+from simulations.cli.options.output import (
+    NO_PICTURES,
+    check_folder,
+    check_writable,
+    folder_option,
+    json_option,
+    write_json,
+)
 from simulations.cli.options.runs import PROCESSES, STORE
 from simulations.cli.parser import KEPT
 from simulations.cli.request import add_scenario, any_scenario, run_words
 from simulations.scenarios.scenario import Scenario
 from simulations.sweeps import parse_vary, sweep
 from simulations.sweeps.plots import save_pictures
+from simulations.sweeps.vary import Value
 
 
-def _text(axis: tuple[str, tuple[float | int | None, ...]]) -> str:
+def _text(axis: tuple[str, tuple[Value, ...]]) -> str:
     name, values = axis
-    return f'{name}={",".join("none" if value is None else repr(value) for value in values)}'
+    words = ('none' if value is None else value if isinstance(value, str) else repr(value) for value in values)
+    return f'{name}={",".join(words)}'
 
 
 VARY = Option(
@@ -28,7 +36,8 @@ VARY = Option(
     read=reader(parse_vary),
     write=_text,
     metavar='NAME=VALUES',
-    help='vary max_size, slot_exp, load or crash_probability over FIRST:LAST:STEP or A,B,C; repeat to vary several',
+    help='vary max_size, slot_exp, load, crash_probability, wait or max_waiting over FIRST:LAST:STEP or A,B,C; repeat'
+    ' to vary several',
 )
 FRESH = Option('--fresh', switch=True, help='start over instead of continuing an interrupted sweep')
 
@@ -48,12 +57,22 @@ def request(options: argparse.Namespace) -> tuple[Scenario, list[str]]:
     return scenario, [*words, FRESH.flag]
 
 
+def varied(axes: Sequence[tuple[str, tuple[Value, ...]]]) -> dict[str, tuple[Value, ...]]:
+    """Return the values of each name that the options vary.
+
+    Raises:
+        ValueError: a name is given twice.
+    """
+    names = [name for name, _ in axes]
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f'--vary {repeated} is given twice: list all its values in one option')
+    return dict(axes)
+
+
 def _do(options: argparse.Namespace) -> int:
     out = sys.stderr if options.json == '-' else sys.stdout
     scenario, words = request(options)
-    names = [name for name, _ in options.vary]
-    if repeated := next((name for name in names if names.count(name) > 1), None):
-        raise ValueError(f'--vary {repeated} is given twice: list all its values in one option')
+    vary = varied(options.vary)
     check_writable(options)
     check_folder(options.out)
     journal = options.out / 'sweep.jsonl'
@@ -61,7 +80,7 @@ def _do(options: argparse.Namespace) -> int:
         journal.unlink(missing_ok=True)
     found = sweep(
         scenario,
-        dict(options.vary),
+        vary,
         workers=options.processes,
         journal=journal,
         store=options.store,
@@ -71,12 +90,7 @@ def _do(options: argparse.Namespace) -> int:
     if not options.no_pictures:
         written += save_pictures(found, options.out)
     found.to_csv(written[0])
-    table = json.dumps({'seed': scenario.seed, 'points': found.to_json()}, indent=2)
-    if options.json == '-':
-        print(table)
-    elif options.json is not None:
-        Path(options.json).write_text(table + '\n', encoding='utf-8')
-        written.append(Path(options.json))
+    written += write_json(options.json, {'seed': scenario.seed, 'points': found.to_json()})
     print(found, file=out)
     print(f'  repeat it with: {shlex.join(["pool-sim", *words])}', file=out)
     for path in written:

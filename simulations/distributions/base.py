@@ -34,16 +34,22 @@ class Holding(Protocol):
         ...
 
 
-def check_slots_are_freed(holding: Holding, slot_exp: float | None) -> None:
+def check_slots_are_freed(holding: Holding, slot_exp: float | None, renew_for: float | None = 0.0) -> None:
     """Check that a slot is occupied for a finite time on average.
 
     Raises:
-        ValueError: slots never expire, and the mean holding time is infinite.
+        ValueError: slots never expire, or are renewed as long as the body runs, and the mean
+            holding time is infinite.
     """
     if slot_exp is None and math.isinf(holding.mean()):
         raise ValueError(
             f'holding {holding} has an infinite mean, so in the long run slots that never expire would all be taken:'
             ' set slot_exp'
+        )
+    if renew_for is None and math.isinf(holding.mean()):
+        raise ValueError(
+            f'holding {holding} has an infinite mean, so in the long run slots that are renewed as long as a body runs'
+            ' would all be taken: set renew_for to a number of seconds'
         )
 
 
@@ -71,6 +77,10 @@ class Distribution(ABC):
         if not life:
             return self.mean()
         return 0.0 if math.isinf(life) else self._beyond(life)
+
+    @abstractmethod
+    def share_beyond(self, seconds: float) -> float:
+        """Return P(S > seconds), for at least 0 seconds."""
 
     @abstractmethod
     def _until(self, life: float) -> float:

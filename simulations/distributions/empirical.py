@@ -120,6 +120,9 @@ class Empirical(Distribution):
         below = int(self._values.searchsorted(life))
         return max(float(self._largest[below] - (len(self) - below) * life) / len(self), 0.0)
 
+    def share_beyond(self, seconds: float) -> float:
+        return 1 - int(self._values.searchsorted(seconds, side='right')) / len(self)
+
 
 def _numbers(path: Path, lines: Iterable[str]) -> Iterable[float]:
     for count, line in enumerate(lines, 1):

@@ -48,6 +48,9 @@ class Exponential(_Parameters):
     def _beyond(self, life: float) -> float:
         return self.seconds * math.exp(-life / self.seconds)
 
+    def share_beyond(self, seconds: float) -> float:
+        return math.exp(-seconds / self.seconds)
+
 
 @dataclass(frozen=True)
 class Constant(_Parameters):
@@ -73,6 +76,9 @@ class Constant(_Parameters):
 
     def _beyond(self, life: float) -> float:
         return max(self.seconds - life, 0.0)
+
+    def share_beyond(self, seconds: float) -> float:
+        return float(self.seconds > seconds)
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,11 @@ class Uniform(_Parameters):
             return 0.0
         return (self.high - life) / (self.high - self.low) * (self.high - life) / 2
 
+    def share_beyond(self, seconds: float) -> float:
+        if seconds < self.low:
+            return 1.0
+        return (self.high - seconds) / (self.high - self.low) if seconds < self.high else 0.0
+
 
 @dataclass(frozen=True)
 class Lognormal(_Parameters):
@@ -144,6 +155,9 @@ class Lognormal(_Parameters):
     def _beyond(self, life: float) -> float:
         point = (math.log(life) - self.mu) / self.sigma
         return max(self.mean() * _normal_above(point - self.sigma) - life * _normal_above(point), 0.0)
+
+    def share_beyond(self, seconds: float) -> float:
+        return _normal_above((math.log(seconds) - self.mu) / self.sigma) if seconds else 1.0
 
 
 _LEAST_SHAPE = 0.1
@@ -191,6 +205,9 @@ class Pareto(_Parameters):
         if life <= self.minimum or self.shape <= 1:
             return self.mean() - life
         return life * math.pow(self.minimum / life, self.shape) / (self.shape - 1)
+
+    def share_beyond(self, seconds: float) -> float:
+        return math.pow(self.minimum / seconds, self.shape) if seconds > self.minimum else 1.0
 
 
 def _normal_above(point: float) -> float:

@@ -60,5 +60,9 @@ class Mixture(Distribution):
     def _beyond(self, life: float) -> float:
         return sum(weight * holding.mean_beyond(life) for weight, holding in self.parts) / self._weight()
 
+    def share_beyond(self, seconds: float) -> float:
+        """Return P(S > seconds); ``AttributeError`` if a part has no such method."""
+        return sum(weight * part.share_beyond(seconds) for weight, part in self.parts) / self._weight()  # type: ignore[attr-defined]
+
     def _weight(self) -> float:
         return sum(weight for weight, _ in self.parts)

@@ -7,12 +7,13 @@ on every store.
 If a body ends and a job arrives at the same instant, the body ends first, so the job can take the
 slot; instants that differ only by rounding are the same, see :mod:`simulations.engine.timers`.  A
 holder that crashes does so at a random instant before its slot expires and before its body would
-end.
+end; a renewed slot counts as expiring after ``slot_exp`` or ``renew_for``, whichever is longer.
 """
 
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 
 from tqdm.auto import tqdm
 
@@ -25,7 +26,9 @@ from simulations.faults.network import Network
 from simulations.results.result import Result
 from simulations.results.violated import InvariantError
 from simulations.stores.store import Store, open_store
+from simulations.workloads.patience import Wait, as_wait
 from simulations.workloads.refusals import Leave, Retry
+from simulations.workloads.sizes import Sizes, as_sizes
 from simulations.workloads.synthetic import Synthetic
 from simulations.workloads.workload import Workload
 
@@ -33,8 +36,12 @@ from simulations.workloads.workload import Workload
 def replay(
     workload: Workload,
     *,
-    max_size: int,
+    max_size: int | str,
     slot_exp: float | None = None,
+    renew_for: float | None = 0.0,
+    wait: Wait | str = 0.0,
+    max_waiting: int | None = None,
+    wait_within: float | None = None,
     on_refusal: Leave | Retry = Leave(),  # noqa: B008  # a value that never changes
     crash_probability: float = 0.0,
     workers: int = 1,
@@ -51,8 +58,17 @@ def replay(
 
     Args:
         workload: the jobs.
-        max_size: the number of slots of the pool; of each pool if the jobs have keys.
+        max_size: the number of slots of the pool, of each pool if the jobs have keys; or its sizes
+            over time, as text such as ``'5,60:10'``, see :mod:`simulations.workloads.sizes`.
         slot_exp: the life of a slot in seconds; ``None`` for a slot that never expires.
+        renew_for: for how many seconds a holder renews its slot; 0 for not at all, ``None`` for as
+            long as its body runs.
+        wait: for how many seconds a job waits in the queue of a full pool, 0 for not at all;
+            ``None`` or ``'none'`` for as long as it takes; or the distribution from which the
+            patience of each job is drawn, such as ``'exp:5'``. A job whose time is up is refused.
+        max_waiting: how many jobs may wait at each pool already when one more asks; ``None`` for
+            any number. One too many is refused.
+        wait_within: also measure which share of the jobs got a slot within so many seconds.
         on_refusal: what a refused job does: leave, or retry after a pause.
         crash_probability: the share of holders that crash and never release, from 0 to 1; a
             separate random stream decides which ones, and when.
@@ -84,8 +100,12 @@ def replay(
         result.figures.refused                              # 1
     """
     conditions = Conditions(
-        max_size=max_size,
+        max_size=as_sizes(max_size),
         slot_exp=slot_exp,
+        renew_for=renew_for,
+        wait=as_wait(wait),
+        max_waiting=max_waiting,
+        wait_within=wait_within,
         on_refusal=on_refusal,
         crash_probability=crash_probability,
         workers=workers,
@@ -114,7 +134,7 @@ def replay_under(
             f'workload must be a Trace, a Synthetic or the like, not {workload!r}: wrap a list of jobs as Trace([...])'
         )
     if isinstance(workload, Synthetic):
-        check_slots_are_freed(workload.holding, conditions.slot_exp)
+        check_slots_are_freed(workload.holding, conditions.slot_exp, conditions.renew_for)
     with nullcontext(store) if isinstance(store, Store) else open_store(store) as opened:
         began = time.perf_counter()
         run_of = StepwiseRun if conditions.stepwise else ImmediateRun
@@ -131,6 +151,10 @@ def replay_under(
                 ran.recoveries,
                 steady=conditions.steady(workload),
                 pace=conditions.pace(workload),
+                waits=conditions.waits,
+                sizes=partial(conditions.max_size.mean, workers=conditions.workers)
+                if isinstance(conditions.max_size, Sizes)
+                else None,
             ),
             findings=ran.findings,
             expectation=conditions.expect(workload),

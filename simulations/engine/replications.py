@@ -22,6 +22,7 @@ from simulations.measuring.figures import Figures, weighted_mean
 from simulations.measuring.observer import figures_as_estimated
 from simulations.measuring.runs import RunSums, of_runs, ratio
 from simulations.measuring.series import Series
+from simulations.measuring.waits import WaitTimes, pooled_quantiles
 from simulations.results.result import Result
 from simulations.statistics.intervals import Interval
 from simulations.statistics.stopping import StoppingRule
@@ -96,9 +97,11 @@ def together(results: Sequence[Result], confidence: float = CONFIDENCE, reached:
     first = results[0]
     lengths = [result.figures.measured for result in results]
     estimates = _estimates(results, confidence, reached)
+    waits = [result.observed.waits for result in results]
     observed = first.observed._replace(
-        figures=figures_as_estimated(_figures([result.figures for result in results]), estimates),
+        figures=figures_as_estimated(_figures([result.figures for result in results], waits), estimates),
         estimates=estimates,
+        waits=WaitTimes.together(waits),
         occupancy_shares=_shares([result.occupancy_shares for result in results], lengths),
         overrun_shares=_shares([result.overrun_shares for result in results], lengths),
         history_hash=hashlib.sha256(''.join(result.history_hash for result in results).encode()).hexdigest(),
@@ -122,7 +125,14 @@ def _estimates(results: Sequence[Result], confidence: float, reached: bool) -> E
     first = results[0]
     facts = [each.estimates for each in results]
     pools = max(1, *(each.figures.pools for each in results))
-    estimates = of_runs([RunSums.of(each) for each in facts], first.max_size, pools, confidence)
+    estimates = of_runs(
+        [RunSums.of(each) for each in facts],
+        first.max_size,
+        pools,
+        confidence,
+        waits=first.conditions.waits,
+        within=first.conditions.wait_within is not None,
+    )
     arrived = sum(result.figures.jobs for result in results)
     jobs = int(sum(each.series.jobs.sum() for each in facts))
     by_law = all(each.method is None or each.method.by_law for each in facts)
@@ -142,10 +152,10 @@ def _shares(runs: Sequence[NDArray[np.float64]], lengths: Sequence[float]) -> ND
     return shares
 
 
-def _figures(runs: Sequence[Figures]) -> Figures:
+def _figures(runs: Sequence[Figures], waits: Sequence[WaitTimes]) -> Figures:
     lengths = [run.measured for run in runs]
 
-    def total(name: str) -> int:
+    def total(name: str) -> Any:
         return sum(getattr(run, name) for run in runs)
 
     def highest(name: str) -> Any:
@@ -154,15 +164,22 @@ def _figures(runs: Sequence[Figures]) -> Figures:
     of: dict[str, Any] = {}
     for name in ('jobs', 'granted', 'refused', 'attempts', 'retries', 'granted_later', 'expired_while_running'):
         of[name] = total(name)
-    for name in ('crashed', 'recovered', 'failed'):
+    for name in ('crashed', 'recovered', 'failed', 'renewals', 'lost', 'lost_running', 'timed_out', 'overtakings'):
         of[name] = total(name)
     for name in ('wait_longest', 'occupancy_peak', 'running_peak', 'overrun_peak', 'recovery_longest', 'pools'):
         of[name] = highest(name)
-    for name in ('throughput', 'occupancy_mean', 'utilisation', 'running_mean', 'overrun_mean'):
+    for name in ('lost_running_longest', 'queue_peak'):
+        of[name] = highest(name)
+    for name in ('throughput', 'occupancy_mean', 'utilisation', 'running_mean', 'overrun_mean', 'queue_mean'):
         of[name] = weighted_mean(runs, name, lengths)
     for name, per in (
-        ('wait_mean', 'granted'),
+        ('wait_mean_granted', 'granted'),
+        ('wait_mean', 'jobs'),
+        ('waited_share', 'jobs'),
+        ('timed_out_share', 'attempts'),
         ('recovery_mean', 'recovered'),
     ):
         of[name] = weighted_mean(runs, name, [getattr(run, per) for run in runs])
-    return runs[0]._replace(**of)
+    if runs[0].served_within is not None:
+        of['served_within'] = weighted_mean(runs, 'served_within', [run.jobs for run in runs])
+    return runs[0]._replace(**of | pooled_quantiles(waits))

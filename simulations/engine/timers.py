@@ -1,9 +1,9 @@
 """Virtual time, and calls later in it without a SimPy process.
 
-At one instant, bodies and slots end before jobs ask, so a slot that becomes free can be taken
-immediately.  Instants that differ only by rounding count as one: if jobs arrive every 0.1 s and run
-for 0.3 s, the job of 6 * 0.1 ends at 0.9000000000000001, just after the arrival at 9 * 0.1 = 0.9,
-which would be refused.
+At one instant, bodies and slots end first, so a slot that becomes free can be taken immediately.
+Then jobs whose wait is over leave the queue, and then jobs ask. Instants that differ only by
+rounding count as one: if jobs arrive every 0.1 s and run for 0.3 s, the job of 6 * 0.1 ends at
+0.9000000000000001, just after the arrival at 9 * 0.1 = 0.9, which would be refused.
 """
 
 import math
@@ -31,7 +31,7 @@ It matters if the clock reads seconds since 1970: neighbouring floats are 0.24 u
 class After(simpy.Event):
     """A call after ``delay`` seconds: a SimPy ``Timeout`` with less overhead."""
 
-    NORMAL, AFTER_ALL_ENDS = 1, 2
+    NORMAL, LEAVES, ASKS = 1, 2, 3
 
     def __init__(self, env: simpy.Environment, delay: float, do: Callable[[Any], None], priority: int = NORMAL) -> None:
         self.env = env
@@ -71,7 +71,7 @@ class _NoExpiries:
 
 
 class Clock(simpy.Environment):
-    """Virtual time, in which a job asks after everything that ends at the same instant.
+    """Virtual time, in which a job leaves or asks after everything that ends at the same instant.
 
     Args:
         first: the instant at which it begins, in seconds.
@@ -87,13 +87,15 @@ class Clock(simpy.Environment):
         self._asked = -math.inf
         self.expiries: Expiries = _NoExpiries()
 
-    def after_ends(self, delay: float, do: Callable[[float], object]) -> None:
+    def after_ends(self, delay: float, do: Callable[[float], object], priority: int = After.ASKS) -> None:
         """Call ``do`` in ``delay`` seconds, after everything that ends at the same instant.
+
+        With the priority ``After.LEAVES``, before jobs ask then.
 
         If something ends later only by rounding, the call is as late.  It receives by how many
         seconds, so that what follows need not be late as well, and roundings do not add up.
         """
-        event: Any = After(self, delay, self._ask, After.AFTER_ALL_ENDS)
+        event: Any = After(self, delay, self._ask if priority == After.ASKS else self._leave, priority)
         event.do = do
 
     def _ask(self, event: Any) -> None:
@@ -103,23 +105,32 @@ class Clock(simpy.Environment):
         if (queue and queue[0][0] <= limit and now != self._asked) or (
             expiries.next_expiry <= limit and expiries.until(now) <= limit
         ):
-            last = max(self._last_end(limit), expiries.last_expiry(limit))
+            last = max(self._last_end(limit, After.ASKS), expiries.last_expiry(limit))
             if last > now:
-                After(self, last - now, lambda _: event.do(self._now - now), After.AFTER_ALL_ENDS)
+                After(self, last - now, lambda _: event.do(self._now - now), After.ASKS)
                 return
             # Any number of jobs may ask at this instant; one look at the queue is enough.
             self._asked = now
         event.do(0.0)
 
-    def _last_end(self, limit: float) -> float:
-        """Return the last instant up to ``limit`` for which something else than asking is due."""
+    def _leave(self, event: Any) -> None:
+        now = self._now
+        limit = now + SAME * (now - self._first) + self._coarse
+        last = max(self._last_end(limit, After.LEAVES), self.expiries.last_expiry(limit))
+        if last > now:
+            After(self, last - now, lambda _: event.do(self._now - now), After.LEAVES)
+        else:
+            event.do(0.0)
+
+    def _last_end(self, limit: float, before: int) -> float:
+        """Return the last instant up to ``limit`` for which anything is due that comes before."""
         last = -math.inf
         places = [0]
         while places:
             place = places.pop()
             if place < len(self._queue) and self._queue[place][0] <= limit:
                 instant, priority, *_ = self._queue[place]
-                if priority < After.AFTER_ALL_ENDS:
+                if priority < before:
                     last = max(last, instant)
                 # The queue is a heap: an entry is not later than the two below it.
                 places += 2 * place + 1, 2 * place + 2

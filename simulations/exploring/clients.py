@@ -1,15 +1,15 @@
-"""A client of an exploration, which acquires, holds and releases, one command after the other.
+"""A client of an exploration: it acquires, renews and releases, one command after the other.
 
 A client is a plain value. The answers it has received so far say where it is within an operation:
 the steps of the operation are created anew and given these answers again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, NamedTuple
 
-from py_cachify.commands import AwaitTurn, Command, Steps
-from py_cachify.protocols import NOT_UNDONE, Lease, SlotProtocol
+from py_cachify.commands import AwaitTurn, Command, Refusal, Steps
+from py_cachify.protocols import NOT_UNDONE, Lease, NoLease, SlotProtocol
 from simulations.faults.connection import LostConnectionError
 
 
@@ -40,6 +40,7 @@ class Client(NamedTuple):
             The answers begin after it.
         told: whether it was told that it has a slot.
         excused: whether others waited when its acquire was carried out, or its time was up.
+        renewals: how often it still renews its slot before it releases it.
     """
 
     number: int
@@ -52,6 +53,7 @@ class Client(NamedTuple):
     turn: AwaitTurn | None = None
     told: bool = False
     excused: bool = False
+    renewals: int = 0
 
     @property
     def token(self) -> str:
@@ -61,7 +63,9 @@ class Client(NamedTuple):
     @property
     def what(self) -> str:
         """The current operation, or the next one."""
-        return 'acquire' if self.lease is None else 'release'
+        if self.lease is None:
+            return 'acquire'
+        return 'renew' if self.renewals else 'release'
 
     @property
     def awaits_turn(self) -> bool:
@@ -111,6 +115,7 @@ class Terms(NamedTuple):
         slot_exp: the life of its slot.
         waits: whether it waits.
         max_waiting: how many others may wait already.
+        fences: whether it draws a fencing token, without which its acquire has failed.
     """
 
     ticket: str
@@ -118,18 +123,38 @@ class Terms(NamedTuple):
     slot_exp: float | None
     waits: bool = False
     max_waiting: int | None = None
+    fences: bool = False
 
 
 def operation(client: Client, protocol: SlotProtocol, terms: Terms) -> Steps[Any]:
     """Return the steps of the current operation, or of the next one."""
+    ticket, max_size, slot_exp, waits, max_waiting, fences = terms
+    if client.lease is not None and client.renewals:
+        return _required(protocol, 'renew')(KEY, ((client.lease.token, slot_exp),))
     if client.lease is not None:
         return protocol.release(client.lease)
-    ticket, max_size, slot_exp, waits, max_waiting = terms
-    if not waits:
-        return protocol.acquire(KEY, ticket, max_size, slot_exp)
-    if protocol.wait is None:
-        raise TypeError(f'the protocol {protocol.name} cannot wait')
-    return protocol.wait(KEY, ticket, max_size, slot_exp, max_waiting, client.turn)
+    if waits:
+        steps = _required(protocol, 'wait')(KEY, ticket, max_size, slot_exp, max_waiting, client.turn)
+    else:
+        steps = protocol.acquire(KEY, ticket, max_size, slot_exp)
+    return _with_fence(steps, _required(protocol, 'fence')) if fences else steps
+
+
+def _required(protocol: SlotProtocol, name: str) -> Callable[..., Steps[Any]]:
+    found: Callable[..., Steps[Any]] | None = getattr(protocol, name)
+    if found is None:
+        raise TypeError(f'the protocol {protocol.name} cannot {name}')
+    return found
+
+
+def _with_fence(
+    acquire: Steps[Lease | NoLease], fence: Callable[[Lease], Steps[int | Refusal]]
+) -> Steps[Lease | NoLease]:
+    lease = yield from acquire
+    if lease is None or isinstance(lease, Refusal):
+        return lease
+    drawn = yield from fence(lease)
+    return drawn if isinstance(drawn, Refusal) else lease
 
 
 def follow(steps: Steps[Any], answers: Iterable[Any]) -> Asked | Returned | Raised:
@@ -162,10 +187,17 @@ def _is_lost(error: BaseException | None) -> bool:
     return error is not None
 
 
-def close_steps(steps: Steps[Any]) -> Command[Any] | None:
-    """Close steps like a crash does; return the command that they still send, if any."""
+def close_steps(steps: Steps[Any]) -> Command[Any] | str | None:
+    """Close steps like a crash does; return the command that they still send, if any.
+
+    Of steps within steps, Python does not say which command it is.
+    """
     try:
         asked: Command[Any] = steps.throw(GeneratorExit)
     except (StopIteration, GeneratorExit):
         return None
+    except RuntimeError as error:
+        if str(error) != 'generator ignored GeneratorExit':
+            raise
+        return 'another command'
     return asked

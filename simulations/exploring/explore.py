@@ -106,7 +106,7 @@ class Exploration(NamedTuple):
         schedules, moves = count(self.schedules, 'schedule', 'schedules'), count(self.steps, 'move', 'moves')
         lines = [
             f'{self.subject.name}: {self.subject.idea}',
-            f'  scope       {clients}, a pool of {scope.max_size}, {rounds} each, {fault}',
+            f'  scope       {clients}, a pool of {scope.max_size}, {rounds} each{_holding(scope)}, {fault}',
             f'  time        {_passages(scope)}{_patience(self.subject, scope)}',
             f'  searched    {how}: {schedules}, {states}{moves}',
             f'  took        {self.seconds:.2f} s',
@@ -141,6 +141,12 @@ class Exploration(NamedTuple):
             'found_after': None if self.violation is None else self.violation.found_after,
             'schedule': None if self.violation is None else self.violation.schedule.to_json(),
         }
+
+
+def _holding(scope: Scope) -> str:
+    """Return in words what clients do with a slot that they hold."""
+    words = f' with {count(scope.renewals, "renewal", "renewals")}' if scope.renewals else ''
+    return words + (' and a fencing token' if words else ' with a fencing token') * scope.fences
 
 
 def _passages(scope: Scope) -> str:
@@ -208,7 +214,7 @@ def explore(
         if name != 'slot_exp' or scope.slot_exp is not None:
             whole_number(name, getattr(scope, name), 1)
     whole_number('faults', scope.faults, 0)
-    for name in ('between', 'timeouts', 'silences'):
+    for name in ('between', 'timeouts', 'silences', 'renewals'):
         whole_number(name, getattr(scope, name), 0)
     positive('late_by', scope.late_by)
     if scope.together is not None:
@@ -217,6 +223,10 @@ def explore(
         known_kind(kind)
     if scope.clients > 26:
         raise ValueError(f'clients must be at most 26, got {scope.clients}')
+    if scope.renewals and subject.protocol.renew is None:
+        raise ValueError(f'the protocol {subject.name} cannot renew a slot: set renewals to 0')
+    if scope.fences and subject.protocol.fence is None:
+        raise ValueError(f'the protocol {subject.name} cannot draw a fencing token: set fences to False')
     if schedules is not None:
         whole_number('schedules', schedules, 1)
     whole_number('most_states', most_states, 1)
@@ -258,6 +268,8 @@ def replay_schedule(schedule: Schedule, world: World | None = None, *, strict: b
         late_by=math.inf,
         timeouts=sum(move.do == TIME_OUT for move in schedule.moves),
         silences=len(schedule.moves) * schedule.clients,
+        renewals=schedule.renewals,
+        fences=schedule.fences,
     )
     machine = Machine(known, scope, world)
     try:
@@ -377,7 +389,16 @@ def _count_ways(following: list[list[int]]) -> int:
 
 
 def _schedule(subject: Subject, scope: Scope, moves: Sequence[Move]) -> Schedule:
-    return Schedule(subject.name, scope.clients, scope.max_size, scope.slot_exp, scope.rounds, tuple(moves))
+    return Schedule(
+        subject.name,
+        scope.clients,
+        scope.max_size,
+        scope.slot_exp,
+        scope.rounds,
+        tuple(moves),
+        scope.renewals,
+        scope.fences,
+    )
 
 
 def _at_random(

@@ -12,7 +12,7 @@ class LateRequest(NamedTuple):
         command: the command.
         offset: the seconds by which the client's own clock was ahead.
         client: the number of the client that sent it.
-        what: the operation that it belongs to, ``acquire`` or ``release``.
+        what: the operation that it belongs to, ``acquire``, ``renew`` or ``release``.
         token: the token of the operation.
         again: the name of the call by which the monitor knows that the client library sent the
             request again, or goes on without its answer; empty if the client gave up instead.

@@ -79,6 +79,8 @@ class Schedule(NamedTuple):
             expire.
         rounds: how often each client acquires and releases.
         moves: the moves.
+        renewals: how often each client renews its slot before it releases it.
+        fences: whether each client draws a fencing token.
     """
 
     protocol: str
@@ -87,6 +89,8 @@ class Schedule(NamedTuple):
     slot_exp: int | None
     rounds: int
     moves: tuple[Move, ...]
+    renewals: int = 0
+    fences: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the schedule as plain values."""
@@ -104,7 +108,9 @@ class Schedule(NamedTuple):
             moves = tuple(_move(each) for each in plain['moves'])
             clients, size, rounds = (_number(plain[name]) for name in ('clients', 'max_size', 'rounds'))
             life = None if plain['slot_exp'] is None else _number(plain['slot_exp'])
-            return cls(str(plain['protocol']), clients, size, life, rounds, moves)
+            # Older files do not have these.
+            renewals, fences = _number(plain.get('renewals', 0)), bool(plain.get('fences', False))
+            return cls(str(plain['protocol']), clients, size, life, rounds, moves, renewals, fences)
         except KeyError as error:
             raise ValueError(f'this is not a schedule: the field {error} is missing') from None
         except TypeError:

@@ -54,7 +54,7 @@ def sentence(happened: Happened) -> str:
             f'The late {command_words(happened.command)} of {who[0].lower()}{who[1:]} arrives; the store carries it'
             f' out, and nobody receives the reply {happened.answers[0]!r}.'
         )
-    calls = {'acquire': f'{who} acquires: it', 'release': f'{who} releases: it'}
+    calls = {'acquire': f'{who} acquires: it', 'renew': f'{who} renews: it', 'release': f'{who} releases: it'}
     call = calls.get(happened.called.partition(' ')[0], who)
     answer = f' and receives {happened.received}'
     if do == LOSE_REQUEST:
@@ -83,9 +83,13 @@ def _ending(happened: Happened) -> str:
     ends = {
         'granted': f'; {happened.token} holds a slot',
         'refused': f'; {happened.token} is refused',
+        'expired': f'; the slot of {happened.token} expired before its acquire returned',
+        'renewed': f'; {happened.token} holds its slot for longer',
+        'not renewed': f'; the slot of {happened.token} is already gone',
         'released': f'; {happened.token} has released its slot',
         'too late': f'; the slot of {happened.token} is already gone',
         'failed': f'; the attempt of {happened.token} has failed',
+        'renewal failed': f'; the renewal of {happened.token} has failed',
     }
     return ends.get(happened.ended, '')
 

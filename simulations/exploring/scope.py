@@ -32,6 +32,8 @@ class Scope(NamedTuple):
         timeouts: how many waiters can give up in one schedule because their time is up.
         silences: how often in one schedule a waiter can be silent for so long that it loses its
             claim or its place.
+        renewals: how often each client renews its slot before it releases it.
+        fences: whether each client draws a fencing token as the last part of its acquire.
     """
 
     clients: int = 3
@@ -46,6 +48,8 @@ class Scope(NamedTuple):
     together: int | None = None
     timeouts: int = 0
     silences: int = 1
+    renewals: int = 0
+    fences: bool = False
 
 
 class Waits(NamedTuple):

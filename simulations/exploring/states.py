@@ -9,7 +9,7 @@ import math
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from py_cachify.commands import AskAgain, AwaitTurn, Queued, Turn, UndoSlot
+from py_cachify.commands import AskAgain, AwaitTurn, DrawFence, Queued, Refusal, Turn, UndoSlot
 from py_cachify.drivers import run
 from simulations.exploring.blocking import Blocking, arrived
 from simulations.exploring.clients import (
@@ -50,6 +50,7 @@ from simulations.exploring.moves import (
 from simulations.exploring.outcomes import SOME_INSTANT, Outcomes
 from simulations.exploring.scope import Scope, Subject
 from simulations.exploring.worlds import Snapshot, World
+from simulations.judging.fences import Fences
 from simulations.judging.monitor import Monitor
 from simulations.judging.queues import NO, PATIENCE, QUEUED, YES, Queue, Request, Rules
 from simulations.units import count
@@ -67,6 +68,7 @@ _MOST_EXPIRIES = 1000
 
 
 _NOBODY = Queue()
+_NONE = Fences()
 
 
 class State(NamedTuple):
@@ -86,6 +88,7 @@ class State(NamedTuple):
         abandoned: the tickets whose waiters crashed in a process that goes on.
         left: the waiters that have given up and of which a request is on its way.
         arrivals: those that wait within a command, in the order in which they came, if it matters.
+        fences: what the judge knows of fencing tokens.
     """
 
     clients: tuple[Client, ...]
@@ -101,6 +104,7 @@ class State(NamedTuple):
     abandoned: frozenset[str] = frozenset()
     left: frozenset[str] = frozenset()
     arrivals: tuple[str, ...] = ()
+    fences: Fences = _NONE
 
     @property
     def over(self) -> bool:
@@ -118,8 +122,9 @@ class Happened(NamedTuple):
         answers: the store's answers: one, or two if the request was repeated; none if the request
             did not arrive.
         received: what the client received: an answer, or that the connection is lost.
-        ended: how the operation ended with this move: ``granted``, ``refused``, ``released``,
-            ``too late`` or ``failed``; empty if it did not end.
+        ended: how the operation ended with this move: ``granted``, ``refused``, ``expired`` (an
+            acquire whose slot was gone before it returned), ``renewed``, ``not renewed``,
+            ``renewal failed``, ``released``, ``too late`` or ``failed``; empty if it did not end.
         seconds: how much time passed.
         token: the token of the operation.
         told: the waiters that were told that they have a slot.
@@ -245,7 +250,7 @@ class Machine:
             return known
         token, size, waits = client.token, self._scope.max_size, self._waits
         if waits is None:
-            terms = Terms(token, size, self._life)
+            terms = Terms(token, size, self._life, fences=self._scope.fences)
         else:
             size = waits.sizes[client.number] if client.number < len(waits.sizes) else size
             owner = 'P' if waits.together else name_of(client.number)
@@ -253,7 +258,7 @@ class Machine:
             patient = client.number < self._scope.clients - waits.impatient
             # The scripts read from a ticket what its waiter asked for.
             ticket = f'1:{owner}:0::{size}:{life}:{token}'
-            terms = Terms(ticket, size, self._life, patient, waits.max_waiting)
+            terms = Terms(ticket, size, self._life, patient, waits.max_waiting, self._scope.fences)
         self._terms[place] = terms
         return terms
 
@@ -285,9 +290,10 @@ class Machine:
                 # A crash of a client that has not begun changes nothing; nor does a second jump of
                 # a clock, or any jump if no answer depends on a clock.
                 useless = not busy if fault == CRASH else fault == HURRY and (client.ahead or not shows_time)
-                # One that was told of its slot sends nothing when it goes on. One that waits within
-                # a command can only crash.
-                useless = useless or ((client.told or blocked) and fault not in (CRASH, HURRY))
+                # One that was told of its slot sends nothing when it goes on, unless it draws a
+                # fencing token. One that waits within a command can only crash.
+                silent = blocked or self._sends_nothing(client)
+                useless = useless or (silent and fault not in (CRASH, HURRY))
                 if not useless:
                     possible.append(self._moves[number, fault])
         if state.faults and more and FORGET in scope.kinds and state.store != self._nothing:
@@ -297,6 +303,10 @@ class Machine:
             waits = WAITS if state.between and more else (WAIT,)
             possible += [Move(do) for do in waits if self._wait_for(state, do)]
         return possible
+
+    def _sends_nothing(self, client: Client) -> bool:
+        """Return whether a client was told of its slot, and has nothing to ask."""
+        return client.told and not self._scope.fences
 
     def _can_give_up(self, state: State, client: Client) -> bool:
         if self._blocking is not None:
@@ -380,7 +390,7 @@ class Machine:
             return state._replace(clients=clients), Happened(move), None
         if self._blocking is not None and move.do not in (CRASH, HURRY) and self._blocking.blocks(client, state.store):
             raise ImpossibleMoveError(f'client {move.client} waits: the store cannot carry out its command yet')
-        if client.told and move.do not in (STEP, CRASH, HURRY):
+        if self._sends_nothing(client) and move.do not in (STEP, CRASH, HURRY):
             raise ImpossibleMoveError(f'client {move.client} was told of its slot and sends nothing')
         if move.do != STEP:
             if not state.faults:
@@ -505,7 +515,10 @@ class Machine:
         return self._settled(state), happened._replace(undone=undone, told=told), wrong
 
     def _settled(self, state: State) -> State:
-        """Return the state without what no longer matters about the queue."""
+        """Return the state without what no longer matters about fencing tokens and the queue."""
+        if state.fences.order:
+            acquiring = (each for each in state.clients if each.answers is not None and each.lease is None)
+            state = state._replace(fences=state.fences.kept(frozenset(each.token for each in acquiring)))
         if self._rules is None:
             return state
         if not self._outcomes.shows_time:
@@ -524,6 +537,9 @@ class Machine:
         before = state.store
         answer, store, named = self._outcomes.ask(before, state.now, command, offset, anew)
         state = state._replace(store=store)
+        if self._scope.fences:
+            fences = state.fences.after(self._outcomes.standing(before), self._outcomes.standing(store))
+            state = state._replace(fences=fences)
         if self._rules is None:
             return state, answer, named, None
         says = QUEUED if isinstance(answer, Queued) else YES if answer else NO
@@ -622,7 +638,9 @@ class Machine:
             monitor = monitor.repeated(f'{token}, {len(answered) + 1}')
         late, offset = state.late, (self._life or 0.0) if client.ahead else 0.0
         if move.do in (LATE, OVERTAKEN):
-            goes_on = move.do == OVERTAKEN or isinstance(position.command, AskAgain)
+            goes_on = move.do == OVERTAKEN or what == 'renew' or isinstance(position.command, AskAgain)
+            # That of a fencing token takes no slot.
+            goes_on = goes_on and not isinstance(position.command, DrawFence)
             again = f'{what} again {len(late) + 1}' if goes_on else ''
             given_up = move.do == LATE
             late = with_late(
@@ -647,6 +665,9 @@ class Machine:
         client = client._replace(answers=(*answered, received), repeated=client.repeated or move.do == REPEAT)
         next_position = go_on(steps, received)
         ended, wrong = '', None
+        if isinstance(position.command, DrawFence) and isinstance(received, int):
+            fences, misordered = state.fences.received(token, received, self._scope.max_size)
+            state, misgiven = state._replace(fences=fences), misgiven or misordered
         if not isinstance(next_position, Asked):
             client, monitor, ended, wrong = self._end(client, monitor, next_position)
         elif isinstance(next_position.command, AwaitTurn):
@@ -700,10 +721,15 @@ class Machine:
     ) -> tuple[Client, Monitor, str, str | None]:
         token = client.token
         wrong: str | None = None
+        if client.what == 'renew':
+            return self._end_renewal(client, monitor, position)
         if isinstance(position, Raised):
             if client.lease is None:
                 monitor = monitor.failed(token, position.undone)
             ended, lease = 'failed', None
+        elif position.result is Refusal.EXPIRED:
+            monitor, wrong = monitor.expired(token)
+            ended, lease = 'expired', None
         elif client.lease is None:
             lease = position.result or None
             # When it was queued, the judge of the queue has checked that no slot was free.
@@ -718,8 +744,19 @@ class Machine:
             # All clients that are done are alike, so more states are equal.
             client = Client(client.number, over=True)
         else:
-            client = Client(client.number, rounds, lease, ahead=client.ahead)
+            renewals = 0 if lease is None else self._scope.renewals
+            client = Client(client.number, rounds, lease, ahead=client.ahead, renewals=renewals)
         return client, monitor, ended, wrong
+
+    def _end_renewal(
+        self, client: Client, monitor: Monitor, position: Returned | Raised
+    ) -> tuple[Client, Monitor, str, str | None]:
+        after = Client(client.number, client.round, client.lease, ahead=client.ahead, renewals=client.renewals - 1)
+        if isinstance(position, Raised):
+            return after, monitor.renewal_failed(client.token), 'renewal failed', None
+        [renewed] = position.result
+        monitor, wrong = monitor.returned('renew', client.token, renewed)
+        return after, monitor, 'renewed' if renewed else 'not renewed', wrong
 
     def hangs(self, state: State, anew: bool = False) -> str | None:
         """Return which waiter never gets a slot, if all that are left wait; ``None`` if one does.

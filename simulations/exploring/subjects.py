@@ -84,11 +84,34 @@ WAITING = tuple(
     )
 )
 
+_REDIS, _MEMORY, _REDIS_WAIT, _MEMORY_WAIT = SHIPPED[0], SHIPPED[1], WAITING[0], WAITING[-1]
+
+HOLDING = tuple(
+    base._replace(
+        name=f'{base.name}-{"fence" if scope.fences else "renew"}',
+        scope=scope,
+        idea=f'{base.idea}; each client {"draws a fencing token" if scope.fences else "renews its slot once"}',
+    )
+    for base, scope in (
+        (_REDIS, SHIPPED_SCOPE._replace(renewals=1)),
+        (_MEMORY, SHIPPED_SCOPE._replace(renewals=1)),
+        # With one slot, fencing tokens follow the grants.
+        (_REDIS, SHIPPED_SCOPE._replace(max_size=1, fences=True)),
+        (_MEMORY, SHIPPED_SCOPE._replace(max_size=1, fences=True)),
+        (_REDIS_WAIT, _ONE_SLOT._replace(clients=2, between=1, renewals=1)),
+        (_MEMORY_WAIT, _MEMORY_WAIT.scope._replace(between=1, together=2, timeouts=0, renewals=1)),
+        (_REDIS_WAIT, _ONE_SLOT._replace(kinds=(CRASH, LOSE_REPLY), timeouts=0, fences=True)),
+        # Memory loses no request. If it did, twice, a ticket would stay until the next release.
+        (_MEMORY_WAIT, _MEMORY_WAIT.scope._replace(kinds=(CRASH, LOSE_REPLY, REPEAT), fences=True)),
+    )
+)
+
 SUBJECTS: Mapping[str, Subject] = {
     each.name: each
     for each in (
         *SHIPPED,
         *WAITING,
+        *HOLDING,
         *(
             Subject(
                 each.name,
@@ -102,6 +125,7 @@ SUBJECTS: Mapping[str, Subject] = {
                     kinds=each.kinds,
                     between=0,
                     timeouts=each.timeouts,
+                    renewals=each.renewals,
                 ),
                 honest=each.honest,
                 idea=each.idea,

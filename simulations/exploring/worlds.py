@@ -33,7 +33,8 @@ class World(Protocol):
     A world in which clients can wait has more: ``named``, the tickets of the asking process that
     got a slot by the last command; ``standing(snapshot)``, who has a slot or waits;
     ``places(snapshot)``, the places in the queue; and ``with_places(snapshot, new)``, the snapshot
-    in which each place is replaced.
+    in which each place is replaced. One in which they draw fencing tokens has ``standing`` as well.
+    These tokens are in the snapshot as they are: where the time does not matter they only count up.
 
     A world in which a client can wait within a command has ``blocked(command, snapshot)``: whether
     the store cannot carry it out yet, or ``None`` if it always can. A client whose time is up
@@ -99,11 +100,12 @@ class MemoryWorld:
             tuple(sorted(names)),
             tuple(sorted(held.values.items())),
             tuple(sorted(undone)),
+            tuple(sorted(held.fences.items())),
             tuple(queues),
         )
 
     def restore(self, snapshot: Snapshot) -> None:
-        slots, names, values, undone, waiting = snapshot
+        slots, names, values, undone, fences, waiting = snapshot
         pools: dict[str, dict[str, float]] = {}
         tombstones: dict[str, dict[str, float]] = {}
         for found, items in ((pools, slots), (tombstones, undone)):
@@ -113,18 +115,18 @@ class MemoryWorld:
         for key, token, place, size, life in waiting:
             queues.setdefault(key, {})[token] = Ticket(self.now + place, size, life, math.inf)
         until = {name: self.now + left for name, left in names}
-        self._client.restore(Held(pools, until, dict(values), tombstones, queues))
+        self._client.restore(Held(pools, until, dict(values), tombstones, queues, dict(fences)))
 
     def standing(self, snapshot: Snapshot) -> Standing:
         """Return who has a slot and who waits."""
-        slots, _, _, _, waiting = snapshot
+        slots, *_, waiting = snapshot
         return Standing(
             {token: left for _, token, left in slots if left > 0}, {}, frozenset(each[1] for each in waiting)
         )
 
     def places(self, snapshot: Snapshot) -> list[float]:
         """Return the places in the queue, relative to ``now``."""
-        return [each[2] for each in snapshot[4]]
+        return [each[2] for each in snapshot[-1]]
 
     def with_places(self, snapshot: Snapshot, new: Mapping[float, float]) -> Snapshot:
         """Return a snapshot with other places, in the same order."""
@@ -159,7 +161,10 @@ class RedisWorld:
 
     def snapshot(self) -> Snapshot:
         return tuple(
-            (key, tuple((member, self._left(key, member, score)) for member, score in sorted(self._slots(key))))
+            # The last fencing token is the only member, and never expires.
+            (key, ((self._client.get(key), math.inf),))
+            if _is_fence(key)
+            else (key, tuple((member, self._left(key, member, score)) for member, score in sorted(self._slots(key))))
             for key in sorted(self._client.keys('*'))
         )
 
@@ -176,6 +181,9 @@ class RedisWorld:
     def restore(self, snapshot: Snapshot) -> None:
         self._client.flushdb()
         for key, members in snapshot:
+            if _is_fence(key):
+                self._client.set(key, members[0][0])
+                continue
             scores = {
                 member: -(self.now + left) if _is_deadline(key, member) else self.now + left for member, left in members
             }
@@ -220,6 +228,10 @@ class RedisWorld:
 
 def _is_queue(key: bytes) -> bool:
     return is_derived(key) and b'~queue~' in key
+
+
+def _is_fence(key: bytes) -> bool:
+    return is_derived(key) and b'~fence~' in key
 
 
 def _is_deadline(key: bytes, member: bytes) -> bool:

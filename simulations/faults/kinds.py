@@ -236,6 +236,21 @@ class LoseReplies(_Lossy):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoseMessages(_Lossy):
+    """A share of the messages that tell a worker's waiters of a slot never reaches the worker.
+
+    Waiters ask by themselves now and then, so they only wait longer.  A fault that loses a share of
+    the replies loses the same share of these messages.
+
+    Example::
+
+        LoseMessages(at=0.0, lasting=3600.0, workers='all')
+    """
+
+    kind = 'lose messages'
+
+
+@dataclass(frozen=True, kw_only=True)
 class Partition(_OfWorkers):
     """Nothing passes between a worker and the server, in either direction."""
 
@@ -320,7 +335,7 @@ class FlushScripts(Fault):
     kind = 'flush scripts'
 
 
-WORKER_FAULTS = (Crash, Pause, Slow, LoseRequests, LoseReplies, Partition, WorkerClock)
+WORKER_FAULTS = (Crash, Pause, Slow, LoseRequests, LoseReplies, LoseMessages, Partition, WorkerClock)
 SERVER_FAULTS = (ServerClock, ServerPause, Restart, Failover, FlushScripts)
 LOSING = (Restart.kind, Failover.kind)
 """The kinds after which a store may lack some of its writes."""

@@ -11,6 +11,15 @@ job learns of it later: its body *began*, or *began late* if the slot was gone b
 is *recovered*.  A job that got an error instead of an answer *failed*.  In a store that loses
 writes, a slot may have *vanished* under its body.  In a store whose writes or clock go back, the
 body may have *regained* it, or a slot that nobody wants any longer is *restored*.
+
+If slots are renewed, a slot is *renewed* when the store gives it its full life again.  It is *lost*
+when its holder's process knows that it is gone: because a renewal found it gone, or because its
+life ended by that process's own clock.  The body runs on, because nobody stops it.
+
+If jobs wait, one that finds the pool full is *queued*.  It stays in the queue until it is *served*,
+and is then granted a slot, or its body begins; until its wait *timed out*, and then it is refused
+or will retry; or until it *withdrew*, because its worker died or the store did not answer, and then
+it failed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,18 +33,25 @@ from numpy.typing import NDArray
 WHATS = (
     *('granted', 'refused', 'released', 'expired', 'overran', 'crashed', 'recovered', 'retrying'),
     *('taken', 'began', 'began late', 'ended', 'freed', 'failed', 'vanished', 'regained', 'restored'),
+    *('renewed', 'lost'),
+    *('queued', 'served', 'timed out', 'withdrew'),
 )
 GRANTED, REFUSED, RELEASED, EXPIRED, OVERRAN, CRASHED, RECOVERED, RETRYING = range(8)
-TAKEN, BEGAN, BEGAN_LATE, ENDED, FREED, FAILED, VANISHED, REGAINED, RESTORED = range(8, len(WHATS))
+TAKEN, BEGAN, BEGAN_LATE, ENDED, FREED, FAILED, VANISHED, REGAINED, RESTORED = range(8, 17)
+RENEWED, LOST = range(17, 19)
+QUEUED, SERVED, TIMED_OUT, WITHDREW = range(19, len(WHATS))
 
 STARTS = (GRANTED, BEGAN, BEGAN_LATE)
 """The events at which a job gets what it asked for."""
+BODY_ENDS = (RELEASED, OVERRAN, CRASHED, ENDED)
+"""The events at which a body ends."""
 
-# By how much each event changes the three counts, which are different things.
+# By how much each event changes the four counts, which are different things.
 OCCUPANCY = dict.fromkeys((GRANTED, TAKEN, REGAINED, RESTORED), 1)
 OCCUPANCY |= dict.fromkeys((RELEASED, EXPIRED, RECOVERED, FREED, VANISHED), -1)
-RUNNING = dict.fromkeys(STARTS, 1) | dict.fromkeys((RELEASED, OVERRAN, CRASHED, ENDED), -1)
+RUNNING = dict.fromkeys(STARTS, 1) | dict.fromkeys(BODY_ENDS, -1)
 OVERRUN = {EXPIRED: 1, OVERRAN: -1, BEGAN_LATE: 1, VANISHED: 1, REGAINED: -1}
+QUEUE = {QUEUED: 1, SERVED: -1, TIMED_OUT: -1, WITHDREW: -1}
 
 
 Row = tuple[float, int, int, int, int, int]

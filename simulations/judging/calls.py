@@ -10,19 +10,30 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 
-ACQUIRE, RELEASE = 'acquire', 'release'
+ACQUIRE, RELEASE, RENEW = 'acquire', 'release', 'renew'
 
-GRANTED, REFUSED, RELEASED, TOO_LATE, FAILED, UNKNOWN = (
+GRANTED, REFUSED, RELEASED, TOO_LATE, FAILED, UNKNOWN, RENEWED, TIMED_OUT, CROWDED = (
     'granted',
     'refused',
     'released',
     'too late',
     'failed',
     'unknown',
+    'renewed',
+    'timed out',
+    'crowded',
 )
-ANSWERS = {ACQUIRE: (GRANTED, REFUSED, FAILED, UNKNOWN), RELEASE: (RELEASED, TOO_LATE, UNKNOWN)}
+REFUSALS = (REFUSED, TIMED_OUT, CROWDED)
+ANSWERS = {
+    ACQUIRE: (GRANTED, *REFUSALS, FAILED, UNKNOWN),
+    RELEASE: (RELEASED, TOO_LATE, UNKNOWN),
+    RENEW: (RENEWED, TOO_LATE, UNKNOWN),
+}
 """How each kind of call can end.
 
+* ``timed out``: an acquire waited in vain;
+* ``crowded``: an acquire was refused because too many waited;
+* ``too late``: a release or a renewal found that the slot was gone;
 * ``failed``: an acquire ended with an error, and its client undid whatever may have happened;
 * ``unknown``: the call ended with an error, or never because its client crashed. It may have
   happened, or may still happen.
@@ -33,17 +44,21 @@ class Call(NamedTuple):
     """One operation of one client.
 
     Attributes:
-        what: ``acquire`` or ``release``.
-        token: the token of the slot, which only an acquire and its release share.
+        what: ``acquire``, ``release`` or ``renew``. A request that renews several slots is a call
+            for each of them, which differ only in token and answer.
+        token: the token of the slot, which an acquire shares only with its renewals and its
+            release.
         called: the instant of the call, in seconds of one clock for all clients.
         returned: the instant of the return; infinite if the call never returned.
-        answer: how it ended: ``granted`` or ``refused``, ``released`` or ``too late``, ``failed``
-            or ``unknown``.
+        answer: how it ended: ``granted`` or ``refused``, ``timed out`` or ``crowded``,
+            ``released``, ``renewed`` or ``too late``, ``failed`` or ``unknown``.
         key: the pool; ``''`` if there is only one.
         worker: the number of the worker that made the call.
         repeated: whether the client library may have sent a request more than once.
         settled: the instant from which nothing of the call can happen, if known, as in a
             simulation; infinite otherwise.
+        since: of an acquire that waited, an instant before its slot was taken, as its client knows;
+            infinite if it did not wait, or was not queued.
     """
 
     what: str
@@ -55,6 +70,12 @@ class Call(NamedTuple):
     worker: int = 0
     repeated: bool = False
     settled: float = math.inf
+    since: float = math.inf
+
+    @property
+    def asked(self) -> float:
+        """An instant before its slot was taken."""
+        return self.called if math.isinf(self.since) else max(self.called, self.since)
 
 
 def write_calls(calls: Iterable[Call], path: str | Path) -> None:

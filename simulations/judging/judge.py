@@ -5,9 +5,14 @@
   at the same time are a violation.
 * *honest refusal*: a slot is possibly taken from the call of its acquire to the return of its
   release, or to its latest possible expiry. A refusal is wrong if fewer than ``max_size`` slots
-  were possibly taken throughout.
+  were possibly taken throughout. If acquires wait, those that were refused in the end count as
+  well while they waited. An observer of the store also sees how many waited: one that timed out may
+  have waited behind others, and one that found too many waiting is wrong if fewer than
+  ``max_waiting`` waited throughout.
 * *own release*: a release must not succeed if its slot had surely expired. It must not report
   its slot as gone if the slot had surely not expired and nobody else released it.
+* *renewal*: the same of a renewal. One that succeeded gives the slot its full life again, from an
+  instant between its call and its return; one of unknown outcome may have.
 
 Promises that rest on lost writes are not judged. A protocol is judged only by its own promises; any
 other anomaly is reported by name, as a *limit*.
@@ -18,7 +23,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from simulations.judging.calls import FAILED, GRANTED, REFUSED, RELEASE, RELEASED, TOO_LATE, UNKNOWN, Call
+from simulations.judging.calls import (
+    CROWDED,
+    FAILED,
+    GRANTED,
+    REFUSALS,
+    RELEASE,
+    RELEASED,
+    RENEW,
+    RENEWED,
+    TIMED_OUT,
+    TOO_LATE,
+    UNKNOWN,
+    Call,
+)
 from simulations.judging.terms import Terms
 from simulations.judging.violation import Violation
 
@@ -40,10 +58,12 @@ class Seen(NamedTuple):
     Attributes:
         levels: for each pool, pairs of an instant and the number of slots taken from then on.
         removed: when a token's slot was removed before it expired, by anyone.
+        waiting: for each pool, pairs of an instant and the number of those who wait from then on.
     """
 
     levels: Mapping[str, Sequence[tuple[float, int]]]
     removed: Mapping[str, float]
+    waiting: Mapping[str, Sequence[tuple[float, int]]] = {}
 
 
 class Judged(NamedTuple):
@@ -67,12 +87,19 @@ class Judged(NamedTuple):
 
 
 class _Lease(NamedTuple):
-    """A granted slot: how long it surely and how long it possibly lasted."""
+    """A granted slot: how long it surely and how long it possibly lasted.
+
+    Attributes:
+        acquired, released: its calls.
+        earliest, latest: when it expires, renewals included.
+        renewed: the renewals that succeeded.
+    """
 
     acquired: Call
     released: Call | None
     earliest: float
     latest: float
+    renewed: Sequence[Call] = ()
 
 
 def judge(calls: Sequence[Call], terms: Terms, seen: Seen | None = None) -> Judged:
@@ -90,22 +117,32 @@ def judge(calls: Sequence[Call], terms: Terms, seen: Seen | None = None) -> Judg
     """
     leases: dict[str, list[_Lease]] = defaultdict(list)
     releases = {call.token: call for call in calls if call.what == RELEASE}
+    renewals: dict[str, list[Call]] = defaultdict(list)
+    for call in calls:
+        if call.what == RENEW:
+            renewals[call.token].append(call)
+    violations: list[Violation] = []
+    limits: list[Violation] = []
     refusals: dict[str, list[Call]] = defaultdict(list)
     possible: dict[str, list[tuple[float, int]]] = defaultdict(list)
     for call in calls:
-        if call.what == RELEASE:
+        if call.what in (RELEASE, RENEW):
             continue
-        if call.answer == REFUSED:
+        if call.answer in REFUSALS:
             refusals[call.key].append(call)
+            if terms.waiting:
+                possible[call.key] += [(call.called, 1), (call.returned, -1)]
         else:
             # The first request of the client library may have taken the slot again after the grant.
             taken_by = max(call.returned, call.settled) if call.repeated else call.returned
-            lease = _Lease(call, releases.get(call.token), *terms.life(call.called, taken_by))
+            lease = _Lease(call, releases.get(call.token), *terms.life(min(call.asked, taken_by), taken_by))
+            for renewal in sorted(renewals.get(call.token, ()), key=lambda each: (each.called, each.returned)):
+                wrong = _renewal(renewal, lease, terms)
+                (limits if wrong and wrong[0].rule in LIMITS else violations).extend(wrong)
+                lease = _after(renewal, lease, terms)
             possible[call.key] += [(call.called, 1), (_possibly_until(lease, terms), -1)]
             if call.answer == GRANTED:
                 leases[call.key].append(lease)
-    violations: list[Violation] = []
-    limits: list[Violation] = []
     most = 0
     for key, granted in leases.items():
         judged, lost, peak = _grants(granted, terms, key, {} if seen is None or terms.owned else seen.removed)
@@ -117,7 +154,9 @@ def judge(calls: Sequence[Call], terms: Terms, seen: Seen | None = None) -> Judg
             (limits if wrong and wrong[0].rule in LIMITS else violations).extend(wrong)
     for key, refused in refusals.items():
         levels = _levels(possible[key]) if seen is None else seen.levels.get(key, ())
-        unfair = _refusals(refused, levels, terms.max_size, key)
+        # Where those that wait count, the one that is refused is among them.
+        least = terms.max_size + 1 if terms.waiting and seen is None else terms.max_size
+        unfair = _refusals(refused, levels, least, terms, key, None if seen is None else seen.waiting.get(key))
         violations += unfair if terms.honest else []
         limits += [] if terms.honest else [each._replace(rule=SPURIOUS) for each in unfair]
     return Judged(
@@ -128,6 +167,54 @@ def judge(calls: Sequence[Call], terms: Terms, seen: Seen | None = None) -> Judg
         sum(call.answer == UNKNOWN for call in calls),
         most,
     )
+
+
+def _renewal(renewal: Call, lease: _Lease, terms: Terms) -> list[Violation]:
+    """Return what is wrong with the answer to a renewal, given those before it."""
+    token, key, released = renewal.token, _named(renewal.key), lease.released
+    if renewal.answer == RENEWED:
+        if renewal.called >= lease.latest:
+            words = f'{token} renewed a slot{key} that had expired at {lease.latest:.6g} s at the latest'
+            return [Violation('renewal', renewal.returned, words)]
+        if released is not None and released.answer == RELEASED and released.returned <= renewal.called:
+            rule = LOST_WRITES if _may_be_lost(lease, terms, renewal.returned) else 'renewal'
+            words = f'{token} renewed a slot{key} that it had released at {released.returned:.6g} s'
+            return [Violation(rule, renewal.returned, words)]
+        return []
+    earliest = lease.earliest
+    if renewal.repeated:
+        # Its first copy may have made the life shorter, if the store's clock has gone back.
+        earliest = min(earliest, terms.life(renewal.called, renewal.returned)[0])
+    if renewal.answer == UNKNOWN or renewal.returned >= earliest:
+        return []
+    if released is not None and released.called <= renewal.returned:
+        return []
+    rule = LOST_WRITES if _may_be_lost(lease, terms, renewal.returned) else 'renewal'
+    words = (
+        f'the renewal of {token} reported its slot{key} as gone,'
+        f' although it expires at {earliest:.6g} s at the earliest'
+    )
+    return [Violation(rule, renewal.returned, words)]
+
+
+def _after(renewal: Call, lease: _Lease, terms: Terms) -> _Lease:
+    """Return a lease after a renewal."""
+    if renewal.answer == TOO_LATE:
+        return lease
+    # It may have happened, or happen again, until the last request was carried out, but revives
+    # nothing.
+    late = renewal.answer == UNKNOWN or renewal.repeated
+    until = max(renewal.returned, renewal.settled) if late else renewal.returned
+    earliest, latest = terms.life(renewal.called, max(renewal.called, min(until, lease.latest)))
+    if renewal.answer == UNKNOWN:
+        # If the store's clock has gone back meanwhile, it may have made the life shorter.
+        return lease._replace(earliest=min(lease.earliest, earliest), latest=max(lease.latest, latest))
+    return lease._replace(earliest=earliest, latest=max(lease.latest, latest), renewed=[*lease.renewed, renewal])
+
+
+def _may_be_lost(lease: _Lease, terms: Terms, until: float) -> bool:
+    """Return whether the store may have lost the slot, or a renewal of it, up to an instant."""
+    return any(lease.acquired.asked < loss.instant <= until for loss in terms.losses)
 
 
 def _named(key: str) -> str:
@@ -144,7 +231,7 @@ def _possibly_until(lease: _Lease, terms: Terms) -> float:
         return lease.latest
     for loss in terms.losses:
         # The release is one of the lost writes.
-        if acquired.called < loss.instant and released.returned > loss.instant - loss.missing:
+        if acquired.asked < loss.instant and released.returned > loss.instant - loss.missing:
             return lease.latest
     return min(released.returned, lease.latest)
 
@@ -160,7 +247,8 @@ def _promised_until(lease: _Lease, terms: Terms, removed: Mapping[str, float]) -
     lost = (
         loss.instant
         for loss in terms.losses
-        if acquired.called < loss.instant and acquired.returned > loss.instant - loss.missing
+        for call in (acquired, *lease.renewed)
+        if call.asked < loss.instant and call.returned > loss.instant - loss.missing
     )
     return min(_surely_until(lease), min(lost, default=math.inf), removed.get(acquired.token, math.inf))
 
@@ -217,7 +305,7 @@ def _release(lease: _Lease, terms: Terms) -> list[Violation]:
         return [Violation('own release', released.returned, words)]
     if released.returned >= lease.earliest or released.repeated:
         return []
-    lost = any(lease.acquired.called < loss.instant <= released.returned for loss in terms.losses)
+    lost = _may_be_lost(lease, terms, released.returned)
     rule = LOST_WRITES if lost else 'own release' if terms.owned else NOT_ITS_OWN
     words = (
         f'the release of {token} reported its slot{key} as gone,'
@@ -236,20 +324,50 @@ def _levels(changes: Iterable[tuple[float, int]]) -> list[tuple[float, int]]:
     return levels
 
 
-def _refusals(refused: Sequence[Call], levels: Sequence[tuple[float, int]], max_size: int, key: str) -> list[Violation]:
-    """Return the refusals during which the pool cannot have been full."""
+def _refusals(
+    refused: Sequence[Call],
+    levels: Sequence[tuple[float, int]],
+    least: int,
+    terms: Terms,
+    key: str,
+    waiting: Sequence[tuple[float, int]] | None,
+) -> list[Violation]:
+    """Return the refusals for which there cannot have been a reason.
+
+    Without ``waiting``, the level must have been ``least`` or more.
+    """
+    full = _Spans(levels, least)
+    # The one that timed out waited itself.
+    others, crowd = _Spans(waiting or (), 2), _Spans(waiting or (), terms.max_waiting or 0)
+    waited = ' or waited for' if terms.waiting else ''
     found: list[Violation] = []
-    spans = _full_spans(levels, max_size)
-    place = 0
     for call in sorted(refused, key=lambda call: call.called):
-        while place < len(spans) and spans[place][1] < call.called:
-            place += 1
-        if place == len(spans) or spans[place][0] > call.returned:
-            when = f'from {call.called:.6g} to {call.returned:.6g} s'
-            pool = f' by the pool {key!r}' if key else ''
-            words = f'{call.token} was refused{pool} {when}, but fewer than {max_size} slots were taken throughout'
-            found.append(Violation('honest refusal', call.returned, words))
+        why = f'fewer than {terms.max_size} slots were taken{waited} throughout'
+        if call.answer == CROWDED and waiting is not None:
+            if not terms.max_waiting or crowd.meet(call):
+                continue
+            why = f'fewer than {terms.max_waiting} waited throughout'
+        elif full.meet(call) or (call.answer == TIMED_OUT and others.meet(call)):
+            continue
+        when = f'from {call.called:.6g} to {call.returned:.6g} s'
+        pool = f' by the pool {key!r}' if key else ''
+        found.append(Violation('honest refusal', call.returned, f'{call.token} was refused{pool} {when}, but {why}'))
     return found
+
+
+class _Spans:
+    """The spans with at least this many, for calls in the order of their instants."""
+
+    def __init__(self, levels: Sequence[tuple[float, int]], count: int) -> None:
+        self._spans = _full_spans(levels, count)
+        self._place = 0
+
+    def meet(self, call: Call) -> bool:
+        """Return whether one of the spans has an instant of the call."""
+        spans = self._spans
+        while self._place < len(spans) and spans[self._place][1] < call.called:
+            self._place += 1
+        return self._place < len(spans) and spans[self._place][0] <= call.returned
 
 
 def _full_spans(levels: Sequence[tuple[float, int]], max_size: int) -> list[tuple[float, float]]:

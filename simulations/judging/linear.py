@@ -3,7 +3,9 @@
 :mod:`simulations.judging.monitor` follows all possible orders. In the worst case each call under
 way triples their number, and a call of unknown outcome stays under way until nothing of it can
 happen. So the check of a pool stops when more than ``MAX_ORDERINGS`` orders are open, when the
-store loses writes or when its clock jumps, and says so.
+store loses writes or when its clock jumps, and says so. It also stops at a renewal of unknown
+outcome, because its slot could expire at any of too many instants. A history of clients that wait
+is not checked: with each one that waits, a call is under way.
 """
 
 import math
@@ -12,8 +14,8 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from simulations.judging.calls import ACQUIRE, FAILED, GRANTED, RELEASED, UNKNOWN, Call
-from simulations.judging.monitor import Monitor
+from simulations.judging.calls import ACQUIRE, FAILED, GRANTED, RELEASED, RENEW, RENEWED, UNKNOWN, Call
+from simulations.judging.monitor import TOGETHER, Monitor
 from simulations.judging.terms import Terms
 from simulations.judging.violation import Violation
 
@@ -49,7 +51,12 @@ class Linearity(NamedTuple):
 class _Event(NamedTuple):
     tick: int
     happens: int
-    call: Call
+    calls: tuple[Call, ...]
+    """One call, or those of one request that renews several slots."""
+
+    @property
+    def call(self) -> Call:
+        return self.calls[0]
 
 
 _CALLED, _RETURNED, _SETTLED = range(3)
@@ -68,6 +75,8 @@ def linearizable(calls: Sequence[Call], terms: Terms) -> Linearity:
     """
     if not terms.owned:
         return Linearity(None, 0, len(calls), 'a release of this protocol may free the slot of another')
+    if terms.waiting:
+        return Linearity(None, 0, len(calls), 'clients wait, so the order of the queue is judged instead')
     pools: dict[str, list[Call]] = defaultdict(list)
     for call in calls:
         pools[call.key].append(call)
@@ -84,11 +93,11 @@ def linearizable(calls: Sequence[Call], terms: Terms) -> Linearity:
 def _pool(calls: Sequence[Call], terms: Terms) -> Linearity:
     life = _FOR_EVER if terms.slot_exp is None else round(terms.slot_exp * _TICKS) + _NEARLY
     monitor = Monitor.start(terms.max_size, life, terms.honest)
-    ends = _end(terms)
+    ends, why = _end(calls, terms)
     now, judged, steps = None, 0, 0
     for event in _events(calls):
         if ends is not None and event.tick >= ends:
-            return Linearity(None, judged, len(calls), 'the store lost writes, or its clock jumped')
+            return Linearity(None, judged, len(calls), why)
         orderings = len(monitor.states) * 3 ** len(monitor.pending)
         steps += orderings
         if orderings > MAX_ORDERINGS or steps > MAX_STEPS:
@@ -101,16 +110,24 @@ def _pool(calls: Sequence[Call], terms: Terms) -> Linearity:
         monitor, wrong = _take(monitor, event)
         # Leases are judged elsewhere, by instants that are not in the order of these events.
         monitor = monitor._replace(leases=frozenset())
-        judged += event.happens == _RETURNED
+        judged += len(event.calls) if event.happens == _RETURNED else 0
         if wrong is not None:
             return Linearity(Violation('linearizability', event.call.returned, wrong), judged, len(calls))
     return Linearity(None, len(calls), len(calls))
 
 
-def _end(terms: Terms) -> int | None:
-    """Return the instant from which the contents of the store are unknown."""
+def _end(calls: Sequence[Call], terms: Terms) -> tuple[int | None, str]:
+    """Return the instant from which the contents of the store are unknown, and why."""
     instants = [loss.instant - (0 if math.isinf(loss.missing) else loss.missing) for loss in terms.losses]
-    return min(map(_tick, [*instants, *terms.clock.jumps]), default=None)
+    ends = [
+        (_tick(instant), 'the store lost writes, or its clock jumped') for instant in [*instants, *terms.clock.jumps]
+    ]
+    ends += [
+        (_tick(call.called), 'the outcome of a renewal is unknown')
+        for call in calls
+        if call.what == RENEW and (call.answer == UNKNOWN or call.repeated)
+    ]
+    return min(ends, default=(None, ''))
 
 
 def _nearly_over(monitor: Monitor) -> Monitor:
@@ -124,13 +141,24 @@ def _nearly_over(monitor: Monitor) -> Monitor:
 
 
 def _events(calls: Sequence[Call]) -> list[_Event]:
-    events = [_Event(_tick(call.called), _CALLED, call) for call in calls]
-    events += [_Event(_tick(call.returned), _RETURNED, call) for call in calls if not math.isinf(call.returned)]
-    for call in calls:
+    requests = _requests(calls)
+    events = [_Event(_tick(each[0].called), _CALLED, each) for each in requests]
+    events += [_Event(_tick(each[0].returned), _RETURNED, each) for each in requests if each[0].returned < math.inf]
+    for each in requests:
+        call = each[0]
         if (call.answer == UNKNOWN or _may_come_again(call)) and not math.isinf(call.settled):
             since = call.settled if math.isinf(call.returned) else max(call.settled, call.returned)
-            events.append(_Event(_tick(since), _SETTLED, call))
+            events.append(_Event(_tick(since), _SETTLED, each))
     return sorted(events, key=lambda event: event[:2])
+
+
+def _requests(calls: Sequence[Call]) -> list[tuple[Call, ...]]:
+    """Return the calls, those of one renewal together: the store renews its slots in one step."""
+    requests: dict[object, list[Call]] = {}
+    for number, call in enumerate(calls):
+        which = (call.worker, call.called, call.returned) if call.what == RENEW else number
+        requests.setdefault(which, []).append(call)
+    return [tuple(each) for each in requests.values()]
 
 
 def _may_come_again(call: Call) -> bool:
@@ -142,8 +170,19 @@ def _tick(instant: float) -> int:
     return round(instant * _TICKS)
 
 
+def _renew(monitor: Monitor, event: _Event) -> tuple[Monitor, str | None]:
+    call = event.call
+    token = ' '.join(each.token for each in event.calls)
+    what = f'{TOGETHER} {call.worker} {call.called!r}'
+    if event.happens == _CALLED:
+        return monitor.call(what, token), None
+    return monitor.renewed(what, token, frozenset(each.token for each in event.calls if each.answer == RENEWED))
+
+
 def _take(monitor: Monitor, event: _Event) -> tuple[Monitor, str | None]:
     call = event.call
+    if call.what == RENEW:
+        return _renew(monitor, event)
     if event.happens == _CALLED:
         monitor = monitor.call(call.what, call.token)
         if call.what == ACQUIRE and call.answer in (UNKNOWN, FAILED):

@@ -20,11 +20,16 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 
-class Call(NamedTuple):
-    """An operation under way: ``acquire`` or ``release``.
+TOGETHER = 'together'
+"""The name of a request that renews several slots in one step begins with this."""
 
-    ``undo`` is the release after a failed acquire. A name that begins with ``acquire again`` or
-    ``release again`` is the first of two requests that the client library sent, if it arrives last.
+
+class Call(NamedTuple):
+    """An operation under way: ``acquire``, ``renew`` or ``release``.
+
+    ``undo`` is the release after a failed acquire. A name such as ``acquire again 1`` is a request
+    that can still arrive although the operation went on: the first of two that the client library
+    sent, or a renewal that its client gave up.
     """
 
     what: str
@@ -32,8 +37,13 @@ class Call(NamedTuple):
 
     @property
     def takes(self) -> bool:
-        """Whether it can take a slot; otherwise it frees one."""
+        """Whether it can take a slot."""
         return self.what.startswith('acquire')
+
+    @property
+    def renews(self) -> bool:
+        """Whether it gives a slot that is there its full life again."""
+        return self.what.startswith('renew')
 
 
 class State(NamedTuple):
@@ -41,11 +51,12 @@ class State(NamedTuple):
 
     Attributes:
         slots: (token, seconds left) of the live slots.
-        done: (call, answer) of the calls that have happened but not returned.
+        done: (call, answer) of the calls that have happened but not returned; the answer to a
+            request that renews several slots are the tokens of those that were there.
     """
 
     slots: frozenset[tuple[str, float]]
-    done: frozenset[tuple[Call, bool]]
+    done: frozenset[tuple[Call, bool | frozenset[str]]]
 
 
 class Monitor(NamedTuple):
@@ -59,7 +70,7 @@ class Monitor(NamedTuple):
         pending: the calls under way, including those of unknown outcome.
         states: the possible states of the pool.
         leases: (token, seconds for which the lease surely lasts).
-        called: (token, seconds since the call of its acquire, at most ``slot_exp``).
+        called: (token, seconds since the call of its acquire or renewal, at most ``slot_exp``).
         strays: (request, seconds left) of slots that a client may have taken without learning of
             it: the client library repeated the request, and the repeated one was refused because
             of the first.
@@ -86,11 +97,11 @@ class Monitor(NamedTuple):
         return cls(max_size, slot_exp, honest, frozenset(), frozenset([State(nothing, frozenset())]), nothing, nothing)
 
     def call(self, what: str, token: str) -> 'Monitor':
-        """Return the monitor after the call of ``acquire`` or ``release``."""
+        """Return the monitor after the call of ``acquire``, ``renew`` or ``release``."""
         leases, called = self.leases, self.called
         if what == 'release':
             leases = frozenset([lease for lease in leases if lease[0] != token])
-        elif what == 'acquire':
+        elif what in ('acquire', 'renew'):
             called |= {(token, 0.0)}
         return self._with(self.pending | {Call(what, token)}, self.states, leases, called)
 
@@ -134,10 +145,11 @@ class Monitor(NamedTuple):
                 if each in state.done:
                     agreeing.add(State(state.slots, state.done - {each}))
         leases = self.leases
-        if what == 'acquire' and answer:
+        if what in ('acquire', 'renew') and answer:
             [since] = [seconds for known, seconds in self.called if known == token]
+            leases = frozenset([lease for lease in leases if lease[0] != token])
             leases |= {(token, self.slot_exp - since)} if since < self.slot_exp else set()
-        called = frozenset([each for each in self.called if each[0] != token])
+        called = self._called_but(token)
         following = self._with(self.pending - {call}, frozenset(agreeing), leases, called)
         if len(leases) > self.max_size:
             holders = ', '.join(sorted(token for token, _ in leases))
@@ -148,6 +160,21 @@ class Monitor(NamedTuple):
         if not agreeing:
             return following, self._why(what, token, answer)
         return following, None
+
+    def renewed(self, what: str, tokens: str, there: frozenset[str]) -> tuple['Monitor', str | None]:
+        """Return the monitor after a request that renewed slots, and what is wrong, if any.
+
+        Args:
+            what: the name of the request, which begins with :data:`TOGETHER`.
+            tokens: the tokens, separated by spaces.
+            there: the tokens of the slots that were there.
+        """
+        call = Call(what, tokens)
+        states = frozenset(
+            State(state.slots, state.done - {(call, there)}) for state in self.ways() if (call, there) in state.done
+        )
+        wrong = None if states else f'a renewal of {tokens} found the slots of {" ".join(sorted(there)) or "none"}'
+        return self._replace(pending=self.pending - {call}, states=states), wrong
 
     def queued(self, token: str) -> tuple['Monitor', str | None]:
         """Return the monitor after the store said that a waiter has no slot yet."""
@@ -197,17 +224,36 @@ class Monitor(NamedTuple):
             for state in undoing.ways()
             if all(held != token for held, _ in state.slots)
         }
-        called = frozenset(each for each in self.called if each[0] != token)
-        return self._replace(pending=self.pending - {call}, states=frozenset(ways), called=called)
+        return self._replace(pending=self.pending - {call}, states=frozenset(ways), called=self._called_but(token))
+
+    def expired(self, token: str) -> tuple['Monitor', str | None]:
+        """Return the monitor after an acquire whose slot expired before it returned."""
+        call = Call('acquire', token)
+        states = frozenset(
+            State(state.slots, state.done - {(call, True)})
+            for state in self.ways()
+            if (call, True) in state.done and all(held != token for held, _ in state.slots)
+        )
+        wrong = None if states else f'{token} was told that its slot had expired although it had not'
+        after = self._replace(pending=self.pending - {call}, states=states, called=self._called_but(token))
+        return after, wrong
+
+    def renewal_failed(self, token: str) -> 'Monitor':
+        """Return the monitor after a renewal failed: it has happened, or never will."""
+        return self._replace(called=self._called_but(token)).settled([('renew', token)])
+
+    def _called_but(self, token: str) -> frozenset[tuple[str, float]]:
+        return frozenset([each for each in self.called if each[0] != token])
 
     def _why(self, what: str, token: str, answer: bool) -> str:
         if what == 'acquire' and answer:
             return f'{token} was granted a slot although {self.max_size} were taken throughout'
         if what == 'acquire':
             return f'{token} was refused although a slot was free throughout'
+        did, deed = ('renewed', 'renewal') if what == 'renew' else ('released', 'release')
         if answer:
-            return f'{token} released a slot that it no longer held'
-        return f'the release of {token} reported its slot as gone although it had not expired'
+            return f'{token} {did} a slot that it no longer held'
+        return f'the {deed} of {token} reported its slot as gone although it had not expired'
 
     def passed(self, seconds: float) -> 'Monitor':
         """Let time pass. Calls under way may have happened before it did."""
@@ -243,7 +289,15 @@ class Monitor(NamedTuple):
 
     def _happen(self, state: State, call: Call) -> list[State]:
         slots, done = state
+        if call.what.startswith(TOGETHER):
+            tokens = set(call.token.split(' '))
+            there = frozenset(token for token, _ in slots if token in tokens)
+            full = frozenset((token, self.slot_exp if token in there else left) for token, left in slots)
+            return [State(full, done | {(call, there)})]
         holds = [slot for slot in slots if slot[0] == call.token]
+        if call.renews:
+            renewed = {(token, self.slot_exp) for token, _ in holds}
+            return [State(slots.difference(holds) | renewed, done | {(call, bool(holds))})]
         if not call.takes:
             return [State(slots.difference(holds) if holds else slots, done | {(call, bool(holds))})]
         reached = []

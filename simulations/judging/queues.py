@@ -128,7 +128,7 @@ class Queue(NamedTuple):
             # One that joins again is last; one that asks again returns to the place that it knows.
             if token not in dict(order) or (request.what == 'JoinQueue' and token not in before.queue):
                 order = (*order, (token, request.size))
-        elif request.what == 'UndoSlot' or (request.answer == NO and request.what in _REFUSED):
+        elif request.what == 'UndoSlot' or (request.answer == NO and request.what in ASKING):
             live.pop(token, None)
         live = {each: left for each, left in live.items() if not then.has_slot(each)}
         queue = Queue(order, frozenset(live.items()))
@@ -194,7 +194,7 @@ def _owner(token: str) -> str:
     return token.rstrip('0123456789')
 
 
-_REFUSED = ('JoinQueue', 'AskAgain', 'LeaveQueue')
+ASKING = ('JoinQueue', 'AskAgain', 'LeaveQueue')
 """After a refusal of these, the waiter has left."""
 _GIVING = ('DropSlot', 'UndoSlot')
 

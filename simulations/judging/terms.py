@@ -78,6 +78,9 @@ class Terms(NamedTuple):
         losses: when the store lost writes; promises that rest on them end there.
         margin: the seconds by which a slot may expire early, because clocks differ slightly in
             speed.
+        waiting: whether acquires wait in a queue. Then a refusal is also honest if others waited
+            for the slots, or free ones were kept for them.
+        max_waiting: how many may wait already when one more is queued; ``None`` for any number.
     """
 
     max_size: int
@@ -87,6 +90,8 @@ class Terms(NamedTuple):
     clock: StoreClock = StoreClock()
     losses: tuple[Loss, ...] = ()
     margin: float = 0.0
+    waiting: bool = False
+    max_waiting: int | None = None
 
     def life(self, called: float, returned: float) -> tuple[float, float]:
         """Return the earliest and latest expiry of a slot that was taken between these instants."""

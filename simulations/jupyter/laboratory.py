@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from simulations.drawing.axes import plain_title
 from simulations.faults import Crash, Fault, LoseReplies, Pause, Restart
 from simulations.faults.network import Network
-from simulations.jupyter.sliders import Followed, follow
+from simulations.jupyter.sliders import Followed, float_slider, follow
 from simulations.results.result import Result
 from simulations.scenarios.scenario import Scenario
 
@@ -141,10 +141,8 @@ def laboratory() -> Followed:
         description='slot_exp',
         style=wide,
     )
-    load = ipywidgets.FloatSlider(6.0, min=0.5, max=12.0, step=0.5, description='offered load', style=wide)
-    share = ipywidgets.FloatSlider(
-        0.0, min=0.0, max=0.5, step=0.05, description='holders that crash', readout_format='.0%', style=wide
-    )
+    load = float_slider(6.0, 0.5, 12.0, 0.5, description='offered load', style=wide)
+    share = float_slider(0.0, 0.0, 0.5, 0.05, description='holders that crash', readout_format='.0%', style=wide)
     return follow(
         picture,
         offered_load=load,

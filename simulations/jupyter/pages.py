@@ -252,6 +252,11 @@ def _reading_time(path: Path) -> str:
     return row[1] if row else ''
 
 
+def _number(path: Path) -> int:
+    """Return the number with which the name of a notebook begins."""
+    return int(re.findall(r'^\d+', path.name)[0])
+
+
 def _thumbnail(notebook: Any) -> bytes | None:
     """Return the first picture that is not just a narrow strip; if all are, the first."""
     from PIL import Image, ImageOps
@@ -310,13 +315,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog='python -m simulations.jupyter.pages', description=(__doc__ or '').split('\n')[0]
     )
     parser.add_argument(
-        'notebooks', nargs='*', type=Path, help='the notebooks to run (default: all in the folder notebooks)'
+        'notebooks', nargs='*', type=Path, help='the notebooks to run (default: all in the folder notebooks, by number)'
     )
     parser.add_argument(
         '--out', type=Path, default=Path('notebooks/html'), help='write the pages to this folder (default: %(default)s)'
     )
     options = parser.parse_args(arguments)
-    notebooks = options.notebooks or sorted(Path('notebooks').glob('[0-9]*.ipynb'))
+    notebooks = options.notebooks or sorted(Path('notebooks').glob('[0-9]*.ipynb'), key=_number)
     if missing := [str(path) for path in notebooks if not path.is_file()]:
         parser.error(f'no such notebook: {", ".join(missing)}')
     if not notebooks:

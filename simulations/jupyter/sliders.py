@@ -77,7 +77,7 @@ class Followed(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
     @property
     def values(self) -> dict[str, Any]:
         """The present values of the controls, by the names of the function's parameters."""
-        return {name: control.value for name, control in self.controls.items()}
+        return {name: _value(control) for name, control in self.controls.items()}
 
     def update(self) -> None:
         """Redraw now with the present values.  An error of the function becomes the complaint."""
@@ -204,6 +204,23 @@ def follow(draw: Callable[..., Axes | Figure], **controls: Any) -> Followed:
     return Followed(draw, widgets)
 
 
+def float_slider(value: float, low: float, high: float, step: float, **options: Any) -> Any:
+    """Return a slider of numbers that begins exactly where the browser puts it.
+
+    The browser computes the position of a slider from its bounds and its step, with roundings.  If
+    it came to another number, such as 5.000000000000001 instead of 5, it would send that while the
+    cells still run.  JupyterLab may then wait forever for the answer, and send no later move.
+    """
+    share, stride = (value - low) * 100 / (high - low), step * 100 / (high - low)
+    shown = round(share / stride) * stride * (high - low) / 100 + low
+    return ipywidgets.FloatSlider(min(high, max(low, shown)), min=low, max=high, step=step, **options)
+
+
+def _value(control: Any) -> Any:
+    """Return the value of a control, without the roundings of :func:`float_slider`."""
+    return round(control.value, 10) if isinstance(control, ipywidgets.FloatSlider) else control.value
+
+
 def _control(name: str, control: Any, default: Any) -> Any:
     """Return the widget for one parameter."""
     if isinstance(control, ipywidgets.Widget):
@@ -225,8 +242,9 @@ def _control(name: str, control: Any, default: Any) -> Any:
             if not low <= default <= high:
                 raise ValueError(f'the default of {name!r} must be between {low!r} and {high!r}, got {default!r}')
             step = rest[0] if rest else (1 if integers else (high - low) / 20)
-            kind = ipywidgets.IntSlider if integers else ipywidgets.FloatSlider
-            return kind(default, min=low, max=high, step=step, **labels)
+            if integers:
+                return ipywidgets.IntSlider(default, min=low, max=high, step=step, **labels)
+            return float_slider(default, low, high, step, **labels)
     raise TypeError(
         f'{name} must be (low, high), (low, high, step), a list of choices, bool or a widget, got {control!r}'
     )

@@ -9,14 +9,15 @@ import threading
 from pathlib import Path
 
 
-GRANTED, REFUSED, FAILED, LATE, LATENCY, ASKED, PEAK, BUSY_UNTIL, READY, STARTED, BODIES, SIZE = range(12)
+GRANTED, REFUSED, FAILED, LATE, LATENCY, ASKED, PEAK, BUSY_UNTIL, READY, STARTED, BODIES, SIZE, WAITING = range(13)
 """The cells of a worker, in this order.
 
-The number of grants, refusals, failed acquires and jobs that started late; the nanoseconds that all
-acquires took, and the number of acquires; the most bodies that ran in all processes together, as
-this worker saw it; the latest instant until which it will be busy, in nanoseconds; whether it is
-ready; the number of jobs that it has begun; the bodies that run in it (see :meth:`Board.bodies`);
-and the slots that are taken, in memory only.
+The number of grants, refusals, failed acquires and jobs that started late; the nanoseconds until
+all acquires had a first answer, and the number of acquires; the most bodies that ran in all
+processes together, as this worker saw it; the latest instant until which it will be busy, in
+nanoseconds; whether it is ready; the number of jobs that it has begun; the bodies that run in it
+(see :meth:`Board.bodies`); the slots that are taken, in memory only; and the acquires that wait in
+a queue.
 """
 _CELLS = 16
 _EPOCH = 0
@@ -84,10 +85,11 @@ class Board:
             self.raise_to(worker, PEAK, bodies)
 
     def dead(self, worker: int) -> None:
-        """Note that a worker is dead: it runs no bodies and is not ready."""
+        """Note that a worker is dead: it runs no bodies, waits for none and is not ready."""
         place = (worker + 1) * _CELLS + BODIES
         self._words[place] = ((self._words[place] >> _COUNT_BITS) + 1) << _COUNT_BITS
         self.put(worker, READY, 0)
+        self.put(worker, WAITING, 0)
 
     def bodies(self) -> int | None:
         """Return how many bodies ran in all processes at one instant; ``None`` if it kept changing.

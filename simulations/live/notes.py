@@ -29,13 +29,23 @@ from numpy.typing import NDArray
     NOT_RELEASED,
     ABANDONED,
     SIZE,
-) = range(1, 12)
+    LOST,
+    HELD_UNTIL,
+    QUEUED,
+    TIMED_OUT,
+    TAKEN,
+) = range(1, 17)
 """The kinds of notes.
 
 An acquire was called (``ASKED``) and returned (``GRANTED`` to ``UNKNOWN``); a release was called
 (``LEAVING``) and returned (``RELEASED`` to ``NOT_RELEASED``); a holder crashed alone while its
 process lives on (``ABANDONED``); the occupancy at that instant (``SIZE``), which takes the place of
-the job.
+the job.  If slots are renewed: a holder lost its slot (``LOST``); and at the end of a body, until
+when the holder has its slot by its own clock (``HELD_UNTIL``), which may be in the future.
+
+If jobs wait: an acquire learned that it is in the queue (``QUEUED``); its time was up, so it
+returned without a slot (``TIMED_OUT``); and when the request that gave it its slot was sent, as the
+life of the slot counts from then at the earliest (``TAKEN``), which is in the past.
 """
 
 _NOTE = struct.Struct('<qIII3xB')

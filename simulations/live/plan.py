@@ -9,6 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from py_cachify.arguments import LONGEST_EXPIRATION
+from py_cachify.commands import CLAIM, DEADLINE
 from simulations.arguments import positive, whole_number
 from simulations.distributions.base import check_slots_are_freed
 from simulations.distributions.parse import as_holding
@@ -16,6 +18,7 @@ from simulations.faults import (
     Crash,
     Failover,
     FlushScripts,
+    LoseMessages,
     LoseReplies,
     LoseRequests,
     Partition,
@@ -29,11 +32,14 @@ from simulations.faults import (
 from simulations.scenarios.scenario import Scenario
 from simulations.stores.store import STORES, URL_SCHEMES, without_password
 from simulations.units import count
+from simulations.workloads.patience import is_patience
 
 
 NANO = 1_000_000_000
 TIMEOUT = 5.0
 """How many seconds a worker's client waits for a reply if the scenario sets no network time-out."""
+SLEW = 0.0005
+"""The largest relative error of a server's clock: the kernel slews it by at most 0.05 %."""
 THREADS = 8
 """Threads of each process; in memory, the only process has as many as four processes would."""
 PROCESSES = 4
@@ -43,6 +49,7 @@ _IMPOSSIBLE = {
     WorkerClock: 'all processes of a machine share one clock',
     ServerClock: 'the clock of a real server is the clock of its machine',
     Failover: 'a single server has no replica that could take over',
+    LoseMessages: 'its proxy cannot tell messages from replies',
 }
 _BREAKING = (*NETWORK_FAULTS, Restart, ServerPause)
 """Faults after which the library or the client library may repeat a completed request."""
@@ -89,6 +96,33 @@ class Plan:
     def slot_exp(self) -> float | None:
         """The life of a slot in wall-clock seconds; ``None`` if slots do not expire."""
         return None if self.scenario.slot_exp is None else self.scenario.slot_exp / self.speed
+
+    @property
+    def renew_for(self) -> float | None:
+        """For how many wall-clock seconds a slot is renewed; ``None`` as long as its body runs."""
+        return None if self.scenario.renew_for is None else self.scenario.renew_for / self.speed
+
+    @property
+    def renewed(self) -> bool:
+        """Whether slots are renewed."""
+        return self.renew_for != 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether jobs wait in the queue of a full pool."""
+        return is_patience(self.scenario.wait) or self.scenario.wait != 0
+
+    def wait(self, patience: float | None) -> float | None:
+        """Return how many wall-clock seconds a job of this patience waits; ``None``: any time."""
+        return None if patience is None else min(patience / self.speed, LONGEST_EXPIRATION)
+
+    @property
+    def lingering(self) -> float:
+        """For how many scenario seconds a dead waiter can keep its place, and then a claim.
+
+        The store does not know that it is dead, until it has been silent for too long.
+        """
+        return (DEADLINE + CLAIM) * (1 + SLEW) * self.speed if self.waits else 0.0
 
     @property
     def timeout(self) -> float:
@@ -161,12 +195,17 @@ def check(
             f'processes must be 1 with store memory, because processes share no memory, got {processes}:'
             ' choose --store valkey or a URL for more'
         )
+    if scenario.conditions().resized:
+        raise ValueError(
+            f'a live run has a pool of one size, but max_size {scenario.max_size} changes in time: choose one, such as'
+            f' {int(scenario.max_size)}'
+        )
     if scenario.protocol is not None:
         raise ValueError(
             f'the protocol {scenario.protocol} can only be simulated, because a live run uses the library as shipped'
         )
     if scenario.holding is not None:
-        check_slots_are_freed(as_holding('holding', scenario.holding), scenario.slot_exp)
+        check_slots_are_freed(as_holding('holding', scenario.holding), scenario.slot_exp, scenario.renew_for)
     _check_faults(scenario, processes, store)
     return processes, threads
 

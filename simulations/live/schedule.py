@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from simulations.live.plan import Plan
 from simulations.workloads.crashes import Crashes
+from simulations.workloads.patience import Patience, as_wait
 
 
 class Due(NamedTuple):
@@ -22,6 +23,7 @@ class Due(NamedTuple):
         key: its pool.
         crash: after which part of its life the holder crashes alone, from 0 to 1; ``None`` if it
             does not crash.
+        patience: for how many scenario seconds it waits at most; ``None`` for any time.
     """
 
     number: int
@@ -29,6 +31,22 @@ class Due(NamedTuple):
     holding: float
     key: str
     crash: float | None
+    patience: float | None
+
+
+class Turn(NamedTuple):
+    """A turn of a client: it thinks, then it makes a job.
+
+    Attributes:
+        thinking: how long it thinks, in scenario seconds.
+        holding, key, crash, patience: those of the job, as in :class:`Due`.
+    """
+
+    thinking: float
+    holding: float
+    key: str
+    crash: float | None
+    patience: float | None
 
 
 class Schedule(NamedTuple):
@@ -59,6 +77,7 @@ def schedule(plan: Plan) -> Schedule:
         horizons = [end for end in (workload.horizon, plan.span) if end is not None]
         return Schedule(shares, 0.0, min(horizons, default=None))
     crashes = Crashes(plan.scenario.seed, plan.scenario.crash_probability)
+    patience = Patience(plan.scenario.seed, as_wait(plan.scenario.wait))
     first = last = 0.0
     for number, job in enumerate(workload):
         if not number:
@@ -66,13 +85,13 @@ def schedule(plan: Plan) -> Schedule:
         last = job.arrival - first
         if plan.span is not None and last > plan.span:
             break
-        due = Due(number, last, job.holding, job.key or '', crashes.draw())
+        due = Due(number, last, job.holding, job.key or '', crashes.draw(), patience.draw())
         shares[number % plan.processes].append(due)
     return Schedule(shares, first, last if plan.span is None else min(last, plan.span))
 
 
-def turns(plan: Plan, client: int, life: int) -> Iterator[tuple[float, float, str, float | None]]:
-    """Yield the turns of a client: thinking time, holding time, key, crash.
+def turns(plan: Plan, client: int, life: int) -> Iterator[Turn]:
+    """Yield the turns of a client.
 
     Args:
         plan: the run.
@@ -81,8 +100,9 @@ def turns(plan: Plan, client: int, life: int) -> Iterator[tuple[float, float, st
     """
     seed = plan.scenario.seed if not life else random.Random(f'{plan.scenario.seed} life {life}').getrandbits(32)
     crashes = Crashes(seed + client, plan.scenario.crash_probability)
+    patience = Patience(seed + client, as_wait(plan.scenario.wait))
     for turn in plan.scenario.workload(seed).turns(client):
-        yield turn.thinking, turn.holding, turn.key or '', crashes.draw()
+        yield Turn(turn.thinking, turn.holding, turn.key or '', crashes.draw(), patience.draw())
 
 
 def clients_of(plan: Plan, worker: int) -> range:

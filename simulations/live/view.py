@@ -21,8 +21,10 @@ class Moment(NamedTuple):
         granted, refused, failed, late: acquires granted, refused and failed, and jobs that started
             late, so far.
         grants, refusals: how many a second, since the last moment.
-        latency: the mean time of an acquire since the last moment, in seconds.
+        latency: the mean time until an acquire had a first answer, since the last moment, in
+            seconds.
         workers: how many workers are alive.
+        waiting: how many acquires wait in a queue now; ``None`` if jobs do not wait.
     """
 
     seconds: float
@@ -38,6 +40,7 @@ class Moment(NamedTuple):
     refusals: float
     latency: float
     workers: int
+    waiting: int | None = None
 
 
 Show = Callable[[Moment], None]
@@ -57,13 +60,14 @@ def lines(moment: Moment) -> list[str]:
         f'{number:,} {name}' for number, name in ((moment.failed, 'failed'), (moment.late, 'started late')) if number
     ]
     bodies = '' if moment.bodies is None else f', {count(moment.bodies, "body", "bodies")} running'
+    waiting = '' if moment.waiting is None else f', {moment.waiting:,} waiting'
     bar = f'[{"#" * filled}{"." * (_BAR - filled)}]'
     if moment.of is not None and moment.seconds >= moment.of:
         troubles.append('no more jobs arrive')
     counts = ', '.join([f'{moment.granted:,} granted', f'{moment.refused:,} refused', *troubles])
     rates = f'{moment.grants:,.0f} grants and {moment.refusals:,.0f} refusals a second'
     return [
-        f'{moment.seconds:6.1f}{of} s  {bar} {occupancy:,}/{moment.max_size:,} slots{bodies}',
+        f'{moment.seconds:6.1f}{of} s  {bar} {occupancy:,}/{moment.max_size:,} slots{bodies}{waiting}',
         f'  {rates}, {1000 * moment.latency:.2f} ms each',
         f'  {counts}; {count(moment.workers, "worker", "workers")} alive',
     ]

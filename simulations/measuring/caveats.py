@@ -24,7 +24,7 @@ HEAVY_TAIL = 'heavy-tail'
 SLOTS_LOST = 'slots-lost'
 """The slots of crashed holders never expire, so in the long run none is left."""
 UNSTABLE = 'unstable'
-"""The offered load exceeds the slots, and refused jobs never give up: there is no long run."""
+"""The offered load exceeds the slots, and jobs never give up: there is no long run."""
 NOT_STEADY = 'not-steady'
 """Arrivals change with time, so there is no long run; the interval is about this run alone."""
 BATCHES_ALIKE = 'batches-alike'

@@ -1,4 +1,6 @@
-"""Three counts between the events of a run: live slots, running bodies, bodies beyond their slot.
+"""Four counts between the events of a run.
+
+They are live slots, running bodies, bodies beyond their slot, and jobs in the queue.
 
 They are counted block by block, in all pools together.
 """
@@ -8,7 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulations.history.events import OCCUPANCY, OVERRUN, RUNNING, Block, changes
+from simulations.history.events import OCCUPANCY, OVERRUN, QUEUE, RUNNING, Block, changes
+
+
+ROWS = 4
+IN_QUEUE = 3
+"""The row of the queue; those before it are of occupancy, running and overrun."""
 
 
 class Spans(NamedTuple):
@@ -18,7 +25,8 @@ class Spans(NamedTuple):
         block: the events.
         since: the instant of the previous event.
         seconds: the time from the previous event to this one.
-        before: the counts during this time, with a row each for occupancy, running and overrun.
+        before: the counts during this time, with a row each for occupancy, running, overrun and
+            queue.
         after: the counts after the event.
     """
 
@@ -33,13 +41,13 @@ class Levels:
     """The counts, carried over from one block to the next."""
 
     def __init__(self) -> None:
-        self._now = np.zeros((3, 1), np.int64)
+        self._now = np.zeros((ROWS, 1), np.int64)
         self._last: float | None = None
-        self._steps = np.stack([changes(OCCUPANCY), changes(RUNNING), changes(OVERRUN)])
+        self._steps = np.stack([changes(steps) for steps in (OCCUPANCY, RUNNING, OVERRUN, QUEUE)])
 
     def spans(self, block: Block) -> Spans:
         """Return the counts around the next events."""
-        before = np.empty((3, len(block.times) + 1), np.int64)
+        before = np.empty((ROWS, len(block.times) + 1), np.int64)
         before[:, :1] = self._now
         np.cumsum(self._steps[:, block.whats], axis=1, out=before[:, 1:])
         before[:, 1:] += self._now

@@ -123,7 +123,8 @@ def starts_empty(
 
     A mean over time lacks the share ``missing`` of itself. The share of refusals reacts more
     strongly: by Erlang's formula, if the load rises by one in a hundred, it rises by about as many
-    hundredths as slots are free.
+    hundredths as slots are free.  A waiting time and a queue also grow as the free slots shrink, as
+    does the share that is not served in time.
 
     Args:
         intervals: by the name of the figure.
@@ -138,9 +139,14 @@ def starts_empty(
         if figure == 'attempts_refusal_share' and interval == intervals.get('refusal_share'):
             continue
         # What was never seen may be as frequent as its bound says.
-        shift = (interval.mean or interval.high) * missing
+        wrong = 1 - interval.mean or 1 - interval.low
+        shift = (wrong if figure == 'served_within' else interval.mean or interval.high) * missing
+        taken = occupancy.mean / pools if occupancy else 0.0
+        free = max(0.0, max_size - taken)
         if figure.endswith('share'):
-            shift *= 1 + max(0.0, max_size - (occupancy.mean / pools if occupancy else 0.0))
+            shift *= 1 + free
+        elif figure.startswith(('wait', 'queue', 'served')):
+            shift *= 1 + free + taken / max(free, 0.1)
         if shift > BIAS * interval.half_width or missing > MISSING:
             caveats.append(Caveat(STARTS_EMPTY, missing, figure, filling))
     return caveats

@@ -1,10 +1,10 @@
 """Estimates of the long run from a single run, with intervals and caveats."""
 
 import math
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulations.measuring.caveats import WARM_UP_OPEN, Caveat
 from simulations.measuring.doubts import (
@@ -34,6 +34,28 @@ BATCH_MEMORIES = 10
 _ENOUGH_FOR_WARMUP = 100
 
 
+FIGURES = {
+    'refusal_share': ('refused', 'jobs'),
+    'attempts_refusal_share': ('attempts_refused', 'attempts'),
+    'occupancy_mean': ('occupancy', 'seconds'),
+    'overrun_mean': ('overrun', 'seconds'),
+    'wait_mean': ('wait', 'jobs'),
+    'waited_share': ('waited', 'jobs'),
+    'served_within': ('within', 'jobs'),
+    'timed_out_share': ('timed_out', 'attempts'),
+    'queue_mean': ('queue', 'seconds'),
+}
+"""The two sums of a series that each figure is the ratio of."""
+SHARES = ('refusal_share', 'attempts_refusal_share', 'waited_share', 'served_within', 'timed_out_share')
+"""Those of them that are shares."""
+
+Quantiles = Callable[[int, float, int], Mapping[str, Interval]]
+"""Returns quantiles of the waiting time with their intervals.
+
+Its arguments are the first stretch to count, the confidence level, and the most batches.
+"""
+
+
 class Method(NamedTuple):
     """How intervals were made.
 
@@ -56,13 +78,10 @@ class Method(NamedTuple):
 
 
 class Estimates(NamedTuple):
-    """Means in the long run with their intervals at 99 %; ``None`` if the run is too short.
+    """Figures in the long run with their intervals at 99 %.
 
     Attributes:
-        refusal_share: the share of refused jobs.
-        attempts_refusal_share: the share of refused attempts.
-        occupancy_mean: live slots, in all pools together.
-        overrun_mean: bodies beyond their slot.
+        intervals: the intervals by the names of the figures; empty if the run is too short.
         method: how the intervals were made; ``None`` if there are none.
         caveats: the reasons to doubt them.
         series: the sums behind them, warm-up left out.
@@ -73,10 +92,7 @@ class Estimates(NamedTuple):
         pace: how fast the pool forgets its past; ``None`` if that is unknown.
     """
 
-    refusal_share: Interval | None
-    attempts_refusal_share: Interval | None
-    occupancy_mean: Interval | None
-    overrun_mean: Interval | None
+    intervals: Mapping[str, Interval]
     method: Method | None
     caveats: tuple[Caveat, ...]
     series: Series
@@ -86,14 +102,38 @@ class Estimates(NamedTuple):
     pace: Pace | None = None
 
     @property
+    def refusal_share(self) -> Interval | None:
+        """The share of refused jobs; ``None`` if the run is too short, as for the others."""
+        return self.intervals.get('refusal_share')
+
+    @property
+    def attempts_refusal_share(self) -> Interval | None:
+        """The share of refused attempts."""
+        return self.intervals.get('attempts_refusal_share')
+
+    @property
+    def occupancy_mean(self) -> Interval | None:
+        """Live slots, in all pools together."""
+        return self.intervals.get('occupancy_mean')
+
+    @property
+    def overrun_mean(self) -> Interval | None:
+        """Bodies beyond their slot."""
+        return self.intervals.get('overrun_mean')
+
+    @property
+    def wait_mean(self) -> Interval | None:
+        """The waiting time of all jobs, in seconds."""
+        return self.intervals.get('wait_mean')
+
+    @property
     def sound(self) -> bool:
         """Whether no caveat applies to all intervals."""
         return not any(caveat.against_all for caveat in self.caveats)
 
     def means(self) -> dict[str, float]:
         """Return the mean of each figure that has an interval."""
-        found = {name: getattr(self, name) for name in self._fields[:4]}
-        return {name: interval.mean for name, interval in found.items() if interval is not None}
+        return {name: interval.mean for name, interval in self.intervals.items()}
 
     def caveats_of(self, figure: str) -> tuple[Caveat, ...]:
         """Return the caveats that apply to one figure, such as ``'refusal_share'``."""
@@ -107,6 +147,10 @@ def estimate(
     max_size: int = 1,
     pools: int = 1,
     confidence: float = CONFIDENCE,
+    *,
+    waits: bool = False,
+    within: bool = False,
+    quantiles: Quantiles = lambda _cut, _confidence, _most: {},
 ) -> Estimates:
     """Return intervals from batch means.
 
@@ -122,9 +166,13 @@ def estimate(
         max_size: slots of each pool.
         pools: the number of pools.
         confidence: the confidence level, more than 0 and less than 1.
+        waits: whether jobs wait if they find the pool full, so that waiting times are of interest
+            even if none was observed.
+        within: whether it was counted how many jobs got a slot within some time.
+        quantiles: returns the quantiles of the waiting time.
     """
     if len(series.jobs) < min(COUNTS):
-        return Estimates(None, None, None, None, None, (too_few_jobs(series),), series)
+        return Estimates({}, None, (too_few_jobs(series),), series)
     known = pace if pace is not None and math.isfinite(pace.memory) else None
     cut, conclusive = _warm_up(series, known) if steady else (0, True)
     rest = series.after(cut)
@@ -132,8 +180,11 @@ def estimate(
     looks = looks_of(rest, known)
     missing = known.missing(start, start + length) if known is not None and steady else 0.0
     filling = known.settled(SETTLED) if known is not None else 0.0
-    found = _batches(rest, _most_batches(length, known), confidence)
+    most = _most_batches(length, known)
+    found = _batches(rest, most, confidence, waits, within)
     intervals = {figure: _bounded(figure, each, looks, confidence) for figure, each in found.items()}
+    if 'wait_mean' in intervals:
+        intervals |= quantiles(cut, confidence, most)
     caveats = [
         *([] if conclusive else [Caveat(WARM_UP_OPEN)]),
         *no_long_run(steady, pace),
@@ -146,10 +197,7 @@ def estimate(
     left_out = int(series.jobs[:cut].sum()) if steady else None
     batches = found['refusal_share'].batches
     return Estimates(
-        intervals['refusal_share'],
-        intervals['attempts_refusal_share'],
-        intervals.get('occupancy_mean'),
-        intervals.get('overrun_mean'),
+        intervals,
         Method(confidence, int(series.jobs.sum()), left_out, batches, by_law=known is not None),
         tuple(caveats),
         rest,
@@ -167,20 +215,34 @@ def _most_batches(length: float, known: Pace | None) -> int:
     return max(COUNTS[-1], min(COUNTS[0], int(length / (BATCH_MEMORIES * known.memory))))
 
 
-def _batches(rest: Series, most: int, confidence: float) -> dict[str, BatchMeans]:
+def has_interval(figure: str, series: Series, waits: bool, within: bool) -> bool:
+    """Return whether a figure of a run has an interval."""
+    match figure:
+        case 'occupancy_mean':
+            return bool(series.seconds.any())
+        case 'overrun_mean':
+            return bool(series.seconds.any()) and float(series.expired.sum()) >= RARE
+        case 'wait_mean' | 'waited_share':
+            return waits or bool(series.waited.any())
+        case 'timed_out_share':
+            return waits
+        case 'queue_mean':
+            return waits and bool(series.seconds.any())
+        case 'served_within':
+            return within
+    return True
+
+
+def _batches(rest: Series, most: int, confidence: float, waits: bool, within: bool) -> dict[str, BatchMeans]:
     """Return the batch means of each figure that has an interval."""
-
-    def of(above: NDArray[np.float64], below: NDArray[np.float64]) -> BatchMeans:
-        return batch_means(above.tolist(), below.tolist(), confidence, at_most=most)
-
-    found = {'refusal_share': of(rest.refused, rest.jobs)}
-    # Jobs that leave when refused make one attempt each.
-    retried = (rest.attempts > rest.jobs).any()
-    found['attempts_refusal_share'] = of(rest.attempts_refused, rest.attempts) if retried else found['refusal_share']
-    if rest.seconds.any():
-        found['occupancy_mean'] = of(rest.occupancy, rest.seconds)
-        if rest.expired.sum() >= RARE:
-            found['overrun_mean'] = of(rest.overrun, rest.seconds)
+    found: dict[str, BatchMeans] = {}
+    for figure, (above, below) in FIGURES.items():
+        # Jobs that leave when refused make one attempt each.
+        if figure == 'attempts_refusal_share' and not (rest.attempts > rest.jobs).any():
+            found[figure] = found['refusal_share']
+        elif has_interval(figure, rest, waits, within):
+            values, per = getattr(rest, above), getattr(rest, below)
+            found[figure] = batch_means(values.tolist(), per.tolist(), confidence, at_most=most)
     return found
 
 
@@ -203,12 +265,13 @@ def _mser5(series: Series) -> Warmup | None:
     if len(series.jobs) < _ENOUGH_FOR_WARMUP:
         return None
     lengths = series.seconds
-    occupancy = np.divide(series.occupancy, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-    return mser5(occupancy.tolist())
+    # The occupancy of a busy pool is steady long before its queue is.
+    present = series.occupancy + series.queue
+    return mser5(np.divide(present, lengths, out=np.zeros_like(lengths), where=lengths > 0).tolist())
 
 
 def _bounded(figure: str, found: BatchMeans, looks: float, confidence: float) -> Interval:
-    if not figure.endswith('share'):
+    if figure not in SHARES:
         return at_least_zero(found.interval)
     return share_interval(found.interval, found.batches, looks, confidence)
 

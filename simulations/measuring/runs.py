@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from simulations.measuring.caveats import Caveat
-from simulations.measuring.doubts import RARE, ends_early, few_events, short_for_overruns, starts_empty
-from simulations.measuring.estimates import CONFIDENCE, Estimates, at_least_zero
+from simulations.measuring.doubts import ends_early, few_events, short_for_overruns, starts_empty
+from simulations.measuring.estimates import CONFIDENCE, FIGURES, SHARES, Estimates, at_least_zero, has_interval
 from simulations.measuring.series import Series
 from simulations.statistics.intervals import Interval, ratio_interval
 from simulations.statistics.shares import share_interval
@@ -45,16 +45,15 @@ class RunSums(NamedTuple):
         return self.sums[Series._fields.index(name)]
 
 
-FIGURES = {
-    'refusal_share': ('refused', 'jobs'),
-    'attempts_refusal_share': ('attempts_refused', 'attempts'),
-    'occupancy_mean': ('occupancy', 'seconds'),
-    'overrun_mean': ('overrun', 'seconds'),
-}
-"""The two sums that each figure is the ratio of."""
-
-
-def of_runs(runs: Sequence[RunSums], max_size: int, pools: int, confidence: float = CONFIDENCE) -> Estimates:
+def of_runs(
+    runs: Sequence[RunSums],
+    max_size: int,
+    pools: int,
+    confidence: float = CONFIDENCE,
+    *,
+    waits: bool = False,
+    within: bool = False,
+) -> Estimates:
     """Return intervals from the scatter between independent runs.
 
     All runs start empty, so what the start shifts is shifted in each of them: that is a caveat even
@@ -65,6 +64,7 @@ def of_runs(runs: Sequence[RunSums], max_size: int, pools: int, confidence: floa
         max_size: slots of each pool.
         pools: the number of pools.
         confidence: the confidence level, more than 0 and less than 1.
+        waits, within: as for :func:`simulations.measuring.estimates.estimate`.
     """
     total = Series(*np.array([run.sums for run in runs]).T)
     seconds = float(total.seconds.sum())
@@ -73,17 +73,16 @@ def of_runs(runs: Sequence[RunSums], max_size: int, pools: int, confidence: floa
     intervals: dict[str, Interval] = {}
     for figure, (above, below) in FIGURES.items():
         found = ratio(runs, above, below, confidence)
-        if found is None or (figure == 'overrun_mean' and float(total.expired.sum()) < RARE):
+        if found is None or not has_interval(figure, total, waits, within):
             continue
-        share = figure.endswith('share')
+        share = figure in SHARES
         intervals[figure] = share_interval(found, len(runs), looks, confidence) if share else at_least_zero(found)
     caveats: list[Caveat] = few_events(total)
     caveats += starts_empty(intervals, missing, max_size, pools, max(run.filling for run in runs))
     caveats += ends_early(intervals, seconds / len(runs), max(run.cycle for run in runs))
     if 'overrun_mean' in intervals:
         caveats += short_for_overruns(0.0, seconds, max(run.beyond for run in runs), len(runs))
-    refused, attempts, occupancy, overrun = (intervals.get(figure) for figure in FIGURES)
-    return Estimates(refused, attempts, occupancy, overrun, None, tuple(caveats), total, looks, missing)
+    return Estimates(intervals, None, tuple(caveats), total, looks, missing)
 
 
 def ratio(runs: Sequence[RunSums], above: str, below: str, confidence: float) -> Interval | None:

@@ -1,4 +1,4 @@
-"""Occupancy and running bodies over time, in memory that does not grow with the run.
+"""Occupancy, running bodies and the queue over time, in memory that does not grow with the run.
 
 A short run is kept event by event. A long run is kept as an envelope: the minimum, the mean and the
 maximum in each of a few hundred equal spans of time.
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulations.measuring.counts import Spans
+from simulations.measuring.counts import IN_QUEUE, Spans
 
 
 Floats = NDArray[np.float64]
@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 STEPS_KEPT = 2000
 SPANS = 1024
 """The largest number of spans; there are at least half as many."""
+_OCCUPANCY, _RUNNING, _QUEUE, _PRESENT = _ROWS = range(4)
+"""The rows of the bands."""
 _SHORTEST = 1e-9
 
 
@@ -27,11 +29,18 @@ class Steps(NamedTuple):
         times: in seconds.
         occupancy: live slots, in all pools together.
         running: running bodies.
+        queue: waiting jobs, in the queues of all pools together.
     """
 
     times: Floats
     occupancy: NDArray[np.int64]
     running: NDArray[np.int64]
+    queue: NDArray[np.int64]
+
+    @property
+    def present(self) -> NDArray[np.int64]:
+        """Live slots and waiting jobs together."""
+        return self.occupancy + self.queue
 
 
 class Band(NamedTuple):
@@ -49,11 +58,16 @@ class Envelope(NamedTuple):
         edges: where the spans begin, and where the last ends, in seconds.
         occupancy: the band of live slots.
         running: the band of running bodies.
+        queue: the band of waiting jobs.
+        present: the band of live slots and waiting jobs together. Its extremes are not the sums of
+            the other two, because these need not be at the same instant.
     """
 
     edges: Floats
     occupancy: Band
     running: Band
+    queue: Band
+    present: Band
 
 
 class Timeline:
@@ -65,9 +79,10 @@ class Timeline:
         self._start = 0.0
         self._width = 0.0
         self._end = 0.0
-        self._minimum = np.full((2, SPANS), np.inf)
-        self._maximum = np.full((2, SPANS), -np.inf)
-        self._area = np.zeros((2, SPANS))
+        self._minimum = np.full((len(_ROWS), SPANS), np.inf)
+        self._maximum = np.full((len(_ROWS), SPANS), -np.inf)
+        self._area = np.zeros((len(_ROWS), SPANS))
+        self._waited = False
 
     def add(self, spans: Spans) -> None:
         """Add the next events."""
@@ -83,8 +98,21 @@ class Timeline:
         while (last - self._start) >= self._width * SPANS > 0:
             self._join()
         self._end = last
-        for row in range(2):
-            self._fill(row, spans, spans.before[row], spans.after[row])
+        if not self._waited and spans.after[IN_QUEUE].any():
+            self._begin_queue()
+        before, after = spans.before, spans.after
+        self._fill(_OCCUPANCY, spans, before[0], after[0])
+        self._fill(_RUNNING, spans, before[1], after[1])
+        if self._waited:
+            self._fill(_QUEUE, spans, before[IN_QUEUE], after[IN_QUEUE])
+            self._fill(_PRESENT, spans, before[0] + before[IN_QUEUE], after[0] + after[IN_QUEUE])
+
+    def _begin_queue(self) -> None:
+        """Count the queue from now on: in most runs no job waits, and counting takes time."""
+        self._waited = True
+        for rows in (self._minimum, self._maximum, self._area):
+            rows[_PRESENT] = rows[_OCCUPANCY]
+            rows[_QUEUE] = np.where(np.isfinite(rows[_OCCUPANCY]), 0.0, rows[_OCCUPANCY])
 
     def _place(self, times: Floats) -> NDArray[np.int64]:
         if not self._width:
@@ -96,8 +124,11 @@ class Timeline:
         times = spans.block.times
         place = self._place(times)
         minimum, maximum = self._minimum[row], self._maximum[row]
-        np.minimum.at(minimum, place, after)
-        np.maximum.at(maximum, place, after)
+        # The events are in order, so those of one span follow one another.
+        starts = np.flatnonzero(np.diff(place, prepend=-1))
+        there = place[starts]
+        minimum[there] = np.minimum(minimum[there], np.minimum.reduceat(after, starts))
+        maximum[there] = np.maximum(maximum[there], np.maximum.reduceat(after, starts))
         first, last = int(self._place(spans.since[:1])[0]), int(place[-1])
         # The count at the beginning of a span is that of the last event before it.
         begins = np.arange(first + 1, last + 1)
@@ -118,7 +149,7 @@ class Timeline:
             (self._maximum, np.max, -np.inf),
             (self._area, np.sum, 0.0),
         ):
-            values[:, :half] = join(values.reshape(2, half, 2), axis=2)
+            values[:, :half] = join(values.reshape(len(_ROWS), half, 2), axis=2)
             values[:, half:] = empty
 
     def steps(self) -> Steps | None:
@@ -126,13 +157,15 @@ class Timeline:
         if self._steps is None:
             return None
         if not self._steps:
-            return Steps(np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64))
+            return Steps(np.empty(0), *(np.empty(0, np.int64) for _ in range(3)))
         times = np.concatenate([spans.block.times for spans in self._steps])
         levels = np.concatenate([spans.after for spans in self._steps], axis=1)
-        return Steps(times, levels[0], levels[1])
+        return Steps(times, levels[0], levels[1], levels[IN_QUEUE])
 
     def envelope(self) -> Envelope:
         """Return the counts in spans; the last span may end before its edge."""
+        if not self._waited:
+            self._begin_queue()
         used = int(self._place(np.array([self._end]))[0]) + 1 if self._events else 0
         edges = (self._start + np.arange(used + 1) * self._width).astype(np.float64)
         lengths = np.clip(self._end - edges[:-1], 0, self._width)

@@ -27,6 +27,8 @@ _WIDTH = 8.1
 def card(facts: Facts) -> str:
     """Return the card as HTML: occupancy over time, its distribution, and the report as a table.
 
+    If jobs waited, the queue is drawn on top of the occupancy.
+
     The text takes the colour of the notebook, light or dark; the pictures have a white background.
     """
     from matplotlib import rc_context
@@ -40,9 +42,10 @@ def card(facts: Facts) -> str:
         left, right = figure.subplots(1, 2, width_ratios=[3, 2])
         plot_occupancy(facts, left)
         plot_occupancy_shares(facts, right)
-        left.set_title('occupancy over time')
+        what = 'occupancy and queue' if facts.figures.queue_peak else 'occupancy'
+        left.set_title(f'{what} over time')
         right.set_title('share of the time')
-        image = html_image(figure, 'occupancy over time, and the share of the time at each occupancy')
+        image = html_image(figure, f'{what} over time, and the share of the time at each occupancy')
     table = rows(facts)
     lesson = f'<p style="margin:0">{escape(facts.lesson)}</p>' if facts.lesson else ''
     workload = f'<p style="margin:0">{escape(facts.workload)}</p>' if facts.title else ''

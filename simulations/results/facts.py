@@ -18,12 +18,13 @@ from simulations.judging.violation import Violation
 from simulations.measuring.caveats import Caveat
 from simulations.measuring.estimates import Estimates
 from simulations.measuring.figures import Figures
-from simulations.measuring.holders import Part
+from simulations.measuring.holders import Part, nobody
 from simulations.measuring.observer import Observed
 from simulations.measuring.timeline import Timeline
 from simulations.results.outside import outside
 from simulations.results.words import caveats_json
 from simulations.theory.expectation import Expectation
+from simulations.workloads.patience import Wait
 from simulations.workloads.refusals import Leave, Retry
 
 
@@ -96,6 +97,36 @@ class Facts:
     def slot_exp(self) -> float | None:
         """The life of a slot in seconds; ``None`` if slots never expire."""
         return self.conditions.slot_exp
+
+    @property
+    def renew_for(self) -> float | None:
+        """For how many seconds slots were renewed; ``None`` for as long as their bodies ran."""
+        return self.conditions.renew_for
+
+    @property
+    def renewed(self) -> bool:
+        """Whether slots were renewed."""
+        return self.conditions.renewed
+
+    @property
+    def wait(self) -> Wait:
+        """For how long jobs waited at most; 0 if they did not."""
+        return self.conditions.wait
+
+    @property
+    def waits(self) -> bool:
+        """Whether jobs waited if they found the pool full."""
+        return self.conditions.waits
+
+    @property
+    def max_waiting(self) -> int | None:
+        """How many jobs could wait at each pool; ``None`` for any number."""
+        return self.conditions.max_waiting
+
+    @property
+    def wait_within(self) -> float | None:
+        """The seconds within which the jobs of ``served_within`` got a slot."""
+        return self.conditions.wait_within
 
     @property
     def on_refusal(self) -> Leave | Retry:
@@ -185,7 +216,7 @@ class Facts:
         """Who held a slot and when: in the entire run if it was kept, else in a part of it."""
         if self.kept is None:
             return self.part
-        return Part(self.part.before.select(np.empty(0, np.int64)), self.kept.block())
+        return Part(nobody(), self.kept.block())
 
     # --- findings
 

@@ -13,7 +13,8 @@ def outside(estimates: Estimates, theory: Expectation | None, leaves: bool) -> t
 
     Args:
         estimates: the intervals.
-        theory: what theory expects in the long run, exactly; ``None`` if it does not apply.
+        theory: what theory expects in the long run; ``None`` if it does not apply. The queue of an
+            approximation is not compared.
         leaves: whether refused jobs leave, so that the share of refused jobs is compared; otherwise
             it is the share of refused attempts.
     """
@@ -21,8 +22,9 @@ def outside(estimates: Estimates, theory: Expectation | None, leaves: bool) -> t
         return ()
     refusals = 'refusal_share' if leaves else 'attempts_refusal_share'
     found = []
-    for figure in (refusals, 'occupancy_mean', 'overrun_mean'):
-        interval, value = getattr(estimates, figure), getattr(theory, figure)
+    queue = ('wait_mean', 'waited_share', 'timed_out_share', 'queue_mean') if theory.exact else ()
+    for figure in (refusals, 'occupancy_mean', 'overrun_mean', *queue):
+        interval, value = estimates.intervals.get(figure), getattr(theory, figure)
         if interval is None or value is None:
             continue
         slack = _ROUNDING * abs(value)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simulations.judging.violation import Violation
-from simulations.measuring.estimates import CONFIDENCE
 from simulations.measuring.figures import Figures
 from simulations.measuring.time_shares import quantile
 from simulations.results.facts import Facts
-from simulations.results.words import how_made, message, skipped_words
-from simulations.statistics.intervals import Interval
+from simulations.results.waiting_rows import waiting_rows, waiting_words
+from simulations.results.words import how_made, interval_words, messages, skipped_words
 from simulations.units import count, duration, rate
 from simulations.workloads.refusals import Leave
+from simulations.workloads.sizes import Sizes
 
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def rows(facts: Facts) -> list[tuple[str, str]]:
     """Return the report as names and values; it omits what did not occur."""
     figures = facts.figures
     table = [
-        *(('caveat', f'{message(each, facts.theory)} ({each.code})') for each in facts.caveats),
+        *(('caveat', f'{words} ({code})') for code, words in messages(facts.caveats, facts.theory)),
         ('store', facts.store),
         ('pool', _pool(facts)),
         (facts.clock, _simulated(facts)),
@@ -32,6 +32,7 @@ def rows(facts: Facts) -> list[tuple[str, str]]:
     if not isinstance(facts.on_refusal, Leave):
         table += [('a refused job', str(facts.on_refusal)), ('retries', _retries(facts))]
     table += [
+        *waiting_rows(facts),
         ('occupancy', _occupancy(facts)),
         ('throughput', rate(figures.throughput, 'grants')),
         (
@@ -41,6 +42,8 @@ def rows(facts: Facts) -> list[tuple[str, str]]:
         ('expired while running', f'{figures.expired_while_running:,} slots'),
         ('overrun', _overrun(facts)),
     ]
+    if facts.renewed:
+        table += [('renewals', f'{figures.renewals:,}'), ('lost', _lost(facts))]
     if facts.crash_probability or figures.crashed:
         table.append(('crashed', _crashed(facts)))
     elif figures.recovered:
@@ -74,16 +77,19 @@ def _together(facts: Facts) -> str:
 
 
 def _pool(facts: Facts) -> str:
-    slots = '1 slot' if facts.max_size == 1 else f'{facts.max_size:,} slots'
+    if isinstance(facts.max_size, Sizes):
+        slots = facts.max_size.words(facts.workers)
+    else:
+        slots = '1 slot' if facts.max_size == 1 else f'{facts.max_size:,} slots'
     pools = f' in each of {facts.figures.pools:,} pools' if facts.figures.pools > 1 else ''
-    return f'{slots}{pools}, {_life(facts.slot_exp)}'
+    return f'{slots}{pools}, {_life(facts.slot_exp)}{_renewed(facts)}{waiting_words(facts)}'
 
 
 def _refused(facts: Facts) -> str:
     figures, estimates, theory = facts.figures, facts.estimates, facts.theory
     words = f'{figures.refused:,} of {figures.jobs:,} jobs; {figures.refusal_share:.2%}{_after_warm_up(facts)}'
     if isinstance(facts.on_refusal, Leave):
-        words += _interval(estimates.refusal_share, '.2%')
+        words += interval_words(estimates.refusal_share, '.2%')
         if theory is not None:
             words += f'; theory {theory.refusal_share:.2%}'
     return words
@@ -92,20 +98,17 @@ def _refused(facts: Facts) -> str:
 def _retries(facts: Facts) -> str:
     figures, theory = facts.figures, facts.theory
     words = f'{figures.attempts:,} attempts; {figures.attempts_refusal_share:.2%} refused{_after_warm_up(facts)}'
-    words += _interval(facts.estimates.attempts_refusal_share, '.2%')
+    words += interval_words(facts.estimates.attempts_refusal_share, '.2%')
     if theory is not None and theory.attempts_refusal_share is not None:
         words += f'; theory {theory.attempts_refusal_share:.2%}'
     later = count(figures.granted_later, 'job', 'jobs')
-    words += f'; {later} granted at a later attempt; waiting time {figures.wait_mean:.4g} s on average'
-    if theory is not None and theory.wait_mean is not None:
-        words += f' (theory {theory.wait_mean:.4g} s)'
-    return f'{words}, {figures.wait_longest:.4g} s at most'
+    return f'{words}; {later} granted at a later attempt'
 
 
 def _occupancy(facts: Facts) -> str:
     figures, theory = facts.figures, facts.theory
     words = f'{figures.occupancy_mean:.4g} slots on average{_together(facts)}'
-    words += _interval(facts.estimates.occupancy_mean, '.4g')
+    words += interval_words(facts.estimates.occupancy_mean, '.4g')
     if theory is not None and theory.occupancy_mean is not None:
         words += f'; theory {theory.occupancy_mean:.4g}'
     one = ' in one pool' if figures.pools > 1 else ''
@@ -117,11 +120,20 @@ def _overrun(facts: Facts) -> str:
     if not figures.overrun_peak:
         return 'no body ran on after its slot expired'
     words = f'{figures.overrun_mean:.4g} bodies running after their slot expired, on average'
-    words += _interval(facts.estimates.overrun_mean, '.4g')
+    words += interval_words(facts.estimates.overrun_mean, '.4g')
     if theory is not None and theory.overrun_mean is not None:
         words += f'; theory {theory.overrun_mean:.4g}'
     usual = quantile(facts.overrun_shares, 0.95)
     return f'{words}; {usual:,} or fewer for 95% of the time, peak {figures.overrun_peak:,}'
+
+
+def _lost(facts: Facts) -> str:
+    figures = facts.figures
+    if not figures.lost:
+        return 'no slot while its body ran'
+    words = f'{figures.lost:,} of {count(figures.granted, "slot", "slots")}, while their bodies ran'
+    total, longest = figures.lost_running, figures.lost_running_longest
+    return f'{words}; these ran on for {total:.4g} s in total, {longest:.4g} s at most'
 
 
 def _crashed(facts: Facts) -> str:
@@ -192,12 +204,6 @@ def _after_warm_up(facts: Facts) -> str:
     return ' after the warm-up' if facts.figures.warm_up else ''
 
 
-def _interval(interval: Interval | None, form: str) -> str:
-    if interval is None:
-        return ''
-    return f', {100 * CONFIDENCE:g}% interval [{interval.low:{form}}, {interval.high:{form}}]'
-
-
 def verdict(facts: Facts) -> str:
     """Return a sentence on whether the pool kept its promises."""
     if facts.violations:
@@ -213,8 +219,11 @@ def verdict(facts: Facts) -> str:
             f' {judgement.grants:,} grants with their releases and {judgement.refusals:,} refusals judged, 0 violations'
             f'{_order_judged(facts.linearity)}'
         )
+    limit = f'max_size {facts.max_size:,}'
+    if isinstance(facts.max_size, Sizes):
+        limit = 'the max_size of a job that was granted a slot'
     return (
-        f'occupancy never exceeded max_size {facts.max_size:,}: every grant, refusal and release of'
+        f'occupancy never exceeded {limit}: every grant, refusal and release of'
         f' {facts.figures.jobs:,} jobs checked, 0 violations'
     )
 
@@ -236,6 +245,12 @@ def text(facts: Facts) -> str:
     lines = [f'  {name:<{width}}  {value}' for name, value in table]
     head = [facts.title, f'  {facts.lesson}', f'  {facts.workload}'] if facts.title else [facts.workload]
     return '\n'.join([*(line for line in head if line.strip()), *lines])
+
+
+def _renewed(facts: Facts) -> str:
+    if not facts.renewed:
+        return ''
+    return ', renewed ' + ('while held' if facts.renew_for is None else f'for {duration(facts.renew_for)}')
 
 
 def _life(slot_exp: float | None) -> str:

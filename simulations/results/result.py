@@ -2,11 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
+from simulations.measuring.estimates import FIGURES
+from simulations.measuring.figures import OF_RENEWAL
+from simulations.measuring.waits import QUANTILES
 from simulations.results.card import card
 from simulations.results.facts import Facts
 from simulations.results.report import text
 from simulations.results.words import how_made
 from simulations.statistics.intervals import Interval
+from simulations.workloads.patience import wait_text
+from simulations.workloads.sizes import Sizes
 
 
 if TYPE_CHECKING:
@@ -25,6 +30,8 @@ class Result(Facts):
     def plot_occupancy(self, ax: 'Axes | None' = None) -> 'Axes':
         """Draw occupancy and running bodies over time, with ``max_size``, and return the axes.
 
+        If jobs waited, the queue is drawn on top of the occupancy.
+
         Args:
             ax: where to draw; a new figure by default.
         """
@@ -35,14 +42,17 @@ class Result(Facts):
     def plot_slots(self, ax: 'Axes | None' = None, window: tuple[float, float] | None = None, most: int = 30) -> 'Axes':
         """Draw who held a slot and when, as a Gantt chart, and return the axes.
 
-        It shows slots held, expired under a running body, left by a crash, and released.
+        It shows slots held, expired under a running body, left by a crash, and released, and how
+        long jobs waited in the queue.
 
         Args:
             ax: where to draw; a new figure by default.
             window: the first and the last instant to draw, in seconds. By default it is three times
                 ``slot_exp`` long and contains a slot that expired under a running body; if there is
-                none, a crash; if there is none either, the moment when the pool is fullest.
-            most: the largest number of holders to draw; if there are more, a sample with short and
+                none, a crash; if there is none either, the moment when the pool is fullest and its
+                queue is longest.
+            most: the largest number of rows to draw, one for each holder, and one for each job that
+                waited in vain; if there are more, a sample with short and
                 long holding times is drawn.
 
         Raises:
@@ -81,6 +91,41 @@ class Result(Facts):
 
         return plot_overrun_shares(self, ax)
 
+    def plot_queue(self, ax: 'Axes | None' = None) -> 'Axes':
+        """Draw the number of waiting jobs over time, with its mean, and return the axes.
+
+        Of several independent runs it draws the first, with the mean of all. The mean that theory
+        expects is drawn as well if it has one.
+
+        Args:
+            ax: where to draw; a new figure by default.
+
+        Example::
+
+            Scenario(arrivals='poisson:6', holding='exp:1', max_size=5, wait=3).run().plot_queue()
+        """
+        from simulations.results.plots import plot_queue
+
+        return plot_queue(self, ax)
+
+    def plot_waits(self, ax: 'Axes | None' = None) -> 'Axes':
+        """Draw the share of the jobs that waited longer than each time, and return the axes.
+
+        That is the complementary distribution of the waiting time, on a logarithmic axis, alongside
+        that of theory if it has one. Points mark the median and the times that 95% and 99% of the
+        jobs do not exceed; a line marks ``wait_within`` if there is one.
+
+        Args:
+            ax: where to draw; a new figure by default.
+
+        Example::
+
+            Scenario(arrivals='poisson:6', holding='exp:1', max_size=5, wait=3).run().plot_waits()
+        """
+        from simulations.results.plots import plot_waits
+
+        return plot_waits(self, ax)
+
     def plot_expiry(self, ax: 'Axes | None' = None, job: int | None = None) -> 'Axes':
         """Draw a close-up of one slot that expired under a running body, and return the axes.
 
@@ -102,16 +147,21 @@ class Result(Facts):
         numbers: dict[str, Any] = {
             'store': self.store,
             'workload': self.workload,
-            'max_size': self.max_size,
+            'max_size': int(self.max_size),
+            **(
+                {'max_size_steps': [list(step) for step in self.max_size.steps]}
+                if isinstance(self.max_size, Sizes)
+                else {}
+            ),
             'slot_exp': self.slot_exp,
+            **({'renew_for': self.renew_for} if self.renewed else {}),
+            **({'wait': wait_text(self.wait), 'max_waiting': self.max_waiting} if self.waits else {}),
+            **({} if self.wait_within is None else {'wait_within': self.wait_within}),
             'on_refusal': str(self.on_refusal),
             'crash_probability': self.crash_probability,
             'replications': self.replications,
-            **self.figures._asdict(),
-            'refusal_share_ci': _bounds(self.estimates.refusal_share),
-            'attempts_refusal_share_ci': _bounds(self.estimates.attempts_refusal_share),
-            'occupancy_mean_ci': _bounds(self.estimates.occupancy_mean),
-            'overrun_mean_ci': _bounds(self.estimates.overrun_mean),
+            **{name: value for name, value in self.figures._asdict().items() if self.renewed or name not in OF_RENEWAL},
+            **{f'{name}_ci': _bounds(self.estimates.intervals.get(name)) for name in (*FIGURES, *QUANTILES)},
             'caveats': self.caveats_json(),
             'intervals': how_made(self.estimates.method),
             'occupancy_shares': self.occupancy_shares.tolist(),

@@ -1,6 +1,6 @@
 """How the intervals were made and the reasons to doubt them, in words."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from simulations.measuring.caveats import (
@@ -19,17 +19,31 @@ from simulations.measuring.caveats import (
     WARM_UP_OPEN,
     Caveat,
 )
-from simulations.measuring.estimates import Method
+from simulations.measuring.estimates import CONFIDENCE, Method
+from simulations.statistics.intervals import Interval
 from simulations.theory.expectation import Expectation
 from simulations.units import count, duration
 
 
+_LEAST = 1e-4
+"""The smallest share that is written as a number."""
 _FIGURES = {
     'refusal_share': 'the share of refused jobs',
     'attempts_refusal_share': 'the share of refused attempts',
     'occupancy_mean': 'the mean occupancy',
     'overrun_mean': 'the mean overrun',
+    'wait_mean': 'the mean waiting time',
+    'wait_p50': 'the median of the waiting time',
+    'wait_p95': 'the waiting time that 95 % of the jobs do not exceed',
+    'wait_p99': 'the waiting time that 99 % of the jobs do not exceed',
+    'waited_share': 'the share of jobs that waited',
+    'served_within': 'the share of jobs served in time',
+    'timed_out_share': 'the share of attempts that timed out',
+    'queue_mean': 'the mean length of the queue',
 }
+
+
+_CORRELATED = 'because neighbouring parts of the run are correlated: run longer, or make replications'
 
 
 def message(caveat: Caveat, theory: Expectation | None = None) -> str:
@@ -43,9 +57,29 @@ def message(caveat: Caveat, theory: Expectation | None = None) -> str:
     return words if isinstance(words, str) else words(caveat, theory)
 
 
+def messages(caveats: Sequence[Caveat], theory: Expectation | None = None) -> list[tuple[str, str]]:
+    """Return the code and sentence of each caveat; what holds for several figures is said once."""
+    found: list[tuple[str, str]] = []
+    alike = [each for each in caveats if each.code == BATCHES_ALIKE]
+    for each in caveats:
+        if each.code != BATCHES_ALIKE or len(alike) == 1:
+            found.append((each.code, message(each, theory)))
+        elif each is alike[0]:
+            *names, last = map(_of, alike)
+            found.append((each.code, f'the intervals of {", ".join(names)} and {last} are too narrow, {_CORRELATED}'))
+    return found
+
+
 def caveats_json(caveats: Iterable[Caveat], theory: Expectation | None = None) -> list[dict[str, Any]]:
     """Return caveats as plain values: ``code``, ``message``, and ``figure``, ``None`` for all."""
     return [{'code': each.code, 'message': message(each, theory), 'figure': each.figure} for each in caveats]
+
+
+def interval_words(interval: Interval | None, form: str) -> str:
+    """Return an interval in words that begin with a comma; empty if there is none."""
+    if interval is None:
+        return ''
+    return f', {100 * CONFIDENCE:g}% interval [{interval.low:{form}}, {interval.high:{form}}]'
 
 
 def skipped_words(skipped: Mapping[str, int]) -> str:
@@ -86,9 +120,10 @@ def _short_run(caveat: Caveat, _: Expectation | None) -> str:
 
 
 def _starts_empty(caveat: Caveat, _: Expectation | None) -> str:
+    missing = f'{caveat.amount:.2%}' if caveat.amount >= _LEAST else f'less than {_LEAST:.2%}'
     return (
         f'{_of(caveat)} is shifted because the pool starts empty and takes {duration(caveat.needed)} to fill up:'
-        f' {caveat.amount:.2%} of the long-run occupancy was missing on average; run longer'
+        f' {missing} of the long-run occupancy was missing on average; run longer'
     )
 
 
@@ -105,17 +140,12 @@ def _heavy_tail(caveat: Caveat, theory: Expectation | None) -> str:
 
 
 def _batches_alike(caveat: Caveat, _: Expectation | None) -> str:
-    return (
-        f'the interval of {_of(caveat)} is too narrow, because neighbouring parts of the run are correlated: run'
-        ' longer, or make replications'
-    )
+    return f'the interval of {_of(caveat)} is too narrow, {_CORRELATED}'
 
 
 def _few_refusals(caveat: Caveat, _: Expectation | None) -> str:
-    return (
-        f'{_of(caveat)} rests on only {caveat.amount:,.0f} refusals; {caveat.needed:,.0f} give a reliable interval:'
-        ' run longer'
-    )
+    seen = count(round(caveat.amount), 'refusal', 'refusals')
+    return f'{_of(caveat)} rests on only {seen}; {caveat.needed:,.0f} give a reliable interval: run longer'
 
 
 def _few_overruns(caveat: Caveat, _: Expectation | None) -> str:
@@ -140,8 +170,8 @@ _WORDS: dict[str, str | Callable[[Caveat, Expectation | None], str]] = {
         ' every job: set slot_exp'
     ),
     UNSTABLE: (
-        'the offered load exceeds the slots and refused jobs never give up, so ever more jobs wait and there is no'
-        ' long run: add slots, or limit the attempts'
+        'the offered load exceeds the slots and jobs never give up, so ever more jobs wait and there is no long run:'
+        ' add slots, or limit the attempts or the wait'
     ),
     NOT_STEADY: (
         'the arrivals or faults change with time, so there is no long run: the intervals describe only the variation'

@@ -1,1 +1,1 @@
-"""Define a scenario as a value and as a TOML file; nine scenarios come with the package."""
+"""Define a scenario as a value and as a TOML file; fourteen scenarios come with the package."""

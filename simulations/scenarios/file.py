@@ -6,8 +6,11 @@
     lesson = 'A holder that outlives its slot runs alongside the next one.'
     arrivals = 'poisson:6'
     holding = 'lognormal:-0.5:1'
-    max_size = 5
+    max_size = 5                    # or sizes over time: '5,60:10' or [[0, 5], [60, 10]]
     slot_exp = 2.0                  # or 'none'
+    renew_for = 'none'              # or seconds; without it, slots are not renewed
+    wait = 5                        # or 'none', or a patience such as 'exp:5'; without it, no queue
+    max_waiting = 100
     jobs = 10000
 
     [on_refusal]                    # without it, a refused job leaves
@@ -45,14 +48,17 @@ from simulations.faults.network import Network
 from simulations.traces import read_table, read_trace
 from simulations.workloads.arrivals import parse_arrivals
 from simulations.workloads.keys import parse_keys
+from simulations.workloads.patience import is_patience, wait_text
 from simulations.workloads.refusals import Retry
+from simulations.workloads.sizes import size_value
 
 
 SCENARIOS = Path(__file__).parent
 """The folder of the scenarios that come with the package and are found by their names."""
 SUFFIX = '.toml'
 FOR_EVER = 'none'
-"""The value of ``slot_exp`` in a file for slots that never expire."""
+"""In a file: slots that never expire, or that are renewed for as long as a body runs."""
+_ENDLESS = ('slot_exp', 'renew_for')
 
 TRACE_OPTIONS = tuple(
     name
@@ -68,6 +74,10 @@ _TEXTS = ('title', 'lesson', 'arrivals', 'holding', 'keys', 'protocol')
 _NUMBERS = (
     'max_size',
     'slot_exp',
+    'renew_for',
+    'wait',
+    'max_waiting',
+    'wait_within',
     'load_factor',
     'jobs',
     'horizon',
@@ -112,10 +122,11 @@ def read_fields(text: str, folder: Path) -> dict[str, Any]:
     for name in ('title', 'max_size'):
         if name not in fields:
             raise ValueError(f'{name} must be given')
-    if isinstance(slot_exp := fields.get('slot_exp'), str):
-        if slot_exp != FOR_EVER:
-            raise ValueError(f'slot_exp must be a number of seconds or {FOR_EVER!r}, got {slot_exp!r}')
-        fields['slot_exp'] = None
+    for name in _ENDLESS:
+        if isinstance(value := fields.get(name), str):
+            if value != FOR_EVER:
+                raise ValueError(f'{name} must be a number of seconds or {FOR_EVER!r}, got {value!r}')
+            fields[name] = None
     if (back_off := _table(fields, 'on_refusal', _BACK_OFF)) is not None:
         if 'pause' in back_off:
             back_off['pause'] = as_duration('pause', back_off['pause'], folder)
@@ -157,6 +168,14 @@ def fields_to_toml(fields: Mapping[str, Any], defaults: Mapping[str, Any], old: 
         value = fields[name]
         if name == 'slot_exp':
             table[name] = FOR_EVER if value is None else value
+        elif name == 'max_size':
+            table[name] = size_value(value)
+        elif name == 'wait':
+            if value != defaults[name]:
+                patient = is_patience(value)
+                table[name] = _text_of(name, value, readers['holding'], folder) if patient else wait_text(value)
+        elif name == 'renew_for' and value is None:
+            table[name] = FOR_EVER
         elif name == 'seed' or value != defaults.get(name):
             table[name] = _text_of(name, value, readers[name], folder) if name in readers else value
     if isinstance(retry := fields['on_refusal'], Retry):

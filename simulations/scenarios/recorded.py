@@ -1,29 +1,46 @@
 """Check and read the recorded trace of a scenario."""
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from simulations.arguments import positive, probability
-from simulations.traces import read_trace
-from simulations.traces.read import KINDS
+from simulations.traces import select_jobs
+from simulations.traces.read import KINDS, read_all
 from simulations.traces.times import instant_seconds
 from simulations.traces.trace import Trace
 
 
 @functools.lru_cache(maxsize=8)
-def cached_trace(path: Path, changed: int, seed: int, options: tuple[tuple[str, Any], ...]) -> Trace:  # noqa: ARG001
-    """Read a trace, or return it from a cache.
+def cached_trace(path: Path, changed: int, seeds: tuple[int, int], options: tuple[tuple[str, Any], ...]) -> Trace:
+    """Read a trace, or return it from a cache; the selections of one file read it once.
 
     Args:
         path: the file.
         changed: when the file was last changed, so that a changed file is read again.
-        seed: the seed that thins the trace.
+        seeds: the seed that thins the trace, and the one that draws what a recording lacks.
         options: the options of :func:`simulations.read_trace` as pairs.
     """
-    return read_trace(path, seed=seed, **dict(options))
+    selection = {name: value for name, value in options if name in _SELECTION}
+    rest = tuple((name, value) for name, value in options if name not in _SELECTION)
+    thinning, drawing = seeds
+    return select_jobs(_cached_file(path, changed, drawing, rest), seed=thinning, **selection)
+
+
+@functools.lru_cache(maxsize=4)
+def _cached_file(path: Path, changed: int, seed: int, options: tuple[tuple[str, Any], ...]) -> Trace:  # noqa: ARG001
+    return read_all(path, seed=seed, **dict(options))
+
+
+_SELECTION = inspect.signature(select_jobs).parameters
+
+
+def as_pairs(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Return options as sorted pairs that can be hashed."""
+    return tuple((name, tuple(it) if isinstance(it, list) else it) for name, it in sorted(options.items()))
 
 
 def _kind(name: str, value: Any) -> None:

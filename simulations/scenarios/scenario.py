@@ -27,7 +27,7 @@ from simulations.scenarios.file import (
     find_scenario,
     read_fields,
 )
-from simulations.scenarios.recorded import OPTION_CHECKS, cached_trace, toml_value
+from simulations.scenarios.recorded import OPTION_CHECKS, as_pairs, cached_trace, toml_value
 from simulations.statistics.stopping import StoppingRule
 from simulations.stores.store import Store, open_store
 from simulations.theory.expectation import Expectation
@@ -35,7 +35,9 @@ from simulations.traces import read_trace
 from simulations.traces.trace import Trace
 from simulations.workloads.arrivals import Arrivals, Clients, as_arrivals
 from simulations.workloads.keys import Keys, as_keys
+from simulations.workloads.patience import Wait, as_wait, is_patience
 from simulations.workloads.refusals import Leave, Retry
+from simulations.workloads.sizes import as_sizes
 from simulations.workloads.synthetic import Synthetic
 from simulations.workloads.workload import Workload
 
@@ -58,8 +60,17 @@ class Scenario:
             ``thin``, ``time_scale`` and ``until``; not ``seed``, because the scenario's is used.
         on_refusal: what a refused job does.
         crash_probability: the share of holders that crash before they release, from 0 to 1.
-        max_size: the number of slots of each pool.
+        max_size: the number of slots of each pool; or its sizes over time, as text or as steps, see
+            :mod:`simulations.workloads.sizes`.
         slot_exp: the life of a slot in seconds; ``None`` for a slot that never expires.
+        renew_for: for how many seconds a holder renews its slot; 0 for not at all, ``None`` for as
+            long as its body runs.
+        wait: for how many seconds a job waits in the queue of a full pool, 0 for not at all;
+            ``None`` or ``'none'`` for as long as it takes; or the distribution from which the
+            patience of each job is drawn, such as ``'exp:5'``. A job whose time is up is refused.
+        max_waiting: how many jobs may wait at each pool already when one more asks; ``None`` for
+            any number. One too many is refused.
+        wait_within: also measure which share of the jobs got a slot within so many seconds.
         workers: the number of processes that run the jobs, which are dealt to them in turn; a
             client always runs in the same one.
         network: the network between workers and server; without one, commands take no time.
@@ -95,6 +106,10 @@ class Scenario:
     crash_probability: float = 0.0
     max_size: int
     slot_exp: float | None = None
+    renew_for: float | None = 0.0
+    wait: Wait | str = 0.0
+    max_waiting: int | None = None
+    wait_within: float | None = None
     workers: int = 1
     network: Network | None = None
     faults: Sequence[Fault] = ()
@@ -113,8 +128,19 @@ class Scenario:
         if self.half_width is not None:
             self._set('half_width', positive('half_width', self.half_width))
         self._set('replications', whole_number('replications', self.replications, 1))
+        self._set('max_size', as_sizes(self.max_size))
+        self._set('wait', as_wait(self.wait, self.folder))
         conditions = self.conditions()
-        for name in ('max_size', 'crash_probability', 'workers', 'faults', 'seed'):
+        for name in (
+            'max_size',
+            'renew_for',
+            'max_waiting',
+            'wait_within',
+            'crash_probability',
+            'workers',
+            'faults',
+            'seed',
+        ):
             self._set(name, getattr(conditions, name))
         if self.trace is None:
             self._check_synthetic()
@@ -194,7 +220,7 @@ class Scenario:
         try:
             # The cache lets many runs of one trace read it once.
             changed = path.stat().st_mtime_ns
-            return cached_trace(path, changed, seed if thinned else 0, tuple(sorted(options.items())))
+            return cached_trace(path, changed, (seed if thinned else 0, self.seed), as_pairs(options))
         except (OSError, TypeError):
             return read_trace(path, seed=seed, **options)
 
@@ -207,6 +233,10 @@ class Scenario:
         return Conditions(
             max_size=self.max_size,
             slot_exp=self.slot_exp,
+            renew_for=self.renew_for,
+            wait=as_wait(self.wait),
+            max_waiting=self.max_waiting,
+            wait_within=self.wait_within,
             on_refusal=self.on_refusal,
             crash_probability=self.crash_probability,
             workers=self.workers,
@@ -244,7 +274,8 @@ class Scenario:
         thinned = self.trace is None or self.trace_options.get('thin', 1.0) < 1
         faulty = any(fault.random for fault in self.faults)
         slow = self.network is not None and not isinstance(self.network.law, Constant)
-        return thinned or bool(self.crash_probability) or retrying or faulty or slow
+        crashing = bool(self.crash_probability)
+        return thinned or crashing or retrying or faulty or slow or is_patience(self.wait)
 
     def replay(
         self,

@@ -6,15 +6,16 @@ from collections.abc import Iterable
 from simulations.measuring.caveats import HEAVY_TAIL, SLOTS_LOST, STARTS_EMPTY, UNSTABLE, WARM_UP_OPEN, Caveat
 from simulations.results.words import message
 from simulations.scenarios.scenario import Scenario
+from simulations.sizing.goals import Goals
 from simulations.sizing.measure import Verdict
 
 
-def caveats_of(sides: Iterable[Verdict]) -> tuple[Caveat, ...]:
-    """Return the reasons to doubt the refusals at the answer and just below it, each once."""
+def caveats_of(sides: Iterable[Verdict], goals: Goals) -> tuple[Caveat, ...]:
+    """Return the reasons to doubt what decides at the answer and just below it, each once."""
     found: dict[str, Caveat] = {}
     for verdict in sides:
         for each in verdict.point.caveats:
-            if each.concerns(verdict.point.refusals_name):
+            if any(each.concerns(figure) for figure in goals.figures):
                 found[each.code] = each
     return tuple(found.values())
 
@@ -41,7 +42,7 @@ def why_not(
     point = next(iter(sides)).point
     if theory == math.inf:
         lost = next((message(each, point.theory) for each in caveats if each.code == SLOTS_LOST), None)
-        return lost or 'by theory, no number of slots keeps the refusals below the target', False
+        return lost or 'by theory, no number of slots meets the goal', False
     if theory is not None or not scenario.random:
         return '', True
     for each in caveats if steady else ():

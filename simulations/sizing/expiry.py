@@ -103,6 +103,12 @@ def choose_expiry(
     whole_number('points', points)
     if recovery > LONGEST_EXPIRATION:
         raise ValueError(f'recovery must be at most {LONGEST_EXPIRATION} seconds, got {recovery!r}')
+    if scenario.conditions().renewed:
+        raise ValueError(
+            f'an expiry is chosen for slots that are not renewed, but renew_for is {scenario.renew_for!r}: a renewed'
+            f" slot outlives its slot_exp, so any slot_exp up to the recovery ({recovery:g} s) frees a crashed holder's"
+            ' in time; omit renew_for to choose one without renewal'
+        )
     with tqdm(unit=' runs', disable=not progress, dynamic_ncols=True) as bar:
 
         def measured(slot_exp: float) -> Point:

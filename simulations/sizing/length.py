@@ -1,4 +1,4 @@
-"""How long the runs must be before the refusals at one size can be compared with a target."""
+"""How long the runs must be before what goes wrong at one size can be compared with a goal."""
 
 import math
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ WARM_UPS = 4
 """The length of a run, in units of the time that the pool takes to fill up."""
 CYCLES = 50
 """The length of a run that ends with a number of jobs, in cycles of bursts."""
-REFUSALS = 400
-"""The refusals to expect at a size that just misses the target, in all runs together."""
+WRONG = 400
+"""The refusals, or late grants, to expect at a size that just misses the goal, in all runs."""
 
 
 @dataclass(frozen=True)
@@ -34,27 +34,31 @@ class Lengthened:
     most_runs: int
 
 
-def lengthen(scenario: Scenario, target: float, most_runs: int, least_runs: int, most_jobs: int) -> Lengthened:
-    """Return the scenario with runs long enough for a comparison of its refusals with ``target``.
+def lengthen(
+    scenario: Scenario, allowed: float, most_runs: int, least_runs: int, most_jobs: int, *, near: int | None = None
+) -> Lengthened:
+    """Return the scenario with runs long enough for a comparison of its shares with the goals.
 
     Each run starts with an empty pool, so it must be long compared with the time that the pool
-    takes to fill up; and a rare refusal must be seen a few hundred times. A recorded trace, or
+    takes to fill up; and something rare must be seen a few hundred times. A recorded trace, or
     arrivals that change with time, are left as they are: their length is part of them.
 
     Args:
         scenario: the scenario.
-        target: the share of refusals to compare with.
+        allowed: the share of the jobs that may go wrong.
         most_runs: the largest number of runs at one size.
         least_runs: the smallest number of runs at one size.
         most_jobs: the largest number of jobs at one size that runs are lengthened to.
+        near: about the answer, because a queue forgets its past the more slowly the fewer slots
+            there are; by default the size of the scenario.
     """
     workload = scenario.workload()
     if not isinstance(workload, Synthetic) or not scenario.conditions().steady(workload):
         return Lengthened(scenario, 1.0, most_runs)
     rate = _rate(workload)
     jobs = min(workload.jobs or math.inf, rate * workload.horizon if workload.horizon else math.inf)
-    pace = scenario.conditions().pace(workload)
-    enough = REFUSALS / target / most_runs
+    pace = (scenario if near is None else scenario.replace(max_size=near)).conditions().pace(workload)
+    enough = WRONG / allowed / most_runs
     if pace is not None and math.isfinite(pace.memory):
         enough = max(enough, WARM_UPS * rate * pace.settled(SETTLED), CYCLES * rate * pace.cycle)
     factor = min(enough, most_jobs / least_runs) / jobs

@@ -17,15 +17,15 @@ def smallest(measure: Measure, guess: int, floor: int) -> int:
 def not_excluded(measure: Measure, found: int, unstable: int) -> tuple[int, int]:
     """Return the smallest and largest size that the intervals do not exclude.
 
-    The search upwards stops at a size without refusals, because more slots would not change the
-    measurement.
+    The search upwards stops at a size at which nothing went wrong, because more slots would not
+    change the measurement.
     """
 
     def surely(size: int) -> bool:
-        share = measure.verdict(size).share
-        return share.high < measure.target or not share.mean
+        verdict = measure.verdict(size)
+        return verdict.side(measure.goals) is True or verdict.perfect(measure.goals)
 
-    lowest = edge_from(found, unstable, lambda size: measure.verdict(size).share.low <= measure.target)
+    lowest = edge_from(found, unstable, lambda size: measure.verdict(size).side(measure.goals) is not False)
     return lowest, edge_from(found, found - 1, surely)
 
 

@@ -18,12 +18,15 @@ from py_cachify.backends.redis import RedisBackend
 from py_cachify.commands import Command
 from py_cachify.protocols import SlotProtocol, slot_name
 from simulations.broken.commands import KeyValues
+from simulations.stores.shared_memory import SharedMemory
 
 
 Slots = Mapping[str, float]
 """Tokens, each with the instant, by the store's clock, at which its slot expires; or infinity."""
 Clock = Callable[[], float]
 
+CLAIM = '?'
+"""Precedes the token of a slot that is kept for a waiter of another process for a short time."""
 AGAIN = ' at '
 """Separates a token from the name of its second slot: under the plain contract it may have two."""
 _A_DAY = 86_400_000
@@ -39,16 +42,27 @@ class Contents(Protocol):
 
     protocol: SlotProtocol
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The tickets of the asking process to which the last command gave slots, in order."""
+        ...
+
     def perform(self, command: Command[Any], own_now: float) -> Any:
         """Carry out a command for a client whose own clock says ``own_now``."""
         ...
 
     def slots(self, key: str, max_size: int) -> dict[str, float]:
-        """Return the slots of a pool, including those that have expired and are not yet removed."""
+        """Return the slots of a pool, including those that have expired and are not yet removed.
+
+        ``CLAIM`` precedes the token of one that is kept for a waiter of another process.
+        """
         ...
 
     def put(self, key: str, slots: Slots, max_size: int) -> None:
-        """Replace the slots of a pool, and forget which acquires were undone there."""
+        """Replace the slots of a pool, and forget who waits and which acquires were undone there.
+
+        A waiter returns to its place when it asks again.
+        """
         ...
 
     def forget_scripts(self) -> None:
@@ -57,17 +71,25 @@ class Contents(Protocol):
 
 
 class MemoryContents:
-    """The library's own store in memory."""
+    """The library's own store in memory, with the queue that several processes would share."""
 
     def __init__(self, clock: Clock) -> None:
-        self._backend = MemoryBackend(MemoryClient(clock))
+        self._client = client = SharedMemory(clock)
+        self._backend = MemoryBackend(client)
+        self._named: list[str] = []
+        vars(client)['granted'] = lambda _client, _key, ticket: self._named.append(ticket)
         self.protocol = self._backend.protocol
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        return tuple(self._named)
+
     def perform(self, command: Command[Any], own_now: float) -> Any:  # noqa: ARG002 - the store has its own clock
+        self._named.clear()
         return self._backend.perform(command)
 
     def slots(self, key: str, max_size: int) -> dict[str, float]:  # noqa: ARG002
-        return self._backend.contents(key)
+        return self._client.slots(key)
 
     def put(self, key: str, slots: Slots, max_size: int) -> None:  # noqa: ARG002
         self._backend.restore(key, slots)
@@ -78,6 +100,8 @@ class MemoryContents:
 
 class NameContents:
     """The plain contract, on names in memory."""
+
+    named: tuple[str, ...] = ()
 
     def __init__(self, clock: Clock) -> None:
         self._client = MemoryClient(clock)
@@ -118,9 +142,16 @@ class ServerContents:
     def __init__(self, client: Any, clock: Clock) -> None:
         self._client = client
         self._backend: Backend = RedisBackend(client, clock)
+        self._named: list[str] = []
+        vars(self._backend)['granted'] = lambda _backend, _key, ticket: self._named.append(ticket)
         self.protocol = self._backend.protocol
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        return tuple(self._named)
+
     def perform(self, command: Command[Any], own_now: float) -> Any:  # noqa: ARG002
+        self._named.clear()
         return self._backend.perform(command)
 
     def slots(self, key: str, max_size: int) -> dict[str, float]:  # noqa: ARG002
@@ -139,6 +170,8 @@ class ServerContents:
 
 class KeyValueContents:
     """One of the broken pools, on the simulated server that they are written for."""
+
+    named: tuple[str, ...] = ()
 
     def __init__(self, protocol: SlotProtocol, clock: Clock) -> None:
         self._server = KeyValues()

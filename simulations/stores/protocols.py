@@ -30,12 +30,12 @@ PROTOCOLS: Mapping[str, Protocol] = {
     each.name: each
     for each in (
         PLAIN,
-        # A mere counter does not show who holds a slot, so it cannot be judged; and a simulated
-        # store carries out every command at once.
+        # A mere counter does not show who holds a slot, so it cannot be judged. A simulated store
+        # carries out every command at once, and its clients renew no slots.
         *(
             Protocol(each.name, each.protocol, each.honest, each.idea)
             for each in BROKEN
-            if each is not COUNTER and not each.blocks
+            if each is not COUNTER and not each.blocks and not each.renewals
         ),
     )
 }

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from py_cachify import MemoryClient
-from py_cachify.backends.base import Backend
+from py_cachify.backends.atomic import AtomicBackend
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.backends.pool_keys import pool_keys
 from py_cachify.backends.redis import RedisBackend
@@ -48,7 +48,7 @@ class Store:
         self._runs += 1
         return f'{self._prefix}{self._runs}-'
 
-    def backend(self, clock: Callable[[], float]) -> Backend:
+    def backend(self, clock: Callable[[], float]) -> AtomicBackend:
         """Return the library's own backend on this store, with ``clock`` in seconds."""
         if self._client is None:
             return MemoryBackend(MemoryClient(clock))

@@ -27,11 +27,21 @@ class Point(NamedTuple):
         recovery_mean: the mean time from a crash until the slot was freed, in seconds; 0 if no slot
             was freed.
         recovery_longest: the longest of these times.
-        wait_mean: the mean time from arrival to grant, in seconds.
+        wait_mean: the mean waiting time of all jobs, in seconds; 0, like the next four, if no job
+            waits.
+        wait_p95: the waiting time that 95 % of the jobs do not exceed, in seconds; of several runs
+            the mean of theirs.
+        waited_share: the share of the jobs that waited.
+        timed_out_share: the share of the attempts whose wait timed out.
+        queue_mean: waiting jobs, on average over time, in all pools together.
+        served_within: the share of the jobs that got a slot within ``wait_within`` seconds of the
+            scenario; ``None`` if it has none.
+        wait_mean_granted: the mean time from arrival to grant, in seconds.
         utilisation: the share of the slots in use.
         refusal_share_theory, overrun_theory: what theory expects; ``None`` if it does not apply.
             The first refers to jobs or attempts, as ``refusals`` does.
         of_attempts: whether jobs try until they get a slot.
+        queues: whether jobs wait in a queue if they find the pool full.
         caveats: the reasons to doubt the intervals.
         theory: what theory expects; ``None`` if it does not apply.
     """
@@ -46,11 +56,18 @@ class Point(NamedTuple):
     overrun_share: float
     recovery_mean: float
     recovery_longest: float
-    wait_mean: float
+    wait_mean: Interval | None
+    wait_p95: Interval | None
+    waited_share: Interval | None
+    timed_out_share: Interval | None
+    queue_mean: Interval | None
+    served_within: Interval | None
+    wait_mean_granted: float
     utilisation: float
     refusal_share_theory: float | None
     overrun_theory: float | None
     of_attempts: bool
+    queues: bool
     caveats: tuple[Caveat, ...]
     theory: Expectation | None
 
@@ -91,7 +108,10 @@ class Point(NamedTuple):
         return {**self.row(), 'caveats': caveats_json(self.caveats, self.theory)}
 
 
-_WITH_INTERVAL = ('refusal_share', 'attempts_refusal_share', 'occupancy_mean', 'overrun_mean')
+_WITH_INTERVAL = (
+    *('refusal_share', 'attempts_refusal_share', 'occupancy_mean', 'overrun_mean'),
+    *('wait_mean', 'wait_p95', 'waited_share', 'timed_out_share', 'queue_mean', 'served_within'),
+)
 
 
 @dataclass(frozen=True, eq=False)

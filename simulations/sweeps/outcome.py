@@ -15,18 +15,14 @@ class Outcome(NamedTuple):
     Attributes:
         figures: the figures of the run.
         run: the sums behind its estimates.
-        refusal_share, attempts_refusal_share, occupancy_mean, overrun_mean: intervals from batch
-            means.
+        intervals: pairs of a figure and its interval from batch means.
         caveats: the reasons to doubt these intervals.
         violations: the number of broken promises.
     """
 
     figures: Figures
     run: RunSums
-    refusal_share: Interval | None
-    attempts_refusal_share: Interval | None
-    occupancy_mean: Interval | None
-    overrun_mean: Interval | None
+    intervals: tuple[tuple[str, Interval], ...]
     caveats: tuple[Caveat, ...]
     violations: int
 
@@ -37,11 +33,11 @@ class Outcome(NamedTuple):
     @classmethod
     def from_json(cls, plain: list[Any]) -> 'Outcome':
         """Return the outcome that :meth:`to_json` wrote."""
-        figures, (sums, *more), *intervals, caveats, violations = plain
-        shares, attempts, occupancy, overrun = (None if each is None else Interval(*each) for each in intervals)
+        figures, (sums, *more), intervals, caveats, violations = plain
+        bounds = tuple((name, Interval(*each)) for name, each in intervals)
         run = RunSums(tuple(sums), *more)
         found = tuple(Caveat(*each) for each in caveats)
-        return cls(Figures(*figures), run, shares, attempts, occupancy, overrun, found, violations)
+        return cls(Figures(*figures), run, bounds, found, violations)
 
 
 def _plain(value: Any) -> Any:
@@ -54,10 +50,7 @@ def outcome(result: Result) -> Outcome:
     return Outcome(
         result.figures,
         RunSums.of(estimates),
-        estimates.refusal_share,
-        estimates.attempts_refusal_share,
-        estimates.occupancy_mean,
-        estimates.overrun_mean,
+        tuple(estimates.intervals.items()),
         estimates.caveats,
         len(result.violations),
     )

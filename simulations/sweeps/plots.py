@@ -3,6 +3,7 @@
 Each function draws on ``ax``, or on a new figure, and returns the axes.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from simulations.drawing.axes import head, html_image, new_axes, plain_title
 from simulations.drawing.colours import LIMIT, OCCUPANCY, OCCUPANCY_BAND, RECOVERY, RUNNING, THEORY
 from simulations.statistics.intervals import Interval
 from simulations.sweeps.grid import Grid, Point
-from simulations.sweeps.vary import Value
+from simulations.sweeps.vary import Value, value_text
 
 
 class _Shown(NamedTuple):
@@ -32,7 +33,13 @@ FIGURES = {
     'overrun_share': _Shown('share of granted jobs that outlived their slot', share=True),
     'recovery_mean': _Shown("mean time until a crashed holder's slot was freed (seconds)"),
     'recovery_longest': _Shown("longest time until a crashed holder's slot was freed (seconds)"),
-    'wait_mean': _Shown('mean time from arrival to grant (seconds)'),
+    'wait_mean': _Shown('mean waiting time of all jobs (seconds)'),
+    'wait_p95': _Shown('waiting time that 95% of the jobs do not exceed (seconds)'),
+    'waited_share': _Shown('share of jobs that waited', share=True),
+    'timed_out_share': _Shown('share of attempts that timed out', share=True),
+    'served_within': _Shown('share of jobs that got a slot within wait_within', share=True),
+    'queue_mean': _Shown('mean queue (waiting jobs)'),
+    'wait_mean_granted': _Shown('mean time from arrival to grant (seconds)'),
     'utilisation': _Shown('share of slots in use', share=True),
 }
 NAMES = {
@@ -40,6 +47,8 @@ NAMES = {
     'slot_exp': 'slot_exp (seconds)',
     'load': 'load (multiple of the scenario)',
     'crash_probability': 'crash probability',
+    'wait': 'wait (seconds that a job waits at most)',
+    'max_waiting': 'max_waiting (jobs)',
 }
 _CELLS_WITH_NUMBERS = 150
 
@@ -124,6 +133,8 @@ def save_pictures(grid: Grid, folder: Path) -> list[Path]:
     drawn: list[tuple[str, Any]] = [('sweep.png', plot_sweep)]
     if varied == ['slot_exp']:
         drawn.append(('trade-off.png', plot_trade_off))
+    if any(point.queues for point in grid.points):
+        drawn.append(('sweep-wait.png', partial(plot_sweep, figure='wait_mean')))
     written = []
     for name, draw in drawn:
         figure = Figure(figsize=(9, 5), layout='constrained')
@@ -149,12 +160,20 @@ def _curve(grid: Grid, ax: Axes, figure: str, name: str) -> None:
     low = [value.low if isinstance(value, Interval) else value for value in found]
     high = [value.high if isinstance(value, Interval) else value for value in found]
     means = [value.mean if isinstance(value, Interval) else value for value in found]
+    # A distribution has no place among numbers, so no line leads to it.
+    numbers = not any(isinstance(point.values[name], str) for point in grid.points)
     if any(isinstance(value, Interval) for value in found):
-        ax.fill_between(places, _floats(low), _floats(high), color=OCCUPANCY_BAND, label='99 % interval', linewidth=0)
-    ax.plot(places, _floats(means), color=OCCUPANCY, marker='o', markersize=4, label='measured')
-    theory = [None if shown.theory is None else getattr(point, shown.theory) for point in grid.points]
+        words: dict[str, Any] = {'color': OCCUPANCY_BAND, 'label': '99 % interval'}
+        if numbers:
+            ax.fill_between(places, _floats(low), _floats(high), linewidth=0, **words)
+        else:
+            ax.vlines(places, _floats(low), _floats(high), linewidth=8, **words)
+    line = '-' if numbers else ''
+    ax.plot(places, _floats(means), color=OCCUPANCY, marker='o', markersize=4, linestyle=line, label='measured')
+    theory = [_theory(point, figure) for point in grid.points]
     if any(value is not None for value in theory):
-        ax.plot(places, _floats(theory), color=THEORY, linestyle='--', linewidth=1.2, label='theory')
+        look: dict[str, Any] = {'linestyle': '--'} if numbers else {'linestyle': '', 'marker': '_', 'markersize': 14}
+        ax.plot(places, _floats(theory), color=THEORY, linewidth=1.2, label='theory', **look)
     if ticks is not None:
         ax.set_xticks(places, ticks)
     ax.set_xlabel(NAMES[name])
@@ -199,26 +218,36 @@ _MOST_TICKS = 16
 def _ticks(values: 'tuple[Value, ...]') -> tuple[list[int], list[str]]:
     step = -(-len(values) // _MOST_TICKS)
     places = list(range(0, len(values), step))
-    return places, [_word(values[place]) for place in places]
+    return places, [value_text(values[place]) for place in places]
 
 
 def _places(values: 'list[Value]') -> 'tuple[list[float], list[str] | None]':
     """Return the positions of the values on an axis, and tick labels.
 
-    The values are their own positions. If one of them is ``None``, all are spaced evenly and
+    The values are their own positions. If one of them is no number, all are spaced evenly and
     labelled.
     """
-    if any(value is None for value in values):
-        return [float(place) for place in range(len(values))], [_word(value) for value in values]
-    return [float(value) for value in values if value is not None], None
-
-
-def _word(value: Value) -> str:
-    return 'none' if value is None else f'{value:g}'
+    numbers = [float(value) for value in values if isinstance(value, int | float)]
+    if len(numbers) < len(values):
+        return [float(place) for place in range(len(values))], [value_text(value) for value in values]
+    return numbers, None
 
 
 def _value(point: Point, figure: str) -> Any:
     return point.refusals if figure == 'refusal_share' else getattr(point, figure)
+
+
+_OF_QUEUES = ('wait_mean', 'waited_share', 'timed_out_share', 'queue_mean')
+
+
+def _theory(point: Point, figure: str) -> float | None:
+    """Return what theory expects of a figure; ``None`` if it expects nothing."""
+    if figure in _OF_QUEUES and point.queues and point.theory is not None:
+        expected: float | None = getattr(point.theory, figure)
+        return expected
+    name = FIGURES[figure].theory
+    found: float | None = None if name is None else getattr(point, name)
+    return found
 
 
 def _floats(values: list[Any]) -> 'np.ndarray[Any, np.dtype[np.float64]]':

@@ -49,8 +49,9 @@ def sweep(
     Args:
         scenario: the scenario to run; the varied values replace its own.
         vary: the values of each name that varies: ``max_size``, ``slot_exp`` (in seconds, ``None``
-            if slots never expire), ``load`` (arrivals as a multiple of the scenario's) or
-            ``crash_probability``.
+            if slots never expire), ``load`` (arrivals as a multiple of the scenario's),
+            ``crash_probability``, ``wait`` (in seconds, ``None`` for any time, or the distribution
+            of patience as a text such as ``'exp:5'``) or ``max_waiting``.
         replications: independent runs at each point, by default as many as the scenario asks for.
             With two or more, the intervals come from the scatter between runs, otherwise from the
             means of equal parts of the run (:func:`simulations.batch_means`).
@@ -96,7 +97,7 @@ def sweep(
         if executor is None and workers != 1 and missing:
             executor = stack.enter_context(processes(workers))
         tasks = ((number, scenarios[runs[number][0]], runs[number][1]) for number in missing)
-        for number, found in _outcomes(tasks, executor, store):
+        for number, found in outcomes(tasks, executor, store):
             done[number] = found
             if kept is not None:
                 kept.keep(number, found)
@@ -142,7 +143,7 @@ def run_once(scenario: Scenario, seed: int, store: str) -> Outcome:
 Task = tuple[int, Scenario, int]
 
 
-def _outcomes(tasks: Iterator[Task], executor: Executor | None, store: str) -> Iterator[tuple[int, Outcome]]:
+def outcomes(tasks: Iterator[Task], executor: Executor | None, store: str) -> Iterator[tuple[int, Outcome]]:
     """Yield the number and the outcome of each task, in the order in which they finish."""
     if executor is None:
         for number, scenario, seed in tasks:
@@ -166,4 +167,4 @@ def _outcomes(tasks: Iterator[Task], executor: Executor | None, store: str) -> I
             future.cancel()
 
 
-__all__ = ['at', 'identity', 'run_once', 'sweep']
+__all__ = ['at', 'identity', 'outcomes', 'run_once', 'sweep']

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulations.measuring.caveats import merged
-from simulations.measuring.estimates import Estimates
+from simulations.measuring.estimates import Estimates, at_least_zero
 from simulations.measuring.figures import weighted_mean
 from simulations.measuring.runs import of_runs
 from simulations.measuring.series import Series
 from simulations.results.outside import outside
 from simulations.results.words import message
 from simulations.scenarios.scenario import Scenario
+from simulations.statistics.intervals import Interval, mean_interval
 from simulations.sweeps.grid import Grid, Point
 from simulations.sweeps.outcome import Outcome
-from simulations.sweeps.vary import Value
+from simulations.sweeps.vary import Value, value_text
 from simulations.workloads.refusals import Leave
 
 
@@ -60,8 +61,9 @@ class Sweep(Grid):
         Args:
             ax: where to draw; a new figure by default.
             figure: ``refusal_share``, ``attempts_refusal_share``, ``occupancy_mean``,
-                ``overrun_mean``, ``overrun_share``, ``recovery_mean``, ``wait_mean`` or
-                ``utilisation``.
+                ``overrun_mean``, ``overrun_share``, ``recovery_mean``, ``recovery_longest``,
+                ``wait_mean``, ``wait_p95``, ``waited_share``, ``timed_out_share``,
+                ``served_within``, ``queue_mean``, ``wait_mean_granted`` or ``utilisation``.
         """
         from simulations.sweeps.plots import plot_sweep
 
@@ -80,9 +82,7 @@ class Sweep(Grid):
         lines = []
         for point in self.points:
             doubts = [message(each, point.theory) for each in point.caveats if each.concerns(point.refusals_name)]
-            where = ', '.join(
-                f'{name} {"none" if value is None else f"{value:g}"}' for name, value in point.values.items()
-            )
+            where = ', '.join(f'{name} {value_text(value)}' for name, value in point.values.items())
             lines += [f'? at {where}: {doubt}' for doubt in doubts]
         more = len(lines) - MOST_DOUBTS
         return lines[:MOST_DOUBTS] + ([f'? and {more:,} more reasons to doubt an interval'] if more > 0 else [])
@@ -91,10 +91,12 @@ class Sweep(Grid):
         shown = ['jobs', 'refused', '99 % interval']
         theory = any(point.refusal_share_theory is not None for point in self.points)
         crashes = any(point.recovery_longest for point in self.points)
+        waits = any(point.queues for point in self.points)
+        within = any(point.served_within is not None for point in self.points)
         rows = []
         for point in self.points:
             share = point.refusals
-            cells = [_text(value) for value in point.values.values()]
+            cells = [value_text(value) for value in point.values.values()]
             cells += [f'{point.jobs:,}', '' if share is None else f'{share.mean:.3%}']
             cells.append(
                 '' if share is None else f'{share.low:.3%} to {share.high:.3%}' + ('' if point.sound else ' ?')
@@ -108,9 +110,16 @@ class Sweep(Grid):
             cells.append(f'{point.overrun_share:.3%}')
             if crashes:
                 cells.append(f'{point.recovery_mean:.4g} s')
+            if waits:
+                cells += [_mean(point.wait_mean, '.4g', ' s'), _mean(point.wait_p95, '.4g', ' s')]
+                cells += [_mean(point.timed_out_share, '.3%'), _mean(point.queue_mean, '.4g')]
+            if within:
+                cells.append(_mean(point.served_within, '.3%'))
             rows.append(cells)
         head = [*self.vary, *shown, *(['theory'] if theory else []), 'in use', 'overrun', 'outlived their slot']
-        return [head + (['recovery'] if crashes else []), *rows]
+        head += ['recovery'] if crashes else []
+        head += ['mean wait', '95% wait at most', 'timed out', 'mean queue'] if waits else []
+        return [head + (['served in time'] if within else []), *rows]
 
     def _repr_html_(self) -> str:
         from simulations.sweeps.plots import sweep_picture
@@ -127,8 +136,8 @@ class Sweep(Grid):
         )
 
 
-def _text(value: Value) -> str:
-    return 'none' if value is None else f'{value:g}'
+def _mean(interval: Interval | None, form: str, unit: str = '') -> str:
+    return '' if interval is None else f'{interval.mean:{form}}{unit}'
 
 
 ROWS_SHOWN = 30
@@ -161,8 +170,11 @@ def make_point(values: Mapping[str, Value], scenario: Scenario, outcomes: Sequen
     share_theory = None
     if theory is not None:
         share_theory = theory.attempts_refusal_share if of_attempts else theory.refusal_share
-    estimates = _estimates(outcomes, scenario.max_size, max(1, *(f.pools for f in figures)))
+    estimates = _estimates(outcomes, scenario, max(1, *(f.pools for f in figures)))
     leaves = isinstance(scenario.on_refusal, Leave)
+    queues = scenario.conditions().waits
+    no_queue = None if queues else _NOTHING
+    no_wait = None if any(f.wait_longest for f in figures) else no_queue
     return Point(
         values=dict(values),
         runs=len(outcomes),
@@ -174,20 +186,43 @@ def make_point(values: Mapping[str, Value], scenario: Scenario, outcomes: Sequen
         overrun_share=sum(f.expired_while_running for f in figures) / granted if granted else 0.0,
         recovery_mean=weighted_mean(figures, 'recovery_mean', [f.recovered for f in figures]) if recovered else 0.0,
         recovery_longest=max(f.recovery_longest for f in figures),
-        wait_mean=weighted_mean(figures, 'wait_mean', [f.granted for f in figures]),
+        wait_mean=estimates.intervals.get('wait_mean', no_wait),
+        wait_p95=_percentile(outcomes, estimates, no_wait),
+        waited_share=estimates.intervals.get('waited_share', no_wait),
+        timed_out_share=estimates.intervals.get('timed_out_share', no_queue),
+        served_within=estimates.intervals.get('served_within'),
+        queue_mean=estimates.intervals.get('queue_mean', no_queue),
+        wait_mean_granted=weighted_mean(figures, 'wait_mean_granted', [f.granted for f in figures]),
         utilisation=weighted_mean(figures, 'utilisation', lengths),
         refusal_share_theory=share_theory,
         overrun_theory=None if theory is None else theory.overrun_mean,
         of_attempts=of_attempts,
+        queues=queues,
         caveats=(*outside(estimates, theory, leaves), *estimates.caveats),
         theory=theory,
     )
 
 
-def _estimates(outcomes: Sequence[Outcome], max_size: int, pools: int) -> Estimates:
+_NOTHING = Interval(0.0, 0.0, 0.0)
+
+
+def _percentile(outcomes: Sequence[Outcome], estimates: Estimates, without_waits: Interval | None) -> Interval | None:
+    """Return the waiting time that 95 % of the jobs do not exceed.
+
+    Of several runs it is the mean of those of the runs, with an interval from their scatter.
+    """
+    if without_waits is not None:
+        return without_waits
+    if len(outcomes) == 1:
+        return estimates.intervals.get('wait_p95')
+    return at_least_zero(mean_interval([outcome.figures.wait_p95 for outcome in outcomes]))
+
+
+def _estimates(outcomes: Sequence[Outcome], scenario: Scenario, pools: int) -> Estimates:
     """Return the estimates of one run, or of several together."""
     if len(outcomes) == 1:
         [alone] = outcomes
-        return Estimates(*alone[2:6], method=None, caveats=alone.caveats, series=Series(*map(np.array, alone.run.sums)))
-    estimates = of_runs([outcome.run for outcome in outcomes], max_size, pools)
+        return Estimates(dict(alone.intervals), None, alone.caveats, Series(*map(np.array, alone.run.sums)))
+    waiting = {'waits': scenario.conditions().waits, 'within': scenario.wait_within is not None}
+    estimates = of_runs([outcome.run for outcome in outcomes], scenario.max_size, pools, **waiting)
     return estimates._replace(caveats=(*merged(outcome.caveats for outcome in outcomes), *estimates.caveats))

@@ -2,22 +2,27 @@
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any
 
-from py_cachify.arguments import check_expiration, check_max_size
+from py_cachify.arguments import check_expiration, check_max_size, check_max_waiting
 from simulations.arguments import positive, probability
+from simulations.workloads.patience import as_wait, wait_text
 
 
-Value = float | int | None
+Value = float | int | str | None
+"""A value; a text is the distribution of a patience."""
 
 NAMES = {
     'max_size': 'slots of the pool',
     'slot_exp': 'life of a slot in seconds, or none',
     'load': 'arrivals, as a multiple of the arrivals of the scenario',
     'crash_probability': 'share of holders that crash',
+    'wait': 'seconds that a job waits at most, none for any time, or the distribution of its patience',
+    'max_waiting': 'jobs that may wait at each pool, or none for any number',
 }
 """The names that can be varied, and their meaning."""
 
@@ -52,6 +57,11 @@ def check_vary(vary: Mapping[str, Iterable[Value]]) -> dict[str, tuple[Value, ..
     return checked
 
 
+def value_text(value: Value) -> str:
+    """Return a value in a few letters, for tables and pictures."""
+    return 'none' if value is None else value if isinstance(value, str) else f'{value:g}'
+
+
 def points(vary: Mapping[str, Sequence[Value]]) -> list[dict[str, Value]]:
     """Return every combination of the values; the last name varies fastest."""
     return [dict(zip(vary, values, strict=True)) for values in itertools.product(*vary.values())]
@@ -67,16 +77,31 @@ def parse_vary(text: str) -> tuple[str, tuple[Value, ...]]:
 
         parse_vary('max_size=5:20:5')           # ('max_size', (5, 10, 15, 20))
         parse_vary('slot_exp=1,2.5,none')       # ('slot_exp', (1.0, 2.5, None))
+        parse_vary('wait=0,2,none,exp:5')       # ('wait', (0.0, 2.0, None, 'exp:5'))
     """
     name, equals, values = text.partition('=')
     if not equals or not values:
         raise ValueError(f'vary {text!r}: write NAME=FIRST:LAST:STEP or NAME=A,B,C, such as max_size=5:50:5')
-    read = _range(text, values) if ':' in values else [_value(text, value) for value in values.split(',')]
+    if name == 'wait' and not _RANGE.fullmatch(values):
+        # A distribution has a colon too.
+        read = [None if value.strip().lower() == 'none' else _wait_value(value.strip()) for value in values.split(',')]
+    else:
+        read = _range(text, values) if ':' in values else [_value(text, value) for value in values.split(',')]
     try:
         return name, check_vary({name: read})[name]
     except TypeError as error:
         # For example half a slot.
         raise ValueError(f'vary {text!r}: {error}') from None
+
+
+_RANGE = re.compile(r'[-+.eE\d]+(:[-+.eE\d]+){2}')
+
+
+def _wait_value(text: str) -> Value:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _range(text: str, values: str) -> list[Value]:
@@ -126,11 +151,18 @@ def _slot_exp(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
+def _wait(value: Any) -> Value:
+    wait = as_wait(value)
+    return None if wait is None else wait_text(wait)
+
+
 _CHECKS: dict[str, Callable[[Any], Value]] = {
     'max_size': _max_size,
     'slot_exp': _slot_exp,
     'load': lambda value: positive('load', value),
     'crash_probability': lambda value: probability('crash_probability', value),
+    'wait': _wait,
+    'max_waiting': lambda value: check_max_waiting(value),
 }
 
 

@@ -96,6 +96,56 @@ def mean_wait(servers: int, load: float, holding_mean: float = 1.0) -> float:
     return math.inf if load >= servers else waiting * holding_mean / (servers - load)
 
 
+def wait_beyond(servers: int, load: float, seconds: float, holding_mean: float = 1.0) -> float:
+    """Return the share of jobs that wait longer than a time in M/M/c.
+
+    It is P(W > t) = C exp(-(servers - load) t / holding_mean), with Erlang's C
+    (:func:`erlang_c`); 1 if the load is at least ``servers``.  R. B. Cooper,
+    "Introduction to Queueing Theory", 2nd ed. 1981, chapter 3.
+
+    Args:
+        servers: the number of servers, at least 1.
+        load: offered load in erlangs, at least 0.
+        seconds: t, at least 0.
+        holding_mean: the mean holding time in seconds, more than 0.
+
+    Raises:
+        TypeError, ValueError: an argument is invalid.
+
+    Example::
+
+        wait_beyond(5, 3.0, 1.0)            # 0.031959...
+    """
+    share, seconds = erlang_c(servers, load), not_negative('seconds', seconds)
+    holding_mean = positive('holding_mean', holding_mean)
+    return 1.0 if load >= servers else share * math.exp(-(servers - load) * seconds / holding_mean)
+
+
+def wait_quantile(servers: int, load: float, share: float, holding_mean: float = 1.0) -> float:
+    """Return the time within which a share of the jobs is served in M/M/c, in seconds.
+
+    It is 0 if that share need not wait, and infinite if the load is at least ``servers``.
+
+    Args:
+        servers: the number of servers, at least 1.
+        load: offered load in erlangs, at least 0.
+        share: the share, more than 0 and less than 1.
+        holding_mean: the mean holding time in seconds, more than 0.
+
+    Raises:
+        TypeError, ValueError: an argument is invalid.
+
+    Example::
+
+        wait_quantile(5, 3.0, 0.95)         # 0.776...
+    """
+    waiting, share = erlang_c(servers, load), inner_probability('share', share)
+    holding_mean = positive('holding_mean', holding_mean)
+    if load >= servers:
+        return math.inf
+    return max(0.0, math.log(waiting / (1 - share))) * holding_mean / (servers - load) if waiting else 0.0
+
+
 def occupancy_distribution(max_size: int, load: float) -> 'NDArray[np.float64]':
     """Return the probability of each occupancy from 0 to ``max_size`` in the loss system.
 

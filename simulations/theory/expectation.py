@@ -8,15 +8,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from py_cachify.arguments import check_expiration, check_max_size
+from py_cachify.arguments import check_expiration, check_max_size, check_max_waiting
 from simulations.arguments import probability
 from simulations.distributions import Constant, Empirical, Exponential, Holding, Mixture, Uniform
 from simulations.theory import LossSystem, engset, engset_occupancy, loss_system, occupancy_distribution, retrials
+from simulations.theory.queue import MixedWaits, WaitDistribution
+from simulations.theory.queueing import Queue, expect_queue
 from simulations.theory.renewal import even_spacing, renewal_loss
 from simulations.traces.trace import Trace
 from simulations.units import number
 from simulations.workloads.arrivals import Arrivals, Bursty, Clients, Periodic, PoissonArrivals, Recorded, Varying
 from simulations.workloads.keys import Keys
+from simulations.workloads.patience import Wait, as_wait
 from simulations.workloads.refusals import Leave, OnRefusal, Retry
 from simulations.workloads.synthetic import Synthetic
 from simulations.workloads.workload import Workload
@@ -46,9 +49,18 @@ class Expectation(NamedTuple):
         occupancy_mean: live slots, in all pools together.
         overrun_mean: bodies that run beyond their slot, in all pools together; ``None`` if their
             number has no finite mean.
-        wait_mean: the mean time from a job's arrival to its grant, in seconds, if jobs retry.
+        wait_mean: the mean waiting time of all jobs, in seconds: from a job's arrival until it is
+            granted a slot or leaves; ``None`` if jobs neither queue nor retry.
         occupancy_distribution: the probability of each number of live slots from 0 to ``max_size``,
             for a single pool of at most :data:`MOST_STATES` slots.
+        wait_mean_granted: the mean waiting time of the jobs that are granted a slot, in seconds.
+        waited_share: the share of the jobs that wait at all, if jobs queue.
+        timed_out_share: the share of all attempts whose wait times out, if jobs queue.
+        queue_mean: the mean number of jobs in the queues of all pools together, if jobs queue.
+        wait_distribution: the distribution of the waiting time of all jobs, if jobs queue:
+            ``beyond(seconds)`` is the share that waits longer, ``served_within(seconds)`` the share
+            that gets a slot so soon, ``quantile(share)`` a percentile in seconds.
+        exact: whether the figures are exact; if not, ``formula`` says that it is an approximation.
     """
 
     formula: str
@@ -59,6 +71,12 @@ class Expectation(NamedTuple):
     overrun_mean: float | None
     wait_mean: float | None
     occupancy_distribution: tuple[float, ...] | None
+    wait_mean_granted: float | None = None
+    waited_share: float | None = None
+    timed_out_share: float | None = None
+    queue_mean: float | None = None
+    wait_distribution: WaitDistribution | MixedWaits | None = None
+    exact: bool = True
 
 
 def expect(
@@ -67,6 +85,9 @@ def expect(
     slot_exp: float | None,
     on_refusal: OnRefusal = Leave(),  # noqa: B008 - it is frozen
     crash_probability: float = 0.0,
+    *,
+    wait: Wait | str = 0.0,
+    max_waiting: int | None = None,
 ) -> Expectation | str:
     """Return what theory expects of a pool, or a sentence that says why it does not apply.
 
@@ -77,6 +98,12 @@ def expect(
     (:func:`simulations.theory.renewal.renewal_loss`). Otherwise the sentence adds, if it can be
     computed, the share of Poisson arrivals with the same mean load that would be refused.
 
+    If jobs queue, theory applies to Poisson arrivals with exponential holding times
+    (:func:`simulations.queue_system`; several pools separately), and if they wait for as long as it
+    takes, also to other holding times: exactly for one slot
+    (:func:`simulations.pollaczek_khinchine`), and as an approximation, which ``exact`` tells, for
+    more of them or for evenly spaced arrivals (:func:`simulations.allen_cunneen`).
+
     Args:
         workload: the jobs.
         max_size: slots of each pool.
@@ -84,6 +111,9 @@ def expect(
         on_refusal: what a refused job does.
         crash_probability: the share of holders that crash before they release; their slot is freed
             when it expires.
+        wait: for how long a job waits in the queue of a full pool: seconds, 0 for not at all;
+            ``None`` for as long as it takes; or a distribution of patience, such as ``'exp:5'``.
+        max_waiting: how many jobs may wait at each pool; ``None`` for any number.
 
     Raises:
         TypeError, ValueError: an argument is invalid.
@@ -91,16 +121,20 @@ def expect(
     Example::
 
         expect(Poisson(6, 'exp:1', jobs=1000), max_size=5, slot_exp=0.5).refusal_share  # 0.0596...
+        expect(Poisson(3, 'exp:1', jobs=1000), 5, None, wait=None).wait_mean            # 0.1180...
     """
     check_max_size(max_size)
     check_expiration('slot_exp', slot_exp)
     pool = _Pool(max_size, slot_exp, probability('crash_probability', crash_probability))
+    wait, max_waiting = as_wait(wait), check_max_waiting(max_waiting)
     if isinstance(workload, Trace):
-        return _of_trace(workload, pool, on_refusal)
+        return _of_trace(workload, pool, on_refusal, wait)
     if not isinstance(workload, Synthetic):
         return f'No theory is available for a workload of type {type(workload).__name__}.'
     if slot_exp is None and math.isinf(workload.holding.mean()):
         return f'There is no long run: the mean holding time of {workload.holding} is infinite, and slots never expire.'
+    if wait != 0:
+        return _of_queue(workload, pool, on_refusal, wait, max_waiting)
     if isinstance(workload.arrivals, Clients):
         return _of_clients(workload.arrivals, workload, pool, on_refusal)
     if isinstance(on_refusal, Retry):
@@ -110,6 +144,55 @@ def expect(
     if isinstance(workload.arrivals, PoissonArrivals):
         return _of_poisson(workload.arrivals.rate(), workload.holding, workload.keys, pool)
     return _of_others(workload.arrivals, workload, pool)
+
+
+def expect_renewed(
+    workload: Workload,
+    max_size: int,
+    renew_for: float | None,
+    on_refusal: OnRefusal = Leave(),  # noqa: B008 - it is frozen
+    crash_probability: float = 0.0,
+    *,
+    wait: Wait | str = 0.0,
+    max_waiting: int | None = None,
+) -> Expectation | str:
+    """Return what theory expects of a pool whose slots are renewed, or why it does not apply.
+
+    A job occupies its slot as long as its body runs, as if slots never expired. Two things would
+    change that: a body that runs longer than its slot is renewed, and a holder that crashes. Then
+    the time until the slot is freed depends on when its process last renewed, and so on the other
+    slots of that process.
+
+    Args:
+        workload, max_size, on_refusal, crash_probability, wait, max_waiting: as in :func:`expect`.
+        renew_for: for how many seconds a slot is renewed; ``None`` for as long as its body runs.
+
+    Example::
+
+        expect_renewed(Poisson(6, 'exp:1', jobs=1000), max_size=5, renew_for=None).refusal_share
+    """
+    crashing = probability('crash_probability', crash_probability)
+    covers = 'With renewal it covers only slots that are occupied as long as their body runs, but'
+    if crashing:
+        return f'{covers} {number(round(100 * crashing, 9))} % of the holders crash.'
+    if renew_for is not None and _outlived(workload, renew_for):
+        return f'{covers} some bodies run for longer than the {number(renew_for)} s for which slots are renewed.'
+    if isinstance(workload, Synthetic) and math.isinf(workload.holding.mean()):
+        return (
+            f'There is no long run: the mean holding time of {workload.holding} is infinite, and slots are renewed as'
+            ' long as a body runs.'
+        )
+    return expect(workload, max_size, None, on_refusal, wait=wait, max_waiting=max_waiting)
+
+
+def _outlived(workload: Workload, seconds: float) -> bool:
+    """Return whether some bodies run for longer than this."""
+    if isinstance(workload, Trace):
+        return bool((workload.holdings > seconds).any())
+    if not isinstance(workload, Synthetic):
+        return False
+    mean = workload.holding.mean()
+    return math.isinf(mean) or workload.holding.mean_beyond(seconds) > NEGLIGIBLE * mean
 
 
 class _Pool(NamedTuple):
@@ -131,6 +214,17 @@ class _Pool(NamedTuple):
 
     def distribution(self, shares: Callable[[], NDArray[np.float64]]) -> tuple[float, ...] | None:
         return tuple(shares().tolist()) if self.max_size <= MOST_STATES else None
+
+
+def _of_queue(
+    workload: Synthetic, pool: _Pool, on_refusal: OnRefusal, wait: Wait, max_waiting: int | None
+) -> Expectation | str:
+    queue = Queue(pool.max_size, pool.slot_exp, pool.crashing, wait, max_waiting)
+    holding = workload.holding
+    found = expect_queue(workload.arrivals, holding, workload.keys, on_refusal, queue, pool.cuts(holding))
+    if isinstance(found, str):
+        return found
+    return Expectation(attempts_refusal_share=found.refusal_share, **found._asdict())
 
 
 def _of_poisson(rate: float, holding: Holding, keys: Keys | None, pool: _Pool) -> Expectation | str:
@@ -229,6 +323,7 @@ def _of_retries(arrivals: Arrivals, workload: Synthetic, pool: _Pool, retry: Ret
         overrun_mean=0.0,
         wait_mean=system.wait_mean,
         occupancy_distribution=None,
+        wait_mean_granted=system.wait_mean,
     )
 
 
@@ -294,9 +389,9 @@ def _why_not(arrivals: Arrivals, evenly: bool) -> str:
     return f'No theory is available for {arrivals.words()}'
 
 
-def _of_trace(trace: Trace, pool: _Pool, on_refusal: OnRefusal) -> str:
+def _of_trace(trace: Trace, pool: _Pool, on_refusal: OnRefusal, wait: Wait) -> str:
     compared = None
-    if trace.expected_jobs > 1 and trace.keys is None and isinstance(on_refusal, Leave):
+    if wait == 0 and trace.expected_jobs > 1 and trace.keys is None and isinstance(on_refusal, Leave):
         span = float(trace.arrivals[-1] - trace.arrivals[0])
         # A span close to 0 makes a rate that does not fit a float.
         rate = (trace.expected_jobs - 1) / span if span else math.inf

@@ -11,12 +11,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from simulations.distributions import Empirical, Holding
+from simulations.distributions import Constant, Empirical, Exponential, Holding
 from simulations.measuring.caveats import HEAVY_TAIL, SLOTS_LOST, UNSTABLE
 from simulations.measuring.pace import Pace
 from simulations.statistics.tails import tail_index
+from simulations.theory.relaxation import relaxation
 from simulations.traces.trace import Trace
 from simulations.workloads.arrivals import Bursty, Clients, Periodic
+from simulations.workloads.patience import Wait
 from simulations.workloads.refusals import Leave, Retry
 from simulations.workloads.synthetic import Synthetic
 from simulations.workloads.workload import Workload
@@ -35,6 +37,9 @@ def pace_of(
     slot_exp: float | None,
     on_refusal: Leave | Retry,
     crash_probability: float = 0.0,
+    *,
+    wait: Wait = 0.0,
+    max_waiting: int | None = None,
 ) -> Pace | None:
     """Return how fast a pool forgets its past, or ``None`` if the laws of the workload are unknown.
 
@@ -45,6 +50,9 @@ def pace_of(
         slot_exp: the life of a slot in seconds, ``None`` if slots never expire.
         on_refusal: what a refused job does.
         crash_probability: the share of holders that crash before they release.
+        wait: for how long a job waits in the queue of a full pool: seconds, 0 for not at all;
+            ``None`` for as long as it takes; or the distribution of its patience.
+        max_waiting: how many jobs may wait at each pool; ``None`` for any number.
 
     Example::
 
@@ -53,7 +61,10 @@ def pace_of(
     if isinstance(workload, Trace):
         if not len(workload.holdings):
             return None
-        return _of_occupation(Empirical(workload.holdings), slot_exp, crash_probability)
+        recorded = Empirical(workload.holdings)
+        pace = _of_occupation(recorded, slot_exp, crash_probability)
+        occupied = _occupied(recorded, math.inf if slot_exp is None else slot_exp, crash_probability)
+        return pace_of_queue(pace, workload, max_size, occupied, wait=wait, max_waiting=max_waiting)
     if not isinstance(workload, Synthetic):
         return None
     pace = _of_occupation(workload.holding, slot_exp, crash_probability)
@@ -66,10 +77,105 @@ def pace_of(
             pace = pace._replace(memory=pace.memory + cycle, cycle=0.0 if workload.jobs is None else cycle)
         case Periodic():
             pace = pace._replace(memory=pace.memory + (workload.arrivals.period or 0.0))
-    if isinstance(on_refusal, Retry):
-        occupied = _occupied(workload.holding, math.inf if slot_exp is None else slot_exp, crash_probability)
+    occupied = _occupied(workload.holding, math.inf if slot_exp is None else slot_exp, crash_probability)
+    pace = pace_of_queue(pace, workload, max_size, occupied, wait=wait, max_waiting=max_waiting)
+    if isinstance(on_refusal, Retry) and (wait is not None or max_waiting is not None):
         pace = _with_retries(pace, workload, max_size, occupied, on_refusal)
     return pace
+
+
+def pace_of_renewed(
+    workload: Workload,
+    max_size: int,
+    slot_exp: float,
+    renew_for: float | None,
+    on_refusal: Leave | Retry,
+    crash_probability: float = 0.0,
+    *,
+    wait: Wait = 0.0,
+    max_waiting: int | None = None,
+) -> Pace | None:
+    """Return how fast a pool forgets its past whose holders renew their slots.
+
+    A slot is occupied as long as its body runs, or until the last renewal has run out. That of a
+    crashed holder is occupied for about half the holding time, and then for up to ``slot_exp``.
+
+    Args:
+        workload, max_size, slot_exp, on_refusal, crash_probability, wait, max_waiting: as in
+            :func:`pace_of`.
+        renew_for: for how many seconds a slot is renewed; ``None`` for as long as its body runs.
+    """
+    life = None if renew_for is None else renew_for + slot_exp
+    pace = pace_of(workload, max_size, life, on_refusal, wait=wait, max_waiting=max_waiting)
+    if pace is None or not crash_probability or not 0 < pace.memory < math.inf:
+        return pace
+    mean = _mean_held(workload, life)
+    # With H = S, or U S + T after a crash, the memory is E[H^2] / 2 E[H].
+    squares = 2 * mean * pace.memory + crash_probability * (mean * slot_exp + slot_exp**2)
+    crashed = mean / 2 + slot_exp
+    slower = squares / (2 * ((1 - crash_probability) * mean + crash_probability * crashed)) / pace.memory
+    return pace._replace(memory=pace.memory * slower, times=pace.times * slower) if slower > 1 else pace
+
+
+def pace_of_queue(
+    pace: Pace,
+    workload: Synthetic | Trace,
+    max_size: int,
+    occupied: float,
+    *,
+    wait: Wait,
+    max_waiting: int | None = None,
+) -> Pace:
+    """Return the pace of a pool whose jobs queue, from the pace that it has if they do not.
+
+    Of several pools, the busiest counts.  If the times that jobs occupy their slots vary more than
+    exponential ones, or arrivals come in bursts, the queue changes the more slowly, in proportion
+    to the memory without a queue.
+
+    Args:
+        pace: the pace without a queue.
+        workload: the jobs.
+        max_size: slots of each pool.
+        occupied: the mean time that a job occupies its slot, in seconds.
+        wait: for how long a job waits: seconds, 0 for not at all; ``None`` for as long as it takes;
+            or the distribution of its patience.
+        max_waiting: how many jobs may wait at each pool; ``None`` for any number.
+
+    Example::
+
+        pace_of(Poisson(0.9, 'exp:1', jobs=1000), 1, None, Leave(), wait=None).memory   # 191.65
+    """
+    if wait == 0 or not occupied or math.isinf(pace.memory) or not pace.memory:
+        return pace
+    clients = workload.arrivals.number if isinstance(workload.arrivals, Clients) else None
+    rate = _busiest(workload)
+    patience = Constant(wait) if isinstance(wait, int | float) else wait
+    if patience is not None and not hasattr(patience, 'share_beyond'):
+        patience = Exponential(patience.mean())
+    queue = relaxation(rate, occupied, max_size, patience=patience, max_waiting=max_waiting, clients=clients)
+    if math.isinf(queue.memory):
+        return pace._replace(memory=math.inf, cause=UNSTABLE)
+    slower = pace.memory / occupied
+    memory = pace.memory + max(queue.memory - occupied, 0.0) * slower
+    filling = pace.memory + max(queue.filling - occupied, 0.0) * slower
+    return pace._replace(memory=memory, times=pace.times * (max(memory, filling) / pace.memory))
+
+
+def _busiest(workload: Synthetic | Trace) -> float:
+    """Return the arrivals a second at the busiest pool, or the requests a second of a client."""
+    if isinstance(workload, Trace):
+        span = float(workload.arrivals[-1] - workload.arrivals[0])
+        most = len(workload.arrivals) if workload.keys is None else int(np.bincount(workload.keys + 1).max())
+        return most / span if span else 0.0
+    if isinstance(workload.arrivals, Clients):
+        return 1 / workload.arrivals.thinking.mean()
+    rate = workload.arrivals.rate()
+    return rate if workload.keys is None else rate * max(workload.keys.shares())
+
+
+def _mean_held(workload: Workload, life: float | None) -> float:
+    holding = Empirical(workload.holdings) if isinstance(workload, Trace) else getattr(workload, 'holding', None)
+    return 0.0 if holding is None else float(holding.mean_until(math.inf if life is None else life))
 
 
 def _occupied(holding: Holding, life: float, crashing: float) -> float:

@@ -8,9 +8,19 @@ Records that cannot be used are counted in ``skipped``, by reason.
 from simulations.traces.azure import read_azure
 from simulations.traces.columns import TraceError
 from simulations.traces.read import read_trace, recognise
+from simulations.traces.recording import read_attempts
 from simulations.traces.select import select_jobs
 from simulations.traces.swf import read_swf
 from simulations.traces.table import read_table
 
 
-__all__ = ['TraceError', 'read_azure', 'read_swf', 'read_table', 'read_trace', 'recognise', 'select_jobs']
+__all__ = [
+    'TraceError',
+    'read_attempts',
+    'read_azure',
+    'read_swf',
+    'read_table',
+    'read_trace',
+    'recognise',
+    'select_jobs',
+]

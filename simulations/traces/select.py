@@ -1,19 +1,27 @@
 """Select a part of a trace, or change its pace."""
 
+import difflib
 import math
 import random
+from collections.abc import Collection
 
 import numpy as np
 
 from simulations.arguments import positive, probability
+from simulations.traces.recording import NO_SLOT
 from simulations.traces.times import instant_seconds
 from simulations.traces.trace import Trace
 from simulations.units import number
 
 
+_NAMED = 3
+"""How many chosen pools the name of a trace lists."""
+
+
 def select_jobs(
     trace: Trace,
     *,
+    only: Collection[str] | str | None = None,
     start: float | str | None = None,
     until: float | str | None = None,
     thin: float = 1.0,
@@ -29,6 +37,8 @@ def select_jobs(
 
     Args:
         trace: the trace, which is not changed.
+        only: leave out all pools except these: a key, or several; for a recording also a template,
+            which chooses all of its pools.
         start: leave out jobs that arrive before this instant, in seconds or as an ISO timestamp.
         until: leave out jobs that arrive at this instant or later.
         thin: keep each job with this probability, more than 0.
@@ -53,7 +63,13 @@ def select_jobs(
     if not kept_share:
         raise ValueError(f'thin must be more than 0, got {thin!r}')
 
-    arrivals, skipped, changes = trace.arrivals, dict(trace.skipped), []
+    changes: list[str] = []
+    if only is not None:
+        chosen_pools = [only] if isinstance(only, str) else list(only)
+        trace = _only(trace, chosen_pools)
+        names = ', '.join(chosen_pools) if len(chosen_pools) <= _NAMED else f'{len(chosen_pools):,} pools'
+        changes.append(f'only {names}')
+    arrivals, skipped = trace.arrivals, dict(trace.skipped)
     kept = slice(*np.searchsorted(arrivals, [begin, end]).tolist())
     arrivals, holdings = arrivals[kept], trace.holdings[kept]
     keys = None if trace.keys is None else trace.keys[kept]
@@ -78,9 +94,50 @@ def select_jobs(
     changes += [f'holding x {number(lengthen)}'] * (lengthen != 1)
     if lengthen != 1:
         holdings = holdings * lengthen
-    return Trace.from_seconds(
+    selected = Trace.from_seconds(
         arrivals, holdings, keys, trace.key_names, name=', '.join([trace.name, *changes]), skipped=skipped
     )
+    selected.recorded = trace.recorded
+    return selected
+
+
+def _only(trace: Trace, pools: list[str]) -> Trace:
+    """Return the jobs of some pools."""
+    if not trace.key_names or trace.keys is None:
+        raise ValueError(f'only={pools!r} chooses pools by key, but no job of {trace.name} has one: give key=...')
+    recorded = trace.recorded or {}
+    templates = {template for pool in recorded.values() for template in pool.templates if template is not None}
+    known = {*trace.key_names, *recorded, *templates}
+    for each in pools:
+        if each not in known:
+            near = difflib.get_close_matches(each, known, n=1) or sorted(known)[:3]
+            raise ValueError(
+                f'only must be the key of a pool of {trace.name}, or a template of a recording, got {each!r}: there'
+                f' {"is" if len(near) == 1 else "are"} {", ".join(near)}'
+            )
+    chosen = {*trace.key_names, *recorded}.intersection(pools)
+    chosen |= {key for key, pool in recorded.items() if not pool.templates.isdisjoint(pools)}
+    wanted = np.array([name in chosen for name in trace.key_names] + [False])
+    kept = wanted[trace.keys]
+    if not kept.any():
+        raise ValueError(f'no attempt of {", ".join(pools)} in {trace.name} got a slot, so no holding time is known')
+    skipped = dict(trace.skipped)
+    if trace.recorded is not None:
+        skipped.pop(NO_SLOT, None)
+        _leave_out(skipped, NO_SLOT, sum(recorded[key].without_slot - recorded[key].drawn for key in chosen))
+    _leave_out(skipped, 'of other pools', len(kept) - int(np.count_nonzero(kept)))
+    places = np.cumsum(wanted, dtype=np.int32) - 1
+    part = Trace.from_seconds(
+        trace.arrivals[kept],
+        trace.holdings[kept],
+        places[trace.keys[kept]],
+        [name for name in trace.key_names if name in chosen],
+        name=trace.name,
+        skipped=skipped,
+    )
+    if trace.recorded is not None:
+        part.recorded = {key: pool for key, pool in recorded.items() if key in chosen}
+    return part
 
 
 def _leave_out(skipped: dict[str, int], reason: str, count: int) -> None:

@@ -2,7 +2,7 @@
 
 import csv
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from simulations.traces.frames import duration_column, instant_column, warn_about_epoch
 from simulations.traces.job import LONGEST, Job, checked_job
+from simulations.traces.recorded import RecordedPool
 
 
 CHUNK = 4096
@@ -30,6 +31,7 @@ class Trace:
         keys: for each job the position of its key in ``key_names``, or -1; ``None`` if no job has a
             key.
         key_names: the keys.
+        recorded: for a recording of pools, the facts of each pool by key; otherwise ``None``.
         steady, period, horizon, clients: as for every workload; recorded arrivals follow no law.
 
     Example::
@@ -41,6 +43,7 @@ class Trace:
     holdings: NDArray[np.float64]
     keys: NDArray[np.int32] | None
     key_names: list[str]
+    recorded: Mapping[str, RecordedPool] | None = None
     steady = False
     period: float | None = None
     horizon: float | None = None

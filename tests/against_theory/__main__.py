@@ -25,9 +25,14 @@ def main() -> None:
         result = case.replace(seed=seed).run(replications=options.runs, history=False)
         off = distance(result)
         life = '' if case.slot_exp is None else f', slot_exp {case.slot_exp:g} s'
+        renewed = ', renewed' if case.conditions().renewed else ''
         crash = f', {case.crash_probability:.0%} crash' if case.crash_probability else ''
         retry = f', {case.on_refusal}' if str(case.on_refusal) != 'leaves' else ''
-        words = [case.title, f'{result.workload}{life}{crash}{retry}', result.theory.formula if result.theory else '']
+        words = [
+            case.title,
+            f'{result.workload}{life}{renewed}{crash}{retry}',
+            result.theory.formula if result.theory else '',
+        ]
         for figure, measured, theory in compared(result):
             holds = theory in measured
             total, outside = total + 1, outside + (not holds)

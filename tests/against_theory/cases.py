@@ -2,6 +2,7 @@
 
 from simulations import Scenario
 from simulations.workloads.refusals import Retry
+from tests.coverage.queues import QUEUES
 
 
 def _case(
@@ -17,6 +18,9 @@ def _case(
         **more,  # type: ignore[arg-type]
     )
 
+
+_SLOW = ('queue, M/M/5, near the limit', 'queue, M/M/5, busy', 'queue, M/M/1, busy', 'one slot, mixed holding')
+"""Queues that remember for so long that a run of this length says little."""
 
 CASES = [
     _case('one slot', 'poisson:0.5', 'exp:1', 1),
@@ -37,6 +41,7 @@ CASES = [
     _case('expiry, lognormal holding', 'poisson:6', 'lognormal:-0.5:1', 5, 0.5),
     _case('crashes', 'poisson:3', 'exp:1', 5, 4.0, crash_probability=0.2),
     _case('crashes, constant holding', 'poisson:3', 'const:1', 8, 4.0, crash_probability=0.1),
+    _case('renewal, lives of half the mean', 'poisson:3', 'exp:1', 5, 0.5, renew_for=None),
     _case('many pools, alike', 'poisson:60', 'exp:1', 5, keys='zipf:20:0'),
     _case('many pools, by Zipf, with expiry', 'poisson:60', 'exp:1', 5, 0.8, keys='zipf:20:1'),
     _case('ten clients', 'clients:10:exp:2', 'exp:1', 5),
@@ -45,4 +50,9 @@ CASES = [
     _case('retries, pauses as long as the holding times', 'poisson:3', 'exp:1', 5, on_refusal=Retry('exp:1')),
     _case('retries, short pauses', 'poisson:3', 'exp:1', 5, on_refusal=Retry('exp:0.1')),
     _case('evenly spaced', 'periodic:0.25', 'exp:1', 5),
+    *(
+        case.scenario.replace(jobs=20_000)
+        for case in QUEUES
+        if case.name not in _SLOW and case.scenario.replications == 1
+    ),
 ]

@@ -35,7 +35,11 @@ def compared(result: Result) -> Iterator[Compared]:
         ('occupancy', estimates.occupancy_mean, theory.occupancy_mean),
         ('overrun', estimates.overrun_mean, theory.overrun_mean),
     ]
-    if theory.wait_mean is None:
+    if theory.queue_mean is not None:
+        assert theory.exact, theory.formula
+        names = ('waited_share', 'timed_out_share', 'wait_mean', 'queue_mean')
+        pairs += [(name, estimates.intervals.get(name), getattr(theory, name)) for name in names]
+    if theory.wait_mean is None or theory.queue_mean is not None:
         pairs.insert(0, ('refused', estimates.refusal_share, theory.refusal_share))
     else:
         pairs.insert(0, ('attempts refused', estimates.attempts_refusal_share, theory.attempts_refusal_share))

@@ -12,8 +12,10 @@ from simulations.stores.embedded import EmbeddedServerError
 from tests.benchmarks import (
     rows_contended,
     rows_handover,
+    rows_holding,
     rows_import,
     rows_memory,
+    rows_observing,
     rows_pooled,
     rows_store,
     rows_waiting,
@@ -43,6 +45,8 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     'waiting-handover': rows_handover.handover_rows,
     'waiting-idle': rows_handover.idle_rows,
     'waiting-uncontended': rows_handover.uncontended_rows,
+    'holding': rows_holding.holding_rows,
+    'observing': rows_observing.observing_rows,
 }
 FULL = Plan(rounds=30, seconds=0.03, window=0.1, waiting=1, waiting_rounds=5)
 QUICK = Plan(rounds=3, seconds=0.002, window=0.03, waiting=0.03, waiting_rounds=2)

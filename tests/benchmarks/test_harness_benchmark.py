@@ -14,12 +14,12 @@ import redis
 from py_cachify.backends.memory import MemoryBackend
 from simulations import open_store
 from simulations.theory import erlang_b
-from tests.benchmarks.harness import growth, one_run, rows_memory, rows_server
+from tests.benchmarks.harness import growth, one_run, rows_memory, rows_queue, rows_server
 from tests.benchmarks.harness.bare import Bare
 from tests.benchmarks.harness.command import main
 from tests.benchmarks.harness.growth import Run, straight_line
 from tests.benchmarks.harness.load import QUICK
-from tests.benchmarks.harness.replayed import Replayed
+from tests.benchmarks.harness.replayed import Replayed, ReplayedQueue
 from tests.benchmarks.harness.rows_server import round_trips
 
 
@@ -28,13 +28,14 @@ PNG = b'\x89PNG\r\n\x1a\n'
 
 @pytest.mark.usefixtures('running_server')
 def test_every_row_can_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In quick mode all rows except that of ciw have finite ratios, and the curve is drawn."""
+    """In quick mode all rows except those of ciw have finite ratios, and the curve is drawn."""
     numbers, table, picture = (tmp_path / name for name in ('rows.json', 'table.md', 'curve.png'))
     assert main(['--quick', '--json', str(numbers), '--markdown', str(table), '--curve', str(picture)]) == 0
     written = json.loads(numbers.read_text())
     rows = {row['measure']: row for row in written['rows']}
-    assert list(rows) == [rows_memory.BARE_ROW, rows_memory.CIW_ROW, rows_server.ROW, *growth.ROWS.values()]
-    assert rows.pop(rows_memory.CIW_ROW)['why'] == 'needs --others'
+    queue = [rows_queue.BARE_ROW, rows_queue.CIW_ROW, rows_queue.COST_ROW]
+    assert list(rows) == [rows_memory.BARE_ROW, rows_memory.CIW_ROW, *queue, rows_server.ROW, *growth.ROWS.values()]
+    assert rows.pop(rows_memory.CIW_ROW)['why'] == rows.pop(rows_queue.CIW_ROW)['why'] == 'needs --others'
     assert all(math.isfinite(number) and number > 0 for row in rows.values() for number in row['ratio'].values())
     assert all(row['met'] is None and not row['broken'] for row in rows.values())
     assert [(run['jobs'], run['history']) for run in written['curve']] == [
@@ -95,6 +96,21 @@ def test_bare_simpy_refuses_just_the_jobs_that_the_harness_refuses() -> None:
         ours.chunk(jobs)
         assert bare.refused == ours.refused
     assert ours.refused > 400
+
+
+def test_jobs_wait_as_long_in_bare_simpy_as_in_the_harness() -> None:
+    """Both serve the same jobs in order of arrival."""
+    bare, ours = Bare(waits=True), ReplayedQueue()
+    for jobs in (1, 1_000, 5_000):
+        bare.chunk(jobs)
+        ours.chunk(jobs)
+        assert bare.waited == pytest.approx(ours.waited, rel=1e-9)
+    assert ours.waited > 400
+
+
+def test_other_waiting_times_than_those_of_the_bare_model_are_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bare, '_run', lambda self, jobs: setattr(self, 'waited', 1e6))
+    assert main(['queue', '--quick']) == 1
 
 
 def test_the_round_trips_of_a_run_are_counted(running_server: Path) -> None:

@@ -80,7 +80,7 @@ def seen(case: Case, number: int) -> list[Seen]:
     return [
         Seen(figure, interval, tuple(each.code for each in estimates.caveats_of(figure)))
         for figure in case.truth
-        if (interval := getattr(estimates, figure)) is not None
+        if (interval := estimates.intervals.get(figure)) is not None
     ]
 
 

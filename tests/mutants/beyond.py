@@ -106,7 +106,7 @@ BEYOND = (
     Beyond(
         'the key still expires when a slot has slot_exp=None',
         SLOTS,
-        "      redis.call('PERSIST', KEYS[1])\n",
+        "    redis.call('PERSIST', KEYS[1])\n",
         '',
         'redis',
         _REAL_TIME,
@@ -115,7 +115,7 @@ BEYOND = (
     Beyond(
         'the key itself never expires',
         SLOTS,
-        "      redis.call('PEXPIREAT', KEYS[1], math.ceil(expiry * 1000))\n",
+        "    redis.call('PEXPIREAT', KEYS[1], math.ceil(expiry * 1000))\n",
         '',
         'redis',
         _REAL_TIME,

@@ -5,7 +5,7 @@ from tests.mutants.mutant import FOR_EVER, LATE, Mutant
 
 FILE, EXPIRIES, PLAIN = 'backends/memory.py', 'backends/_expiries.py', 'backends/plain.py'
 
-_DROP_ENDED = '            if slots.earliest() <= now:\n                slots.drop_ended(now)\n'
+_DROP_ENDED = '            if slots.heap and slots.heap[0][0] <= now:\n                slots.drop_ended(now)\n'
 
 SLOTS = (
     Mutant(
@@ -20,7 +20,7 @@ SLOTS = (
         'a slot that expires at this instant is not dropped before counting',
         FILE,
         f'nobody asks for it again.\n{_DROP_ENDED}',
-        'nobody asks for it again.\n            if slots.earliest() < now:\n                slots.drop_ended(now)\n',
+        f'nobody asks for it again.\n{_DROP_ENDED.replace(" <= ", " < ")}',
         'memory',
         'C1 was refused although a slot was free throughout',
     ),

@@ -178,8 +178,8 @@ INDEXED = (
     Mutant(
         'the size skips the last name',
         FILE,
-        'for index in range(max_size):',
-        'for index in range(max_size - 1):',
+        '    taken = 0\n    for index in range(max_size):',
+        '    taken = 0\n    for index in range(max_size - 1):',
         'nx',
         'all 2 slots are taken, but size() returns 1',
     ),

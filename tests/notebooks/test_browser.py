@@ -15,7 +15,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from simulations.drawing.colours import OCCUPANCY_BAND, RUNNING, RUNNING_BAND
+from simulations.drawing.colours import OCCUPANCY_BAND, RUNNING, RUNNING_BAND, WAITING
 from tests.support.browser import Notebook, browser, chromium_binary, lab, texts
 from tests.support.paths import NOTEBOOKS
 from tests.support.servers import or_skip
@@ -50,7 +50,9 @@ def count_pixels(png: bytes, *colours: str) -> int:
     return sum(int((np.abs(pixels - to_rgb(colour)) < 0.01).all(axis=-1).sum()) for colour in colours)
 
 
-@pytest.mark.parametrize('name', ['1_a_first_pool', '2_slot_expiry', '3_how_big', '8_laboratory'])
+@pytest.mark.parametrize(
+    'name', ['1_a_first_pool', '2_slot_expiry', '3_how_big', '4_waiting', '7_holding_on', '10_laboratory']
+)
 def test_a_notebook_runs_in_jupyterlab(opened: Open, name: str) -> None:
     """Every cell runs without an error; the saved file shows pictures without a kernel."""
     cells = [cell for cell in opened(name).saved().cells if cell.cell_type == 'code']
@@ -66,7 +68,9 @@ def test_a_notebook_runs_in_jupyterlab(opened: Open, name: str) -> None:
     [
         ('2_slot_expiry', [['slot_exp', 'holding'], ['slot_exp', 'holding']]),
         ('3_how_big', [['rate', 'holding', 'max_size']]),
-        ('8_laboratory', [['offered load', 'holding', 'max_size', 'slot_exp', 'holders that crash', 'fault']]),
+        ('4_waiting', [['rate', 'max_size', 'patience']]),
+        ('7_holding_on', [['seconds']]),
+        ('10_laboratory', [['offered load', 'holding', 'max_size', 'slot_exp', 'holders that crash', 'fault']]),
     ],
 )
 def test_every_control_moves_its_picture(opened: Open, name: str, expected: list[list[str]]) -> None:
@@ -109,7 +113,7 @@ def test_a_slider_picture_is_as_large_and_as_sharp_as_its_neighbour(opened: Open
 @pytest.mark.parametrize('size', [(1280, 800), (1920, 1080)], ids=str)
 def test_the_laboratory_fits_the_screen(opened: Open, size: tuple[int, int]) -> None:
     """The controls and the undistorted picture fit on a laptop and on a projector."""
-    notebook = opened('8_laboratory')
+    notebook = opened('10_laboratory')
     width, height = size
     notebook.page.set_viewport_size({'width': width, 'height': height})
     output = notebook.output('laboratory')
@@ -167,9 +171,22 @@ def test_a_slider_that_is_dragged_ends_with_the_picture_of_where_it_stops(opened
     course.wait_for(last)
 
 
+def test_patient_jobs_make_a_longer_queue_and_a_small_load_makes_none(opened: Open) -> None:
+    """Notebook 4: more patience enlarges the queue on top of the slots."""
+    course = opened('4_waiting').followers()[0]
+    course.press('patience', 'Home')
+    impatient = count_pixels(course.png(), WAITING)
+    course.press('patience', 'End')
+    assert course.reads('patience') == '16'
+    assert count_pixels(course.png(), WAITING) > 1.5 * impatient > 0
+
+    course.press('rate', 'Home')
+    assert count_pixels(course.png(), WAITING) == 0
+
+
 def test_the_laboratory_shows_what_expiry_costs(opened: Open) -> None:
-    """Notebook 8: a long life ends the overrun, and more load fills the pool."""
-    shown = opened('8_laboratory').followers()[0]
+    """Notebook 10: a long life ends the overrun, and more load fills the pool."""
+    shown = opened('10_laboratory').followers()[0]
     short = shown.png()
     shown.press('slot_exp', 'End')
     never = shown.png()
@@ -184,11 +201,12 @@ def test_the_laboratory_shows_what_expiry_costs(opened: Open) -> None:
 @pytest.mark.parametrize('theme', ['JupyterLab Light', 'JupyterLab Dark', 'JupyterLab Dark High Contrast'])
 def test_pools_and_results_can_be_read_in_every_theme(opened: Open, theme: str) -> None:
     """A pool and a run show themselves, with enough contrast between text and background."""
-    first, second = opened('1_a_first_pool'), opened('2_slot_expiry')
+    first, second, ninth = opened('1_a_first_pool'), opened('2_slot_expiry'), opened('9_in_your_own_code')
     for notebook, cell, words in (
         (first, 'store-make', {'pool', 'key', 'reports', 'free'}),
         (first, 'fill-run', {'occupancy', '2 of 3', '90 s', '120 s', 'free'}),
         (second, 'load-run', {'refused', 'overrun', 'more'}),
+        (ninth, 'occupants-show', {'3 waiting', 'holders', 'picture of Ann', 'queue', 'picture of a dog'}),
     ):
         notebook.choose('Settings', 'Theme', theme)
         notebook.page.locator(f'body[data-jp-theme-name="{theme}"]').wait_for(state='attached')

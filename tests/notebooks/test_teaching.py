@@ -8,7 +8,7 @@ from simulations import Poisson, Scenario, Trace, expect, replay
 from simulations.exploring import Move, Schedule, Scope, explore, replay_schedule, subject
 from simulations.faults import Failover
 from simulations.faults.network import Network
-from simulations.theory import erlang_b, max_size_for
+from simulations.theory import erlang_b, erlang_c, max_size_for, mean_wait, wait_quantile
 from simulations.theory.expectation import Expectation
 from tests.support.paths import NOTEBOOKS
 
@@ -43,18 +43,18 @@ def expected(rate: float, max_size: int, slot_exp: float | None, holding: str = 
 
 def test_every_notebook_is_on_the_page() -> None:
     """The table lists each notebook under its number."""
-    linked = re.findall(r'^\| (\d) \| \[[^]]*\]\((\d_\w+\.ipynb)\) \|', PAGE, re.M)
+    linked = re.findall(r'^\| (\d+) \| \[[^]]*\]\((\d+)(_\w+\.ipynb)\) \|', PAGE, re.M)
 
-    assert {path.name for path in NOTEBOOKS.glob('[0-9]_*.ipynb')} <= {name for _, name in linked}
-    assert [(number, name[0]) for number, name in linked] == [(str(number), str(number)) for number in range(1, 9)]
+    assert {path.name for path in NOTEBOOKS.glob('*.ipynb')} == {number + name for _, number, name in linked}
+    assert [(number, its_own) for number, its_own, _ in linked] == [(str(n), str(n)) for n in range(1, 11)]
 
 
-def test_the_minutes_are_two_hours() -> None:
+def test_the_minutes_are_those_of_all_notebooks() -> None:
     """The page says so below the table."""
-    minutes = re.findall(r'^\| \d \| \[[^]]*\]\([^)]*\) \| (\d+) \|', PAGE, re.M)
+    minutes = re.findall(r'^\| \d+ \| \[[^]]*\]\([^)]*\) \| (\d+) \|', PAGE, re.M)
 
-    assert 'That is two hours.' in PAGE
-    assert sum(map(int, minutes)) == 120
+    assert 'That is two hours and 35 minutes.' in PAGE
+    assert sum(map(int, minutes)) == 2 * 60 + 35
 
 
 def test_expiry_by_hand() -> None:
@@ -187,3 +187,27 @@ def test_a_failover() -> None:
         f'{result.figures.running_peak} bodies run',
         f'The store counts {result.figures.occupancy_peak}',
     )
+
+
+def test_waiting() -> None:
+    """Question 6, and what the page says about the mistakes of students."""
+    check_question(6, 'Four jobs arrive in a second', 'one second on average', 'five slots', 'Six jobs')
+    check_answer(
+        6,
+        f'B(5, 4) = {erlang_b(5, 4):.1%}'.replace('%', ' %'),
+        f'C = {erlang_c(5, 4):.1%}'.replace('%', ' %'),
+        f'= {mean_wait(5, 4):.2f} s',
+        f'= {mean_wait(5, 4) / erlang_c(5, 4):g} s',
+        f'{erlang_c(6, 4):.1%} must wait'.replace('%', ' %'),
+        f'the mean wait is {mean_wait(6, 4):.2f} s: a quarter',
+        f'{mean_wait(50, 40):.3f} s',
+        'at least 1 in 6',
+    )
+    assert 0.2 < mean_wait(6, 4) / mean_wait(5, 4) < 0.3
+    result = replay(Poisson(6, 'exp:1', jobs=20_000, seed=1), max_size=5, wait='exp:1', history=False)
+    assert result.figures.refusal_share > 1 / 6
+
+    assert 'More than half of the jobs wait in a pool of\n  five.' in PAGE
+    assert 'one in a\n  hundred waits seven times as long as the mean' in PAGE
+    assert 0.5 < erlang_c(5, 4) < 0.6
+    assert round(wait_quantile(5, 4, 0.99) / mean_wait(5, 4)) == 7

@@ -11,7 +11,9 @@ from tests.support.paths import PAGES, ROOT
 
 
 README = (ROOT / 'README.md').read_text(encoding='utf-8')
-NOTEBOOKS = sorted(path.name for path in (ROOT / 'notebooks').glob('*.ipynb'))
+NOTEBOOKS = sorted(
+    (path.name for path in (ROOT / 'notebooks').glob('*.ipynb')), key=lambda name: int(name.partition('_')[0])
+)
 BUILT = {'notebooks/html/index.html'}
 """Targets that exist only after the command next to the link has run."""
 
@@ -19,7 +21,7 @@ BUILT = {'notebooks/html/index.html'}
 def listed(page: str, folder: str) -> list[tuple[str, str, str]]:
     """Return the rows of the table of notebooks on a page: title, file, minutes."""
     text = (ROOT / page).read_text(encoding='utf-8')
-    return re.findall(rf'^\|(?: \d \|)? \[([^]]+)\]\({folder}(\d\w+\.ipynb)\) \|.*?\b(\d+) \|', text, re.MULTILINE)
+    return re.findall(rf'^\|(?: \d+ \|)? \[([^]]+)\]\({folder}(\d\w+\.ipynb)\) \|.*?\b(\d+) \|', text, re.MULTILINE)
 
 
 def test_every_notebook_is_listed() -> None:

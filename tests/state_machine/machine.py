@@ -27,8 +27,9 @@ from hypothesis.stateful import (
 )
 
 from py_cachify import UNSET, CachifyPoolFullError, pool
+from py_cachify import _giving_back as giving_back_of_the_library
 from py_cachify import _retries as retries_of_the_library
-from py_cachify import _slots as of_the_library
+from py_cachify.backends.base import AsyncBackend, Backend
 from py_cachify.commands import TakeSlot
 from py_cachify.protocols import Lease
 from tests.state_machine.model import Model
@@ -126,7 +127,7 @@ class Holders(RuleBasedStateMachine):
         self.settings = self.store.cachify._settings()
         for backend in self.settings.backends:
             if backend is not None:
-                backend.new_token = self.new_token  # type: ignore[assignment]  # it needs the id alone
+                backend.new_token = self.new_token
         self.protocol = self.settings.sync_backend().protocol
         self.side.new_frames()
         self.sizes: tuple[int, ...] = (1,)
@@ -673,14 +674,20 @@ class Log:
 @contextmanager
 def in_virtual_time(clock: Callable[[], float]) -> Iterator[None]:
     """Let the library use this clock for durations."""
-    library: Any = of_the_library
-    retries: Any = retries_of_the_library
-    right = library.time
-    library.time = retries.time = SimpleNamespace(monotonic=clock)
+    modules: tuple[Any, ...] = giving_back_of_the_library, retries_of_the_library
+    bases: tuple[Any, ...] = Backend, AsyncBackend
+    right = modules[0].time
+    for module in modules:
+        module.time = SimpleNamespace(monotonic=clock)
+    for base in bases:
+        base.now = staticmethod(clock)
     try:
         yield
     finally:
-        library.time = retries.time = right
+        for module in modules:
+            module.time = right
+        for base in bases:
+            base.now = staticmethod(right.monotonic)
 
 
 def in_a_child(body: Callable[[], bool]) -> bool:

@@ -12,9 +12,10 @@ from hypothesis.errors import HypothesisException
 
 from py_cachify import _cancellation as cancellation
 from py_cachify import _entries as entries
+from py_cachify import _giving_back as giving_back
 from py_cachify import _retries as retries
 from py_cachify import _settings as settings
-from py_cachify import _slots as slots
+from py_cachify import _taking as taking
 from py_cachify import decorators, pools, protocols
 from py_cachify.backends import _expiries as expiries
 from py_cachify.backends import atomic, memory, plain, redis
@@ -123,14 +124,14 @@ MUTATIONS = (
     Mutation(
         'memory counts what ends at this instant',
         memory.MemoryClient.take_slot,
-        'slots.earliest() <= now',
-        'slots.earliest() < now',
+        'slots.heap[0][0] <= now',
+        'slots.heap[0][0] < now',
         'memory',
     ),
     Mutation(
         'memory finds a slot in time that has ended',
         memory.MemoryClient.drop_slot,
-        'slots.earliest() <= now',
+        'slots.heap[0][0] <= now',
         'False',
         'memory',
         'async',
@@ -234,16 +235,16 @@ MUTATIONS = (
     # The bracket around a body.
     Mutation(
         'a forked child releases the slots of its parent',
-        slots.give_back,
-        'if pid != os.getpid():',
-        'if False:',
+        giving_back.give_back,
+        'held.pid != os.getpid() or',
+        '',
         'valkey',
     ),
     Mutation(
         'a forked child awaits to release the slots of its parent',
-        slots.agive_back,
-        'if pid != os.getpid():',
-        'if False:',
+        giving_back.agive_back,
+        'or held.pid != os.getpid()',
+        '',
         'valkey',
         'async',
     ),
@@ -257,31 +258,31 @@ MUTATIONS = (
     ),
     Mutation(
         'a lost reply to a release is an overrun',
-        slots._is_overrun,
+        giving_back._is_overrun,
         'not retries.may_have_arrived or',
         'True or',
         'plain',
     ),
     Mutation(
         'a lost reply to an awaited release is an overrun',
-        slots._is_overrun,
+        giving_back._is_overrun,
         'not retries.may_have_arrived or',
         'True or',
         'valkey',
         'async',
     ),
-    Mutation('an overrun is not told', slots.give_back, 'if not in_time and', 'if False and', 'memory'),
-    Mutation('each end is an overrun', slots.agive_back, 'if not in_time and', 'if', 'fakeredis', 'async'),
+    Mutation('an overrun is not told', giving_back.give_back, 'elif not _ended(', 'elif _ended(', 'memory'),
+    Mutation('each end is an overrun', giving_back.agive_back, 'if not _ended(', 'if _ended(', 'fakeredis', 'async'),
     Mutation(
         'a slot for ever that could not be given back is not raised',
-        slots.give_back,
-        'spec.slot_exp is None and',
+        giving_back.give_back,
+        'held.spec.slot_exp is None and',
         'False and',
         'plain',
     ),
     Mutation(
         'an error of the body is hidden by that of the release',
-        slots.agive_back,
+        giving_back.agive_back,
         'and not body_failed and',
         'and',
         'plain',
@@ -290,7 +291,7 @@ MUTATIONS = (
     # A cancelled task.
     Mutation(
         'a cancelled task keeps its slot',
-        slots.PendingSlot.undo,
+        taking.PendingSlot.undo,
         'if held:',
         'if False:',
         'fakeredis',
@@ -306,8 +307,8 @@ MUTATIONS = (
     ),
     Mutation(
         'a cancelled release forgets the cancellation',
-        slots.agive_back,
-        'raise interruption',
+        giving_back.agive_back,
+        'raise released.interruption',
         'pass',
         'valkey',
         'async',
@@ -324,18 +325,20 @@ MUTATIONS = (
         'one prefix for all keys', settings.Settings.slot_spec, 'self.prefix + key', "self.prefix + 'reports'", 'memory'
     ),
     Mutation('size() leaves the prefix out', pools.pool.size, 'settings.prefix + self._key', 'self._key', 'fakeredis'),
-    Mutation('a full pool is entered', pools.pool._enter, 'if not taken:', 'if False:', 'plain', 'async'),
+    Mutation(
+        'a full pool is entered', pools.pool._enter, 'raise refusal_error(', 'return refusal_error(', 'plain', 'async'
+    ),
     Mutation(
         'a function that raises keeps its slot',
         CALL,
-        'slots.give_back(taken, body_failed=True)',
+        '_end(taken, is_plain, error)',
         'pass',
         'memory',
     ),
     Mutation(
         'an async function that returns keeps its slot',
         ASYNC_CALL,
-        'await slots.agive_back(taken, body_failed=False)',
+        'await _aend(taken, None)',
         'pass',
         'memory',
         'async',

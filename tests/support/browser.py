@@ -218,7 +218,7 @@ class Follower:
     """
 
     def __init__(self, box: Locator) -> None:
-        self._box, self.patience = box, 20.0
+        self._box, self.patience = box, 60.0
         self.image = box.locator('img.widget-image')
 
     @property

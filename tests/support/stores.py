@@ -17,7 +17,7 @@ import fakeredis
 import redis
 import redis.asyncio
 
-from py_cachify import MemoryClient, pool
+from py_cachify import MemoryClient, Slot, pool
 from py_cachify.backends.base import Backend
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.backends.redis import RedisBackend
@@ -198,7 +198,7 @@ class SyncDriver:
         raise AssertionError('the body of a synchronous test awaited something')
 
     @asynccontextmanager
-    async def hold(self, of: pool) -> AsyncIterator[pool]:
+    async def hold(self, of: pool) -> AsyncIterator[Slot]:
         with of as entered:
             yield entered
 
@@ -233,7 +233,7 @@ class AsyncDriver:
                 await self._clients.asynchronous.aclose()
 
     @asynccontextmanager
-    async def hold(self, of: pool) -> AsyncIterator[pool]:
+    async def hold(self, of: pool) -> AsyncIterator[Slot]:
         async with of as entered:
             yield entered
 

@@ -17,12 +17,16 @@ from py_cachify import (
     CachifyError,
     CachifyPoolFullError,
     CachifyPoolTimeoutError,
+    Event,
+    Holder,
     MemoryClient,
+    Slot,
     SyncClient,
+    current_slot,
     init_cachify,
     pool,
 )
-from py_cachify.testing import ManualClock
+from py_cachify.testing import ManualClock, Pools, pools_for_tests
 from tests.support.stores import AsyncDictClient, DictClient
 
 
@@ -40,9 +44,9 @@ async def of_a_pool() -> None:
     """Both sides of it."""
     one = pool('reports', max_size=1, slot_exp=60)
     with one as entered:
-        assert_type(entered, pool)
+        assert_type(entered, Slot)
     async with one as aentered:
-        assert_type(aentered, pool)
+        assert_type(aentered, Slot)
     assert_type(one.size(), int)
     assert_type(await one.asize(), int)
     for slot_exp in (1, 0.5, timedelta(minutes=2), None, UNSET):
@@ -60,9 +64,9 @@ async def of_a_pool_that_waits(cachify: Cachify) -> None:
         assert_type(cachify.pool('reports', max_size=1, wait=wait, max_waiting=100), pool)
     one = pool('reports', max_size=1, wait=None, max_waiting=None)
     with one as entered:
-        assert_type(entered, pool)
+        assert_type(entered, Slot)
     async with one as aentered:
-        assert_type(aentered, pool)
+        assert_type(aentered, Slot)
     assert_type(one.queue_size(), int)
     assert_type(await one.aqueue_size(), int)
     pool('reports', max_size=1, wait='10')  # type: ignore[arg-type]
@@ -72,6 +76,25 @@ async def of_a_pool_that_waits(cachify: Cachify) -> None:
     cachify.pool('reports', max_size=1, wait='10')  # type: ignore[arg-type]
     cachify.pool('reports', max_size=1, max_waiting='10')  # type: ignore[arg-type]
     cachify.pool('reports', 1, 60, 10)  # type: ignore[call-arg]
+
+
+async def what_is_known_of_a_slot() -> None:
+    one = pool('reports', max_size=1, slot_exp=60, renew_for=timedelta(hours=1), on_lost='raise', fence=True)
+    with one as slot:
+        assert_type(slot.remaining, float)
+        assert_type(slot.lost, bool)
+        assert_type(slot.fence, int | None)
+        assert_type(slot.release(), bool)
+    assert_type(one.acquire(wait=5), Slot)
+    assert_type(await one.aacquire(wait=None), Slot)
+    assert_type(current_slot(), Slot | None)
+    elsewhere = one.slot('token')
+    assert_type(elsewhere.remaining, None)
+    assert_type(await elsewhere.arelease(), bool)
+    assert_type(one.holders()[0], Holder)
+    assert_type((await one.aqueue())[0].rank, int)
+    pool('reports', 1, on_lost='other')  # type: ignore[arg-type]
+    pool('reports', 1, 60, 3600)  # type: ignore[call-arg]
 
 
 def of_a_refusal(full: CachifyPoolFullError) -> None:
@@ -136,3 +159,27 @@ def of_clients() -> None:
     init_cachify(async_client=DictClient())  # type: ignore[arg-type]
     init_cachify(AsyncDictClient(DictClient()), prefix=None)  # type: ignore[arg-type]
     init_cachify(None, None, 'PYC-')  # type: ignore[call-arg]
+
+
+async def of_the_pools_of_a_test(cachify: Cachify) -> None:
+    """With and without pytest; both sides of what waits."""
+    with pools_for_tests() as pools:
+        assert_type(pools, Pools)
+    assert_type(pools.clock, ManualClock)
+    assert_type(pools.cachify, Cachify)
+    assert_type(pools.use(), Pools)
+    assert_type(pools.use(cachify), Pools)
+    with pools.full('reports') as nothing:
+        assert_type(nothing, None)
+    pools.full('reports', 3, time_passes=True)
+    pools.full(7)  # type: ignore[arg-type]
+    pools.full('reports', 3, True)  # type: ignore[call-arg]
+    pools.advance(0.5)
+    await pools.aadvance(10)
+    pools.wait_until_queued('reports', 2, timeout=1)
+    await pools.await_until_queued('reports')
+    assert_type(pools.lose('reports'), int)
+    assert_type(pools.size('reports'), int)
+    assert_type(pools.holders('reports'), list[Holder])
+    assert_type(pools.events, list[Event])
+    pools.use('reports')  # type: ignore[arg-type]

@@ -36,6 +36,7 @@ LAYERS = (
     'engine',
     'scenarios',
     'sweeps',
+    'comparing',
     'live',
     'sizing',
     'jupyter',

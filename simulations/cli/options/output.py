@@ -1,8 +1,10 @@
 """Options for where results are written, and checks that they can be."""
 
 import argparse
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from simulations.cli.options.option import Option
 
@@ -27,6 +29,24 @@ def json_option(content: str) -> Option:
     return Option(
         '--json', default=None, metavar='FILE', help=f'write {content} to FILE as JSON; - for standard output'
     )
+
+
+def write_json(file: str | None, plain: Any) -> list[Path]:
+    """Print plain values as JSON if ``file`` is ``-``, or write them to a file; return its path.
+
+    Args:
+        file: the value of the option that :func:`json_option` returns; ``None`` for neither.
+        plain: the values.
+    """
+    if file is None:
+        return []
+    text = json.dumps(plain, indent=2)
+    if file == '-':
+        print(text)
+        return []
+    path = Path(file)
+    path.write_text(text + '\n', encoding='utf-8')
+    return [path]
 
 
 OUTPUT = (folder_option('the pictures'), NO_PICTURES, CSV, json_option('the figures'))

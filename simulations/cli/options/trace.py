@@ -4,6 +4,7 @@ from typing import Any
 
 from simulations.cli.options.option import Option
 from simulations.traces.read import KINDS
+from simulations.traces.recording import NO_SLOT_CHOICES
 
 
 def column(text: str) -> str | int:
@@ -44,8 +45,24 @@ TRACE = (
         repeatable=True,
         convert=columns,
         metavar='COLUMN',
-        help='make one pool for each value of this column: user or queue (swf), app or func (azure), any column (csv);'
+        help='make one pool for each value of this column: user or queue (swf), app or func (azure), key or template'
+        ' (recording), any column (csv);'
         ' repeat it to combine several columns of a table',
+    ),
+    Option(
+        '--only',
+        'trace_options.only',
+        repeatable=True,
+        metavar='KEY',
+        help='use only the jobs of this pool; repeat it for several; for a recording also a template, which chooses'
+        ' all of its pools',
+    ),
+    Option(
+        '--no-slot',
+        'trace_options.no_slot',
+        choices=list(NO_SLOT_CHOICES),
+        help='draw a holding time for each attempt that got no slot from those of its pool (default), or omit these'
+        ' attempts, which suits callers that soon try again (recordings only)',
     ),
     Option(
         '--arrival', 'trace_options.arrival', convert=column, help='read arrival times from this column (tables only)'

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from py_cachify.protocols import Lease
+from py_cachify.protocols import Lease, NoLease
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,9 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The job has no slot because the pool is full."""
+    """The job has no slot; ``why`` is ``None`` if the pool is full."""
+
+    why: NoLease = None
 
 
 @dataclass(frozen=True, slots=True)

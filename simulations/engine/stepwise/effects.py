@@ -17,6 +17,7 @@ from simulations.faults import (
     Failover,
     Fault,
     FlushScripts,
+    LoseMessages,
     LoseReplies,
     LoseRequests,
     Partition,
@@ -85,6 +86,15 @@ def _lose_replies(fault: LoseReplies, workers: Sequence[Worker]) -> Iterator[Non
     yield
     for worker in workers:
         worker.lost_replies.remove(fault.share)
+
+
+@contextmanager
+def _lose_messages(fault: LoseMessages, workers: Sequence[Worker]) -> Iterator[None]:
+    for worker in workers:
+        worker.lost_messages.append(fault.share)
+    yield
+    for worker in workers:
+        worker.lost_messages.remove(fault.share)
 
 
 @contextmanager
@@ -161,6 +171,7 @@ ON_WORKERS: Mapping[type, Callable[[Any, Sequence[Worker]], AbstractContextManag
     Slow: _slow,
     LoseRequests: _lose_requests,
     LoseReplies: _lose_replies,
+    LoseMessages: _lose_messages,
     Partition: _partition,
     WorkerClock: _worker_clock,
 }

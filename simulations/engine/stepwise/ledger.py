@@ -5,7 +5,7 @@ does not use what the protocol answers.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import simpy
@@ -21,6 +21,7 @@ from simulations.history.events import (
     OVERRAN,
     RECOVERED,
     REGAINED,
+    RENEWED,
     RESTORED,
     TAKEN,
     VANISHED,
@@ -28,7 +29,7 @@ from simulations.history.events import (
 from simulations.history.recorder import BLOCK, Recorder
 from simulations.judging import Seen
 from simulations.judging.violation import Violation
-from simulations.stores.contents import AGAIN, Contents
+from simulations.stores.contents import AGAIN, CLAIM, Contents
 
 
 class Holder:
@@ -57,14 +58,25 @@ class Holder:
 
 
 class Pool:
-    """A pool, as it was at the last look."""
+    """A pool, as it was at the last look.
 
-    __slots__ = ('key', 'levels', 'number', 'past', 'running', 'slots')
+    Attributes:
+        key: its key.
+        number: its number.
+        slots: the tokens of its live slots, each with the instant at which it expires.
+        claims: those of them that are kept for waiters that have not asked yet.
+        running: the number of bodies that run under its key.
+        levels: pairs of an instant and the number of live slots from then on.
+        past: what the store held, as far as the ledger must remember it.
+    """
+
+    __slots__ = ('claims', 'key', 'levels', 'number', 'past', 'running', 'slots')
 
     def __init__(self, key: str, number: int) -> None:
         self.key = key
         self.number = number
         self.slots: dict[str, float] = {}
+        self.claims: frozenset[str] = frozenset()
         self.running = 0
         self.levels: list[tuple[float, int]] = []
         self.past: list[_Moment] = []
@@ -86,6 +98,7 @@ class Ledger:
         prefix: the prefix of the keys in the store.
         recorder: records what happens.
         memory: for how many seconds the ledger must remember what the store held.
+        waits: whether jobs wait, so that the store may keep slots for them.
 
     Attributes:
         max_size: as given.
@@ -105,6 +118,7 @@ class Ledger:
         prefix: str,
         recorder: Recorder,
         memory: float,
+        waits: bool = False,
     ) -> None:
         self._env = env
         self._contents = contents
@@ -113,6 +127,7 @@ class Ledger:
         self._prefix = prefix
         self._recorder = recorder
         self._memory = memory
+        self._waits = waits
         self.pools: dict[str, Pool] = {}
         self._holders: dict[str, Holder] = {}
         self.removed: dict[str, float] = {}
@@ -160,35 +175,59 @@ class Ledger:
 
     # --- slots
 
-    def observe(self, pool: Pool) -> None:
-        """Inspect the store and record what has changed."""
+    def observe(self, pool: Pool, renewing: Iterable[str] = ()) -> Sequence[str]:
+        """Inspect the store and record what has changed; return the tokens of new slots.
+
+        A slot that is kept for a waiter is that waiter's from then on: it is *taken* once, and not
+        once more when the waiter asks.
+
+        Args:
+            pool: the pool.
+            renewing: the tokens of slots that the last command was to renew.
+        """
         now, reading = self._env.now, self._clock()
         there = self._contents.slots(self.name(pool), self.max_size)
         found = {token: until for token, until in there.items() if until > reading}
-        before = pool.slots
+        before, claimed = pool.slots, pool.claims
+        if self._waits:
+            pool.claims = frozenset(token.removeprefix(CLAIM) for token in found if token.startswith(CLAIM))
+            if pool.claims:
+                found = {token.removeprefix(CLAIM): until for token, until in found.items()}
         if found == before:
-            return
+            return ()
         if self._memory:
-            self._remember(pool, now)
+            pool.past.append(_Moment(now, _with_claims(before, claimed)))
+            self._forget(pool, now)
         gone = [token for token in before if token not in found]
         come = [token for token in found if token not in before]
+        shorter = [token for token, until in found.items() if until < before.get(token, -math.inf)]
         pool.slots = dict(before)
         for token in sorted(gone, key=lambda token: (before[token], token)):
             del pool.slots[token]
-            self._gone(pool, token, expired=before[token] <= reading)
+            self._gone(pool, token, expired=before[token] <= reading, claimed=token in claimed)
         pool.slots = {token: until for token, until in found.items() if token in before}
+        for token in renewing:
+            if token in pool.slots and found[token] != before[token]:
+                self.note(RENEWED, self._whose(token)[0], pool)
+        for token in sorted(shorter):
+            self._watch_for_end(pool, token)
         # In an order that does not depend on the store's own.
-        for token in sorted(come, key=lambda token: (found[token], token)):
+        come.sort(key=lambda token: (found[token], token))
+        for token in come:
             pool.slots[token] = found[token]
             self._come(pool, token)
         pool.levels.append((now, len(found)))
         if len(found) > self.max_size:
             where = f'max_size {self.max_size}' + (f', pool {pool.key!r}' if pool.key else '')
             self.violations.append(Violation('occupancy', now, f'{len(found)} slots are live in the store ({where})'))
+        return come
 
-    def _gone(self, pool: Pool, token: str, expired: bool) -> None:
+    def _gone(self, pool: Pool, token: str, expired: bool, claimed: bool) -> None:
         holder, own = self._whose(token)
         holder.slots -= own
+        if claimed and own:
+            # Its waiter never had it, and may still be given another.
+            holder.had = False
         if not expired:
             self.removed[token] = self._env.now
         if holder.running and own and not holder.slots:
@@ -219,6 +258,10 @@ class Ledger:
         holder = self._holders[known]
         return holder, holder.token == known
 
+    def turn(self, token: str) -> tuple[int, str]:
+        """Return what sorts tokens by the arrival of their jobs."""
+        return self._holders[token].number, token
+
     def _watch_for_end(self, pool: Pool, token: str) -> None:
         until = pool.slots[token]
         if until < math.inf:
@@ -244,16 +287,16 @@ class Ledger:
 
     # --- the past
 
-    def _remember(self, pool: Pool, now: float) -> None:
+    def _forget(self, pool: Pool, now: float) -> None:
         past = pool.past
-        past.append(_Moment(now, pool.slots))
         # The first change after an instant says what held at that instant.
         while len(past) > 1 and past[0].instant < now - self._memory:
             past.pop(0)
 
     def held_at(self, pool: Pool, instant: float) -> dict[str, float]:
         """Return what the store held at an instant, at most ``memory`` seconds ago."""
-        return next((moment.slots for moment in pool.past if moment.instant > instant), pool.slots)
+        present = _with_claims(pool.slots, pool.claims)
+        return next((moment.slots for moment in pool.past if moment.instant > instant), present)
 
     # --- the end
 
@@ -265,3 +308,8 @@ class Ledger:
     def waits(self) -> bool:
         """Whether there are slots that will expire."""
         return any(until < math.inf for pool in self.pools.values() for until in pool.slots.values())
+
+
+def _with_claims(slots: dict[str, float], claims: frozenset[str]) -> dict[str, float]:
+    """Return slots under the names that they have in the store."""
+    return {(CLAIM + token if token in claims else token): until for token, until in slots.items()} if claims else slots

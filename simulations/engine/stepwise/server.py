@@ -1,13 +1,14 @@
 """Simulate the server: it carries out commands, pauses, restarts, and loses data."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import simpy
 
-from py_cachify.commands import Command
+from py_cachify.commands import MAX_GRANTS, Command, ListWaiting, RenewSlots
 from simulations.engine.stepwise.ledger import Ledger, Pool
+from simulations.engine.stepwise.lines import Lines
 from simulations.judging import Loss
 from simulations.stores.contents import Contents, Slots
 
@@ -18,7 +19,8 @@ class Gone:
 
 GONE = Gone()
 
-Answer = Callable[[Any], None]
+Answer = Callable[[Any, Sequence[str]], None]
+"""Receives the reply, and the tickets of the asking worker to which the command gave slots."""
 Data = dict[str, Slots]
 """The slots of each pool."""
 
@@ -34,9 +36,13 @@ class Server:
         losses: its losses of writes.
         jumps: the jumps of its clock, as (instant, seconds).
         ledger: inspects the store after each command.
+        lines: follows the queues; ``None`` if jobs do not wait.
+        post: sends the message that a ticket may have a slot.
+        on_return: called when the server is back after it was down.
     """
 
     ledger: Ledger
+    lines: Lines | None = None
 
     def __init__(self, env: simpy.Environment) -> None:
         self._env = env
@@ -46,6 +52,8 @@ class Server:
         self._waiting: list[tuple[Command[Any], Pool, float, Answer]] = []
         self.losses: list[Loss] = []
         self.jumps: list[tuple[float, float]] = []
+        self.post: Callable[[str], None] = _nobody
+        self.on_return: list[Callable[[], None]] = []
 
     def open(self, contents: Contents, ledger: Ledger) -> None:
         """Connect the server to a store and a ledger."""
@@ -64,7 +72,7 @@ class Server:
     def receive(self, command: Command[Any], pool: Pool, own_now: float, answer: Answer) -> None:
         """Carry out a request, or keep it while the server is paused, or reply that it is down."""
         if self._down:
-            answer(GONE)
+            answer(GONE, ())
         elif self._still:
             self._waiting.append((command, pool, own_now, answer))
         else:
@@ -74,8 +82,25 @@ class Server:
         # Slots that expire at this very instant are gone before the command runs.
         self.ledger.observe(pool)
         reply = self._contents.perform(command, own_now)
-        self.ledger.observe(pool)
-        answer(reply)
+        renewals = command.renewals if isinstance(command, RenewSlots) else ()
+        new = self.ledger.observe(pool, [token for token, _ in renewals])
+        if self.lines is None:
+            answer(reply, ())
+            return
+        named = self._contents.named
+        self.lines.after(pool, command, reply, new)
+        self._wake(pool, new, own_now)
+        answer(reply, named)
+
+    def _wake(self, pool: Pool, new: Sequence[str], own_now: float) -> None:
+        """Send the messages to those who may have got a slot by the last command."""
+        for ticket in sorted(pool.claims.intersection(new), key=self.ledger.turn):
+            self.post(ticket)
+        if len(new) >= MAX_GRANTS and len(pool.slots) < self.ledger.max_size:
+            # The rest is left to the next waiter.
+            waiting = self._contents.perform(ListWaiting(self.ledger.name(pool)), own_now)
+            for ticket in waiting[:1]:
+                self.post(ticket)
 
     def pause(self) -> None:
         """Stop answering."""
@@ -94,12 +119,15 @@ class Server:
         self._down += 1
         waiting, self._waiting = self._waiting, []
         for *_, answer in waiting:
-            answer(GONE)
+            answer(GONE, ())
         self._contents.forget_scripts()
 
     def come_up(self) -> None:
         """Come up again."""
         self._down -= 1
+        if not self._down:
+            for hear in self.on_return:
+                hear()
 
     def note_loss(self, missing: float) -> None:
         """Record that the writes of the last ``missing`` seconds before now are lost."""
@@ -111,17 +139,25 @@ class Server:
         return {pool.key: {} if math.isinf(missing) else self.ledger.held_at(pool, instant) for pool in pools}
 
     def replace_data(self, data: Data) -> None:
-        """Replace the data on the server."""
+        """Replace the data on the server; who waits returns to the queue by asking again."""
         for pool in self.ledger.pools.values():
             self._contents.put(self.ledger.name(pool), data.get(pool.key, {}), self.ledger.max_size)
             self.ledger.observe(pool)
+        if self.lines is not None:
+            self.lines.forget()
 
     def jump(self, by: float) -> None:
         """Make the clock jump ahead by ``by`` seconds, or back if they are negative."""
         self.ahead += by
         self.jumps.append((self._env.now, by))
         self.ledger.clock_jumped()
+        if self.lines is not None:
+            self.lines.clock_jumped()
 
     def forget_scripts(self) -> None:
         """Forget the scripts, as ``SCRIPT FLUSH`` does."""
         self._contents.forget_scripts()
+
+
+def _nobody(_ticket: str) -> None:
+    """Send no message."""

@@ -10,13 +10,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simulations.judging import FAILED, GRANTED, REFUSED, RELEASED, TOO_LATE, UNKNOWN, Call, Loss
-from simulations.judging.calls import ACQUIRE, RELEASE
+from simulations.judging import FAILED, GRANTED, REFUSED, RELEASED, RENEWED, TOO_LATE, UNKNOWN, Call, Loss
+from simulations.judging.calls import ACQUIRE, RELEASE, RENEW
 from simulations.live import notes
 from simulations.live.notes import Names
 from simulations.live.plan import Plan
 from simulations.live.supervisor.accidents import Accident
 from simulations.live.supervisor.nursery import Life
+
+
+SLOW = 2.0
+"""Seconds for which a busy process may be slow to tell a waiter that it has a slot."""
 
 
 class Clock(NamedTuple):
@@ -52,6 +56,16 @@ class Attempt(NamedTuple):
         ending: how the release returned.
         died: when the holder was dead, if it died before it called the release; else ``None``.
         killed: whether its process was killed then; otherwise it crashed alone.
+        until: at the end of its body, until when it had its slot by its own clock, if that was
+            renewed and not lost; else ``None``.
+        lost: when it noticed that it had lost its slot; ``None`` if it did not.
+        queued: when it learned that it was in the queue; ``None`` if it never was.
+        taken: if it waited, when the request was sent that gave it its slot, as it knows; ``None``
+            if that is not known.
+        since: if it waited, the earliest instant from which the life of its slot can count; see
+            :attr:`begun`.
+        timed_out: whether it was refused because its time was up.
+        withdrew: if it waited and then failed or died, when it did; else ``None``.
     """
 
     job: int
@@ -66,6 +80,38 @@ class Attempt(NamedTuple):
     ending: str = UNKNOWN
     died: float | None = None
     killed: bool = False
+    until: float | None = None
+    lost: float | None = None
+    queued: float | None = None
+    taken: float | None = None
+    since: float = -math.inf
+    timed_out: bool = False
+    withdrew: float | None = None
+
+    @property
+    def begun(self) -> float:
+        """The earliest instant from which the life of its slot can count."""
+        return max(self.called, self.since)
+
+    @property
+    def over(self) -> float:
+        """The instant from which its slot was renewed no longer; infinite if there was none."""
+        ends = [end for end in (self.left, self.died, self.lost) if end is not None]
+        return min(ends, default=math.inf)
+
+    def expires(self, life: float, renewed: bool) -> tuple[float, float]:
+        """Return when its slot expires at the earliest and at the latest.
+
+        Args:
+            life: the life of a slot in scenario seconds.
+            renewed: whether slots are renewed.  A holder knows only at the end of its body until
+                when it had its slot.  Otherwise any renewal may have failed, or the last may have
+                succeeded at the end.
+        """
+        earliest, latest = self.begun + life, self.returned + life
+        if not renewed:
+            return earliest, latest
+        return max(earliest, self.until or earliest), max(latest, self.over + life)
 
     @property
     def token(self) -> str:
@@ -81,6 +127,7 @@ class Attempt(NamedTuple):
 _ACQUIRED = {
     notes.GRANTED: GRANTED,
     notes.REFUSED: REFUSED,
+    notes.TIMED_OUT: REFUSED,
     notes.FAILED: FAILED,
     notes.UNKNOWN: UNKNOWN,
 }
@@ -96,7 +143,7 @@ def attempts_of(life: Life, noted: Any, names: Names, clock: Clock, settled: int
         names: its notes in words.
         clock: the clock of the run.
         settled: when the server had closed all connections of a killed worker, if that is known: an
-            acquire that was under way has happened by then, or never will.
+            acquire that was under way has happened by then, or never will, unless it waits.
     """
     kept = noted[noted['kind'] != notes.SIZE]
     kept = kept[np.lexsort((kept['kind'], kept['attempt'], kept['job']))]
@@ -126,23 +173,47 @@ def _attempt(
     died = life.ended if life.ended is not None else None
     acquired = next((kind for kind in _ACQUIRED if kind in instants), None)
     asked = instants.get(notes.ASKED, min(instants.values()))
-    attempt = Attempt(job, number, names.keys[key], life.worker, clock.seconds(asked), math.inf, UNKNOWN)
+
+    def when(kind: int) -> float | None:
+        return clock.seconds(instants[kind]) if kind in instants else None
+
+    queued = when(notes.QUEUED)
+    attempt = Attempt(job, number, names.keys[key], life.worker, clock.seconds(asked), math.inf, UNKNOWN, queued=queued)
     if acquired is None:
+        if queued is not None and died is not None:
+            attempt = attempt._replace(withdrew=clock.seconds(died))
         if settled is not None:
-            return attempt._replace(returned=clock.seconds(settled), answer=FAILED)
+            return attempt._replace(returned=clock.seconds(settled) + clock.plan.lingering, answer=FAILED)
         return attempt
-    attempt = attempt._replace(returned=clock.seconds(instants[acquired]), answer=_ACQUIRED[acquired])
+    returned = clock.seconds(instants[acquired])
+    attempt = attempt._replace(returned=returned, answer=_ACQUIRED[acquired], timed_out=acquired == notes.TIMED_OUT)
     if acquired != notes.GRANTED:
-        return attempt
+        return attempt._replace(withdrew=None if queued is None or attempt.answer == REFUSED else returned)
+    lost = when(notes.LOST)
+    until, taken = when(notes.HELD_UNTIL), when(notes.TAKEN)
+    attempt = attempt._replace(until=until, lost=lost, taken=taken, since=_since(taken, clock))
     if notes.LEAVING in instants:
         ended = next((kind for kind in _ENDED if kind in instants), None)
         attempt = attempt._replace(left=clock.seconds(instants[notes.LEAVING]))
         if ended is None:
             return attempt
-        return attempt._replace(ended=clock.seconds(instants[ended]), ending=_ENDED[ended])
+        # Who has said that a slot is lost does not say how its release ended.
+        ending = TOO_LATE if lost is not None and ended == notes.RELEASED else _ENDED[ended]
+        return attempt._replace(ended=clock.seconds(instants[ended]), ending=ending)
     dead = instants.get(notes.ABANDONED, died)
     killed = notes.ABANDONED not in instants
     return attempt._replace(died=None if dead is None else clock.seconds(dead), killed=killed)
+
+
+def _since(taken: float | None, clock: Clock) -> float:
+    """Return from when the life of a slot can count; ``taken`` is what its holder knows.
+
+    Another request of its process may have given the slot to a waiter that was just asking itself.
+    So it is older than it knows, by the time for which that process was slow to tell it; or if a
+    reply was lost, by any time.
+    """
+    plan = clock.plan
+    return -math.inf if taken is None or plan.may_repeat else taken - SLOW * plan.speed
 
 
 def settle(attempts: Iterable[Attempt], accidents: Sequence[Accident], clock: Clock) -> Iterator[Attempt]:
@@ -176,13 +247,16 @@ def renumbered(attempts: Iterable[Attempt]) -> list[Attempt]:
     return [attempt._replace(job=order[attempt.job]) for attempt in attempts]
 
 
-def calls_of(attempts: Iterable[Attempt], repeated: bool, retries: bool) -> list[Call]:
-    """Return the acquires and releases of the attempts as calls for the judge.
+def calls_of(attempts: Iterable[Attempt], repeated: bool, retries: bool, plan: Plan) -> list[Call]:
+    """Return the acquires, renewals and releases of the attempts as calls for the judge.
+
+    The library renews by itself, so a renewal is computed, see :func:`_renewals`.
 
     Args:
         attempts: the attempts of the run.
         repeated: whether a release may have been sent twice.
         retries: whether an acquire may have been sent twice.
+        plan: the run.
     """
     calls = []
     for each in attempts:
@@ -190,9 +264,41 @@ def calls_of(attempts: Iterable[Attempt], repeated: bool, retries: bool) -> list
         calls.append(
             Call(ACQUIRE, token, each.called, each.returned, each.answer, each.key, each.worker, retries and repeated)
         )
+        if each.answer == GRANTED and each.begun > each.called:
+            # The request that gave a waiter its slot gave it the full life, as a renewal does.
+            calls.append(Call(RENEW, token, each.begun, each.returned, RENEWED, each.key, each.worker))
+        if plan.renewed and each.answer == GRANTED:
+            calls += _renewals(each, plan, repeated)
         if each.left is not None:
             calls.append(Call(RELEASE, token, each.left, each.ended, each.ending, each.key, each.worker, repeated))
     return calls
+
+
+def _renewals(each: Attempt, plan: Plan, repeated: bool) -> Iterator[Call]:
+    """Yield calls that say what is known of the renewals of a slot.
+
+    There was at least one in each life of the slot, or it expired.  At the end of its body a holder
+    knows when it called the last one that succeeded.
+    """
+    life = plan.scenario.slot_exp
+    if life is None:
+        return
+    # A request that timed out may still be carried out.
+    late = plan.timeout * plan.speed * (1 + plan.retries) if repeated else 0.0
+    last = None if each.until is None else each.until - life
+    end = min(each.over, each.ended) if last is None else last
+    known = UNKNOWN if last is None else RENEWED
+    since = each.returned
+    while since + life < end < math.inf:
+        yield Call(RENEW, each.token, since, since + life, known, each.key, each.worker, settled=since + life)
+        since += life
+    if last is not None and last > each.called:
+        returned = max(each.over, last)
+        yield Call(RENEW, each.token, last, returned, RENEWED, each.key, each.worker, late > 0, returned + late)
+    elif last is None and end < math.inf:
+        yield Call(
+            RENEW, each.token, since, max(since, end), UNKNOWN, each.key, each.worker, settled=max(since, end) + late
+        )
 
 
 def losses_of(accidents: Iterable[Accident], clock: Clock) -> tuple[Loss, ...]:

@@ -1,6 +1,8 @@
 """The comparison of a live run with the simulation of the same scenario."""
 
+from collections.abc import Mapping
 from html import escape
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +19,35 @@ from simulations.units import count
 from simulations.workloads.refusals import Leave
 
 
+WAITING = {
+    'wait_mean': ('waiting time', '.4g'),
+    'wait_p50': ('waiting time, median', '.4g'),
+    'wait_p95': ('waiting time, 95%', '.4g'),
+    'wait_p99': ('waiting time, 99%', '.4g'),
+    'waited_share': ('jobs that waited', '.2%'),
+    'served_within': ('jobs served in time', '.2%'),
+    'timed_out_share': ('attempts timed out', '.2%'),
+    'queue_mean': ('waiting jobs', '.4g'),
+}
+"""The figures of waiting that are compared, each with its name in a table and its format."""
+
+
+class Estimated(NamedTuple):
+    """A figure of one side.
+
+    Attributes:
+        value: the figure of the run.
+        interval: its interval in the long run; ``None`` if the run is too short.
+    """
+
+    value: float
+    interval: Interval | None
+
+    def contains(self, value: float) -> bool | None:
+        """Return whether a value is in the interval; ``None`` without one."""
+        return None if self.interval is None else self.interval.low <= value <= self.interval.high
+
+
 class Side(NamedTuple):
     """The figures of one side, simulated or live.
 
@@ -27,6 +58,7 @@ class Side(NamedTuple):
         occupancy_interval: the interval of that mean; ``None`` if the run is too short.
         occupancy_shares: the share of the time during which each number of slots was live.
         share_intervals: the intervals of these shares; ``None`` if the run is too short.
+        waiting: the figures in ``WAITING``; none if jobs do not wait.
     """
 
     refusal_share: float
@@ -35,6 +67,7 @@ class Side(NamedTuple):
     occupancy_interval: Interval | None
     occupancy_shares: NDArray[np.float64]
     share_intervals: list[Interval] | None
+    waiting: Mapping[str, Estimated] = MappingProxyType({})
 
 
 class Comparison(NamedTuple):
@@ -56,6 +89,12 @@ class Comparison(NamedTuple):
         return None if interval is None else interval.low <= self.live.refusal_share <= interval.high
 
     @property
+    def within(self) -> dict[str, bool | None]:
+        """Whether each live figure of waiting is in the simulated interval, if there is one."""
+        live = self.live.waiting
+        return {name: each.contains(live[name].value) for name, each in self.simulated.waiting.items() if name in live}
+
+    @property
     def distance(self) -> float:
         """The distance of the two distributions of the occupancy, from 0 to 1.
 
@@ -70,6 +109,9 @@ class Comparison(NamedTuple):
         rows: list[tuple[str, ...]] = [('', 'simulated', 'live')]
         rows.append((f'{self.of} refused', *(_text(s.refusal_share, s.refusal_interval, '.2%') for s in self[:2])))
         rows.append(('occupancy', *(_text(s.occupancy_mean, s.occupancy_interval, '.4g') for s in self[:2])))
+        for name in self.within:
+            words, form = WAITING[name]
+            rows.append((words, *(_text(*side.waiting[name], form) for side in self[:2])))
         shares = [side.occupancy_shares for side in self[:2]]
         for slots in _largest(np.maximum(*(np.pad(s, (0, max(map(len, shares)) - len(s))) for s in shares))):
             rows.append((f'{count(slots, "slot", "slots")} live', *(_share(side, slots) for side in self[:2])))
@@ -78,6 +120,9 @@ class Comparison(NamedTuple):
         lines.append(f'the occupancies differ for at least {self.distance:.2%} of the time')
         if self.agree is not None:
             lines.append(f"the live refusal share is {'within' if self.agree else 'outside'} the simulation's interval")
+        for is_in, where in ((True, 'within'), (False, 'outside')):
+            if names := [WAITING[name][0] for name, found in self.within.items() if found is is_in]:
+                lines.append(f"live figures {where} the simulation's intervals: {'; '.join(names)}")
         return '\n'.join(lines)
 
     def _repr_html_(self) -> str:
@@ -86,6 +131,7 @@ class Comparison(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as plain values."""
         figures: dict[str, Any] = {'of': self.of, 'agree': self.agree, 'occupancy_distance': self.distance}
+        figures |= {'within': self.within} if self.within else {}
         for name, side in (('simulated', self.simulated), ('live', self.live)):
             figures[name] = {
                 'refusal_share': side.refusal_share,
@@ -97,6 +143,9 @@ class Comparison(NamedTuple):
                 if side.share_intervals is None
                 else [list(interval[1:]) for interval in side.share_intervals],
             }
+            for figure, (value, interval) in side.waiting.items():
+                bounds = None if interval is None else list(interval[1:])
+                figures[name] |= {figure: value, f'{figure}_ci': bounds}
         return figures
 
 
@@ -122,7 +171,17 @@ def _side(result: Result, leaves: bool) -> Side:
         None
         if result.kept is None
         else share_intervals(result.kept.block(), len(result.occupancy_shares), _window(figures)),
+        _waiting(result) if result.waits else {},
     )
+
+
+def _waiting(result: Result) -> dict[str, Estimated]:
+    """Return the figures of waiting that the run has."""
+    intervals = result.estimates.intervals
+    found = {name: getattr(result.figures, name) for name in WAITING}
+    if result.wait is None:
+        del found['timed_out_share']
+    return {name: Estimated(value, intervals.get(name)) for name, value in found.items() if value is not None}
 
 
 def _window(figures: Figures) -> tuple[float, float]:

@@ -33,7 +33,8 @@ class Measured:
     Attributes:
         processes, threads, tasks, speed: as requested.
         wall: how long the run took, from the first arrival until the last slot was free.
-        latency_mean: the mean time from the call of an acquire to its return.
+        latency_mean: the mean time from the call of an acquire to its first answer: a slot, a
+            refusal or a place in the queue.
         jobs: jobs that asked for a slot.
         late: jobs that started late, because all threads or tasks of their process were busy when
             they were due.

@@ -22,20 +22,22 @@ from simulations.live.outcome.attempts import (
     renumbered,
     settle,
 )
-from simulations.live.outcome.course import course_of
+from simulations.live.outcome.course import Pause, course_of
 from simulations.live.outcome.measured import Measured, Recoveries
 from simulations.live.outcome.promises import (
     freed_early,
     recoveries_of,
+    renewed_by_the_dead,
     sizes_too_large,
     sizes_unexplained,
     undocumented_errors,
     wrong_answers,
 )
+from simulations.live.outcome.queueing import idle_slots, overtaken, wrong_refusals
 from simulations.live.outcome.result import LiveResult
-from simulations.live.plan import NANO, Plan
+from simulations.live.plan import NANO, SLEW, Plan
 from simulations.live.supervisor.lookout import Look
-from simulations.live.supervisor.run import SLACK, SLEW, Run
+from simulations.live.supervisor.run import SLACK, Run
 from simulations.measuring.observer import Observed
 from simulations.results.facts import Findings
 from simulations.stores.store import without_password
@@ -70,7 +72,19 @@ def result_of(plan: Plan, run: Run) -> LiveResult:
     workload = scenario.workload()
     gathered = _gather(plan, run, clock)
     losses = gathered.losses
-    course = course_of(gathered.attempts, scenario.slot_exp, [loss.instant for loss in losses])
+    pauses = [
+        Pause(worker, clock.seconds(each.began))
+        for each in run.accidents.happened
+        if each.kind == 'pause'
+        for worker in each.workers
+    ]
+    course = course_of(
+        gathered.attempts,
+        scenario.slot_exp,
+        [loss.instant for loss in losses],
+        pauses if plan.renewed else None,
+        scenario.wait_within,
+    )
     # The network is real, so the scenario's latency does not apply.
     conditions = dataclasses.replace(scenario.conditions(), workers=plan.processes, network=None)
     observed = course.observer.observed(
@@ -78,13 +92,19 @@ def result_of(plan: Plan, run: Run) -> LiveResult:
         course.recoveries,
         steady=conditions.steady(workload),
         pace=conditions.pace(workload),
+        waits=conditions.waits,
     )
-    calls = calls_of(gathered.attempts, plan.may_repeat, plan.retries > 0)
+    if run.watch is not None:
+        # The library renews by itself: only the looks at the server tell how often.
+        observed = observed._replace(figures=observed.figures._replace(renewals=run.watch.renewals))
+    calls = calls_of(gathered.attempts, plan.may_repeat, plan.retries > 0, plan)
     margin = 0.0 if plan.slot_exp is None else (SLACK + SLEW * plan.slot_exp) * plan.speed
-    judgement = judge(calls, Terms(scenario.max_size, scenario.slot_exp, losses=losses, margin=margin))
+    terms = Terms(scenario.max_size, scenario.slot_exp, losses=losses, margin=margin, waiting=plan.waits)
+    judgement = judge(calls, terms)
     violations = [
         *judgement.violations,
         *_seen_violations(run, gathered, margin, clock),
+        *(_queue_violations(run, gathered, clock) if plan.waits else ()),
         *_final_violations(run, gathered, observed, clock),
     ]
     episodes = [
@@ -145,6 +165,18 @@ def _seen_violations(run: Run, gathered: _Gathered, margin: float, clock: Clock)
         yield from wrong_answers(run.watch, clock)
         yield from sizes_unexplained(gathered.looks, attempts, losses, margin, clock)
     yield from freed_early(attempts, losses, clock, run)
+    yield from renewed_by_the_dead(clock, run)
+
+
+def _queue_violations(run: Run, gathered: _Gathered, clock: Clock) -> Iterator[Violation]:
+    """Yield the broken promises that concern those who wait."""
+    attempts, looks, accidents = gathered.attempts, gathered.looks, run.accidents.happened
+    yield from wrong_refusals(attempts, clock)
+    yield from overtaken(attempts, looks, [] if run.watch is None else run.watch.slow_claims, accidents, clock)
+    yield from idle_slots(attempts, looks, accidents, clock)
+    if run.left_waiting:
+        words = f'{count(run.left_waiting, "queue", "queues")} left after all waiters had gone'
+        yield Violation('at rest', clock.seconds(run.over), words)
 
 
 def _final_violations(run: Run, gathered: _Gathered, observed: Observed, clock: Clock) -> Iterator[Violation]:

@@ -10,9 +10,9 @@ from simulations.judging import FAILED, GRANTED, REFUSED, RELEASED, TOO_LATE, Lo
 from simulations.judging.violation import Violation
 from simulations.live.outcome.attempts import Attempt, Clock
 from simulations.live.outcome.measured import Recoveries
-from simulations.live.plan import NANO
+from simulations.live.plan import NANO, SLEW
 from simulations.live.supervisor.lookout import Look, Lookout, Seen
-from simulations.live.supervisor.run import Run
+from simulations.live.supervisor.run import SLACK, Run
 from simulations.live.workers.worker import key_in_store
 from simulations.units import count
 
@@ -45,6 +45,8 @@ def sizes_unexplained(
         return
     slot_exp = clock.plan.scenario.slot_exp
     life = math.inf if slot_exp is None else slot_exp
+    # A renewal that timed out may still be carried out.
+    late = clock.plan.timeout * clock.plan.speed if clock.plan.renewed and clock.plan.may_repeat else 0.0
     certain = _Leases()
     possible = _Leases()
     for each in attempts:
@@ -52,9 +54,14 @@ def sizes_unexplained(
         if each.answer == GRANTED:
             left = math.inf if each.left is None else each.left
             given_back = each.ended if each.ending in {RELEASED, TOO_LATE} else math.inf
-            certain.add(key, each.returned, min(left, each.called + life - margin))
-            possible.add(key, each.called, min(given_back, each.returned + life + margin))
-        elif each.answer != REFUSED:
+            earliest, latest = each.expires(life, clock.plan.renewed)
+            certain.add(key, each.returned, min(left, earliest - margin))
+            possible.add(key, each.called, min(given_back, latest + margin + late))
+        elif each.answer == REFUSED:
+            if each.queued is not None:
+                # A slot may have been kept for it that it did not claim in time.
+                possible.add(key, each.called, each.returned)
+        else:
             # It may have taken a slot until that expired; if its outcome is unknown, it may yet.
             over = each.returned + life + margin if each.answer == FAILED else math.inf
             possible.add(key, each.called, over)
@@ -129,6 +136,22 @@ def recoveries_of(run: Run) -> Recoveries:
     rows = [(seen.expiry - died, seen.gone - died) for died, seen in _slots_of_the_dead(run) if _expired(seen)]
     columns = np.array(rows, np.float64).reshape(-1, 2).T / NANO
     return Recoveries(*columns)
+
+
+def renewed_by_the_dead(clock: Clock, run: Run) -> Iterator[Violation]:
+    """Yield a violation for each slot that expires more than a life after its holder was killed."""
+    plan = clock.plan
+    if plan.slot_exp is None or not plan.renewed:
+        return
+    # A request that was under way at the kill may have been carried out later.
+    late = plan.timeout * (1 + plan.retries) if plan.may_repeat else 0.0
+    most = plan.slot_exp * (1 + SLEW) + SLACK + MARGIN + late
+    for died, seen in _slots_of_the_dead(run):
+        if (lives := (seen.expiry - died) / NANO) > most:
+            words = (
+                f'the slot of a killed holder expires {lives:.3g} s after its death, with slot_exp {plan.slot_exp:g} s'
+            )
+            yield Violation('renewal', clock.seconds(seen.last_seen), words)
 
 
 def freed_early(attempts: Sequence[Attempt], losses: Sequence[Loss], clock: Clock, run: Run) -> Iterator[Violation]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from py_cachify import init_cachify
 from py_cachify.backends.pool_keys import is_derived
+from py_cachify.commands import CLAIM
 from py_cachify.tokens import read_token
 from simulations.live.clients import is_documented
 from simulations.live.plan import NANO
@@ -64,6 +65,7 @@ class Lookout:
         prefix: the prefix of the keys of this run.
         key: the key of the only pool in the store; ``None`` for all pools with the prefix.
         max_size: slots of a pool.
+        slot_exp: the life of a slot in wall-clock seconds; ``None`` if slots never expire.
 
     Attributes:
         looks: all looks.
@@ -73,11 +75,15 @@ class Lookout:
         for_ever: the keys without an expiry, each with the instant at which this was first seen;
             such a key is right only if slots do not expire.
         peak: the largest occupancy.
+        slow_claims: when a look saw a slot that had been kept for a waiter for more than half of
+            the time for which one is kept; in nanoseconds.
+        renewals: how often a look saw that a slot expires later than it did at the look before.
     """
 
-    def __init__(self, client: Any, prefix: str, key: str | None, max_size: int) -> None:
+    def __init__(self, client: Any, prefix: str, key: str | None, max_size: int, slot_exp: float | None = None) -> None:
         self._client, self._prefix, self._key, self._max_size = client, prefix, key, max_size
         self._cachify = init_cachify(client, prefix=prefix, is_global=False)
+        self._claim = CLAIM if slot_exp is None else min(CLAIM, slot_exp)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._there: dict[str, dict[str, _There]] = {}
@@ -88,6 +94,8 @@ class Lookout:
         self.errors: list[tuple[int, Exception]] = []
         self.for_ever: dict[str, int] = {}
         self.peak = 0
+        self.slow_claims: list[int] = []
+        self.renewals = 0
 
     def start(self) -> None:
         """Compare the clocks, and start looking."""
@@ -106,6 +114,11 @@ class Lookout:
         """Return the keys of the pools that are in the store now, without the prefix."""
         names = self._client.scan_iter(f'{self._prefix}*', 1000)
         return sorted(name.decode()[len(self._prefix) :] for name in names if not is_derived(name))
+
+    def queues(self) -> list[str]:
+        """Return the keys in which waiters are queued now, without the prefix."""
+        names = self._client.scan_iter(f'{self._prefix}*~queue~*', 1000)
+        return sorted(name.decode()[len(self._prefix) :] for name in names if is_derived(name))
 
     def size(self, key: str) -> int:
         """Return how many slots of a pool are taken."""
@@ -154,8 +167,11 @@ class Lookout:
             token = name.decode()
             if token.startswith('?'):
                 # Kept for a waiter that has not been granted it yet.
+                if score - (seconds + micros / 1e6) < self._claim / 2:
+                    self.slow_claims.append(ended)
                 continue
-            before.pop(token, None)
+            known = before.pop(token, None)
+            self.renewals += known is not None and score > known.score
             now[token] = _There(score, began)
         for token, there in before.items():
             with suppress(ValueError):
@@ -168,6 +184,6 @@ class Lookout:
 def _pid(token: str) -> int:
     """Return the id of the process that took a slot; raise ``ValueError`` if it does not say."""
     read = read_token(token)
-    if read is None:
-        raise ValueError(f'{token!r} is no token of this release')
+    if read is None or read.pid is None:
+        raise ValueError(f'{token!r} is no token of this release, or does not name its process')
     return read.pid

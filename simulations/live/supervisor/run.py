@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from py_cachify.commands import CLAIM, DEADLINE
 from simulations.faults import Restart
 from simulations.live import board as cells
 from simulations.live.board import Board, make_board
 from simulations.live.clients import control_client, is_documented, is_server_error
-from simulations.live.plan import NANO, LiveError, Plan, needs_proxy
+from simulations.live.plan import NANO, SLEW, LiveError, Plan, needs_proxy
 from simulations.live.supervisor.accidents import Accidents
 from simulations.live.supervisor.lookout import Lookout
 from simulations.live.supervisor.nursery import PATIENCE, Life, Nursery
@@ -29,8 +30,6 @@ SHOWN_EVERY = 0.25
 _POLL = 0.02
 _HEAD_START = 0.05
 """Seconds between the moment at which all workers are ready and the beginning of the run."""
-SLEW = 0.0005
-"""The largest relative error of a server's clock: the kernel slews it by at most 0.05 %."""
 SLACK = 0.002
 """Seconds by which a slot may expire early or late in addition."""
 
@@ -63,7 +62,7 @@ class Run:
         stack.callback(self.board.close)
         self.nursery = stack.enter_context(Nursery(plan))
         self.accidents = Accidents(plan, self.nursery, self.server, proxy, self._control)
-        self.leaked = 0
+        self.leaked = self.left_waiting = 0
         self.epoch = self.over = 0
 
     def _open(self, plan: Plan, stack: ExitStack) -> str:
@@ -86,7 +85,7 @@ class Run:
             raise StoreError(f'the store {without_password(plan.store)} does not answer: {error}') from error
         stack.push(self._clean_up)
         key = key_in_store('') if _one_pool(plan.scenario) else None
-        self.watch = Lookout(watching, plan.prefix, key, plan.scenario.max_size)
+        self.watch = Lookout(watching, plan.prefix, key, plan.scenario.max_size, plan.slot_exp)
         return address
 
     def _clean_up(self, _: object, error: BaseException | None, __: object) -> None:
@@ -215,11 +214,20 @@ class Run:
         """Wait for slots that nobody released to expire, for at most the life of a slot.
 
         Their key may live a little longer, if a slot that would have expired last was released.
+        The tickets of killed waiters are forgotten a while after these last asked, and a claim of
+        theirs expires.
         """
-        if self.plan.slot_exp is None or self.watch is None:
+        if self.watch is None:
             return
-        until = time.monotonic() + self.plan.slot_exp * (1 + SLEW) + SLACK
+        killed = any(life.killed is not None for life in self.nursery.lives.values())
+        longest = max(self.plan.slot_exp or 0.0, CLAIM if self.plan.waits else 0.0)
+        queued = DEADLINE if self.plan.waits and killed else 0.0
+        now = time.monotonic()
+        until = now + longest * (1 + SLEW) + SLACK
         while time.monotonic() < until and self.watch.pools():
+            time.sleep(_POLL)
+        until = now + queued * (1 + SLEW) + SLACK
+        while time.monotonic() < until and self.watch.queues():
             time.sleep(_POLL)
 
     def _look_for_leaks(self, watch: Lookout) -> None:
@@ -227,6 +235,7 @@ class Run:
         self.leaked = sum(watch.size(key) for key in keys)
         # An empty pool has no key, so a key that is left counts as a leak even if no slot is in it.
         self.leaked += len(watch.pools()) if not self.leaked else 0
+        self.left_waiting = len(watch.queues())
 
 
 class Moments:
@@ -263,6 +272,7 @@ class Moments:
             since[cells.REFUSED] / passed,
             since[cells.LATENCY] / NANO / since[cells.ASKED] if since[cells.ASKED] else 0.0,
             len(run.nursery.living()),
+            board.total(cells.WAITING) if plan.waits else None,
         )
 
 

@@ -7,26 +7,26 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from py_cachify import pooled
-from simulations.live.plan import NANO, Plan
-from simulations.live.schedule import Due, Schedule, clients_of
-from simulations.live.workers.worker import FULL, RELEASE, Asked, Ending, Progress, Worker, key_in_store
+from py_cachify import Slot, pooled
+from simulations.live.plan import NANO
+from simulations.live.schedule import Due, clients_of
+from simulations.live.workers.worker import FULL, RELEASE, UNDER_WAY, Asked, Ending, Progress, Worker, key_in_store
 
 
 class Tasks(Worker):
     """Runs its jobs in the planned number of tasks, or in one task for each client."""
 
-    def __init__(self, plan: Plan, schedule: Schedule, worker: int, life: int) -> None:
-        super().__init__(plan, schedule, worker, life)
+    def _decorate(self, patience: float | None) -> Any:
+        plan = self._plan
 
         async def full(*_: Any) -> Progress:
             return FULL
 
-        @pooled('{key}', plan.scenario.max_size, full, slot_exp=plan.slot_exp)
+        @pooled('{key}', plan.scenario.max_size, full, slot_exp=plan.slot_exp, **self._options(patience))
         async def in_a_slot(key: str, body: Callable[[], Any]) -> None:  # noqa: ARG001 - the pool's
             await body()
 
-        self._in_a_slot: Any = in_a_slot
+        return in_a_slot
 
     async def run(self) -> None:
         """Run all jobs in tasks of one event loop."""
@@ -70,26 +70,32 @@ class Tasks(Worker):
 
         failed: Exception | None = None
         endings: list[Ending] = []
-        token = RELEASE.set(endings)
+        token, under_way = RELEASE.set(endings), UNDER_WAY.set((asked, progress))
         try:
             if job.crash is not None:
                 await self._crash(asked, progress)
             elif job.number % 2:
-                progress.refused = await self._in_a_slot(key_in_store(job.key), body) is FULL
+                progress.refused = await self._decorated(job)(key_in_store(job.key), body) is FULL
             else:
-                async with self._pool(job.key):
+                async with self._pool(job):
                     await body()
         except Exception as error:
             failed = error
         finally:
             RELEASE.reset(token)
+            UNDER_WAY.reset(under_way)
         if job.crash is None or failed is not None:
             self._ended(asked, progress, endings, failed)
         return progress
 
     async def _crash(self, asked: Asked, progress: Progress) -> None:
-        await self._new_pool(asked.job.key).__aenter__()
-        self._enter(asked, progress)
-        until = asked.called + self._plan.nanoseconds(self._life_of(asked.job))
+        slot: Slot | None = None
+        if self._plan.renewed or self._plan.waits:
+            # It is renewed as long as somebody refers to it.
+            slot = await self._new_pool(asked.job).aacquire()
+        else:
+            await self._new_pool(asked.job).__aenter__()
+        self._enter(asked, progress, slot)
+        until = progress.began + self._plan.nanoseconds(self._life_of(asked.job))
         await asyncio.sleep(self._until(until) / NANO)
-        self._abandon(asked)
+        self._abandon(asked, slot)

@@ -7,26 +7,26 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from py_cachify import pooled
-from simulations.live.plan import NANO, Plan
-from simulations.live.schedule import Due, Schedule, clients_of
-from simulations.live.workers.worker import FULL, RELEASE, Asked, Ending, Progress, Worker, key_in_store
+from py_cachify import Slot, pooled
+from simulations.live.plan import NANO
+from simulations.live.schedule import Due, clients_of
+from simulations.live.workers.worker import FULL, RELEASE, UNDER_WAY, Asked, Ending, Progress, Worker, key_in_store
 
 
 class Threads(Worker):
     """Runs its jobs in the planned number of threads, or in one thread for each client."""
 
-    def __init__(self, plan: Plan, schedule: Schedule, worker: int, life: int) -> None:
-        super().__init__(plan, schedule, worker, life)
+    def _decorate(self, patience: float | None) -> Any:
+        plan = self._plan
 
         def full(*_: Any) -> Progress:
             return FULL
 
-        @pooled('{key}', plan.scenario.max_size, full, slot_exp=plan.slot_exp)
+        @pooled('{key}', plan.scenario.max_size, full, slot_exp=plan.slot_exp, **self._options(patience))
         def in_a_slot(key: str, body: Callable[[], None]) -> None:  # noqa: ARG001 - the pool's
             body()
 
-        self._in_a_slot: Any = in_a_slot
+        return in_a_slot
 
     def run(self) -> None:
         """Run all jobs in threads."""
@@ -79,19 +79,20 @@ class Threads(Worker):
 
         failed: Exception | None = None
         endings: list[Ending] = []
-        token = RELEASE.set(endings)
+        token, under_way = RELEASE.set(endings), UNDER_WAY.set((asked, progress))
         try:
             if job.crash is not None:
                 self._crash(asked, progress)
             elif job.number % 2:
-                progress.refused = self._in_a_slot(key_in_store(job.key), body) is FULL
+                progress.refused = self._decorated(job)(key_in_store(job.key), body) is FULL
             else:
-                with self._pool(job.key):
+                with self._pool(job):
                     body()
         except Exception as error:
             failed = error
         finally:
             RELEASE.reset(token)
+            UNDER_WAY.reset(under_way)
         if job.crash is None or failed is not None:
             self._ended(asked, progress, endings, failed)
         return progress
@@ -99,7 +100,12 @@ class Threads(Worker):
     def _crash(self, asked: Asked, progress: Progress) -> None:
         """Enter a ``with`` and never leave it: hold the slot for a while, and do not release it."""
         # A separate pool object, which disappears with the holder.
-        self._new_pool(asked.job.key).__enter__()
-        self._enter(asked, progress)
-        time.sleep(self._until(asked.called + self._plan.nanoseconds(self._life_of(asked.job))) / NANO)
-        self._abandon(asked)
+        slot: Slot | None = None
+        if self._plan.renewed or self._plan.waits:
+            # It is renewed as long as somebody refers to it.
+            slot = self._new_pool(asked.job).acquire()
+        else:
+            self._new_pool(asked.job).__enter__()
+        self._enter(asked, progress, slot)
+        time.sleep(self._until(progress.began + self._plan.nanoseconds(self._life_of(asked.job))) / NANO)
+        self._abandon(asked, slot)

@@ -12,7 +12,7 @@ from simulations.measuring.holders import Holders
 from simulations.results.facts import Facts
 from simulations.results.plots.bands import draw_bands
 from simulations.results.plots.close_up import CloseUp, Counts, PoolCounts, choose, counts
-from simulations.results.plots.titles import set_title
+from simulations.results.plots.titles import limit_name, set_title, slots_words
 from simulations.units import time_unit
 
 
@@ -59,7 +59,7 @@ def plot_expiry(facts: Facts, ax: Axes | None = None, job: int | None = None) ->
     rows = _draw_holders(ax, scaled, close, _Width(width, wide, beside))
     moments = moments._replace(times=(moments.times - granted) / length)
     _, at_expiry, at_end = _instants(scaled, close.late)
-    bottom, ticks = _draw_counts(ax, moments, facts.max_size, len(rows) + 0.9)
+    bottom, ticks = _draw_counts(ax, moments, facts, len(rows) + 0.9)
     ax.vlines([at_expiry, at_end], -0.25, bottom, color=LIMIT, linestyle=':', linewidth=0.8, zorder=0)
     ax.set_ylim(bottom + 0.35, -1.25)
     ax.set_xlim(-0.03 * width, width * (1 + beside / wide))
@@ -71,7 +71,7 @@ def plot_expiry(facts: Facts, ax: Axes | None = None, job: int | None = None) ->
     ax.set_ylabel('slots, bodies (below); holders (above)')
     ax.set_xlabel(f'{unit} since job {holders.jobs[close.late]} acquired its slot')
     what = 'is lost' if close.lost else 'expires'
-    set_title(ax, facts, f'a slot that {what} under a running body, in a pool of {facts.max_size:,}')
+    set_title(ax, facts, f'a slot that {what} under a running body, in a pool of {slots_words(facts)}')
     return ax
 
 
@@ -153,9 +153,10 @@ def _draw_holders(ax: Axes, holders: Holders, close: CloseUp, width: _Width) -> 
     return rows
 
 
-def _draw_counts(ax: Axes, moments: PoolCounts, max_size: int, top: float) -> tuple[float, dict[float, str]]:
+def _draw_counts(ax: Axes, moments: PoolCounts, facts: Facts, top: float) -> tuple[float, dict[float, str]]:
     """Draw occupancy and running bodies on one scale; return the position of 0 and the ticks."""
     peak = max(1, int(moments.running.max()), int(moments.occupancy.max()))
+    max_size = int(facts.max_size)
     # A limit far above the curves would flatten them.
     limited = max_size <= _FAR_ABOVE * peak
     highest = max(peak, max_size) if limited else peak
@@ -185,7 +186,7 @@ def _draw_counts(ax: Axes, moments: PoolCounts, max_size: int, top: float) -> tu
     ticks = {bottom: '0'}
     if limited:
         ax.hlines(at(max_size), 0, end, color=LIMIT, linestyle=(0, (5, 3)), linewidth=1.0, zorder=1)
-        ticks[at(max_size)] = f'max_size {max_size:,}'
+        ticks[at(max_size)] = f'{limit_name(facts)} {max_size:,}'
     if not limited or abs(peak - max_size) > _APART * highest:
         ticks[at(peak)] = f'{peak:,}'
     return bottom, ticks

@@ -11,7 +11,7 @@ from simulations.drawing.axes import MIDDLE, cells, legend_below, new_axes, whol
 from simulations.drawing.colours import HELD, LIMIT, OCCUPANCY, RUNNING, RUNNING_BAND, THEORY
 from simulations.measuring.time_shares import mean
 from simulations.results.facts import Facts
-from simulations.results.plots.titles import set_title
+from simulations.results.plots.titles import limit_name, set_title
 
 
 MOST_BARS = 60
@@ -36,10 +36,10 @@ def plot_occupancy_shares(facts: Facts, ax: Axes | None = None) -> Axes:
     pools = max(1, facts.figures.pools)
     slots = facts.max_size * pools
     handles = _bars(ax, shares, expected, slots, facecolor=HELD, edgecolor=OCCUPANCY)
-    what, limit = 'live slots', f'max_size = {facts.max_size:,}'
+    what, limit = 'live slots', f'{limit_name(facts)} = {facts.max_size:,}'
     if pools > 1:
         what += f' in {pools:,} pools'
-        limit = f'{pools:,} pools x max_size {facts.max_size:,} = {slots:,}'
+        limit = f'{pools:,} pools x {limit_name(facts)} {facts.max_size:,} = {slots:,}'
     longest = max(len(shares), 0 if expected is None else len(expected))
     last = longest - 1
     if slots <= _FAR * longest:

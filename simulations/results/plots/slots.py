@@ -1,4 +1,6 @@
-"""Who held a slot and when, as a Gantt chart."""
+"""Who held a slot, who waited for one, and when, as a Gantt chart."""
+
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -7,12 +9,13 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from simulations.drawing.axes import legend_below, new_axes
-from simulations.drawing.colours import DEAD, HELD, LIMIT, OCCUPANCY, RUNNING
+from simulations.drawing.colours import DEAD, HELD, LIMIT, OCCUPANCY, RUNNING, WAITING
 from simulations.faults import LOSING
-from simulations.measuring.holders import Holders
+from simulations.history.events import RENEWED, TIMED_OUT, WITHDREW
+from simulations.measuring.holders import Holders, Waiting
 from simulations.results.facts import Facts
 from simulations.results.plots.bands import draw_bands
-from simulations.results.plots.titles import set_title
+from simulations.results.plots.titles import set_title, slots_words
 from simulations.units import count, duration, time_unit
 from simulations.workloads.refusals import Leave
 
@@ -36,25 +39,29 @@ def plot_slots(
 ) -> Axes:
     """Draw who held a slot and when, one bar for each holder, and return the axes.
 
+    A thin bar in front of it is the time that the job waited in the queue. A job that waited in
+    vain has a row with only such a bar; a symbol says how its wait ended.
+
     A bar is hatched from the expiry of the slot to the end of the body. It is dotted while no body
-    uses the slot, as between a crash and the expiry.
+    uses the slot, as between a crash and the expiry. Small strokes are renewals, if they are few
+    enough to be told apart.
     """
     if most < 1:
-        raise ValueError(f'most must be at least 1 holder, got {most!r}')
+        raise ValueError(f'most must be at least 1 row, got {most!r}')
     if window is not None and not window[0] < window[1]:
         raise ValueError(f'window must be (first, last) with first < last, in seconds, got {window!r}')
-    holders = facts.known_part.holders()
+    everyone = _rows(facts.known_part.holders(), facts.known_part.waits())
     if window is not None:
         _check_kept(facts, window)
-    first, last = _telling_window(facts, holders) if window is None else window
-    visible = (holders.granted < last) & ~(np.fmax(holders.body_until, holders.slot_until) < first)
+    first, last = _telling_window(facts, everyone) if window is None else window
+    visible = (everyone.begins < last) & ~(everyone.ends < first)
     if not first < last:
         # Everything happened at one instant; leave some width to show it.
         last = first + 1.0
-        visible |= holders.granted == first
-    within = holders.select(visible)
+        visible |= everyone.begins == first
+    within = everyone.select(np.flatnonzero(visible))
     shown = _sample(within, (first + last) / 2, most, _SEEN * (last - first))
-    rows = len(shown.jobs)
+    rows = len(shown.begins)
     ax = new_axes((9, 2 + max(0.12 * rows, 0.25 * min(8, rows), 0.5))) if ax is None else ax
     unit, length = time_unit(last - first)
     origin, since = facts.figures.first, 'the first arrival'
@@ -63,23 +70,118 @@ def plot_slots(
     refusals = facts.known_part.refusals()
     refusals = refusals[(first <= refusals) & (refusals <= last)]
     entries = [
-        *_draw_holders(ax, shown, (first, last), (origin, length), _gone(facts)),
+        *_draw_waits(ax, shown, (first, last), (origin, length)),
+        *_draw_holders(ax, shown.holders, (first, last), (origin, length), _gone(facts)),
+        *_draw_renewals(ax, facts, shown.holders, (first, last), (origin, length)),
         *_mark(ax, (refusals - origin) / length, np.full(len(refusals), rows), *_refusal(facts)),
     ]
     ax.set_xlim((first - origin) / length, (last - origin) / length)
     ax.set_ylim(rows + 0.8, -0.8)
     entries += draw_bands(ax, facts.episodes, (first, last), origin, length)
     ax.ticklabel_format(axis='x', style='plain', useOffset=False)
-    ax.set_yticks(range(rows), [f'job {job}' for job in shown.jobs.tolist()], fontsize=7 if rows > _CLOSE else 9)
+    names = [f'job {job}' for job in shown.holders.jobs.tolist()]
+    ax.set_yticks(range(rows), names, fontsize=7 if rows > _CLOSE else 9)
     ax.set_xlabel(f'{unit} since {since}')
-    ax.set_ylabel('holders')
-    which = count(rows, 'holder', 'holders')
-    if rows < len(within.jobs):
-        which = f'a sample of {rows} of the {len(within.jobs):,} holders in this window,'
-    pools = f' of {facts.figures.pools:,} pools of {facts.max_size:,}' if facts.figures.pools > 1 else ''
-    set_title(ax, facts, f'{which}{pools or f" of a pool of {facts.max_size:,}"}')
+    one, many = ('job', 'jobs') if np.isnan(within.holders.granted).any() else ('holder', 'holders')
+    ax.set_ylabel(many)
+    which = count(rows, one, many)
+    if rows < len(within.begins):
+        which = f'a sample of {rows} of the {len(within.begins):,} {many} in this window,'
+    pools = f'{facts.figures.pools:,} pools' if facts.figures.pools > 1 else 'a pool'
+    set_title(ax, facts, f'{which} of {pools} of {slots_words(facts)}')
     legend_below(ax, entries)
     return ax
+
+
+class _Rows(NamedTuple):
+    """The rows of the picture, in order of their beginnings.
+
+    Attributes:
+        holders: who has each row; for a job that waited in vain, all instants are NaN.
+        begins: when the job of each row began to wait, or else got its slot, in seconds.
+        ends: when it gave up its slot and its body had ended, or its last wait ended; NaN if that
+            is still to come.
+        waits: the waits of these jobs.
+        places: the row of each wait.
+    """
+
+    holders: Holders
+    begins: Floats
+    ends: Floats
+    waits: Waiting
+    places: NDArray[np.int64]
+
+    def select(self, which: NDArray[np.int64]) -> '_Rows':
+        """Return some of the rows, by index, with their waits."""
+        new = np.full(len(self.begins), _NONE)
+        new[which] = np.arange(len(which))
+        kept = new[self.places] != _NONE
+        waits = self.waits.select(kept)
+        return _Rows(self.holders.select(which), self.begins[which], self.ends[which], waits, new[self.places[kept]])
+
+
+_NONE = -1
+
+
+def _rows(holders: Holders, waits: Waiting) -> _Rows:
+    """Return the rows: one for each holder, and one for each job that waited in vain."""
+    places = row_of_waits(holders, waits)
+    alone = places == _NONE
+    vain, numbers = np.unique(waits.jobs[alone], return_inverse=True)
+    places[alone] = len(holders.jobs) + numbers
+    never = np.full(len(vain), np.nan)
+    jobs, crashed = np.concatenate([holders.jobs, vain]), np.concatenate([holders.crashed, np.zeros(len(vain), bool)])
+    instants = (holders.granted, holders.slot_until, holders.body_until)
+    granted, slot_until, body_until = (np.concatenate([each, never]) for each in instants)
+    everyone = Holders(jobs, granted, slot_until, body_until, crashed)
+    begins = everyone.granted.copy()
+    np.fmin.at(begins, places, waits.since)
+    last_wait = np.full(len(vain), -np.inf)
+    np.maximum.at(last_wait, numbers, np.nan_to_num(waits.until[alone], nan=np.inf))
+    last_wait[np.isinf(last_wait)] = np.nan
+    ends = np.concatenate([np.fmax(holders.body_until, holders.slot_until), last_wait])
+    return _Rows(everyone, begins, ends, waits, places).select(np.lexsort((everyone.jobs, begins)))
+
+
+def row_of_waits(holders: Holders, waits: Waiting) -> NDArray[np.int64]:
+    """Return the index of the holder that each wait led to, or came after; -1 if there is none."""
+    instants, ranks = np.unique(np.concatenate([holders.granted, waits.since]), return_inverse=True)
+    # One number for job and instant, because a job that asked again may have more than one of each.
+    keys = np.concatenate([holders.jobs, waits.jobs]) * len(instants) + ranks
+    own, wanted = keys[: len(holders.jobs)], keys[len(holders.jobs) :]
+    order = np.argsort(own)
+    jobs = np.concatenate([holders.jobs[order], [_NONE]])
+    following = np.searchsorted(own[order], wanted)
+    earlier = np.maximum(following - 1, 0)
+    which = np.where(jobs[following] == waits.jobs, following, np.where(jobs[earlier] == waits.jobs, earlier, len(own)))
+    found: NDArray[np.int64] = np.append(order, _NONE)[which]
+    return found
+
+
+def _draw_waits(
+    ax: Axes, shown: _Rows, window: tuple[float, float], scale: tuple[float, float]
+) -> list[Patch | Line2D]:
+    """Draw a thin bar for each wait, and a symbol where it ended in vain; return the entries."""
+    (first, last), (origin, length), waits = window, scale, shown.waits
+    until = np.where(np.isnan(waits.until), last, waits.until)
+    seen = (waits.since <= last) & (until >= first)
+    if not seen.any():
+        return []
+    style: Any = {'facecolor': WAITING, 'edgecolor': WAITING}
+    width = (until - waits.since)[seen] / length
+    ax.barh(shown.places[seen], width, left=(waits.since[seen] - origin) / length, height=_THIN, **style)
+    entries: list[Patch | Line2D] = [Patch(label='waiting in the queue', **style)]
+    for ending, label, marker in _IN_VAIN:
+        ended = (waits.ended_by == ending) & (first <= until) & (until <= last)
+        entries += _mark(ax, (until[ended] - origin) / length, shown.places[ended], label, marker, 'white')
+    return entries
+
+
+_THIN = 0.2
+_IN_VAIN = (
+    (TIMED_OUT, 'wait timed out', 'D'),
+    (WITHDREW, 'left the queue: worker died, or no answer', 'P'),
+)
 
 
 def _draw_holders(
@@ -121,7 +223,25 @@ def _draw_holders(
     ]
 
 
-_SIZES = {'o': 4, 'X': 6, '*': 8, 'v': 5}
+def _draw_renewals(
+    ax: Axes, facts: Facts, shown: Holders, window: tuple[float, float], scale: tuple[float, float]
+) -> list[Patch | Line2D]:
+    """Draw a stroke for each renewal, and return the legend entry."""
+    (first, last), (origin, length) = window, scale
+    block = facts.known_part.block
+    seen = (block.whats == RENEWED) & (first <= block.times) & (block.times <= last) & np.isin(block.jobs, shown.jobs)
+    jobs, times = block.jobs[seen], block.times[seen]
+    if len(jobs) and np.bincount(np.unique(jobs, return_inverse=True)[1]).max() > _STROKES:
+        return []
+    # A job that asked again after it lost its slot has more than one row: the last that began.
+    order = np.lexsort((shown.granted, shown.jobs))
+    rows = order[np.searchsorted(shown.jobs[order], jobs, side='right') - 1] if len(jobs) else jobs
+    return [*_mark(ax, (times - origin) / length, rows, 'renewed', '|')]
+
+
+_STROKES = 60
+"""The most renewals of one holder that are drawn."""
+_SIZES = {'o': 4, 'X': 6, '*': 8, 'v': 5, '|': 7, 'D': 5, 'P': 6}
 
 
 def _mark(
@@ -178,16 +298,17 @@ def _check_kept(facts: Facts, window: tuple[float, float]) -> None:
         )
 
 
-def _telling_window(facts: Facts, holders: Holders) -> tuple[float, float]:
+def _telling_window(facts: Facts, rows: _Rows) -> tuple[float, float]:
     """Return the most instructive window, in seconds.
 
     It lies around an expiry under a running body, else around a crash, else where the pool is
-    fullest.
+    fullest and its queue is longest.
     """
-    if not len(holders.jobs):
+    holders = rows.holders
+    if not len(rows.begins):
         return 0.0, 1.0
-    if len(holders.jobs) <= HOLDERS_SHOWN:
-        return float(holders.granted[0]), float(np.nanmax([facts.figures.last, *holders.body_until]))
+    if len(rows.begins) <= HOLDERS_SHOWN:
+        return float(rows.begins[0]), float(np.nanmax([facts.figures.last, *holders.body_until]))
     earliest, latest = _kept(facts)
     moments = holders.slot_until[holders.overran]
     if not len(moments):
@@ -196,31 +317,35 @@ def _telling_window(facts: Facts, holders: Holders) -> tuple[float, float]:
     moments = np.sort(moments[(earliest <= moments) & (moments <= latest)])
     if len(moments) and facts.slot_exp is not None:
         centre = float(moments[len(moments) // 2])
-        first = max(float(holders.granted[0]), earliest, centre - 1.5 * facts.slot_exp)
+        first = max(float(rows.begins[0]), earliest, centre - 1.5 * facts.slot_exp)
         return first, min(latest, centre + 1.5 * facts.slot_exp)
     block = facts.known_part.block
-    fullest = float(block.times[int(np.argmax(block.occupancy))])
-    middle = int((holders.granted <= fullest).sum())
-    around = holders.select(
-        np.arange(max(0, middle - HOLDERS_SHOWN // 2), min(len(holders.jobs), middle + HOLDERS_SHOWN // 2))
+    fullest = float(block.times[int(np.argmax(block.occupancy + facts.known_part.queue()))])
+    middle = int((rows.begins <= fullest).sum())
+    around = rows.select(
+        np.arange(max(0, middle - HOLDERS_SHOWN // 2), min(len(rows.begins), middle + HOLDERS_SHOWN // 2))
     )
-    return max(earliest, float(around.granted[0])), min(latest, float(np.nanmax([fullest, *around.body_until])))
+    ends = around.holders.body_until
+    return max(earliest, float(around.begins[0])), min(latest, float(np.nanmax([fullest, *ends])))
 
 
-def _sample(holders: Holders, centre: float, limit: int, seen: float) -> Holders:
-    """Return at most ``limit`` holders: some that overran or crashed, and others of all lengths.
+def _sample(rows: _Rows, centre: float, limit: int, seen: float) -> _Rows:
+    """Return at most ``limit`` rows: some that overran or crashed, and others of all lengths.
 
     Holders that overran, crashed or left their slot unused are chosen by their distance from
     ``centre``.
     """
+    holders = rows.holders
     if len(holders.jobs) <= limit:
-        return holders
+        return rows
     special = holders.overran | holders.crashed | (holders.slot_until - holders.body_until > seen)
     near = np.flatnonzero(special)
     near = near[np.argsort(np.abs(holders.slot_until[near] - centre), kind='stable')][: limit // 3]
     others = np.flatnonzero(~special)
-    lengths = np.where(np.isnan(holders.body_until), centre, holders.body_until)[others] - holders.granted[others]
+    vain = np.isnan(holders.granted)
+    begins, ends = np.where(vain, rows.begins, holders.granted), np.where(vain, rows.ends, holders.body_until)
+    lengths = np.where(np.isnan(ends), centre, ends)[others] - begins[others]
     others = others[np.argsort(lengths, kind='stable')]
     number = min(limit - len(near), len(others))
     evenly: NDArray[np.int64] = others[np.arange(number) * max(len(others) - 1, 0) // max(1, number - 1)]
-    return holders.select(np.sort(np.concatenate([near, evenly])))
+    return rows.select(np.sort(np.concatenate([near, evenly])))

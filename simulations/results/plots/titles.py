@@ -8,8 +8,10 @@ from matplotlib.font_manager import FontProperties
 
 from simulations.drawing.axes import TITLE_WIDTH, head, letters, plain_title
 from simulations.results.facts import Facts
+from simulations.theory.expectation import Expectation
 from simulations.units import count
 from simulations.workloads.refusals import Leave
+from simulations.workloads.sizes import Sizes
 
 
 _NOTE_LINES = 3
@@ -30,6 +32,21 @@ def set_title(ax: Axes, facts: Facts, line: str, note: str = '') -> None:
     lines = [head(facts.title or facts.workload, width), *textwrap.wrap(line, width)]
     lines += textwrap.wrap(note, width, max_lines=_NOTE_LINES, placeholder=' …')
     plain_title(ax, '\n'.join(lines), size)
+
+
+def theory_name(theory: Expectation) -> str:
+    """Return what a curve or a line of theory is called in a legend."""
+    return 'theory' if theory.exact else 'theory (an approximation)'
+
+
+def limit_name(facts: Facts) -> str:
+    """Return what the largest number of slots is called."""
+    return 'largest max_size' if isinstance(facts.max_size, Sizes) else 'max_size'
+
+
+def slots_words(facts: Facts) -> str:
+    """Return the slots of a pool in words, such as ``10``, or ``at most 10`` if they change."""
+    return f'{"at most " if isinstance(facts.max_size, Sizes) else ""}{facts.max_size:,}'
 
 
 def refused(facts: Facts) -> str:

@@ -1,8 +1,8 @@
 """The same load in bare SimPy: a ``Resource``, and a process for each job.
 
-A job that finds all slots taken leaves.  Only the refusals are counted; nothing else is checked or
-recorded.  Arrivals and holding times come from the random streams of the harness, so exactly the
-same jobs are refused.
+A job that finds all slots taken leaves, or waits. Only the refusals or the waiting times are
+counted; nothing else is checked or recorded. Arrivals and holding times come from the random
+streams of the harness, so exactly the same jobs are refused, or wait.
 """
 
 import random
@@ -17,11 +17,19 @@ from tests.benchmarks.harness.load import HOLDING_MEAN, RATE, SEED, SLOTS
 class Bare:
     """Runs the model.
 
+    Args:
+        waits: whether a job that finds all slots taken waits, for as long as it takes.
+
     Attributes:
         refused: how many jobs were refused in the last run.
+        waited: for how many seconds all of its jobs waited.
     """
 
     refused = 0
+    waited = 0.0
+
+    def __init__(self, *, waits: bool = False) -> None:
+        self._waits = waits
 
     def chunk(self, jobs: int) -> float:
         """Run this many jobs, and return the seconds that they took."""
@@ -33,15 +41,18 @@ class Bare:
         env = simpy.Environment()
         slots = simpy.Resource(env, SLOTS)
         arrivals, holdings = random.Random(f'{SEED} arrivals'), random.Random(f'{SEED} holdings')
-        refused = 0
+        leaves = not self._waits
+        refused, waited = 0, 0.0
 
         def job(holding: float) -> Generator[simpy.Event, None, None]:
-            nonlocal refused
-            if slots.count >= SLOTS:
+            nonlocal refused, waited
+            if leaves and slots.count >= SLOTS:
                 refused += 1
                 return
+            asked = env.now
             with slots.request() as request:
                 yield request
+                waited += env.now - asked
                 yield env.timeout(holding)
 
         def arrive() -> Generator[simpy.Event, None, None]:
@@ -51,4 +62,4 @@ class Bare:
 
         env.process(arrive())
         env.run()
-        self.refused = refused
+        self.refused, self.waited = refused, waited

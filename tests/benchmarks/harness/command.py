@@ -12,6 +12,7 @@ from tests.benchmarks.harness.curve import draw
 from tests.benchmarks.harness.growth import Run, growth
 from tests.benchmarks.harness.load import FULL, QUICK
 from tests.benchmarks.harness.rows_memory import memory_rows
+from tests.benchmarks.harness.rows_queue import queue_rows
 from tests.benchmarks.harness.rows_server import server_rows
 from tests.benchmarks.machine import machine
 from tests.benchmarks.others.environments import CIW
@@ -20,7 +21,7 @@ from tests.benchmarks.rounds import Plan
 from tests.benchmarks.table import NotMeasured, Row
 
 
-MEASURES = 'memory', 'server', 'growth'
+MEASURES = 'memory', 'queue', 'server', 'growth'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 bench.at(name)
                 if name == 'memory':
                     rows += memory_rows(bench, amounts)
+                elif name == 'queue':
+                    rows += queue_rows(bench, amounts)
                 elif name == 'server':
                     rows += server_rows(bench, amounts)
                 else:

@@ -13,6 +13,10 @@ HOLDING_MEAN = 1.0
 """The mean of the exponential holding time, in seconds."""
 SLOTS = 5
 """The slots of the pool; a job that finds all of them taken leaves."""
+BUSY_RATE = 4.95
+"""Arrivals a second at which nearly every job of an endless queue waits."""
+SPARE = 8
+"""With so many times as many slots, no job of that load waits."""
 SLOT_EXP = 600.0
 """In seconds: no slot expires, but the harness checks for it."""
 SEED = 1

@@ -3,7 +3,7 @@
 import time
 
 from simulations import InvariantError, Poisson, Result, Store, replay
-from tests.benchmarks.harness.load import HOLDING_MEAN, RATE, SEED, SLOT_EXP, SLOTS
+from tests.benchmarks.harness.load import HOLDING_MEAN, RATE, SEED, SLOT_EXP, SLOTS, SPARE
 
 
 class BrokenPromiseError(Exception):
@@ -55,3 +55,35 @@ class Replayed:
             audit=self._audit,
             history=self._history,
         )
+
+
+class ReplayedQueue(Replayed):
+    """Replays a load whose jobs wait for as long as it takes.
+
+    Args:
+        rate: arrivals a second.
+        spare: whether there are so many slots that no job waits, and none is told to.
+
+    Attributes:
+        waited: for how many seconds all jobs of the last run waited.
+        share: the share of them that waited.
+    """
+
+    waited = 0.0
+    share = 0.0
+
+    def __init__(self, *, rate: float = RATE, spare: bool = False) -> None:
+        super().__init__()
+        self._rate = rate
+        self._spare = spare
+
+    def _run(self, jobs: int) -> Result:
+        result = replay(
+            Poisson(self._rate, f'exp:{HOLDING_MEAN}', jobs=jobs, seed=SEED),
+            max_size=SLOTS * SPARE if self._spare else SLOTS,
+            slot_exp=SLOT_EXP,
+            wait=0 if self._spare else None,
+        )
+        figures = result.figures
+        self.waited, self.share = figures.wait_mean_granted * figures.granted, figures.waited_share
+        return result

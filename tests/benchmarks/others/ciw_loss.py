@@ -1,8 +1,9 @@
-"""The loss system of the harness's benchmark in ``ciw``, a simulator of queueing networks.
+"""The load of the harness's benchmark in ``ciw``, a simulator of queueing networks.
 
 It runs in an environment that has ``ciw``.
 """
 
+import math
 import time
 
 import ciw
@@ -21,10 +22,12 @@ class Subject:
         self._refused = 0
 
     def chunk(self, measure: str) -> Chunk:
-        """Return ``loss``, which runs jobs, or ``loss refused``, the refusals of the last run."""
+        """Return ``loss`` or ``queue``, which run jobs, or ``loss refused`` of the last run."""
         match measure:
             case 'loss':
-                return self._run
+                return lambda jobs: self._run(jobs, places=0)
+            case 'queue':
+                return lambda jobs: self._run(jobs, places=math.inf)
             case 'loss refused':
                 return lambda _: float(self._refused)
             case _:
@@ -38,14 +41,14 @@ class Subject:
         """Raise ``CannotError``, because ``ciw`` has no workers."""
         raise CannotError('not compared')
 
-    def _run(self, jobs: int) -> float:
+    def _run(self, jobs: int, places: float) -> float:
         began = time.perf_counter()
         ciw.seed(SEED)
         network = ciw.create_network(
             arrival_distributions=[ciw.dists.Exponential(RATE)],
             service_distributions=[ciw.dists.Exponential(1 / HOLDING_MEAN)],
             number_of_servers=[SLOTS],
-            queue_capacities=[0],
+            queue_capacities=[places],
         )
         simulation = ciw.Simulation(network)
         # It stops when the last customer arrives, and need not wait for the last ones to leave.

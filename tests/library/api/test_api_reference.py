@@ -356,7 +356,7 @@ def test_the_signatures_of_the_page() -> None:
 def test_the_signature_of_init_cachify() -> None:
     """Two clients by position or by name, the rest by name only, with the page's defaults.
 
-    What is for locks and caches is accepted, and is ignored.
+    What is for locks and caches is accepted, and is ignored; ``identify`` is not on the page.
     """
     parameters = inspect.signature(init_cachify).parameters
     ignored = ['default_lock_expiration', 'default_cache_ttl', 'lock_poll_interval']
@@ -366,10 +366,12 @@ def test_the_signature_of_init_cachify() -> None:
         'prefix': 'PYC-',
         'default_pool_slot_expiration': 600,
         'is_global': True,
+        'identify': True,
         **dict.fromkeys(ignored, py_cachify.UNSET),
     }
     by_name_only = [name for name, each in parameters.items() if each.kind is each.KEYWORD_ONLY]
-    assert by_name_only == ['prefix', 'default_pool_slot_expiration', 'is_global', *ignored] == list(parameters)[2:]
+    documented = ['prefix', 'default_pool_slot_expiration', 'is_global']
+    assert by_name_only == [*documented, 'identify', *ignored] == list(parameters)[2:]
 
 
 def test_a_local_instance_does_not_initialize_the_global_functions() -> None:

@@ -18,8 +18,9 @@ pytestmark = pytest.mark.quick
 
 
 def words(shown: Any) -> str:
-    """Return the visible text."""
-    return ' '.join(re.sub(r'<[^>]*>', ' ', shown._repr_html_()).split())
+    """Return the visible text above the tables of holders and waiters."""
+    above, *_ = shown._repr_html_().split('<table><caption')
+    return ' '.join(re.sub(r'<[^>]*>', ' ', above).split())
 
 
 def in_memory(clock: VirtualClock | None = None) -> Cachify:

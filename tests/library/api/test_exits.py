@@ -18,6 +18,7 @@ import pytest
 from py_cachify import MemoryClient, init_cachify, pool
 from py_cachify import _entries as entries
 from py_cachify import _process as process
+from py_cachify._deadlocks import current_owner
 from py_cachify._entries import Entries, LockedEntries
 from tests.support.stores import Clients, VirtualClock, slots_in
 
@@ -32,7 +33,7 @@ def _unread() -> dict[int, FrameType]:
 @pytest.fixture(params=[True, False], ids=['with the GIL', 'without the GIL'])
 def clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
     """The clock of the global store; pools created from now on have the GIL or lack it."""
-    monkeypatch.setattr(entries, '_MAY_LACK_GIL', not request.param)
+    monkeypatch.setattr(entries, 'MAY_LACK_GIL', not request.param)
     if not request.param:
         monkeypatch.setattr(sys, '_current_frames', _unread)
     clock = VirtualClock()
@@ -236,8 +237,8 @@ def test_a_stack_that_is_closed_undoes_nothing_that_another_thread_does(
     """While all entries are scanned, a frame of another thread may exit, or enter again."""
     opened: Entries[str] = Entries()
     frames = [sys._getframe(), next(_frames())]
-    opened.add(frames[1], 'of the other thread')
-    opened.add(frames[0], 'of the stack')
+    opened.add(frames[1], 'of the other thread', current_owner())
+    opened.add(frames[0], 'of the stack', current_owner())
     happened: list[bool] = []
 
     def without(newest: Any, held: str) -> Any:
@@ -247,7 +248,7 @@ def test_a_stack_that_is_closed_undoes_nothing_that_another_thread_does(
             if meanwhile == 'leaves':
                 opened.claim(frames[1], [])
             else:
-                opened.add(frames[1], 'of the other thread too')
+                opened.add(frames[1], 'of the other thread too', current_owner())
         return rest
 
     monkeypatch.setattr(entries, '_without_really', entries._without, raising=False)
@@ -288,7 +289,7 @@ def test_without_the_gil_every_change_takes_the_lock() -> None:
     frames = _frames()
     here, there = sys._getframe(), next(frames)
     for held in ('first', 'second', 'third'):
-        opened.add(here, held)
+        opened.add(here, held, current_owner())
     leave_in_turn: list[list[str]] = [[], [], []]
     for frame, claimed in zip((here, there, here), leave_in_turn, strict=True):
         opened.claim(frame, claimed)

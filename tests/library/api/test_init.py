@@ -22,7 +22,7 @@ from py_cachify import (
     pooled,
 )
 from py_cachify._settings import Settings, global_settings
-from py_cachify._slots import SlotSpec
+from py_cachify._spec import SlotSpec
 from py_cachify.clients import AsyncClient, SyncClient
 from tests.support.stores import CENTURY, AsyncDictClient, DictClient, VirtualClock
 
@@ -512,16 +512,16 @@ def test_an_entry_keeps_to_its_settings_while_another_thread_enters_with_others(
     there = global_settings()
 
     class Raced(pool):
-        _kept: tuple[Settings | None, SlotSpec]
+        _kept: tuple[Settings | None, SlotSpec | None]
 
         @property
-        def _spec(self) -> tuple[Settings | None, SlotSpec]:
+        def _spec(self) -> tuple[Settings | None, SlotSpec | None]:
             """Each time it is read, the other thread changes it."""
             kept, self._kept = self._kept, (there, there.slot_spec('reports', 1, None))
             return kept
 
         @_spec.setter
-        def _spec(self, kept: tuple[Settings | None, SlotSpec]) -> None:
+        def _spec(self, kept: tuple[Settings | None, SlotSpec | None]) -> None:
             self._kept = kept
 
     raced = Raced('reports', max_size=1)

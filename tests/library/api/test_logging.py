@@ -10,9 +10,7 @@ from typing import Any
 import fakeredis
 import pytest
 
-from py_cachify import MemoryClient, init_cachify, pool, pooled
-from py_cachify._slots import SlotSpec, take
-from py_cachify.backends.plain import PlainBackend
+from py_cachify import MemoryClient, Slot, init_cachify, pool, pooled
 from tests.support.paths import ROOT
 from tests.support.stores import (
     SHORT,
@@ -258,15 +256,15 @@ def test_an_interrupt_after_the_grant_whose_release_fails(
 ) -> None:
     """The interrupt is raised, not the release's error, which is logged with the token."""
 
-    def interrupted_once(*arguments: Any) -> Any:
+    def interrupted_once(*arguments: Any) -> Slot:
         if not failing.lost_requests:
             failing.lost_requests = {'delete'}
             raise KeyboardInterrupt
-        return tuple.__new__(*arguments)
+        return Slot(*arguments)
 
-    monkeypatch.setattr('py_cachify._slots.new_tuple', interrupted_once)
-    with pytest.raises(KeyboardInterrupt):
-        take(PlainBackend(failing), SlotSpec('PYC-reports', 1, None))
+    monkeypatch.setattr('py_cachify._taking.Slot', interrupted_once)
+    with pytest.raises(KeyboardInterrupt), pool('reports', max_size=1, slot_exp=None):
+        raise AssertionError('the body ran after an interrupt')
     ((left, _),) = failing.values.values()
     message = the_record(caplog, logging.WARNING)
     assert 'could not be given back' in message

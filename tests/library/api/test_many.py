@@ -147,7 +147,7 @@ def test_ten_thousand_keys_leave_nothing_in_memory() -> None:
         with pool(f'mail-{number}', max_size=1):
             pass
     assert client._slots.live == {}
-    assert len(client._slots._heap) < 100
+    assert len(client._slots.heap) < 100
 
 
 def test_two_sizes_for_one_key_judge_each_by_its_own(driver: Driver, cachify: Cachify) -> None:

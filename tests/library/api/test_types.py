@@ -15,7 +15,7 @@ from typing import Any, assert_type
 
 import pytest
 
-from py_cachify import init_cachify, pool, pooled
+from py_cachify import Slot, init_cachify, pool, pooled
 from tests.support.paths import ROOT
 
 
@@ -128,7 +128,7 @@ def test_the_type_of_an_awaited_call_is_the_same() -> None:
         assert assert_type(await plain.size('a'), int) == 0
         assert assert_type(await one.pooled(raise_on_full=True)(_apages)('a'), int) == 1
         async with one as entered:
-            assert_type(entered, pool)
+            assert_type(entered, Slot)
             assert await plain('a') is None
             assert await with_answer('a') == b'a'
 

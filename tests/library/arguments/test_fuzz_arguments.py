@@ -125,7 +125,9 @@ def test_a_pool_is_made_of_what_is_allowed_and_of_nothing_else(key: Given, max_s
                 assert refused.startswith(f'{name} must ')
                 assert not is_shown_whole(value) or repr(value) in refused
         if not wrong:
-            with pool(**arguments) as made:
+            made = pool(**arguments)
+            with made as slot:
+                assert slot.pool is made
                 assert repr(made).startswith('pool(key=')
             # Under the plain contract, ``size()`` sends one request for each slot.
             if made._max_size < 100 or not isinstance(client, DictClient):

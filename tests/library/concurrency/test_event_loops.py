@@ -55,20 +55,23 @@ def test_each_loop_uses_the_same_client(
     make: MakeClient, socket: str, server: 'redis.Redis', caplog: pytest.LogCaptureFixture
 ) -> None:
     """The bare client fails in every second loop, with *Event loop is closed*."""
-    init_cachify(async_client=make(socket))
+    client = make(socket)
+    init_cachify(async_client=client)
     one = pool('reports', max_size=1, slot_exp=None)
 
     @pooled('calls', max_size=1, slot_exp=None)
     async def call() -> int:
         return await one.asize()
 
-    async def use() -> None:
+    async def use(*, is_last: bool) -> None:
         async with one:
             assert await call() == 1
         assert await one.asize() == 0
+        if is_last:
+            await client.aclose()
 
-    for _ in range(LOOPS):
-        asyncio.run(use())
+    for number in range(LOOPS):
+        asyncio.run(use(is_last=number == LOOPS - 1))
     assert server.keys() == []
     assert caplog.text == ''
 

@@ -19,7 +19,7 @@ import pytest
 from py_cachify import MemoryClient, init_cachify, pool
 from py_cachify import _process as process
 from py_cachify.testing import ManualClock
-from py_cachify.tokens import new_token
+from py_cachify.tokens import make_terms, new_token
 from tests.support.paths import ROOT
 from tests.support.stores import make_clients
 
@@ -185,7 +185,7 @@ def make_tokens() -> dict[str, Any]:
     """Tokens of a parent and of two children, one forked by the other."""
 
     def some() -> list[str]:
-        return [new_token(os.getpid(), 1, None) for _ in range(100)]
+        return [new_token(os.getpid(), make_terms(1, None)) for _ in range(100)]
 
     before = some()
     child, grandchild = _in_a_child(lambda: [some(), _in_a_child(some)])

@@ -7,6 +7,7 @@ reads that reply.
 
 import asyncio
 import json
+import math
 import os
 import subprocess
 import sys
@@ -17,8 +18,16 @@ import pytest
 import redis
 
 from py_cachify import CachifyPoolFullError, init_cachify, pool
-from py_cachify.backends._answers import MAX_REPEATED, read_grant, read_release, read_size, read_undo
-from py_cachify.backends.redis import RedisBackend
+from py_cachify.backends._answers import (
+    MAX_REPEATED,
+    read_fence,
+    read_grant,
+    read_release,
+    read_size,
+    read_undo,
+)
+from py_cachify.backends.redis import AsyncRedisBackend, RedisBackend
+from py_cachify.commands import Command, DrawFence, Listed, ListSlots, ListWaiting, Refusal, RenewSlots
 from tests.support.proxy import cutting_proxy
 from tests.support.stores import AsyncDriver, Clients, Driver, SyncDriver, make_clients
 
@@ -139,7 +148,7 @@ def test_the_answer_to_another_request_is_no_answer(
     assert caplog.text == ''
 
 
-@pytest.mark.parametrize('read', [read_release, read_undo, read_size])
+@pytest.mark.parametrize('read', [read_release, read_undo, read_size, read_fence])
 def test_a_grant_is_no_answer_to_a_release_of_the_same_token(direct: 'redis.Redis', read: Any) -> None:
     """Nor to its undo: the operation is in the answer too."""
     sent: list[Any] = []
@@ -158,8 +167,78 @@ def test_a_grant_is_no_answer_to_a_release_of_the_same_token(direct: 'redis.Redi
     number = token.encode()[-5:] if read is not read_size else b'12345'
     answers = [read(answer, number, False) for answer in sent]
 
-    assert answers == {read_release: [None, True, None], read_undo: [None, None, False], read_size: [None] * 3}[read]
+    right: dict[Any, list[Any]] = {read_release: [None, True, None], read_undo: [None, None, False]}
+    assert answers == right.get(read, [None] * 3)
     assert [read_grant(answer, number, False) for answer in sent[1:]] == [None, None]
+
+
+HELD: list[tuple[Command[Any], Any]] = [
+    (ListSlots('reports'), (Listed('a1b2-77-12345', math.inf),)),
+    (ListWaiting('reports'), ('1:p:0:0:1::waits',)),
+    (RenewSlots('reports', (('a1b2-77-12345', 9.0), ('nobody', 9.0))), (True, False)),
+    (DrawFence('reports', 'nobody'), Refusal.EXPIRED),
+]
+"""Requests about a pool with a holder and a waiter, each with its reply."""
+
+
+class AskedBefore:
+    """Has sent all these requests, and keeps the answers, as if they were outstanding."""
+
+    def __init__(self, direct: 'redis.Redis') -> None:
+        self.answers: list[Any] = []
+        backend = RedisBackend(self)
+        self._client = direct
+        backend.take_slot('reports', 'a1b2-77-12345', 1, None)
+        backend.join_queue('reports', '1:p:0:0:1::waits', 1, None, None)
+        for command, _ in HELD:
+            backend.perform(command)
+        backend.draw_fence('reports', 'a1b2-77-12345')
+        assert len(self.answers) == 7
+
+    def evalsha(self, *arguments: Any) -> Any:
+        self.answers.append(self._client.evalsha(*arguments))
+        return self.answers[-1]
+
+    def eval(self, *arguments: Any) -> Any:
+        self.answers.append(self._client.eval(*arguments))
+        return self.answers[-1]
+
+
+def _reply(side: str, direct: 'redis.Redis', command: Command[Any], *outstanding: Any) -> Any:
+    if side == 'sync':
+        return RedisBackend(Behind(direct, *outstanding)).perform(command)
+
+    async def body() -> Any:
+        return await AsyncRedisBackend(AsyncBehind(direct, *outstanding)).aperform(command)
+
+    return asyncio.run(body())
+
+
+@pytest.mark.parametrize(('command', 'reply'), HELD, ids=lambda each: type(each).__name__)
+def test_a_list_is_not_read_from_the_answer_to_another_request(
+    side: str, direct: 'redis.Redis', command: Command[Any], reply: Any
+) -> None:
+    """Not even to one of the same kind: each request has a number, or a token, of its own."""
+    outstanding = [*AskedBefore(direct).answers, -1, 0, [], [-1], [1, b'a'], [b'a', b'1'], None, b'1', True]
+    for answer in outstanding:
+        assert _reply(side, direct, command, answer) == reply, answer
+
+
+def test_a_fencing_token_is_not_read_from_the_answer_to_another_request(side: str, direct: 'redis.Redis') -> None:
+    """Each draw is greater than all before it, whichever of the answers to it is read."""
+    before = AskedBefore(direct).answers
+    greatest = int(before[-1][1])
+    for answer in (*before[:-1], -1, 0, [1, b'5'], None):
+        drawn = _reply(side, direct, DrawFence('reports', 'a1b2-77-12345'), answer)
+        assert drawn > greatest
+        greatest = drawn
+
+
+@pytest.mark.parametrize('answer', [object(), {1}.pop], ids=['object', 'method'])
+def test_what_no_server_sends_instead_of_a_list_is_an_error(direct: 'redis.Redis', answer: Any) -> None:
+    """As from a pipeline; asking again would not help."""
+    with pytest.raises(TypeError, match='pass the client itself, not a pipeline'):
+        _reply('sync', direct, ListSlots('reports'), answer)
 
 
 def test_a_connection_that_is_further_behind_is_an_error(side: str, direct: 'redis.Redis') -> None:

@@ -45,6 +45,20 @@ def documented_readers() -> list[tuple[str, list[str]]]:
     return [(keys[0], commands) for keys, commands in readers]
 
 
+def documented_for_fencing() -> list[str]:
+    """Return the further commands that the guide says fencing tokens need."""
+    [sentence] = re.findall(r'Where pools have `fence=True`, it also needs (.*?)\.', GUIDE.read_text(), re.S)
+    return re.findall(r'`([A-Z]+)`', sentence)
+
+
+def documented_for_listing() -> list[str]:
+    """Return the further commands with which a user who only looks may list holders and waiters."""
+    [sentence] = re.findall(
+        r'For `holders\(\)` and `queue\(\)`, the user who only looks also needs (.*?)\.\n', GUIDE.read_text(), re.S
+    )
+    return re.findall(r'`([A-Z]+)`', sentence)
+
+
 def user(server: Any, commands: list[str], *keys: str, name: str = 'worker') -> 'redis.Redis':
     """Return a client that may use only these commands, on the keys of pools."""
     rules = ['reset', 'on', 'nopass', *(keys or ['~PYC-*']), *(f'+{name}' for name in commands)]
@@ -110,6 +124,47 @@ def test_a_user_who_may_only_read_can_ask_for_the_size(server: 'redis.Redis', ke
                 with pytest.raises(redis.RedisError, match='permission'):
                     init_cachify(client, is_global=False).pool('reports', max_size=2).size()
     assert server.zcard('PYC-reports') == 0
+
+
+@pytest.mark.parametrize(('keys', 'commands'), documented_readers(), ids=['commands', 'keys'])
+def test_a_user_who_may_only_read_can_list_who_holds_and_who_waits(
+    server: 'redis.Redis', keys: str, commands: list[str]
+) -> None:
+    """With two more permissions; without either, the server refuses one of the lists."""
+    init_cachify(server)
+    RedisBackend(server).perform(JoinQueue('PYC-reports', '1:another process:0:0:0:60.0:1', 0, 60, None))
+    RedisBackend(server).perform(TakeSlot('PYC-others', '1:another process:0:0:1:60.0:2', 1, 60))
+
+    def look(permissions: list[str]) -> tuple[int, int]:
+        with user(server, permissions, keys) as client:
+            cachify = init_cachify(client, is_global=False)
+            return len(cachify.pool('others', max_size=1).holders()), len(cachify.pool('reports', max_size=1).queue())
+
+    assert look([*commands, *documented_for_listing()]) == (1, 1)
+    for left_out in documented_for_listing():
+        with pytest.raises(redis.RedisError, match='permission'):
+            look([*commands, *(name for name in documented_for_listing() if name != left_out)])
+
+
+def test_renewal_needs_no_further_permission_and_a_fencing_token_needs_two(server: 'redis.Redis') -> None:
+    """Without either, entering raises the server's error, and the acquire is undone."""
+    with user(server, documented_commands()) as client:
+        init_cachify(client)
+        for slot_exp in (None, 60):
+            with pool('reports', max_size=1, slot_exp=slot_exp) as slot:
+                slot.renew()
+    with user(server, [*documented_commands(), *documented_for_fencing()]) as client:
+        init_cachify(client)
+        with pool('reports', max_size=1, fence=True) as slot:
+            assert slot.fence is not None
+    assert documented_for_fencing() == ['GET', 'SET']
+    for left_out in documented_for_fencing():
+        allowed = [name for name in documented_for_fencing() if name != left_out]
+        with user(server, [*documented_commands(), *allowed]) as client:
+            init_cachify(client)
+            with pytest.raises(redis.RedisError, match='permission'), pool('reports', max_size=1, fence=True):
+                raise AssertionError('the body ran')
+            assert pool('reports', max_size=1).size() == 0
 
 
 class Records(logging.Handler):

@@ -159,4 +159,4 @@ def test_to_put_a_pool_back_again_and_again_takes_no_more_memory(clock: Clock) -
     for _ in range(1000):
         backend.restore('reports', {'a': 5.0, 'b': 6.0})
 
-    assert len(client._slots._heap) < 100
+    assert len(client._slots.heap) < 100

@@ -35,9 +35,13 @@ from py_cachify.commands import (
     Command,
     CountSlots,
     CountWaiting,
+    DrawFence,
     DropSlot,
     JoinQueue,
     LeaveQueue,
+    ListSlots,
+    ListWaiting,
+    RenewSlots,
     TakeSlot,
     UndoSlot,
 )
@@ -85,11 +89,14 @@ Event = Command[Any] | Wait | WaitForNextExpiry | AskOnce
 keys = st.sampled_from(KEYS)
 tokens = st.sampled_from(TOKENS)
 durations = st.sampled_from([0.1, 0.2, 0.25, 0.5, 1, 3]) | st.floats(0.0005, 20)
+renewals = st.lists(st.tuples(tokens, st.none() | durations), max_size=4).map(tuple)
 events: st.SearchStrategy[Event] = st.one_of(
     st.builds(TakeSlot, keys, tokens, st.integers(1, 4), st.none() | durations),
     st.builds(DropSlot, keys, tokens),
     st.builds(UndoSlot, keys, tokens),
     st.builds(CountSlots, keys),
+    st.builds(RenewSlots, keys, renewals),
+    st.builds(DrawFence, keys, tokens),
     st.builds(Wait, durations | st.just(TOMBSTONE_LIFE / 2)),
     st.builds(WaitForNextExpiry),
 )
@@ -111,6 +118,10 @@ def leave(key: str, ticket: str, tombstone: bool) -> LeaveQueue:
     return LeaveQueue(key, ticket, *terms_of(ticket), tombstone)
 
 
+def renew(key: str, held: list[str], life: float) -> RenewSlots:
+    return RenewSlots(key, tuple((token, terms_of(token)[1] if token in TICKETS else life) for token in held))
+
+
 tickets = st.sampled_from(TICKETS)
 others = st.sampled_from(OTHERS)
 events_with_waiters: st.SearchStrategy[Event] = st.one_of(
@@ -122,6 +133,8 @@ events_with_waiters: st.SearchStrategy[Event] = st.one_of(
     st.builds(DropSlot, keys, tickets | others),
     st.builds(UndoSlot, keys, tickets | others),
     st.builds(TakeSlot, keys, others, st.integers(1, 4), st.none() | durations),
+    st.builds(renew, keys, st.lists(tickets | others, max_size=4), durations),
+    st.builds(DrawFence, keys, tickets | others),
     st.builds(Wait, durations),
     st.builds(WaitForNextExpiry),
 )
@@ -183,11 +196,15 @@ class Replay:
         match command:
             case TakeSlot(_, _, _, float() | int() as slot_exp):
                 self._expiries.add(self._clock.now + slot_exp)
+            case RenewSlots(_, renewed):
+                self._expiries |= {self._clock.now + life for _, life in renewed if life is not None}
             case UndoSlot() | LeaveQueue():
                 self._expiries.add(self._clock.now + TOMBSTONE_LIFE)
             case JoinQueue() | AskAgain():
                 self._note_grant(command.token)
         replies = {name: backend.perform(command) for name, backend in self._backends.items()}
+        if isinstance(command, ListSlots):
+            replies = {name: tuple(sorted(reply)) for name, reply in replies.items()}
         assert len({(type(reply), reply) for reply in replies.values()}) == 1, (command, self._clock.now, replies)
         assert len({tuple(told) for told in self._told.values()}) == 1, (command, self._clock.now, self._told)
         for ticket in self._told['memory']:
@@ -236,7 +253,7 @@ def test_every_store_gives_the_same_replies(
     for event in history:
         replay.happen(event)
         for key in KEYS:
-            replay.ask(CountSlots(key))
+            assert len(replay.ask(ListSlots(key))) == replay.ask(CountSlots(key))
     for key in KEYS:
         for token in TOKENS:
             replay.ask(DropSlot(key, token))
@@ -252,8 +269,8 @@ def test_every_store_serves_the_same_waiters(
     for event in history:
         replay.happen(event)
         for key in KEYS:
-            replay.ask(CountSlots(key))
-            replay.ask(CountWaiting(key))
+            assert len(replay.ask(ListSlots(key))) == replay.ask(CountSlots(key))
+            assert len(replay.ask(ListWaiting(key))) == replay.ask(CountWaiting(key))
     for key in KEYS:
         for ticket in TICKETS:
             replay.ask(leave(key, ticket, False))
@@ -332,7 +349,7 @@ def test_memory_keeps_nothing_of_slots_that_are_gone(history: list[Event]) -> No
     assert memory.take_slot('another one', 'a', 1, None)
     assert memory.drop_slot('another one', 'a')
     assert _left_in(memory) == []
-    assert memory._slots._heap == memory._tombstones._heap == []
+    assert memory._slots.heap == memory._tombstones.heap == []
 
 
 @pytest.mark.parametrize('slot_exp', [600, None])
@@ -344,7 +361,7 @@ def test_memory_does_not_grow_by_what_was_released(slot_exp: float | None) -> No
         assert memory.take_slot('k', str(number), 3, slot_exp)
         if number >= 2:
             assert memory.drop_slot('k', str(number - 2))
-        assert len(memory._slots._heap) <= 100
+        assert len(memory._slots.heap) <= 100
     memory.drop_slot('k', '99998')
     memory.drop_slot('k', '99999')
     assert _left_in(memory) == []
@@ -360,7 +377,7 @@ def test_memory_keeps_no_names_that_are_gone() -> None:
         assert memory.delete(f'stays {number}', f'never was {number}') == 1
         clock.now += 0.5
         assert len(memory._values) <= 3
-        assert len(memory._names._heap) <= 200
+        assert len(memory._names.heap) <= 200
     clock.now += 1
     assert memory.get('expires 9999') is None
     assert _left_in(memory) == []

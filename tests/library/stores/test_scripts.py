@@ -18,7 +18,21 @@ import redis.asyncio
 
 from py_cachify import Cachify, CachifyPoolFullError, init_cachify, pool
 from py_cachify.backends.redis import AsyncRedisBackend, RedisBackend
-from py_cachify.commands import Command, CountSlots, DropSlot, SetIfAbsent, TakeSlot
+from py_cachify.commands import (
+    Command,
+    CountSlots,
+    DrawFence,
+    DropSlot,
+    JoinQueue,
+    LeaveQueue,
+    ListSlots,
+    ListWaiting,
+    Queued,
+    Refusal,
+    RenewSlots,
+    SetIfAbsent,
+    TakeSlot,
+)
 from tests.support.stores import SERVERS, Clients, Driver, VirtualClock, make_clients
 
 
@@ -102,6 +116,22 @@ def test_each_operation_sends_one_command(driver: Driver, cachify: Cachify, serv
 
 
 @on_the_real_server
+@pytest.mark.parametrize(
+    'command',
+    [RenewSlots('k', (('a', 60.0), ('b', None))), DrawFence('k', 'a'), ListSlots('k'), ListWaiting('k')],
+    ids=lambda command: type(command).__name__,
+)
+def test_what_a_holder_asks_is_one_command(perform: Perform, server: 'redis.Redis', command: Command[Any]) -> None:
+    """However many slots it is about, and whatever the answer is."""
+    perform(command)  # connect, and load the script
+    for token in ('a', 'c'):
+        perform(TakeSlot('k', token, 2, 60))
+        with watched(server) as sent:
+            perform(command)
+            assert sent.commands() == ['EVALSHA']
+
+
+@on_the_real_server
 def test_a_server_without_the_script_costs_one_more_command(
     driver: Driver, cachify: Cachify, server: 'redis.Redis'
 ) -> None:
@@ -162,6 +192,15 @@ def test_no_script_assigns_a_global_variable(clock: VirtualClock | None) -> None
     assert backend.perform(TakeSlot('k', 'b', 2, None)) is True
     assert backend.perform(TakeSlot('k', 'c', 2, None)) is False
     assert backend.perform(CountSlots('k')) == 2
+    assert backend.perform(RenewSlots('k', (('a', 60.0), ('a', None), ('b', 60.0), ('c', 60.0)))) == (True,) * 3 + (
+        False,
+    )
+    assert type(backend.perform(DrawFence('k', 'a'))) is int
+    assert backend.perform(DrawFence('k', 'c')) is Refusal.EXPIRED
+    assert len(backend.perform(ListSlots('k'))) == 2
+    assert isinstance(backend.perform(JoinQueue('k', '1:p:0:0:2::c', 2, None, None)), Queued)
+    assert backend.perform(ListWaiting('k')) == ('1:p:0:0:2::c',)
+    assert backend.perform(LeaveQueue('k', '1:p:0:0:2::c', 2, None, True)) is False
     assert backend.perform(DropSlot('k', 'c')) is False
     assert backend.perform(DropSlot('k', 'b')) is True
     assert backend.perform(DropSlot('k', 'a')) is True
@@ -312,7 +351,9 @@ def test_a_release_of_an_expired_slot_says_so(perform: Perform) -> None:
 def test_a_key_of_another_type_is_the_clients_error(perform: Perform, clients: Clients) -> None:
     """It is not overwritten, and the server's error passes through."""
     clients.sync.set('k', 'a text')
-    for command in (TakeSlot('k', 'a', 9, 60), DropSlot('k', 'a'), CountSlots('k')):
+    commands: list[Command[Any]] = [TakeSlot('k', 'a', 9, 60), DropSlot('k', 'a'), CountSlots('k')]
+    holding: list[Command[Any]] = [RenewSlots('k', (('a', 60.0),)), DrawFence('k', 'a'), ListSlots('k')]
+    for command in (*commands, *holding):
         with pytest.raises(redis.ResponseError, match='WRONGTYPE'):
             perform(command)
     assert clients.sync.get('k') == b'a text'

@@ -191,7 +191,7 @@ def test_a_waiter_does_not_go_through_the_pools_of_the_others(
     async def crowd() -> None:
         await asyncio.gather(*(wait() for _ in range(40)))
 
-    monkeypatch.setattr(pool, '_holders', note)
+    monkeypatch.setattr(pool, '_known_slots', note)
     AsyncDriver(clients).run(crowd())
     assert not [of for of in asked if of._waiting is not None]
 

@@ -295,7 +295,7 @@ def test_a_waiter_gets_what_an_older_release_gives_back(
     older: OlderRelease, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody tells it, so it takes a pause: within the time of a claim, which is shorter here."""
-    monkeypatch.setattr('py_cachify._pauses.CLAIM', 0.2)
+    monkeypatch.setattr('py_cachify.pauses.CLAIM', 0.2)
     token = older.new_token()
     assert older.take(KEY, token, 1, 60) is True
     waiter = crowd.queue(one())
@@ -312,7 +312,7 @@ def test_an_undo_of_an_older_release_frees_its_slot(
     older: OlderRelease, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its tombstone is where the others are."""
-    monkeypatch.setattr('py_cachify._pauses.CLAIM', 0.2)
+    monkeypatch.setattr('py_cachify.pauses.CLAIM', 0.2)
     token = older.new_token()
     older.take(KEY, token, 1, 60)
     waiter = crowd.queue(one())

@@ -11,7 +11,7 @@ import redis
 import redis.asyncio
 
 from py_cachify import Cachify, init_cachify
-from py_cachify.backends.redis import RedisBackend
+from py_cachify.backends.redis import RedisBackend, load_script
 from tests.support.servers import Server, accident_prone_server
 
 
@@ -145,3 +145,72 @@ def test_everybody_is_served(
             assert served == sorted(served)
         assert (backend.count_slots('PYC-reports'), backend.count_waiting('PYC-reports')) == (0, 0)
         made.close()
+
+
+ASK = load_script('ask').digest
+DELAY = 0.5
+
+
+class _Losing(redis.Redis):
+    """Loses one answer that gave a waiter its slot, and says so only after a while."""
+
+    lost = False
+
+    def evalsha(self, digest: Any, *arguments: Any) -> Any:
+        answer = super().evalsha(digest, *arguments)
+        if digest == ASK and not self.lost and not isinstance(answer, list):
+            self.lost = True
+            time.sleep(DELAY)
+            raise redis.ConnectionError('lost')
+        return answer
+
+
+class _AsyncLosing(redis.asyncio.Redis):
+    lost = False
+
+    async def evalsha(self, digest: Any, *arguments: Any) -> Any:
+        answer = await super().evalsha(digest, *arguments)
+        if digest == ASK and not self.lost and not isinstance(answer, list):
+            self.lost = True
+            await asyncio.sleep(DELAY)
+            raise redis.ConnectionError('lost')
+        return answer
+
+
+def _life_left(look: Any) -> float:
+    [(_, expiry)] = look.zrange('PYC-reports', 0, -1, withscores=True)
+    seconds, micros = look.time()
+    left: float = expiry - seconds - micros / 1e6
+    return left
+
+
+@pytest.mark.parametrize('is_async', [False, True])
+def test_a_waiter_whose_grant_was_lost_counts_the_life_of_its_slot_from_that_request(
+    is_async: bool, troubled: Server
+) -> None:
+    """The next request finds the slot that the lost answer gave, and its life has begun then."""
+    with redis.Redis(unix_socket_path=troubled.socket) as look:
+        backend = RedisBackend(look)
+        assert backend.take_slot('PYC-reports', HOLDER, 1, 0.3)
+        if is_async:
+
+            async def main() -> tuple[bool, float, float]:
+                client = _AsyncLosing(unix_socket_path=troubled.socket)
+                made = init_cachify(async_client=client)
+                async with made.pool('reports', max_size=1, slot_exp=20, wait=PATIENCE) as slot:
+                    found = client.lost, _life_left(look), slot.remaining or 0.0
+                await made.aclose()
+                await client.aclose()
+                return found
+
+            lost, left, remaining = asyncio.run(main())
+        else:
+            with _Losing(unix_socket_path=troubled.socket) as client:
+                made = init_cachify(client)
+                with made.pool('reports', max_size=1, slot_exp=20, wait=PATIENCE) as slot:
+                    lost, left, remaining = client.lost, _life_left(look), slot.remaining or 0.0
+                made.close()
+
+    assert lost
+    # It is read after what the server says, so time that passes in between makes it smaller.
+    assert remaining <= left

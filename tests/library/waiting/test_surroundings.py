@@ -17,10 +17,11 @@ import pytest
 import redis
 import redis.asyncio
 
-from py_cachify import CachifyPoolTimeoutError, init_cachify, pool
+from py_cachify import CachifyPoolTimeoutError, MemoryClient, init_cachify, pool
 from py_cachify import _waiters as waiters
 from py_cachify.backends import _listening
 from py_cachify.backends.redis import AsyncRedisBackend, RedisBackend
+from py_cachify.tokens import make_terms
 from tests.support.paths import ROOT
 
 
@@ -421,7 +422,7 @@ THROWN_AWAY = 500
 def test_slots_that_many_threw_away_are_free_at_once(server: 'redis.Redis') -> None:
     """Each is given back in the same process, and named by the answer to the one before."""
     backend = RedisBackend(server)
-    holder, *tickets = (backend.new_token(os.getpid(), 1, None) for _ in range(1 + THROWN_AWAY))
+    holder, *tickets = (backend.new_token(os.getpid(), make_terms(1, None), 0) for _ in range(1 + THROWN_AWAY))
     for ticket in (holder, *tickets):
         backend.join_queue('reports', ticket, 1, None, None)
     for ticket in tickets:
@@ -436,7 +437,7 @@ def test_slots_that_many_tasks_threw_away_are_free_at_once(socket: str, server: 
     async def main() -> tuple[int, int]:
         async with redis.asyncio.Redis(unix_socket_path=socket) as client:
             backend = AsyncRedisBackend(client)
-            holder, *tickets = (backend.new_token(os.getpid(), 1, None) for _ in range(1 + THROWN_AWAY))
+            holder, *tickets = (backend.new_token(os.getpid(), make_terms(1, None), 0) for _ in range(1 + THROWN_AWAY))
             for ticket in (holder, *tickets):
                 await backend.join_queue('reports', ticket, 1, None, None)
             for ticket in tickets:
@@ -518,3 +519,26 @@ assert (one.size(), one.queue_size(), other.size(), other.queue_size()) == (0, 0
 def test_a_forked_child_waits_beside_its_parent(socket: str) -> None:
     """Forked by a thread that waits for nothing, while another waits and the main one holds."""
     assert _stderr_of(FORK, socket) == ''
+
+
+def test_in_memory_a_waiter_learns_of_a_slot_that_expires_sooner_than_those_it_knew() -> None:
+    """The one before it gets a short slot and never gives it back; the next is served then."""
+    made = init_cachify(MemoryClient())
+    first = made.pool('reports', max_size=1, slot_exp=600).acquire()
+    served: list[str] = []
+
+    def take(name: str, life: float) -> None:
+        made.pool('reports', max_size=1, slot_exp=life, wait=30).acquire()
+        served.append(name)
+
+    threads = []
+    for number, (name, life) in enumerate((('short', 0.2), ('next', 600.0)), 1):
+        threads.append(threading.Thread(target=take, args=(name, life)))
+        threads[-1].start()
+        while made.pool('reports', max_size=1).queue_size() < number:
+            time.sleep(0.001)
+    first.release()
+    for thread in threads:
+        thread.join()
+
+    assert served == ['short', 'next']

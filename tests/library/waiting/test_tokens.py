@@ -18,7 +18,8 @@ from tests.support.stores import Clients, Driver, VirtualClock, backend_in_virtu
 pytestmark = pytest.mark.quick
 
 OLD = '5f0c9a7be2d14c08-4711-42'
-FUTURE = '2:later-process:7:1795904095964:1:600.0:an addition:one more:42'
+WAITING = '1:5f0c9a7be2d14c08-4711:2:1795904095964:3:600.0:42'
+FUTURE = '2:later-process:7:1795904095964:1:600.0:web-1:import%20of%2014%3A00:r:an addition:one more:42'
 
 lives = st.none() | st.floats(1e-9, 3.2e9) | st.integers(1, 10**9)
 
@@ -27,9 +28,9 @@ lives = st.none() | st.floats(1e-9, 3.2e9) | st.integers(1, 10**9)
 def test_a_token_says_what_was_asked_for(max_size: int, slot_exp: float | None, channel: int) -> None:
     """``read_token()`` returns what ``new_token()`` was told, to the last digit."""
     before = int(time.time() * 1000) / 1000
-    token = tokens.new_token(os.getpid(), max_size, slot_exp, channel)
+    token = tokens.new_token(os.getpid(), tokens.make_terms(max_size, slot_exp), channel)
     after = time.time()
-    assert token.count(':') == 6
+    assert token.count(':') == 9
     said = tokens.read_token(token)
     assert said is not None
     assert said.process.endswith(f'-{os.getpid()}')
@@ -38,16 +39,18 @@ def test_a_token_says_what_was_asked_for(max_size: int, slot_exp: float | None, 
     assert before <= said.instant <= after
 
 
-def test_a_short_token_says_whose_it_is_alone() -> None:
-    """A store in this process knows the rest, and need not read it."""
-    token = tokens.new_short_token(os.getpid(), 3, 600)
+def test_a_short_token_says_neither_channel_nor_instant() -> None:
+    """A store in this process needs neither, and a pool in memory would notice their time."""
+    terms = tokens.make_terms(3, 600)
+    token = tokens.new_short_token(os.getpid(), terms)
     said = tokens.read_token(token)
-    assert token.count(':') == 6
+    assert token.count(':') == 9
     assert said is not None
-    assert said[1:-1] == ('', None, None, None)
-    whole = tokens.read_token(tokens.new_token(os.getpid(), 3, 600))
+    whole = tokens.read_token(tokens.new_token(os.getpid(), terms, 5))
     assert whole is not None
-    assert said.process == whole.process
+    assert (said.channel, said.instant) == ('', None)
+    assert (whole.channel, whole.instant is None) == ('5', False)
+    assert said == whole._replace(channel='', instant=None, number=said.number)
 
 
 def test_no_two_tokens_are_equal() -> None:
@@ -55,7 +58,11 @@ def test_no_two_tokens_are_equal() -> None:
 
     def several(_number: int) -> list[str]:
         pid = os.getpid()
-        return [make(pid, 1, None) for make in (tokens.new_token, tokens.new_short_token) for _ in range(500)]
+        return [
+            make(pid, tokens.make_terms(1, None))
+            for make in (tokens.new_token, tokens.new_short_token)
+            for _ in range(500)
+        ]
 
     with ThreadPoolExecutor(8) as threads:
         made = [token for found in threads.map(several, range(16)) for token in found]
@@ -65,12 +72,22 @@ def test_no_two_tokens_are_equal() -> None:
 
 def test_the_documented_token_is_read_as_documented() -> None:
     [example] = [line.strip() for line in str(tokens.__doc__).splitlines() if line.startswith('    1:')]
-    assert tokens.read_token(example) == ('5f0c9a7be2d14c08-4711', '2', 1795904095.964, 3, 600.0, '42')
+    assert tokens.read_token(example) == (
+        *('5f0c9a7be2d14c08-4711', '2', 1795904095.964, 3, 600.0, '42'),
+        *('web-1', 'import of 14:00', True),
+    )
+
+
+def test_a_token_of_a_release_without_labels_is_read_too() -> None:
+    """It has the fields from process to life, and says nothing of the rest."""
+    said = tokens.read_token(WAITING)
+    assert said == ('5f0c9a7be2d14c08-4711', '2', 1795904095.964, 3, 600.0, '42', None, '', False)
 
 
 def test_a_token_of_a_later_release_is_read_too() -> None:
     """It may have more fields before the number, and the others keep their places."""
-    assert tokens.read_token(FUTURE) == ('later-process', '7', 1795904095.964, 1, 600.0, '42')
+    said = tokens.read_token(FUTURE)
+    assert said == ('later-process', '7', 1795904095.964, 1, 600.0, '42', 'web-1', 'import of 14:00', True)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +126,9 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
         yield made
 
 
-@pytest.mark.parametrize('token', [OLD, FUTURE, ':', 'ü', '?', '!', 'x' * 1000], ids=lambda text: text[:9] or 'none')
+@pytest.mark.parametrize(
+    'token', [OLD, WAITING, FUTURE, ':', 'ü', '?', '!', 'x' * 1000], ids=lambda text: text[:9] or 'none'
+)
 def test_a_slot_of_any_token_counts_and_is_given_back(backend: Backend, token: str) -> None:
     """It refuses others while it is there, and its release serves a waiter."""
     waiter = '1:p:0:0:1:600.0:1'
@@ -152,11 +171,11 @@ def test_the_token_of_a_slot_on_a_server_says_what_was_asked_for(driver: Driver,
 
 
 def test_the_token_of_a_slot_in_memory_is_short() -> None:
-    """Making the other fields would take as long as the whole acquire."""
+    """The instant would take as long as the whole acquire; what the pool says is made only once."""
     client = MemoryClient()
     init_cachify(client)
     with pool('reports', max_size=3):
         [token] = client.contents().slots['PYC-reports']
     said = tokens.read_token(token)
     assert said is not None
-    assert said[1:-1] == ('', None, None, None)
+    assert (said.channel, said.instant, said.max_size, said.slot_exp) == ('', None, 3, 600.0)

@@ -124,6 +124,8 @@ def test_theory_tells_erlangs_formulas_without_a_run(tmp_path: Path) -> None:
 
     text = pool_sim(tmp_path, 'theory', '--max-size', '5', '--load', '3', '--json', 'theory.json').stdout
     assert '11.0054%' in text
+    text = pool_sim(tmp_path, 'theory', '--load', '3', '--wait', '2', '--max-size', '5', '--target', '0.01').stdout
+    assert 'smallest pool that refuses at most 0.01, if no job queues  8 slots' in text
     assert json.loads((tmp_path / 'theory.json').read_text())['erlang_b'] == told['erlang_b']
 
 
@@ -135,6 +137,48 @@ def test_theory_of_an_infinite_load_takes_every_slot(tmp_path: Path) -> None:
     assert '5 slots, an infinite offered load' in text
     assert '5.0000 slots' in text
     assert (told['offered_load'], told['erlang_b'], told['occupancy_mean']) == (None, 1, 5)
+
+
+def test_theory_tells_how_long_jobs_wait(tmp_path: Path) -> None:
+    """Times are in mean holding times, or in seconds with a mean; an overload has no figures."""
+    patient = figures(tmp_path, 'theory', '--max-size', '5', '--load', '3', '--longer-than', '1')
+    assert (patient['wait'], patient['queue']['refusal_share']) == ('none', 0)
+    assert patient['queue']['wait_mean'] == pytest.approx(patient['mean_wait'])
+    assert patient['queue']['longer_than'] == [{'time': 1.0, 'share': pytest.approx(0.0319596441)}]
+
+    calls = ['theory', '--max-size', '50', '--load', '48', '--wait', 'exp:120', '--holding-mean', '60']
+    impatient = figures(tmp_path, *calls)['queue']
+    assert impatient['timed_out_share'] == impatient['refusal_share'] == pytest.approx(0.030912, abs=1e-6)
+    assert impatient['wait_mean'] == pytest.approx(3.7095, abs=1e-4)
+    text = pool_sim(tmp_path, *calls, '--longer-than', '20').stdout
+    assert 'jobs wait for exp:120\n' in text
+    assert 'mean waiting time of all jobs       3.7095 s\n' in text
+    assert 'wait longer than 20 s ' in text
+
+    bounded = figures(tmp_path, 'theory', '--max-size', '3', '--load', '6', '--max-waiting', '4')
+    assert bounded['queue']['queue_mean'] == pytest.approx(3.09, abs=0.005)
+    crowded = ['theory', '--max-size', '5', '--load', '6', '--wait', 'none']
+    assert figures(tmp_path, *crowded)['queue'] is None
+    assert 'grows without bound' in pool_sim(tmp_path, *crowded).stdout
+
+
+def test_theory_refuses_sizes_over_time(tmp_path: Path) -> None:
+    refused = pool_sim(tmp_path, 'theory', '--max-size', '5,60:10', '--load', '3')
+
+    assert (refused.returncode, refused.stdout) == (2, '')
+    assert 'theory is about a pool of one size, but max_size 5,60:10 changes in time' in refused.stderr
+
+
+def test_any_number_of_jobs_may_wait_again(tmp_path: Path) -> None:
+    """As a file says 'none' for other fields that have no bound."""
+    run = ['run', '--rate', '6', '--max-size', '5', '--wait', '1', '--jobs', '50', '--no-pictures', '--store', 'memory']
+    free = figures(tmp_path, *run)
+    assert figures(tmp_path, *run, '--max-waiting', 'none')['history_hash'] == free['history_hash']
+
+    compared = ['compare', *run[1:], '--max-waiting', '1', '--with', 'max_waiting=none', '--replications', '2']
+    assert figures(tmp_path, *compared)['queue_peak']['difference'] > 0
+    wrong = pool_sim(tmp_path, *run, '--max-waiting', 'many')
+    assert "max_waiting must be a whole number, or none for any number, not 'many'" in wrong.stderr
 
 
 def test_theory_finds_a_size_without_being_given_one(tmp_path: Path) -> None:
@@ -282,6 +326,15 @@ def test_the_history_is_kept_only_if_it_is_asked_for(tmp_path: Path, monkeypatch
     ]
 
 
+def test_pictures_of_the_queue_are_written_if_jobs_waited(tmp_path: Path) -> None:
+    """The next run, in which no job waits, removes them."""
+    words = [*DRAWN, '--store', 'memory', '--out', str(tmp_path)]
+    assert main([*words, '--wait', '2']) == 0
+    assert {'queue.png', 'waits.png'} < {path.name for path in tmp_path.iterdir()}
+    assert main(words) == 0
+    assert not {'queue.png', 'waits.png'} & {path.name for path in tmp_path.iterdir()}
+
+
 def test_without_pictures_there_is_no_folder_for_them(tmp_path: Path) -> None:
     """Pictures of an earlier run are removed, because they would be mistaken for this run's."""
     left, other = tmp_path / 'pool-sim-results' / 'slots.png', tmp_path / 'pool-sim-results' / 'notes.txt'
@@ -314,10 +367,24 @@ def test_the_scenarios_are_listed_with_what_they_teach(tmp_path: Path) -> None:
         (['theory', '--max-size', '0', '--load', '1'], 'max_size must be at least 1, got 0'),
         (['theory', '--max-size', '3', '--load', '-1'], 'load must be at least 0, got -1'),
         (['theory', '--max-size', '3', '--load', '1', '--target', '0'], 'refusal_share must be more than 0'),
+        (['theory', '--target', '0.1', '--load', '1', '--wait', '1'], 'figures of a queue need a size: give max_size'),
+        (['theory', '--max-size', '3', '--load', 'inf', '--wait', '1'], 'load must be finite and at least 0, got inf'),
+        (
+            ['theory', '--max-size', '3', '--load', '1', '--longer-than', '-1'],
+            'longer_than must be finite and at least 0, got -1',
+        ),
         (['replay', '--max-size', '-3'], 'max_size must be at least 1, got -3'),
         (['replay', '--max-size', 'many'], "max_size must be a whole number, not 'many'"),
         (['run', '--slot-exp', '0'], 'slot_exp must be more than 0'),
         (['run', '--slot-exp', 'soon'], "slot_exp must be a number of seconds, or none, not 'soon'"),
+        (
+            ['run', '--renew-for', 'soon'],
+            "renew_for must be a number of seconds that is at least 0, or none, not 'soon'",
+        ),
+        (['run', '--renew-for', '-1'], "renew_for must be a number of seconds that is at least 0, or none, not '-1'"),
+        (['run', '--renew-for', 'none', '--slot-exp', 'none'], 'renew_for needs slots that expire'),
+        (['run', '--renew-for', '9', '--protocol', 'nx'], 'the protocol nx cannot renew a slot'),
+        (['size', '--renew-for', 'none', '--recovery', '60'], 'an expiry is chosen for slots that are not renewed'),
         (['run', '--rate', '-1'], 'rate must be finite and more than 0 arrivals a second, got -1.0'),
         (['run', '--jobs', '0'], 'jobs must be a whole number of at least 1, got 0'),
         (['run', '--jobs', '5', '--horizon', '5'], 'not allowed with argument'),

@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from simulations.cli import _parser, explore, live, size, sweep
+from simulations.cli import _parser, compare, explore, live, size, sweep
 from simulations.cli.options.option import Option
 from simulations.cli.options.runs import CHECKS, STORE
 from simulations.exploring import SUBJECTS
@@ -119,7 +119,12 @@ jobs = together(
 forever = st.sampled_from([['--retry=none'], ['--retry=exp:1', '--tries=3']]).map(
     lambda words: ['--slot-exp=none', *words]
 )
-users = together(some_of(SLOTS), forever | together(some_of(LIFE), refusals))
+# Only slots that expire can be renewed.
+renewed = together(
+    numbers.map(lambda life: [f'--slot-exp={life}']),
+    st.one_of(st.sampled_from(['none', '0']), numbers).map(lambda seconds: [f'--renew-for={seconds}']),
+)
+users = together(some_of(SLOTS), forever | renewed | together(some_of(LIFE), refusals))
 things_that_go_wrong = together(
     some_of(NETWORK), st.lists(faults, max_size=3).map(lambda texts: [f'--fault={text}' for text in texts])
 )
@@ -135,6 +140,17 @@ table = st.sampled_from(
 )
 few_runs = some_of(SEED | STORES | replications)
 sizes_to_vary = st.sampled_from([['--vary=max_size=3:9:2'], ['--vary=slot_exp=none,0.1,5', '--vary=load=0.5,1']])
+pairs = one_of(
+    {'--replications': st.integers(2, 1000).map(str), '--half-width': numbers.filter(lambda n: float(n) > 0)}
+)
+changes = st.sampled_from(
+    [
+        ['--vary=slot_exp=5,60'],
+        ['--with=max_size=7'],
+        ['--with=max-size=7', '--with=slot_exp=5', '--vary=load=1,2', '--figure=wait_mean'],
+        ['--with=fault=pause at=3 lasting=1', '--with=latency=exp:0.1', '--with=fault=crash at=4'],
+    ]
+)
 answer = together(some_of({'--target': shares}), nothing | st.just(['--recovery=30', '--overrun-share=0.01']))
 pace = together(
     some_of({'--processes': counts, '--seconds': numbers, '--speed': numbers}),
@@ -149,6 +165,10 @@ COMMANDS: dict[str, tuple[Words, tuple[Option, ...]]] = {
     'replay': (together(recorded, things_that_go_wrong, runs, checks), (STORE, *CHECKS)),
     'live': (together(made_up, pace, some_of(SEED | STORES)), (STORE, *live.PACE)),
     'sweep': (together(made_up | recorded, few_runs, sizes_to_vary), (STORE, sweep.VARY)),
+    'compare': (
+        together(made_up | recorded, some_of(SEED | STORES), pairs, changes),
+        (STORE, compare.WITH, compare.COMPARED_VARY, compare.FIGURE),
+    ),
     'size': (together(made_up | recorded, few_runs, answer), (STORE, size.TARGET, *size.EXPIRY)),
 }
 """Words that ask for something, and the options of the command that are no part of the scenario."""
@@ -184,6 +204,8 @@ def test_the_words_give_an_equal_scenario_and_the_same_options(command: str, dat
     request = import_module(f'simulations.cli.{command}').request
     words_of_options, own = COMMANDS[command]
     options = parsed(command, data.draw(words_of_options))
+    # No protocol that has a name here can renew.
+    assume(not (hasattr(options, 'renew_for') and hasattr(options, 'protocol')))
     scenario, words = request(options)
 
     repeated = parsed(command, words[1:])

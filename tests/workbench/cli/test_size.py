@@ -44,6 +44,14 @@ def test_json_tells_size_share_and_interval(capsys: pytest.CaptureFixture[str]) 
     assert found == {'seed': 4, **json.loads(json.dumps(size_pool(scenario, 0.08).to_json()))}
 
 
+def test_sizes_over_time_are_replaced_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """The answer says so."""
+    words = ['autoscaler-step', '--jobs', '500', '--wait-within', '1', '--share', '0.5', '--no-pictures']
+    main(['size', *words, '--workers', '1'])
+
+    assert 'assumed: one size at all times, instead of 5 slots, 10 from 60 s on' in capsys.readouterr().out
+
+
 def test_two_processes_give_the_same_answer(capsys: pytest.CaptureFixture[str]) -> None:
     """The answers agree to the last digit."""
     alone = answer(capsys, *SMALL, '--target', '0.08')

@@ -71,6 +71,16 @@ def test_a_sweep_over_expiries_alone_shows_the_trade_off_as_well() -> None:
     assert Path('pool-sim-results/trade-off.png').read_bytes().startswith(b'\x89PNG')
 
 
+def test_the_time_that_jobs_wait_is_varied_and_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    """Seconds, any time and a distribution are values; the command can be repeated."""
+    assert main([*DRAWN, '--vary', 'wait=0,0.5,none,exp:2', '--json', 'first.json']) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if 'repeat it with' in line]
+    first = json.loads(Path('first.json').read_text())
+    assert [row['wait'] for row in first['points']] == [0, 0.5, None, 'exp:2']
+    assert Path('pool-sim-results/sweep-wait.png').read_bytes().startswith(b'\x89PNG')
+    assert table(capsys, *shlex.split(line)[4:], '--no-pictures') == first
+
+
 @pytest.mark.parametrize(
     'words',
     [

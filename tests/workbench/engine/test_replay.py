@@ -7,7 +7,6 @@ import pytest
 import redis
 
 from py_cachify import MemoryClient
-from py_cachify.backends.base import Backend
 from py_cachify.backends.memory import MemoryBackend
 from py_cachify.commands import Refusal
 from simulations import InvariantError, Poisson, StoreError, Trace, bundled_trace, open_store, parse_holding, replay
@@ -24,14 +23,6 @@ def short_run(jobs: int = 400, seed: int = 3) -> Poisson:
 
 def events(*rows: tuple[float, str, int, int, int]) -> list[Event]:
     return [Event(time, what, job, '', occupancy, running) for time, what, job, occupancy, running in rows]
-
-
-@pytest.fixture(params=['memory', 'fakeredis', 'valkey'])
-def anywhere(request: pytest.FixtureRequest) -> Any:
-    """Every store of the harness; the server is the session's."""
-    if request.param == 'valkey':
-        return f'unix://{request.getfixturevalue("socket")}'
-    return request.param
 
 
 def test_three_jobs_in_a_pool_of_two_give_the_history_that_one_expects(anywhere: str) -> None:
@@ -179,7 +170,7 @@ class _StoreWith(Store):
         super().__init__('broken')
         self._make = client
 
-    def backend(self, clock: Callable[[], float]) -> Backend:
+    def backend(self, clock: Callable[[], float]) -> MemoryBackend:
         return MemoryBackend(self._make(clock))
 
 

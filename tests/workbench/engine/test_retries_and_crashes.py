@@ -15,14 +15,6 @@ from simulations.workloads.synthetic import Synthetic
 pytestmark = pytest.mark.quick
 
 
-@pytest.fixture(params=['memory', 'fakeredis', 'valkey'])
-def anywhere(request: pytest.FixtureRequest) -> Any:
-    """Every store of the harness; the server is the session's."""
-    if request.param == 'valkey':
-        return f'unix://{request.getfixturevalue("socket")}'
-    return request.param
-
-
 def events(*rows: tuple[float, str, int, int, int]) -> list[Event]:
     return [Event(time, what, job, '', occupancy, running) for time, what, job, occupancy, running in rows]
 

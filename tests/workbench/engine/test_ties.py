@@ -139,9 +139,9 @@ def test_one_look_at_the_queue_is_enough_for_all_jobs_of_an_instant(monkeypatch:
     looks: list[float] = []
     look = Clock._last_end
 
-    def counted(clock: Clock, limit: float) -> float:
+    def counted(clock: Clock, limit: float, before: int) -> float:
         looks.append(limit)
-        return look(clock, limit)
+        return look(clock, limit, before)
 
     monkeypatch.setattr(Clock, '_last_end', counted)
     replay(Trace([(0.0, 9.0), *[(1.0, 1.0)] * 1000]), max_size=1, on_refusal=Retry('const:1', tries=4), history=False)

@@ -32,6 +32,7 @@ from simulations.exploring.moves import (
     STEP,
 )
 from simulations.exploring.states import Machine
+from simulations.exploring.subjects import HOLDING
 from simulations.exploring.worlds import MemoryWorld, RedisWorld, fakeredis_world, server_world
 
 
@@ -47,6 +48,8 @@ SHORTEST = {
     'delete-by-index': (6, 'the release of B1 reported its slot as gone although it had not expired'),
     'retried-acquire': (1, 'A1 was refused although a slot was free throughout'),
     'no-tombstone': (4, 'at the end 1 of 1 slot was taken instead of 0'),
+    'revived-slot': (3, 'A1 renewed a slot that it no longer held'),
+    'renewed-after-release': (5, 'at the end 1 of 1 slot was taken instead of 0'),
     'lost-token': (4, 'B1 waits forever although nobody holds a slot'),
     'missed-signal': (5, 'B1 waits forever although nobody holds a slot'),
     'swallowed-signal': (7, 'C1 waits forever although nobody holds a slot'),
@@ -68,6 +71,7 @@ def test_there_is_a_length_for_each_broken_pool() -> None:
         'redis-wait-sizes',
         'redis-wait-bounded',
         'memory-wait',
+        *(each.name for each in HOLDING),
     ]
 
 

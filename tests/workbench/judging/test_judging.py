@@ -179,3 +179,143 @@ def test_what_is_no_call_is_refused_with_its_line(tmp_path: Path, line: str) -> 
 
     with pytest.raises(ValueError, match='line 2 is not a recorded call'):
         read_calls(path)
+
+
+# --- renewals
+
+
+def renew(token: str, called: float, returned: float, answer: str = 'renewed', **more: Any) -> Call:
+    """A renewal."""
+    return Call('renew', token, called, returned, answer, **more)
+
+
+def test_a_slot_lives_on_from_its_renewal() -> None:
+    """Another may have its place a life after that, and not before."""
+    first = [acquire('a', 0, 1), renew('a', 8, 9)]
+    terms = Terms(max_size=1, slot_exp=10.0)
+    early, late = [*first, acquire('b', 12, 13)], [*first, acquire('b', 18, 20)]
+
+    assert [each.rule for each in judge(early, terms).violations] == ['grants']
+    assert linearizable(early, terms).violation is not None
+    assert judge(late, terms).violations == []
+    assert linearizable(late, terms).violation is None
+
+
+def test_a_refusal_is_honest_as_long_as_a_renewed_slot_may_be_there() -> None:
+    """From the return of its renewal a slot may live for a life, and no longer."""
+    first = [acquire('a', 0, 1), renew('a', 8, 9)]
+    terms = Terms(max_size=1, slot_exp=10.0)
+
+    assert judge([*first, acquire('b', 18, 18.5, 'refused')], terms).violations == []
+    assert [each.rule for each in judge([*first, acquire('b', 20, 21, 'refused')], terms).violations] == [
+        'honest refusal'
+    ]
+
+
+@pytest.mark.parametrize(
+    ('asked', 'until'),
+    [
+        (renew('a', 8, 9, 'unknown', settled=15.0), 21),
+        (renew('a', 8, 9, repeated=True, settled=10.5), 20.5),
+    ],
+)
+def test_a_renewal_that_is_not_settled_may_happen_as_long_as_its_slot_lives(asked: Call, until: float) -> None:
+    """The slot may be there until a life after that, and may be gone before."""
+    first = [acquire('a', 0, 1), asked]
+    terms = Terms(max_size=1, slot_exp=10.0)
+    refused = [*first, acquire('b', until - 0.2, until - 0.1, 'refused')]
+    granted = [*first, acquire('b', 18, 20)]
+    wrong = [*first, acquire('b', until + 0.1, until + 0.2, 'refused')]
+
+    for calls in (refused, granted):
+        assert judge(calls, terms).violations == []
+        assert linearizable(calls, terms)[:2] == (None, 1)
+    assert [each.rule for each in judge(wrong, terms).violations] == ['honest refusal']
+    assert linearizable(wrong, terms).why_not_all == 'the outcome of a renewal is unknown'
+
+
+def test_an_expired_slot_is_not_revived() -> None:
+    """A renewal that was called after the latest expiry must not succeed."""
+    calls = [acquire('a', 0, 1), renew('a', 12, 13)]
+    [found] = judge(calls, Terms(max_size=1, slot_exp=10.0)).violations
+
+    assert found.rule == 'renewal'
+    assert 'a renewed a slot that had expired at 11 s' in found.detail
+    assert linearizable(calls, Terms(max_size=1, slot_exp=10.0)).violation is not None
+
+
+@pytest.mark.parametrize(('called', 'rules'), [(5, ['renewal']), (9.5, [])])
+def test_a_renewal_must_not_find_a_slot_gone_that_surely_lives(called: float, rules: list[str]) -> None:
+    """Between its earliest and its latest expiry, either answer is right."""
+    calls = [acquire('a', 0, 1), renew('a', called, called + 0.7, 'too late')]
+    terms = Terms(max_size=1, slot_exp=10.0)
+
+    assert [each.rule for each in judge(calls, terms).violations] == rules
+    assert (linearizable(calls, terms).violation is None) == (not rules)
+
+
+@pytest.mark.parametrize(('repeated', 'rules'), [(True, []), (False, ['renewal'])])
+def test_a_repeated_renewal_may_have_shortened_the_life_when_the_clock_went_back(
+    repeated: bool, rules: list[str]
+) -> None:
+    """Its first copy came after the clock went back, its second after the clock jumped ahead."""
+    clock = StoreClock([(2, 8), (5, -8), (8, 8)])
+    late = renew('a', 6, 9, 'too late')._replace(repeated=repeated)
+    calls = [acquire('a', 0, 1), renew('a', 3, 4), late]
+
+    found = judge(calls, Terms(max_size=1, slot_exp=10.0, clock=clock)).violations
+
+    assert [each.rule for each in found] == rules
+
+
+def test_a_renewal_may_find_gone_what_is_being_released() -> None:
+    """The release was called before the renewal returned."""
+    calls = [acquire('a', 0, 1), renew('a', 4, 6, 'too late'), release('a', 5, 7)]
+    terms = Terms(max_size=1, slot_exp=10.0)
+
+    assert judge(calls, terms).violations == []
+    assert linearizable(calls, terms).violation is None
+
+
+def test_a_released_slot_is_not_renewed() -> None:
+    """A renewal that was called after the release must not succeed: no order explains it."""
+    calls = [acquire('a', 0, 1), release('a', 2, 3), renew('a', 4, 5)]
+
+    assert linearizable(calls, Terms(max_size=1, slot_exp=10.0)).violation is not None
+    assert [each.rule for each in judge(calls, Terms(max_size=1, slot_exp=10.0)).violations] == ['renewal']
+
+
+def test_a_release_after_a_renewal_finds_its_slot() -> None:
+    """Without the renewal it would have expired; a release that finds it gone is wrong now."""
+    calls = [acquire('a', 0, 1), renew('a', 8, 9), release('a', 15, 16)]
+    terms = Terms(max_size=1, slot_exp=10.0)
+    gone = [*calls[:2], release('a', 15, 16, 'too late')]
+
+    assert judge(calls, terms).violations == []
+    assert [each.rule for each in judge([calls[0], calls[2]], terms).violations] == ['own release']
+    assert [each.rule for each in judge(gone, terms).violations] == ['own release']
+    assert linearizable(calls, terms).violation is None
+    assert linearizable(gone, terms).violation is not None
+
+
+def test_a_lost_renewal_is_no_promise() -> None:
+    """The store forgot it, so that the slot expires as if it had not been renewed."""
+    calls = [acquire('a', 0, 1), renew('a', 8, 9), acquire('b', 12, 13)]
+    found = judge(calls, Terms(max_size=1, slot_exp=10.0, losses=(Loss(10.0, 3.0),)))
+
+    assert found.violations == []
+    assert [each.rule for each in found.limits] == ['lost writes']
+
+
+def test_the_slots_of_one_renewal_are_renewed_in_one_step() -> None:
+    """Twelve together do not exhaust the search for an order, and a wrong answer is found."""
+    tokens = [str(number) for number in range(12)]
+    calls = [acquire(token, number, number + 0.5) for number, token in enumerate(tokens)]
+    for round_ in range(1, 20):
+        calls += [renew(token, 12.0 * round_, 12.0 * round_ + 1) for token in tokens]
+    terms = Terms(max_size=12, slot_exp=30.0)
+    found = linearizable(calls, terms)
+    wrong = [*calls[:-1], calls[-1]._replace(answer='too late')]
+
+    assert (found.violation, found.judged) == (None, len(calls))
+    assert linearizable(wrong, terms).violation is not None

@@ -30,6 +30,10 @@ def judged(history: dict[str, Any], honest: bool = True) -> tuple[str | None, in
                 monitor, wrong = monitor.returned(rest[0], rest[1], rest[2], repeated='repeated' in rest)
             case 'failed':
                 monitor = monitor.failed(*rest)
+            case 'renewal failed':
+                monitor = monitor.renewal_failed(*rest)
+            case 'expired':
+                monitor, wrong = monitor.expired(*rest)
             case 'pass':
                 monitor = monitor.passed(*rest)
             case _:
@@ -64,7 +68,9 @@ def test_where_refusals_are_not_promised_to_be_due_none_is_wrong() -> None:
 
 @given(
     st.integers(1, 3),
-    st.lists(st.tuples(st.sampled_from(['acquire', 'release', 'pass']), st.sampled_from('ABCDE')), max_size=25),
+    st.lists(
+        st.tuples(st.sampled_from(['acquire', 'renew', 'release', 'pass']), st.sampled_from('ABCDE')), max_size=25
+    ),
 )
 def test_what_a_sequential_pool_answers_is_accepted_and_the_opposite_is_not(
     max_size: int, operations: list[tuple[str, str]]
@@ -78,11 +84,14 @@ def test_what_a_sequential_pool_answers_is_accepted_and_the_opposite_is_not(
             monitor = monitor.passed(4.0)
             continue
         tokens = [token for token in held if token.startswith(who)]
-        token = tokens[0] if what == 'release' and tokens else f'{who}{number}'
+        token = tokens[0] if what != 'acquire' and tokens else f'{who}{number}'
         if what == 'acquire':
             answer = len(held) < max_size
             if answer:
                 held[token] = now + 10
+        elif what == 'renew':
+            answer = token in held
+            held |= {token: now + 10} if answer else {}
         else:
             answer = held.pop(token, None) is not None
         called = monitor.call(what, token)

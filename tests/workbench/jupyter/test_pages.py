@@ -156,7 +156,7 @@ def test_after_a_failing_cell_nothing_is_written(tmp_path: Path) -> None:
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command runs the folder ``notebooks`` and lists its pages, or says that it is empty."""
+    """The command runs the folder ``notebooks`` by number, or says that it contains no notebook."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
         pages.main([])
@@ -166,9 +166,10 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert 'no such notebook: lost.ipynb' in capsys.readouterr().err
 
     (tmp_path / 'notebooks').mkdir()
-    write_notebook(tmp_path / 'notebooks' / '1_one.ipynb', prose_cell('# One'))
+    for name in ('10_ten', '1_one', '2_two'):
+        write_notebook(tmp_path / 'notebooks' / f'{name}.ipynb', prose_cell('# One'))
     assert pages.main([]) == 0
     printed = capsys.readouterr()
-    assert 'notebooks/html/1_one.html' in printed.out
-    assert '1/1' in printed.err
+    assert re.findall(r'notebooks/html/(\d+_\w+)\.html', printed.out) == ['1_one', '2_two', '10_ten']
+    assert '3/3' in printed.err
     assert (tmp_path / 'notebooks' / 'html' / 'index.html').is_file()

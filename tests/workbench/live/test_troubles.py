@@ -199,7 +199,7 @@ def test_a_size_that_counts_expired_slots_is_a_broken_promise(tmp_path: Path) ->
     (tmp_path / 'sitecustomize.py').write_text(
         BREAK.format(old=b"- redis.call('ZCOUNT', KEYS[1], '-inf', now)", new=b'')
     )
-    jobs = ['--rate', '4', '--holding', 'const:0.5', '--jobs', '16', '--max-size', '3', '--slot-exp', '0.05']
+    jobs = ['--rate', '10', '--holding', 'const:0.5', '--jobs', '60', '--max-size', '3', '--slot-exp', '0.05']
     with Command(tmp_path, *jobs, '--processes', '2', python_path=tmp_path) as command:
         status, report, errors = command.end()
 

@@ -99,7 +99,7 @@ def test_the_size_of_a_block_changes_nothing(block: int, on_refusal: Leave | Ret
         on_refusal=on_refusal,
     )
     rows = list(levels(result))
-    edges, occupancy, running = result.timeline.envelope()
+    edges, occupancy, running, *_ = result.timeline.envelope()
 
     assert result.history_hash == result.history.hash()
     assert result.timeline.steps() is None

@@ -11,7 +11,7 @@ from simulations import Poisson, Result, Scenario, Trace, replay, size_pool, swe
 from simulations.cli import main
 from simulations.faults import Crash
 from simulations.measuring import caveats as codes
-from simulations.measuring.caveats import OF_AMOUNTS, OF_BATCHES, Caveat
+from simulations.measuring.caveats import OF_AMOUNTS, OF_BATCHES, STARTS_EMPTY, Caveat
 from simulations.results.words import message
 from simulations.sizing.length import lengthen
 from simulations.statistics.tails import tail_index
@@ -318,3 +318,11 @@ def test_the_slots_that_random_crashes_leave_behind_count_in_the_pace(replicatio
         seed=1,
     )
     assert {'short-run', 'starts-empty'} & {code for code, _ in found_in(scenario)}
+
+
+@pytest.mark.parametrize(
+    ('missing', 'words'), [(0.0123, ' 1.23% of'), (1e-4, ' 0.01% of'), (1e-7, ' less than 0.01% of')]
+)
+def test_a_caveat_never_says_that_nothing_was_missing(missing: float, words: str) -> None:
+    """A share of almost nothing matters where the interval is as narrow."""
+    assert words in message(Caveat(STARTS_EMPTY, missing, 'wait_p99', 7.9))

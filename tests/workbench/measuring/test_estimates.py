@@ -51,7 +51,7 @@ def test_a_run_too_short_to_tell_says_so() -> None:
     """Nine jobs have no interval, but cause no error."""
     run = replay(Trace([(number, 1) for number in range(9)]), max_size=2)
 
-    assert run.estimates[:4] == (None, None, None, None)
+    assert (run.estimates.intervals, run.estimates.method) == ({}, None)
     assert '9 jobs are too few' in str(run)
     assert run.to_json()['refusal_share_ci'] is None
 

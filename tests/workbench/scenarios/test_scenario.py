@@ -64,6 +64,7 @@ SCENARIOS = st.builds(
     crash_probability=st.floats(0, 1),
     max_size=st.integers(1, 10**6),
     slot_exp=NUMBERS,
+    renew_for=st.none() | st.just(0.0) | NUMBERS,
     jobs=st.integers(1, 10**6),
     horizon=st.none() | NUMBERS,
     seed=st.integers(0, 2**40),
@@ -79,7 +80,7 @@ def test_a_scenario_that_was_saved_is_loaded_again(
     path = tmp_path_factory.mktemp('scenarios') / 'one.toml'
     scenario.save(path)
     loaded = Scenario.load(path)
-    lasting = scenario.replace(slot_exp=None, crash_probability=0.0)
+    lasting = scenario.replace(slot_exp=None, renew_for=0, crash_probability=0.0)
 
     assert loaded == scenario
     assert hash(loaded) == hash(scenario)
@@ -107,6 +108,8 @@ def test_a_file_is_as_one_would_write_it() -> None:
         'tries = 5\n'
     )
     assert 'slot_exp = "none"\n' in SIMPLE.replace(slot_exp=None).to_toml()
+    assert 'renew_for = "none"\n' in SIMPLE.replace(renew_for=None).to_toml()
+    assert 'renew_for = 30.0\n' in SIMPLE.replace(renew_for=30).to_toml()
 
 
 def test_a_scenario_makes_its_workload() -> None:
@@ -276,7 +279,11 @@ TRACED: dict[str, Any] = {'title': 'x', 'trace': __file__, 'max_size': 5}
         (TRACED | {'trace_options': {'thin': 2}}, ValueError, 'thin must be between 0 and 1, got 2'),
         (TRACED | {'trace_options': {'time_scale': 0}}, ValueError, 'time_scale must be finite and more than 0'),
         (TRACED | {'trace_options': {'until': 'noon'}}, ValueError, 'until must be a number of seconds or an ISO'),
-        (TRACED | {'trace_options': {'kind': 'xls'}}, ValueError, "kind must be one of swf, azure, csv, got 'xls'"),
+        (
+            TRACED | {'trace_options': {'kind': 'xls'}},
+            ValueError,
+            "kind must be one of swf, azure, recording, csv, got 'xls'",
+        ),
     ],
 )
 def test_a_scenario_that_cannot_be_is_refused(fields: dict[str, Any], kind: type[Exception], complaint: str) -> None:
@@ -298,6 +305,8 @@ BASE = 'title = "x"\nmax_size = 5\narrivals = "poisson:6"\nholding = "exp:1"\njo
         (BASE + 'folder = "x"', "a scenario has no 'folder'"),
         (BASE + 'trace_options = 1', "a scenario has no 'trace_options'"),
         (BASE + 'slot_exp = "never"', "slot_exp must be a number of seconds or 'none', got 'never'"),
+        (BASE + 'renew_for = "ever"', "renew_for must be a number of seconds or 'none', got 'ever'"),
+        (BASE + 'renew_for = 5', 'renew_for needs slots that expire, but slot_exp is None'),
         (
             BASE + 'on_refusal = "retry"',
             r"on_refusal must be a table, written as \[on_refusal\] .*, not 'retry'",

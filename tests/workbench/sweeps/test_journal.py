@@ -88,7 +88,7 @@ from simulations.sweeps.processes import processes
 if __name__ == '__main__':
     with processes(2) as executor:
         print(executor.submit(os.getpid).result(), flush=True)
-        for _ in run._outcomes(iter([(0, run.at(Scenario(arrivals='poisson:6', holding='exp:1', max_size=5,
+        for _ in run.outcomes(iter([(0, run.at(Scenario(arrivals='poisson:6', holding='exp:1', max_size=5,
             jobs=3_000_000), {}), 0)]), executor, 'memory'):
             pass
 """

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from py_cachify import MemoryClient
-from simulations import Exponential, Retry, Scenario, parse_vary, sweep
+from simulations import Exponential, Poisson, Retry, Scenario, parse_vary, sweep
 from simulations.engine.replications import seeds
 from simulations.results.violated import InvariantError
 from simulations.statistics.intervals import Interval
@@ -23,6 +24,7 @@ from simulations.sweeps.processes import processes
 from simulations.sweeps.run import at
 from simulations.sweeps.vary import MOST_POINTS
 from simulations.theory import loss_system
+from simulations.theory.expectation import expect
 
 
 BUSY = Scenario(
@@ -237,10 +239,105 @@ ODD = st.sampled_from(
 WORDS = st.text('0123456789.,:-+e none=x_', max_size=12) | ODD
 TEXTS = st.one_of(
     st.text(max_size=30),
-    st.builds('{}={}'.format, st.sampled_from(['max_size', 'slot_exp', 'load', 'crash_probability']), WORDS),
+    st.builds(
+        '{}={}'.format,
+        st.sampled_from(['max_size', 'slot_exp', 'load', 'crash_probability', 'wait', 'max_waiting']),
+        WORDS,
+    ),
     st.builds('{}={}:{}:{}'.format, st.sampled_from(['max_size', 'slot_exp', 'load']), WORDS, WORDS, WORDS),
-    st.builds('{}={},{}'.format, st.sampled_from(['max_size', 'slot_exp', 'load']), WORDS, WORDS),
+    st.builds('{}={},{}'.format, st.sampled_from(['max_size', 'slot_exp', 'load', 'wait']), WORDS, WORDS),
 )
+
+
+WAITING = Scenario(arrivals='poisson:5', holding='exp:1', max_size=5, jobs=1500, seed=3, wait_within=0.5)
+
+
+def test_the_time_that_jobs_wait_can_be_varied() -> None:
+    """Each point equals a separate run; where no job waits, the waiting times are 0."""
+    found = sweep(WAITING, {'wait': [0, 1, None, 'exp:2']}, workers=1)
+    none, short, endless, patient = found.points
+
+    assert [point.values['wait'] for point in found.points] == [0.0, 1.0, None, 'exp:2']
+    for point in found.points:
+        figures = WAITING.replace(**point.values).replay().figures
+        for name in ('wait_mean', 'wait_p95', 'waited_share', 'timed_out_share', 'queue_mean', 'served_within'):
+            interval = getattr(point, name)
+            assert interval.mean == pytest.approx(getattr(figures, name)), name
+            assert point.row()[f'{name}_low'] == interval.low <= interval.mean <= interval.high
+    assert [point.queues for point in found.points] == [False, True, True, True]
+    assert none.wait_mean == none.queue_mean == none.timed_out_share == Interval(0, 0, 0)
+    assert short.timed_out_share is not None
+    assert short.timed_out_share.mean > 0.05
+    assert endless.timed_out_share is not None
+    assert endless.timed_out_share.mean == 0
+    assert patient.values == {'wait': 'exp:2'}
+    head, *rows = str(found).splitlines()[1:]
+    assert head.endswith('mean wait  95% wait at most  timed out  mean queue  served in time')
+    assert [row.split()[0] for row in rows[:4]] == ['0', '1', 'none', 'exp:2']
+
+
+def test_jobs_that_retry_have_waiting_times_without_a_queue() -> None:
+    """Their waiting times are measured, and their queue is 0."""
+    [point] = sweep(WAITING.replace(on_refusal=Retry('exp:1')), {'max_size': [5]}, workers=1).points
+
+    assert point.wait_p95 is not None
+    assert point.wait_p95.mean > 0
+    assert not point.queues
+    assert point.queue_mean == point.timed_out_share == Interval(0, 0, 0)
+
+
+def test_the_length_of_a_queue_can_be_varied() -> None:
+    """A longer queue refuses fewer jobs and lets them wait longer."""
+    points = sweep(WAITING.replace(wait=None), {'max_waiting': [1, 4, None]}, replications=2, workers=1).points
+    waits, refusals = ([getattr(point, name).mean for point in points] for name in ('wait_p95', 'refusal_share'))
+
+    assert waits == sorted(waits)
+    assert waits[0] > 0
+    assert refusals == sorted(refusals, reverse=True)
+    assert refusals[-1] == 0
+
+
+@pytest.mark.parametrize('figure', ['wait_mean', 'wait_p95', 'timed_out_share', 'served_within', 'queue_mean'])
+def test_a_sweep_draws_how_jobs_wait(figure: str) -> None:
+    """The curve has the values of the table; no line leads to a distribution."""
+    for values, style in (([0, 1, 2], '-'), ([1, None, 'exp:2'], 'None')):
+        found = sweep(WAITING.replace(jobs=300), {'wait': values}, workers=1)
+        ax = found.plot(Figure().add_subplot(), figure)
+        [line] = [line for line in ax.get_lines() if line.get_label() == 'measured']
+        assert np.asarray(line.get_ydata()).tolist() == [getattr(point, figure).mean for point in found.points]
+        assert line.get_linestyle() == style
+    assert [label.get_text() for label in ax.get_xticklabels()] == ['1', 'none', 'exp:2']
+
+
+def test_theory_stands_beside_the_waiting_times_of_a_sweep() -> None:
+    """It is drawn where jobs wait and it has a value."""
+    made = sweep(WAITING.replace(jobs=300, wait=None), {'max_size': [6, 7]}, workers=1)
+    theories = [expect(Poisson(5, 'exp:1', jobs=300), size, None, wait=None) for size in (6, 7)]
+    points = [
+        point._replace(theory=None if isinstance(theory, str) else theory)
+        for point, theory in zip(made.points, theories, strict=True)
+    ]
+    found = Sweep(made.scenario, made.vary, points)
+    for figure in ('wait_mean', 'waited_share', 'queue_mean', 'timed_out_share'):
+        lines = {line.get_label(): line for line in found.plot(Figure().add_subplot(), figure).get_lines()}
+        expected = [getattr(point.theory, figure) for point in found.points]
+        assert np.asarray(lines['theory'].get_ydata()).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ('text', 'values'),
+    [
+        ('wait=0,2,none,exp:5', (0.0, 2.0, None, 'exp:5')),
+        ('wait=0:4:2', (0.0, 2.0, 4.0)),
+        ('wait=uniform:1:3', ('uniform:1:3',)),
+        ('wait=const:3', (3.0,)),
+        ('max_waiting=1:5:2', (1, 3, 5)),
+        ('max_waiting=4,none', (4, None)),
+    ],
+)
+def test_waiting_is_varied_in_words(text: str, values: tuple[object, ...]) -> None:
+    """Three numbers with colons are a range; anything else with a colon is a distribution."""
+    assert parse_vary(text)[1] == values
 
 
 @given(TEXTS)
@@ -253,7 +350,10 @@ def test_nothing_but_finite_numbers_gets_through(text: str) -> None:
     assert name in text
     assert 0 < len(values) <= MOST_POINTS
     for value in values:
-        assert (value is None and name == 'slot_exp') or (value is not None and math.isfinite(value))
+        if isinstance(value, str):
+            assert name == 'wait'
+        else:
+            assert name in ('slot_exp', 'wait', 'max_waiting') if value is None else math.isfinite(value)
         assert name != 'max_size' or isinstance(value, int)
 
 

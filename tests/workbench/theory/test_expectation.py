@@ -1,10 +1,11 @@
 """Known values, simulations without shared code, and the reasons why theory does not apply."""
 
 import heapq
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -21,12 +22,20 @@ from simulations import (
     Workload,
     bundled_trace,
     erlang_b,
+    erlang_c,
     expect,
     mean_interval,
+    mean_wait,
+    parse_holding,
+    queue_system,
     replay,
     retrials,
+    wait_beyond,
 )
-from simulations.theory.expectation import MOST_STATES, MOST_THAT_RETRY
+from simulations.conditions import Conditions
+from simulations.faults.network import Network
+from simulations.results.outside import outside
+from simulations.theory.expectation import MOST_STATES, MOST_THAT_RETRY, expect_renewed
 from simulations.theory.renewal import even_spacing, poisson_spacing, renewal_loss
 
 
@@ -449,3 +458,236 @@ def test_slots_that_never_come_back_are_an_infinite_load() -> None:
 
     assert theory.formula == "Erlang's loss system M/G/5/5 at an infinite offered load"
     assert (theory.offered_load, theory.refusal_share, theory.occupancy_mean) == (None, 1, 5)
+
+
+# --- renewal
+
+
+def test_a_renewed_slot_is_occupied_as_long_as_its_body_runs() -> None:
+    """As if slots never expired, whatever their life; for clients and retries as well."""
+    for workload, on_refusal in (
+        (synthetic('poisson:3'), Leave()),
+        (synthetic('clients:10:exp:2'), Leave()),
+        (synthetic('poisson:3'), Retry('exp:1')),
+    ):
+        conditions = Conditions(max_size=5, slot_exp=0.5, renew_for=None, on_refusal=on_refusal)
+
+        assert conditions.expect(workload) == expected(workload, 5, None, on_refusal)
+        assert conditions.expect(workload) != Conditions(max_size=5, slot_exp=0.5, on_refusal=on_refusal).expect(
+            workload
+        )
+
+
+def test_renewal_for_longer_than_any_body_is_renewal_without_end() -> None:
+    """The longest body takes two seconds."""
+    workload = synthetic('poisson:3', 'uniform:0:2')
+
+    assert Conditions(max_size=5, slot_exp=0.5, renew_for=2).expect(workload) == expected(workload, 5)
+
+
+@pytest.mark.parametrize(
+    ('more', 'words'),
+    [
+        ({'renew_for': 1.9}, 'some bodies run for longer than the 1.9 s for which slots are renewed'),
+        ({'renew_for': None, 'crash_probability': 0.02}, '2 % of the holders crash'),
+        ({'renew_for': None, 'network': Network()}, 'without faults whose commands take no time'),
+    ],
+)
+def test_theory_does_not_cover_other_renewed_pools(more: dict[str, Any], words: str) -> None:
+    """The report says why, and shows no value."""
+    found = Conditions(max_size=5, slot_exp=0.5, **more).expect(synthetic('poisson:3', 'uniform:0:2'))
+
+    assert isinstance(found, str)
+    assert words in found
+
+
+def test_a_renewed_trace_is_compared_with_slots_that_never_expire() -> None:
+    """Unless its longest job outlives the renewals."""
+    trace = Trace([(0, 1), (1, 4), (2, 1)])
+    never = reason(trace, 2)
+
+    assert Conditions(max_size=2, slot_exp=0.5, renew_for=None).expect(trace) == never
+    assert Conditions(max_size=2, slot_exp=0.5, renew_for=4).expect(trace) == never
+    assert 'some bodies run for longer' in str(Conditions(max_size=2, slot_exp=0.5, renew_for=3).expect(trace))
+
+
+def test_a_pool_of_renewed_slots_remembers_bodies_and_the_slots_of_the_dead() -> None:
+    """Its memory is that of never expiring slots, and longer if holders crash."""
+    workload = synthetic('poisson:3')
+    forever = Conditions(max_size=5).pace(workload)
+    renewed = Conditions(max_size=5, slot_exp=60.0, renew_for=None).pace(workload)
+    crashing = Conditions(max_size=5, slot_exp=60.0, renew_for=None, crash_probability=0.1).pace(workload)
+    assert forever is not None
+    assert renewed is not None
+    assert crashing is not None
+
+    assert renewed.memory == forever.memory
+    # One holder in ten leaves a slot for about a minute, and most taken slots are such.
+    assert 20 < crashing.memory < 60
+    assert crashing.settled(0.01) > 10 * renewed.settled(0.01)
+
+
+def queued(
+    workload: Workload, max_size: int = 5, slot_exp: float | None = None, crashing: float = 0.0, **more: Any
+) -> Expectation:
+    found = expect(workload, max_size, slot_exp, Leave(), crashing, **more)
+    assert isinstance(found, Expectation), found
+    return found
+
+
+def no_queue(workload: Workload, max_size: int = 5, slot_exp: float | None = None, **more: Any) -> str:
+    found = expect(workload, max_size, slot_exp, **more)
+    assert isinstance(found, str), found
+    assert found.endswith('.')
+    return found
+
+
+THREE = Poisson(3, 'exp:1', jobs=9)
+
+
+def test_jobs_that_wait_for_as_long_as_it_takes_are_erlangs_queue() -> None:
+    """Nothing is refused, so it does not matter what refused jobs would do."""
+    found = queued(THREE, wait=None)
+
+    assert found == expect(THREE, 5, None, Retry('exp:1'), wait='none')
+    assert found.formula == "Erlang's queue M/M/5, at an offered load of 3 erlangs"
+    assert (found.refusal_share, found.attempts_refusal_share, found.timed_out_share, found.exact) == (0, 0, 0, True)
+    assert found.occupancy_mean == pytest.approx(3)
+    assert found.wait_mean == found.wait_mean_granted == pytest.approx(mean_wait(5, 3.0))
+    assert found.waited_share == pytest.approx(erlang_c(5, 3.0))
+    assert found.queue_mean == pytest.approx(3 * mean_wait(5, 3.0))
+    assert found.wait_distribution is not None
+    assert found.wait_distribution.beyond(1.0) == pytest.approx(wait_beyond(5, 3.0, 1.0))
+    assert found.occupancy_distribution is not None
+    assert sum(occupied * share for occupied, share in enumerate(found.occupancy_distribution)) == pytest.approx(3)
+
+
+@pytest.mark.parametrize(
+    ('wait', 'max_waiting', 'formula'),
+    [
+        (2, None, 'The queue M/M/5+D with a patience of 2 s'),
+        ('exp:2', None, 'Erlang A, M/M/5+M with patience exp:2 s'),
+        ('exp:2', 3, 'Erlang A, M/M/5/8+M with patience exp:2 s'),
+        ('uniform:0:2', 3, 'The queue M/M/5/8+G with patience uniform:0:2 s'),
+        (None, 3, 'The bounded queue M/M/5/8'),
+    ],
+)
+def test_patience_and_a_bound_on_the_queue_have_their_formulas(
+    wait: Any, max_waiting: int | None, formula: str
+) -> None:
+    """The figures are those of the formula, also with renewal, and refusals count time-outs."""
+    law = Poisson(6, 'exp:1', jobs=9)
+    found = queued(law, wait=wait, max_waiting=max_waiting)
+    patience = None if wait is None else parse_holding(wait if isinstance(wait, str) else f'const:{wait}')
+    system = queue_system(6, 1.0, 5, patience=patience, max_waiting=max_waiting)
+
+    assert found.formula == f'{formula}, at an offered load of 6 erlangs'
+    assert found == expect_renewed(law, 5, None, wait=wait, max_waiting=max_waiting)
+    assert found.refusal_share == found.attempts_refusal_share == system.refusal_share > 0
+    assert found.timed_out_share == system.timed_out_share <= found.refusal_share
+    assert (found.wait_mean, found.wait_mean_granted) == pytest.approx((system.wait_mean, system.wait_mean_granted))
+    assert (found.waited_share, found.queue_mean) == (system.waited_share, system.queue_mean)
+    assert found.occupancy_mean == system.occupancy_mean
+    assert found.occupancy_distribution is not None
+    assert sum(n * share for n, share in enumerate(found.occupancy_distribution)) == pytest.approx(found.occupancy_mean)
+
+
+def test_the_queues_of_several_pools_are_computed_separately() -> None:
+    """Each job counts once, and the queues are added up."""
+    law = Synthetic('poisson:6', 'exp:1', jobs=9, keys='zipf:3:1')
+    patience = parse_holding('exp:1')
+    found, parts = queued(law, wait='exp:1'), [queue_system(6 * s, 1.0, 5, patience=patience) for s in zipf(3)]
+
+    assert found.formula.endswith('for each of 3 pools, at a total offered load of 6 erlangs')
+    assert found.queue_mean == pytest.approx(sum(part.queue_mean for part in parts))
+    assert found.occupancy_mean == pytest.approx(sum(part.occupancy_mean for part in parts))
+    for figure in ('refusal_share', 'wait_mean', 'waited_share', 'timed_out_share'):
+        mixed = sum(s * getattr(part, figure) for s, part in zip(zipf(3), parts, strict=True))
+        assert getattr(found, figure) == pytest.approx(mixed), figure
+    served = sum(s * (1 - part.refusal_share) * part.wait_mean_granted for s, part in zip(zipf(3), parts, strict=True))
+    assert found.wait_mean_granted == pytest.approx(served / (1 - found.refusal_share))
+    assert found.wait_distribution is not None
+    assert found.wait_distribution.beyond(0.2) == pytest.approx(
+        sum(s * part.wait.beyond(0.2) for s, part in zip(zipf(3), parts, strict=True))
+    )
+
+
+def zipf(pools: int) -> list[float]:
+    weights = [1 / rank for rank in range(1, pools + 1)]
+    return [weight / sum(weights) for weight in weights]
+
+
+def test_at_one_slot_the_mean_wait_is_exact_for_any_holding_time_and_expiry() -> None:
+    """Pollaczek and Khinchine's formula, with the time that a job occupies its slot."""
+    constant = queued(Poisson(0.5, 'const:1', jobs=9), 1, wait=None)
+    expiring = queued(Poisson(0.8, 'exp:1', jobs=9), 1, 2.0, wait=None)
+    crashing = queued(Poisson(0.3, 'exp:1', jobs=9), 1, 2.0, 0.1, wait=None)
+
+    assert constant.formula == "Pollaczek and Khinchine's M/G/1, at an offered load of 0.5 erlangs"
+    assert (constant.wait_mean, constant.waited_share, constant.queue_mean) == (0.5, 0.5, 0.25)
+    assert (constant.exact, constant.wait_distribution) == (True, None)
+    mean, square = 1 - math.exp(-2), 2 * (1 - 3 * math.exp(-2))
+    assert expiring.wait_mean == pytest.approx(0.8 * square / (2 * (1 - 0.8 * mean)))
+    assert expiring.overrun_mean == pytest.approx(0.8 * math.exp(-2))
+    mean, square = 0.9 * mean + 0.2, 0.9 * square + 0.4
+    assert crashing.wait_mean == pytest.approx(0.3 * square / (2 * (1 - 0.3 * mean)))
+    assert crashing.occupancy_mean == pytest.approx(0.3 * mean)
+
+
+def test_for_more_slots_the_mean_wait_is_an_approximation_and_says_so() -> None:
+    """What is not refused is exact all the same; evenly spaced arrivals wait less."""
+    constant = queued(Poisson(3, 'const:1', jobs=9), wait=None)
+    evenly = queued(Synthetic('periodic:0.25', 'exp:1', jobs=9), wait=None)
+
+    assert constant.formula == "Allen and Cunneen's approximation for M/G/5, at an offered load of 3 erlangs"
+    assert evenly.formula == "Allen and Cunneen's approximation for D/G/5, at an offered load of 4 erlangs"
+    for found, load in ((constant, 3), (evenly, 4)):
+        assert (found.exact, found.refusal_share, found.waited_share, found.wait_distribution) == (False, 0, None, None)
+        assert found.occupancy_mean == pytest.approx(load)
+        assert found.wait_mean == pytest.approx(mean_wait(5, load) / 2)
+        assert found.queue_mean == pytest.approx(load * mean_wait(5, load) / 2)
+
+
+@pytest.mark.parametrize(
+    ('workload', 'more', 'words'),
+    [
+        (Poisson(5, 'exp:1', jobs=9), {'wait': None}, '5 erlangs are offered to 5 slots, and every job waits'),
+        (Poisson(6, 'const:1', jobs=9), {'wait': None}, '6 erlangs are offered to 5 slots, and every job waits'),
+        (THREE, {'wait': 1, 'on_refusal': Retry('exp:1')}, 'No simple theory covers jobs that wait in a queue for a'),
+        (Poisson(3, 'const:1', jobs=9), {'wait': 1}, 'but the holding times are const:1'),
+        (THREE, {'wait': 1, 'slot_exp': 2.0}, 'but slots expire after 2 s, while some bodies still run'),
+        (THREE, {'wait': None, 'crash_probability': 0.1}, 'the slots of crashed holders never expire'),
+        (Poisson(3, 'pareto:1.5:0.1', jobs=9), {'wait': None}, 'The mean waiting time is infinite'),
+        (Synthetic('clients:10:exp:2', 'exp:1', jobs=9), {'wait': 1}, 'No formula here covers clients that wait'),
+        (Synthetic('bursty:1:1:5:1', 'exp:1', jobs=9), {'wait': 1}, 'Theory covers queues only for Poisson arrivals'),
+        (Synthetic('periodic:0.25', 'exp:1', jobs=9), {'wait': 1}, 'but the arrivals are an arrival every 0.25 s'),
+        (THREE, {'wait': None, 'max_waiting': 100_001}, 'for at most 100,000 jobs, but it is 100,001'),
+        (Trace([(0, 1), (1, 1), (2, 1)]), {'wait': 1}, 'Recorded arrivals follow no known law.'),
+        (Synthetic('poisson:3', 'exp:1', jobs=9, keys='zipf:400:1'), {'wait': 1}, '400 exceed the limit of 300'),
+    ],
+)
+def test_a_queue_without_a_formula_has_a_reason(workload: Workload, more: dict[str, Any], words: str) -> None:
+    """Expiry is among them: min(S, T) is not exponential."""
+    assert words in no_queue(workload, **more)
+
+
+def test_without_a_queue_nothing_is_said_of_one() -> None:
+    """Jobs that leave at once have no waiting time, jobs that retry have one and no queue."""
+    leaving, retrying = expected(THREE, 5), expected(THREE, 5, on_refusal=Retry('exp:1'))
+
+    assert leaving == queued(THREE, wait=0)
+    for found in (leaving, retrying):
+        assert (found.waited_share, found.timed_out_share, found.queue_mean, found.wait_distribution) == (None,) * 4
+    assert (leaving.wait_mean, leaving.wait_mean_granted) == (None, None)
+    assert retrying.wait_mean == retrying.wait_mean_granted
+
+
+def test_the_queue_is_compared_with_exact_theory_only() -> None:
+    """A wrong waiting time raises a caveat, an approximate one does not."""
+    law = Poisson(3, 'exp:1', jobs=4000)
+    estimates = replay(law, max_size=5, wait=None, seed=1, store='memory').estimates
+    wrong = queued(law, wait=None)._replace(wait_mean=100.0)
+
+    assert [each.figure for each in outside(estimates, wrong, leaves=True)] == ['wait_mean']
+    assert outside(estimates, wrong._replace(exact=False), leaves=True) == ()
+    assert outside(estimates, queued(law, wait=None), leaves=True) == ()

@@ -380,7 +380,7 @@ def test_a_file_that_was_taken_for_the_wrong_thing_says_so(tmp_path: Path) -> No
         read_trace(path, 'swf')
     with pytest.raises(TraceError, match=r'cannot read the trace .*nowhere'):
         read_trace(tmp_path / 'nowhere')
-    with pytest.raises(ValueError, match="kind must be one of swf, azure, csv, got 'xlsx'"):
+    with pytest.raises(ValueError, match="kind must be one of swf, azure, recording, csv, got 'xlsx'"):
         read_trace(path, 'xlsx')
     with pytest.raises(TypeError, match=r'unit is for tables, but .* is read as a log in the Standard Workload Format'):
         read_trace(path, 'swf', unit='ms')

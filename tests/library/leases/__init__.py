@@ -1,0 +1,1 @@
+"""A slot as a value: held, renewed, lost, fenced, labelled."""

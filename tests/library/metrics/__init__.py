@@ -1,0 +1,1 @@
+"""What the listeners for Prometheus and OpenTelemetry count, and what the dashboard shows of it."""
