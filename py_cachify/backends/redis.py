@@ -92,19 +92,23 @@ class Script(NamedTuple):
 
 _HEAD = """local CLAIM, DEADLINE, MAX_GRANTS, MAX_DROPPED = {}, {}, {}, {}
 local operation, named = {}
-local function decide()
 """
 _COMMENT = re.compile(rb'^ *(--.*)?\n', re.MULTILINE)
-_INCLUDE = re.compile(rb'^-- include (\w+)\.lua$', re.MULTILINE)
+_INCLUDE = re.compile(rb'^ *-- include (\w+)\.lua$', re.MULTILINE)
 
 
 @functools.cache
 def load_script(name: str, clock: str = 'server_clock', max_grants: int = MAX_GRANTS) -> Script:
-    """Return a script of this package, preceded by the script ``clock``, which reads the time."""
+    """Return a script of this package, preceded by the script ``clock``, which reads the time.
+
+    What precedes the line ``-- decide`` of a script, if it has one, answers by itself if it can.
+    The rest, or the whole script, is the body of a function; making one takes time.
+    """
     parts = [_included(name)]
     if name in OPERATIONS:
         head = _HEAD.format(CLAIM, DEADLINE, max_grants, MAX_DROPPED, OPERATIONS[name]).encode()
-        parts = [head, *parts, b'end', _read('answer')]
+        first, _, decide = parts[0].rpartition(b'-- decide\n')
+        parts = [head, _read('request'), first, b'local function decide()', decide, b'end', _read('answer')]
     # Without comments, a client sends a script in one piece.
     text = _COMMENT.sub(b'', b'\n'.join((_read(clock), *parts)))
     keys = _KEYS.get(name, _all_keys)

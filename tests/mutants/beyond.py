@@ -3,11 +3,12 @@
 from tests.mutants.mutant import Beyond
 
 
-PROTOCOLS, RELEASE, BURY, SLOTS, QUEUE, ANSWERS, MEMORY, POOL_KEYS, EXPIRIES, PLAIN = (
+PROTOCOLS, RELEASE, BURY, PUT, KEEP_KEY, QUEUE, ANSWERS, MEMORY, POOL_KEYS, EXPIRIES, PLAIN = (
     'protocols.py',
     'backends/lua/release.lua',
     'backends/lua/bury.lua',
-    'backends/lua/slots.lua',
+    'backends/lua/put.lua',
+    'backends/lua/keep_key.lua',
     'backends/lua/queue.lua',
     'backends/_answers.py',
     'backends/memory.py',
@@ -96,7 +97,7 @@ BEYOND = (
     ),
     Beyond(
         'the key expires with any slot, not with the latest',
-        SLOTS,
+        PUT,
         "(taken == 0 or redis.call('ZREVRANK', KEYS[1], member) == 0)",
         'true',
         'redis',
@@ -105,8 +106,8 @@ BEYOND = (
     ),
     Beyond(
         'the key still expires when a slot has slot_exp=None',
-        SLOTS,
-        "    redis.call('PERSIST', KEYS[1])\n",
+        KEEP_KEY,
+        "  redis.call('PERSIST', KEYS[1])\n",
         '',
         'redis',
         _REAL_TIME,
@@ -114,8 +115,8 @@ BEYOND = (
     ),
     Beyond(
         'the key itself never expires',
-        SLOTS,
-        "    redis.call('PEXPIREAT', KEYS[1], math.ceil(expiry * 1000))\n",
+        KEEP_KEY,
+        "  redis.call('PEXPIREAT', KEYS[1], math.ceil(expiry * 1000))\n",
         '',
         'redis',
         _REAL_TIME,

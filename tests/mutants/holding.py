@@ -4,8 +4,8 @@ from simulations.exploring import Scope
 from tests.mutants.mutant import Beyond, Mutant
 
 
-RENEW_LUA, FENCE_LUA, HOLDERS, TICKETS, SLOTS = (
-    f'backends/lua/{name}.lua' for name in ('renew', 'fence', 'holders', 'tickets', 'slots')
+RENEW_LUA, FENCE_LUA, HOLDERS, TICKETS, KEEP_KEY = (
+    f'backends/lua/{name}.lua' for name in ('renew', 'fence', 'holders', 'tickets', 'keep_key')
 )
 PROTOCOLS, ANSWERS, MEMORY, EXPIRIES = (
     'protocols.py',
@@ -104,7 +104,7 @@ HOLDING = (
     ),
     Mutant(
         'the key expires immediately',
-        SLOTS,
+        KEEP_KEY,
         'KEYS[1], 86400000)',
         'KEYS[1], 0)',
         'redis-renew',

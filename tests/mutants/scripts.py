@@ -4,11 +4,12 @@ from simulations.exploring import Scope
 from tests.mutants.mutant import FOR_EVER, LATE, OVERTAKEN, Mutant
 
 
-ACQUIRE, RELEASE, BURY, SLOTS, QUEUE, SIZE, ANSWERS = (
+ACQUIRE, RELEASE, BURY, PUT, KEEP_KEY, QUEUE, SIZE, ANSWERS = (
     'backends/lua/acquire.lua',
     'backends/lua/release.lua',
     'backends/lua/bury.lua',
-    'backends/lua/slots.lua',
+    'backends/lua/put.lua',
+    'backends/lua/keep_key.lua',
     'backends/lua/queue.lua',
     'backends/lua/size.lua',
     'backends/_answers.py',
@@ -98,7 +99,7 @@ SCRIPTS = (
     ),
     Mutant(
         'a slot is granted but not added',
-        SLOTS,
+        PUT,
         "redis.call('ZADD', KEYS[1], 'NX', expiry, member) == 1",
         'false',
         'redis',
@@ -106,7 +107,7 @@ SCRIPTS = (
     ),
     Mutant(
         'the key expires immediately',
-        SLOTS,
+        KEEP_KEY,
         'KEYS[1], 86400000)',
         'KEYS[1], 0)',
         'redis',
@@ -215,8 +216,26 @@ SCRIPTS = (
         LATE,
     ),
     Mutant(
+        'an acquire of a pool without slots looks for no tombstone',
+        ACQUIRE,
+        ', KEYS[3])',
+        ')',
+        'redis',
+        'B1 was refused although a slot was free throughout',
+        LATE,
+    ),
+    Mutant(
+        'an acquire beside other slots looks for no tombstone',
+        ACQUIRE,
+        'others = others - 1',
+        'others = 0',
+        'redis',
+        'at the end 1 of 2 slots was taken instead of 0',
+        LATE._replace(max_size=2),
+    ),
+    Mutant(
         'a repeated acquire prolongs the slot',
-        SLOTS,
+        PUT,
         "'NX', expiry",
         'expiry',
         'redis',

@@ -335,8 +335,17 @@ WAITING = (
     Mutant(
         'an acquire without waiting passes the queue',
         ACQUIRE,
-        "if redis.call('EXISTS', KEYS[2], KEYS[3]) == 0 then",
+        'if others == 0 then',
         'if true then',
+        'redis-wait-mixed',
+        'C1 was given a slot although B1 has waited longer',
+        QUEUE,
+    ),
+    Mutant(
+        'an acquire of a pool without slots looks for no queue',
+        ACQUIRE,
+        "local others = redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[3])",
+        "local others = redis.call('EXISTS', KEYS[1], KEYS[3])",
         'redis-wait-mixed',
         'C1 was given a slot although B1 has waited longer',
         QUEUE,

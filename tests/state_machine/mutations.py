@@ -65,7 +65,7 @@ MUTATIONS = (
         'fakeredis',
         'async',
     ),
-    Mutation('a script renews the slot of who asks again', 'slots', "'NX', ", '', 'fakeredis', number=3),
+    Mutation('a script renews the slot of who asks again', 'put', "'NX', ", '', 'fakeredis', number=3),
     Mutation(
         'a script refuses who asks again in a full pool',
         'acquire',

@@ -19,9 +19,10 @@ if expiry then
   in_time = (expiry == 'inf' or tonumber(expiry) > now) and 1 or 0
 end
 if not KEYS[2] or redis.call('EXISTS', KEYS[2]) == 0 then
-  return in_time
+  return request + in_time * DECISION
 end
 
+-- decide
 -- include slots.lua
 -- include queue.lua
 

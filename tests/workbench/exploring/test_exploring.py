@@ -265,8 +265,8 @@ def _without(name: str, old: str, new: str) -> RedisWorld:
         ),
         (
             'acquire',
-            'taken >= tonumber(ARGV[2]) then\n    return redis',
-            'taken > tonumber(ARGV[2]) then\n    return redis',
+            'taken >= tonumber(ARGV[2]) then\n    return request',
+            'taken > tonumber(ARGV[2]) then\n    return request',
             'hold a slot of a pool of 1 at the same time',
         ),
         (
