@@ -17,6 +17,7 @@ from tests.benchmarks import (
     rows_memory,
     rows_observing,
     rows_pooled,
+    rows_server,
     rows_store,
     rows_waiting,
 )
@@ -31,6 +32,7 @@ from tests.benchmarks.table import Row
 MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     'sync': rows_store.sync_rows,
     'async': rows_store.async_rows,
+    'server': rows_server.server_rows,
     'contended-threads': rows_contended.thread_rows,
     'contended-tasks': rows_contended.task_rows,
     'contended-processes': rows_contended.process_rows,

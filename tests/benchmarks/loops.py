@@ -14,8 +14,8 @@ from tests.benchmarks.rounds import Chunk
 
 
 # A single `redis.call(…)` each: no scripts that keep slots can be shorter than these two.
-_ADD = "return redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])"
-_REMOVE = "return redis.call('ZREM', KEYS[1], ARGV[1])"
+ADD = "return redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])"
+REMOVE = "return redis.call('ZREM', KEYS[1], ARGV[1])"
 
 
 def with_loop(context: AbstractContextManager[Any]) -> Chunk:
@@ -46,7 +46,7 @@ def async_with_loop(runner: asyncio.Runner, context: AbstractAsyncContextManager
 
 def limit_loop(client: Any) -> Chunk:
     """Return the loop of LIMIT: two bare round trips with the client's own ``evalsha``."""
-    add, remove = client.script_load(_ADD), client.script_load(_REMOVE)
+    add, remove = client.script_load(ADD), client.script_load(REMOVE)
 
     def chunk(count: int) -> float:
         began = time.perf_counter()
@@ -60,7 +60,7 @@ def limit_loop(client: Any) -> Chunk:
 
 def async_limit_loop(runner: asyncio.Runner, client: Any) -> Chunk:
     """Return the loop of LIMIT with an asynchronous client."""
-    add, remove = runner.run(client.script_load(_ADD)), runner.run(client.script_load(_REMOVE))
+    add, remove = runner.run(client.script_load(ADD)), runner.run(client.script_load(REMOVE))
 
     async def chunk(count: int) -> float:
         began = time.perf_counter()

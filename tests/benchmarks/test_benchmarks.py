@@ -4,9 +4,11 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from py_cachify import init_cachify, pool
 from py_cachify.backends.redis import load_script
 from tests.benchmarks import contention, waiting
 from tests.benchmarks.command import MEASURES, main
@@ -17,6 +19,7 @@ from tests.benchmarks.others.worker import Worker
 from tests.benchmarks.output import choose
 from tests.benchmarks.polls import PollCounter
 from tests.benchmarks.rounds import Chunk, Spread, interleave, ratios, spread, turns
+from tests.benchmarks.rows_server import NotingClient, ServerTime
 from tests.benchmarks.table import Absolute, Cell, NotMeasured, Row, WaitLine, as_json, markdown, waits_markdown
 from tests.benchmarks.waiting import ThreadCrowd, _Worker
 
@@ -114,6 +117,69 @@ def test_all_may_do_the_same_number_of_operations() -> None:
         'two': [0.5] * 2,
     }
     assert counts == [7] * 6
+
+
+# --- the server's own time
+
+
+class _Server:
+    """A client and its connection: each batch costs 3 s outside the kernel and 1 s within."""
+
+    def __init__(self, *answers: int) -> None:
+        self.connection_pool = self
+        self.answers = answers
+        self.batches = 0
+
+    def get_connection(self) -> '_Server':
+        return self
+
+    def pack_commands(self, commands: list[tuple[str, ...]]) -> list[bytes]:
+        return [' '.join(command).encode() for command in commands]
+
+    def send_packed_command(self, sent: list[bytes]) -> None:
+        assert sent == [b'take 1give 1take 2give 2']
+        self.batches += 1
+        self.left = iter(self.answers)
+
+    def read_response(self) -> int:
+        return next(self.left)
+
+    def info(self, section: str) -> dict[str, Any]:
+        return {'used_cpu_user_main_thread': 3.0 * self.batches, 'used_cpu_sys_main_thread': 1.0 * self.batches}
+
+
+_REQUESTS = [('take', '1'), ('give', '1'), ('take', '2'), ('give', '2')]
+
+
+def test_the_time_of_the_server_is_that_of_as_many_acquires() -> None:
+    """Requests are sent in whole batches, and the time of those beyond the count is left out."""
+    server = _Server(1, 2, 3, 4)
+    loop = ServerTime(server, _REQUESTS, [1, 2, 3, 4])
+    assert (loop(1), server.batches) == (2, 1)
+    assert (loop(4), server.batches) == (8, 3)
+    assert (loop.user, loop.pairs) == (9, 6)
+
+
+def test_a_server_that_answers_in_another_way_is_not_measured() -> None:
+    """Refusals take another time than grants."""
+    with pytest.raises(RuntimeError, match='in another way'):
+        ServerTime(_Server(1, 2, 0, 4), _REQUESTS, [1, 2, 3, 4])(1)
+
+
+def test_what_is_measured_is_what_a_pool_sends(socket: str) -> None:
+    """The scripts of an acquire and of a release, each time in the same state of the pool."""
+    with NotingClient(socket) as client:
+        init_cachify(client)
+        one = pool('server', 1)
+        for _ in range(3):
+            # The first time, the text of each script is sent, which is not noted.
+            with one:
+                pass
+        acquire, release = load_script('acquire').digest, load_script('release').digest
+        assert [request[1] for request in client.requests] == [acquire, release] * 2
+        loop = ServerTime(client, client.requests, client.answers)
+        assert loop(5) > 0
+        assert loop.pairs == 6
 
 
 # --- the judge
