@@ -3,32 +3,22 @@
 A release has two reasons to be requested again, and a bound for each:
 
 * *It could not be sent*, because all connections of the client are in use: other slots are given
-  back at the same instant.  Connections become free all the time, so it is requested again for
-  ``UNSENT_LIMIT`` seconds, or until the slot expires, if that is earlier.
+  back at the same instant.  Then it is requested again for ``UNSENT_LIMIT`` seconds, or until the
+  slot expires, if that is earlier.  What travels in a batch has waited there already.
 * *It failed quickly*: a connection that the server closed while the body ran fails at once, and a
   new one may work.  It is requested once more.  A client that took longer has already repeated the
   request itself.
 """
 
 import asyncio
-import random
 import time
 
 from py_cachify._signals import is_interrupt
-from py_cachify._unsent import lacks_connection
+from py_cachify._unsent import UNSENT_LIMIT, UnsentPauses, lacks_connection
 
-
-UNSENT_LIMIT = 30.0
-"""In seconds: how long a release that could not be sent is requested again."""
 
 QUICK_FAILURE = 0.1
 """In seconds: a client that repeats requests itself takes longer than this to give up."""
-
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.001, 0.064
-"""In seconds.  Pauses double from the first to the second, so that many waiters burn no core."""
-
-_random = random.Random()
-"""The library's own, so that it draws nothing from the stream that a program may have seeded."""
 
 
 class Retries:
@@ -48,7 +38,7 @@ class Retries:
         limit = began + UNSENT_LIMIT
         self._until = limit if expires is None else min(limit, expires)
         self._began = began
-        self._longest = SHORTEST_PAUSE
+        self._pauses = UnsentPauses()
 
     def begin(self) -> None:
         """Note that another request begins."""
@@ -60,10 +50,7 @@ class Retries:
         if lacks_connection(error):
             if now >= self._until:
                 return None
-            # At random within the pause, or all that wait would ask at the same instant again.
-            pause = self._longest * _random.uniform(0.5, 1)
-            self._longest = min(2 * self._longest, LONGEST_PAUSE)
-            return min(pause, self._until - now)
+            return min(self._pauses.next(), self._until - now)
         # Cancelled from within: for example by a loop that ends, if the client has its own tasks.
         broken_off = isinstance(error, asyncio.CancelledError | Exception) and is_interrupt(error)
         quick = isinstance(error, Exception) and now - self._began < QUICK_FAILURE

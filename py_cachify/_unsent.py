@@ -1,9 +1,41 @@
-"""Recognise a request that a client could not send, because all its connections were in use.
+"""A request that a client could not send, because all its connections were in use.
 
+Connections become free all the time, so a release is requested again, and a batch is sent again.
 Errors are recognised by name, because each client package has its own classes, and none is imported
 here: ``redis`` and ``valkey`` raise ``MaxConnectionsError``, and their blocking pools a
 ``ConnectionError`` with a fixed text.
 """
+
+import random
+
+
+UNSENT_LIMIT = 30.0
+"""In seconds: how long a request that could not be sent is sent again."""
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.001, 0.064
+"""In seconds.  Pauses double from the first to the second, so that many waiters burn no core."""
+
+_random = random.Random()
+"""The library's own, so that it draws nothing from the stream that a program may have seeded."""
+
+
+class UnsentPauses:
+    """How long to pause until a request is sent again."""
+
+    _longest = SHORTEST_PAUSE
+
+    def next(self) -> float:
+        """Return the next pause, in seconds.
+
+        It is at random, or all that wait would ask at the same instant again.
+        """
+        pause = self._longest * _random.uniform(0.5, 1)
+        self._longest = min(2 * self._longest, LONGEST_PAUSE)
+        return pause
+
+    def begin_again(self) -> None:
+        """Note that a connection was free."""
+        self._longest = SHORTEST_PAUSE
 
 
 def lacks_connection(error: BaseException) -> bool:

@@ -99,10 +99,14 @@ class LoopClients:
         answer: Awaitable[Any] = self._client().eval(*arguments)
         return answer
 
-    def eval_ro(self, *arguments: Any) -> Awaitable[Any]:
-        """Run a script that only reads, in the running loop."""
-        answer: Awaitable[Any] = self._client().eval_ro(*arguments)
+    def execute_command(self, *arguments: Any) -> Awaitable[Any]:
+        """Send a command, in the running loop."""
+        answer: Awaitable[Any] = self._client().execute_command(*arguments)
         return answer
+
+    def pipeline(self, *, transaction: bool) -> Any:
+        """Return an empty pipeline, for the running loop."""
+        return self._client().pipeline(transaction=transaction)
 
     def pubsub(self) -> Any:
         """Return a subscription to nothing yet, for the running loop."""

@@ -31,6 +31,7 @@ from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from py_cachify._signals import is_interrupt
+from py_cachify._unsent import UNSENT_LIMIT
 from py_cachify._waiters import is_abandoned, note_grant, tell
 from py_cachify.backends._answers import (
     MAX_REPEATED,
@@ -52,6 +53,7 @@ from py_cachify.backends._answers import (
     unpack,
     unread,
 )
+from py_cachify.backends._batches import Batches, can_batch
 from py_cachify.backends._listening import TaskListener, ThreadListener
 from py_cachify.backends._loops import another_loop, belongs_to_another_loop
 from py_cachify.backends.atomic import AsyncAtomicBackend, AtomicBackend
@@ -71,6 +73,7 @@ from py_cachify.commands import (
     Turn,
 )
 from py_cachify.protocols import Renewals
+from py_cachify.tokens import read_token
 
 
 R = TypeVar('R')
@@ -329,6 +332,22 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
     agranted: Callable[['AsyncRedisBackend', str, str], Awaitable[object]] = staticmethod(_atell_or_undo)
     """As for :class:`RedisBackend`."""
 
+    def __init__(self, client: Any, clock: Callable[[], float] | None = None, max_grants: int = MAX_GRANTS) -> None:
+        super().__init__(client, clock, max_grants)
+        self._batches: WeakKeyDictionary[asyncio.AbstractEventLoop, Batches] | None = None
+        if can_batch(client):
+            self._batches = WeakKeyDictionary()
+
+    def _sender(self) -> Any:
+        """Return what runs scripts in the running event loop: the client itself, or in batches."""
+        if self._batches is None:
+            return self._client
+        loop = asyncio.get_running_loop()
+        found = self._batches.get(loop)
+        if found is None:
+            found = self._batches[loop] = Batches(self._client, _longest_wait)
+        return found
+
     def listener(self) -> Listener:
         loop = asyncio.get_running_loop()
         found = self._listeners.get(loop)
@@ -393,7 +412,7 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
         keys = script.keys(key)
         once, repeated, asked = True, False, self.now()
         try:
-            answer = await self._client.evalsha(script.digest, *keys, name, *arguments)
+            answer = await self._sender().evalsha(script.digest, *keys, name, *arguments)
         except Exception as error:
             once, repeated = False, belongs_to_another_loop(error)
             answer = await self._send_otherwise(error, script, *keys, name, *arguments)
@@ -420,7 +439,7 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
         for _ in range(MAX_REPEATED):
             await self._close_connections()
             try:
-                answer = await self._client.evalsha(script.digest, *keys, name, *arguments)
+                answer = await self._sender().evalsha(script.digest, *keys, name, *arguments)
             except Exception as error:
                 answer = await self._send_otherwise(error, script, *keys, name, *arguments)
             if (reply := read(answer, name, repeated=True)) is not None:
@@ -441,21 +460,21 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
             if not belongs_to_another_loop(error):
                 break
             try:
-                return await self._client.evalsha(script.digest, *arguments)
+                return await self._sender().evalsha(script.digest, *arguments)
             except Exception as again:
                 error = again
         else:
             raise another_loop(self._client) from error
         if _script_is_unknown(error):
-            return await self._client.eval(script.text, *arguments)
+            return await self._sender().eval(script.text, *arguments)
         if script is self._release and _keys_are_apart(error):
             # Waiters get the slot when the next of them asks.
             _, slots, _, *rest = arguments
-            return await self._client.eval(script.text, 1, slots, *rest)
+            return await self._sender().eval(script.text, 1, slots, *rest)
         if script in self._only_read and _lacks_permission(error):
             # A user who may only read the keys must not run scripts that could write.
             with suppress(Exception):
-                return await self._client.eval_ro(script.text, *arguments)
+                return await self._sender().eval_ro(script.text, *arguments)
         raise error
 
 
@@ -500,10 +519,23 @@ _KEYS: dict[str, Callable[[str], tuple[Any, ...]]] = {
 """What names the keys of a script, for those that do not need all keys of the pool."""
 
 
+_RELEASES = frozenset((load_script('release').digest, load_script('release').text))
+
+
 @functools.lru_cache
 def _limits(max_size: int, slot_exp: float | None) -> tuple[bytes, bytes]:
     life = '' if slot_exp is None else repr(float(slot_exp))
     return str(int(max_size)).encode(), life.encode()
+
+
+def _longest_wait(_: str, script: bytes, number_of_keys: int, *rest: Any) -> float:
+    """Return how long a request may wait for a free connection, in seconds."""
+    if script in _RELEASES:
+        token = read_token(rest[number_of_keys].decode())
+        if token is not None and token.slot_exp is not None:
+            # By then its slot has expired for certain, even if it was renewed until now.
+            return min(UNSENT_LIMIT, token.slot_exp)
+    return UNSENT_LIMIT
 
 
 def _pairs(renewals: Renewals) -> list[bytes]:

@@ -81,8 +81,8 @@ def waiting_client(socket: str) -> 'redis.asyncio.Redis':
     return redis.asyncio.Redis.from_pool(connections)
 
 
-def test_a_client_without_a_free_connection_is_an_error_and_not_a_full_pool(socket: str) -> None:
-    """A connection pool that does not wait raises its own error at once; no slot is left."""
+def test_a_client_with_one_connection_serves_many_tasks(socket: str) -> None:
+    """Their requests travel together."""
 
     async def main() -> None:
         async with redis.asyncio.Redis(unix_socket_path=socket, max_connections=1) as client:
@@ -93,8 +93,7 @@ def test_a_client_without_a_free_connection_is_an_error_and_not_a_full_pool(sock
                 async with reports:
                     pass
 
-            results = await asyncio.gather(*(hold() for _ in range(20)), return_exceptions=True)
-            assert {type(result) for result in results} == {type(None), redis.exceptions.MaxConnectionsError}
+            await asyncio.gather(*(hold() for _ in range(200)))
             assert await reports.asize() == 0
 
     asyncio.run(main())

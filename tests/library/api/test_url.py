@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from py_cachify import CachifyPoolFullError, CachifyPoolTimeoutError, init_cachify, pool, pooled
 from py_cachify._settings import global_settings
+from py_cachify.backends._batches import Batches
 from py_cachify.backends._opened import LoopClients
 from py_cachify.backends.redis import AsyncRedisBackend
 from tests.library.api.test_import import _run
@@ -477,8 +478,8 @@ def test_what_nobody_refers_to_any_more_is_closed(url: str, server: 'redis.Redis
 
 def test_the_client_of_all_loops_has_all_that_the_backend_uses(url: str, server: 'redis.Redis') -> None:
     """Each name exists, and means that of the client of the running loop."""
-    used = set(re.findall(r'self\._client\.(\w+)', inspect.getsource(AsyncRedisBackend)))
-    assert used >= {'evalsha', 'eval'}
+    used = set(re.findall(r'self\._client\.(\w+)', inspect.getsource(AsyncRedisBackend) + inspect.getsource(Batches)))
+    assert used >= {'execute_command', 'pipeline'}
     assert used <= vars(LoopClients).keys()
     cachify = init_cachify(url)
     assert cachify._opened is not None
@@ -486,9 +487,13 @@ def test_the_client_of_all_loops_has_all_that_the_backend_uses(url: str, server:
 
     async def main() -> None:
         for _ in range(2):
-            for run in client.eval, client.eval_ro:
-                assert await run('return {KEYS[1], ARGV[1]}', 1, 'key', 'argument') == [b'key', b'argument']
+            script = 'return {KEYS[1], ARGV[1]}', 1, 'key', 'argument'
+            assert await client.eval(*script) == [b'key', b'argument']
             assert await client.evalsha(hashlib.sha1(b'return 1').hexdigest(), 0) == 1
+            assert await client.execute_command('EVAL_RO', *script) == [b'key', b'argument']
+            pipeline = client.pipeline(transaction=False)
+            pipeline.execute_command('EVAL', *script)
+            assert await pipeline.execute(raise_on_error=False) == [[b'key', b'argument']]
             await client.connection_pool.disconnect(inuse_connections=False)
             assert connections(server) == 0
 

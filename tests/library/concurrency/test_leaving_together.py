@@ -17,7 +17,8 @@ import redis.asyncio
 
 from py_cachify import Slot, init_cachify, pool
 from py_cachify import _retries as retries_module
-from py_cachify._retries import LONGEST_PAUSE, QUICK_FAILURE, UNSENT_LIMIT, Retries
+from py_cachify._retries import QUICK_FAILURE, Retries
+from py_cachify._unsent import LONGEST_PAUSE, UNSENT_LIMIT
 from tests.support.stores import DictClient
 
 

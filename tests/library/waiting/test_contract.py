@@ -155,7 +155,8 @@ def test_when_the_time_is_up_an_error_says_so(crowd: Crowd, wait: float | timede
 def test_who_gave_up_is_skipped(crowd: Crowd) -> None:
     """The first in the queue times out; the slot goes to the second."""
     holder = crowd.hold(one())
-    first, second = crowd.queue(one(0.1)), crowd.queue(one())
+    # Long enough for the second to be queued before the first gives up.
+    first, second = crowd.queue(one(2)), crowd.queue(one())
     assert first.ended.wait(LIMIT)
     assert isinstance(first.error, CachifyPoolTimeoutError)
     assert one().queue_size() == 1

@@ -1,0 +1,301 @@
+"""Requests of one event loop travel together: in batches, on a few connections.
+
+A request that finds others under way does not leave at once.  It waits until the tasks that are
+ready in this turn of the event loop have run, and what they ask leaves with it: as one pipeline
+without a transaction, on one connection.  So a hundred tasks need few connections and few system
+calls.
+
+* A request on an idle client goes by itself, as if there were no batches.
+* At most ``MOST_UNDER_WAY`` batches are under way, for any number of tasks and pools.  A request
+  that goes by itself is one of them.
+* While others are under way, what waits leaves once it is at least the ``WORTHWHILE`` part of
+  those, or one of them is answered, or ``LONGEST_HOLD`` has passed.  Otherwise tasks that began
+  together would drift apart until each went by itself.
+* A batch has at most ``MOST_TOGETHER`` requests, because the event loop does nothing else while it
+  reads their answers.  The pools take turns, so a thousand requests for one of them delay one for
+  another by at most one batch.
+* An error of the server belongs to the request that it answers.  A connection that breaks fails all
+  requests of its batch: of none is it known whether it was carried out, and each undoes itself.
+* A batch for which the client has no connection free waits for one: until another batch ends, or
+  with pauses if the rest of the program uses all of them.  How long a request waits so in total
+  is decided by the caller.
+* What happens to one task does not touch the requests of others.  A request that is given up before
+  it has left does not leave; a later one is carried out, and its answer is not read.
+
+A request fails here as the client's own would.  To undo it, or to ask again, is up to the caller.
+"""
+
+import asyncio
+import copy
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from typing import Any, NamedTuple
+
+from py_cachify._cancellation import Request
+from py_cachify._unsent import UnsentPauses, was_never_sent
+from py_cachify.backends._opened import LoopClients
+
+
+MOST_UNDER_WAY = 8
+"""How many batches of one event loop are under way at the same time, at most."""
+
+MOST_TOGETHER = 128
+"""How many requests a batch has, at most."""
+
+WORTHWHILE = 1 / 4
+"""How many requests must wait to leave while others are under way, as a part of those."""
+
+LONGEST_HOLD = 0.001
+"""For how long they wait for more to leave with them, in seconds."""
+
+_ALONE = object()
+"""Instead of an answer: nothing else waits, so the task sends the request itself."""
+
+
+class _Asked(NamedTuple):
+    """A request that waits to leave, or is under way.
+
+    Attributes:
+        request: the command and its arguments.
+        answer: what its task waits for: the answer, or an error.  An error is no exception of this
+            future, because perhaps nobody is there to see it.
+        since: when its task asked, by the clock of the event loop.
+    """
+
+    request: tuple[Any, ...]
+    answer: 'asyncio.Future[Any]'
+    since: float
+
+    @property
+    def pool(self) -> Any:
+        """The first key of its script."""
+        return self.request[3]
+
+
+LongestWait = Callable[..., float]
+
+
+class Batches:
+    """Runs scripts on a client for the tasks of one event loop."""
+
+    def __init__(self, client: Any, longest_wait: LongestWait) -> None:
+        """Serve the running event loop; ``client`` is one that :func:`can_batch`.
+
+        ``longest_wait(*request)`` is how long a request may wait for a connection, in seconds.
+        """
+        self._client = client
+        self._longest_wait = longest_wait
+        # The requests of each pool; the pool whose turn is next is the first.
+        self._waiting: dict[Any, deque[_Asked]] = {}
+        self._number_waiting = 0
+        # How many batches are under way, and how many requests.
+        self._batches = 0
+        self._requests = 0
+        # Whether what waits leaves soon: once the tasks that are ready have run, or after a pause.
+        self._leaves_soon = False
+        # Whether the client has no connection free until a batch ends.
+        self._lacks_connection = False
+        self._pauses = UnsentPauses()
+        self._hold: asyncio.TimerHandle | None = None
+        # An event loop keeps no strong reference to a task.
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def evalsha(self, *arguments: Any) -> Awaitable[Any]:
+        """Run a script that the server knows, as the client's own method does."""
+        return self._ask(('EVALSHA', *arguments))
+
+    def eval(self, *arguments: Any) -> Awaitable[Any]:
+        """Run a script."""
+        return self._ask(('EVAL', *arguments))
+
+    def eval_ro(self, *arguments: Any) -> Awaitable[Any]:
+        """Run a script that only reads."""
+        return self._ask(('EVAL_RO', *arguments))
+
+    # --- for each request
+
+    async def _ask(self, request: tuple[Any, ...]) -> Any:
+        loop = asyncio.get_running_loop()
+        since = loop.time()
+        waits = self._requests > 0 or self._leaves_soon
+        while True:
+            if waits:
+                answer = await self._add(_Asked(request, loop.create_future(), since))
+                if isinstance(answer, BaseException):
+                    raise answer
+                if answer is not _ALONE:
+                    return answer
+            try:
+                return await self._ask_alone(request)
+            except Exception as error:
+                if not was_never_sent(error) or self._is_too_late(request, since):
+                    raise
+                self._note_lack()
+                waits = True
+
+    async def _ask_alone(self, request: tuple[Any, ...]) -> Any:
+        self._note_begin(1)
+        try:
+            answer = await self._client.execute_command(*request)
+            self._pauses.begin_again()
+            return answer
+        finally:
+            self._note_end(1)
+            if self._number_waiting:
+                self._leave_soon()
+
+    def _add(self, asked: _Asked) -> 'asyncio.Future[Any]':
+        self._waiting.setdefault(asked.pool, deque()).append(asked)
+        self._number_waiting += 1
+        self._leave_soon()
+        return asked.answer
+
+    # --- for each batch
+
+    def _leave_soon(self) -> None:
+        if not self._leaves_soon:
+            self._leaves_soon = True
+            asyncio.get_running_loop().call_soon(self._leave)
+
+    def _leave(self) -> None:
+        self._leaves_soon = False
+        if self._number_waiting >= self._requests * WORTHWHILE:
+            self._leave_now()
+        elif self._hold is None:
+            self._hold = asyncio.get_running_loop().call_later(LONGEST_HOLD, self._leave_after_hold)
+
+    def _leave_after_hold(self) -> None:
+        self._hold = None
+        self._leave_now()
+
+    def _leave_now(self) -> None:
+        # A batch may end within this loop, if tasks are eager; then the rest leaves soon.
+        while self._batches < MOST_UNDER_WAY and not (self._lacks_connection or self._leaves_soon):
+            batch = self._next_batch()
+            if len(batch) < 2:
+                for asked in batch:
+                    asked.answer.set_result(_ALONE)
+                return
+            self._note_begin(len(batch))
+            # In no context, because requests of several contexts travel together.
+            task = asyncio.get_running_loop().create_task(self._carry(batch), context=Context())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _next_batch(self) -> list[_Asked]:
+        """Return the next requests, one of each pool in turn, without those that were given up."""
+        batch: list[_Asked] = []
+        waiting = self._waiting
+        while waiting and len(batch) < MOST_TOGETHER:
+            pool = next(iter(waiting))
+            line = waiting.pop(pool)
+            asked = line.popleft()
+            self._number_waiting -= 1
+            if line:
+                waiting[pool] = line
+            if not asked.answer.done():
+                batch.append(asked)
+        return batch
+
+    async def _carry(self, batch: list[_Asked]) -> None:
+        """Send a batch and deliver its answers, even if the loop cancels all its tasks."""
+        sending = Request(self._answers(batch))
+        try:
+            await sending
+        finally:
+            self._note_end(len(batch))
+        error = sending.exception()
+        if error is not None and was_never_sent(error):
+            self._put_back(batch, error)
+            return
+        self._pauses.begin_again()
+        answers = sending.result() if error is None else [_error_for_one(error) for _ in batch]
+        for asked, answer in zip(batch, answers, strict=True):
+            if not asked.answer.done():
+                asked.answer.set_result(answer)
+        # Now, so that none of the tasks that wake goes by itself: what they ask leaves after them.
+        self._leave_soon()
+        if not isinstance(error, asyncio.CancelledError | Exception | None):
+            raise error
+        if sending.interruption is not None:
+            raise sending.interruption
+
+    async def _answers(self, batch: list[_Asked]) -> list[Any]:
+        """Return the answers to these requests, in order; errors of the server are among them."""
+        pipeline = self._client.pipeline(transaction=False)
+        for asked in batch:
+            pipeline.execute_command(*asked.request)
+        answers: list[Any] = await pipeline.execute(raise_on_error=False)
+        return answers
+
+    def _note_begin(self, requests: int) -> None:
+        self._batches += 1
+        self._requests += requests
+
+    def _note_end(self, requests: int) -> None:
+        self._batches -= 1
+        self._requests -= requests
+        self._lacks_connection = False
+
+    # --- without a connection
+
+    def _put_back(self, batch: list[_Asked], error: BaseException) -> None:
+        """Let requests wait for a connection, and fail those that have waited for too long."""
+        for asked in reversed(batch):
+            if asked.answer.done():
+                continue
+            if self._is_too_late(asked.request, asked.since):
+                asked.answer.set_result(_error_for_one(error))
+            else:
+                self._waiting.setdefault(asked.pool, deque()).appendleft(asked)
+                self._number_waiting += 1
+        self._note_lack()
+
+    def _is_too_late(self, request: tuple[Any, ...], since: float) -> bool:
+        return asyncio.get_running_loop().time() >= since + self._longest_wait(*request)
+
+    def _note_lack(self) -> None:
+        self._lacks_connection = self._batches > 0
+        if not (self._lacks_connection or self._leaves_soon):
+            self._leaves_soon = True
+            asyncio.get_running_loop().call_later(self._pauses.next(), self._leave)
+
+
+_CLIENTS = {('redis.asyncio.client', 'Redis'), ('valkey.asyncio.client', 'Valkey')}
+_PACKAGES = {module.partition('.')[0] for module, _ in _CLIENTS}
+
+
+def can_batch(client: Any) -> bool:
+    """Return whether the requests of an asynchronous client may travel in batches.
+
+    It must be one of redis-py or valkey-py, with a pool of connections, and it must not send its
+    requests in a way of its own, as a cluster's client does, or a subclass.
+    """
+    if isinstance(client, LoopClients):
+        return True
+    # By name, because neither package is imported here.
+    kinds = type(client).__mro__
+    if not any((kind.__module__, kind.__name__) in _CLIENTS for kind in kinds):
+        return False
+    if kinds[0].__name__ == 'Pipeline' or client.single_connection_client or client.connection is not None:
+        return False
+    return all(_is_of_package(client, name) for name in ('execute_command', 'pipeline', 'eval', 'evalsha', 'eval_ro'))
+
+
+def _is_of_package(client: Any, method: str) -> bool:
+    owner = next((kind for kind in type(client).__mro__ if method in vars(kind)), None)
+    return owner is not None and owner.__module__.partition('.')[0] in _PACKAGES and method not in vars(client)
+
+
+def _error_for_one(error: BaseException) -> BaseException:
+    """Return the error of a batch for one of its requests, which adds notes of its own."""
+    if not isinstance(error, asyncio.CancelledError | Exception):
+        # It stops the program, and is raised in one place.
+        return ConnectionError(f'a {type(error).__name__} broke off the requests of several tasks')
+    try:
+        own = copy.copy(error)
+    except Exception:
+        return error
+    own.__cause__, own.__traceback__ = error.__cause__, error.__traceback__
+    return own
