@@ -22,6 +22,9 @@ from tests.benchmarks.waiting import Crowd
 T = TypeVar('T')
 Cells = dict[str, Cell | str]
 
+ANY_CORES = 'any cores'
+"""The words for a row in which the system chooses the cores."""
+
 
 class Asked(NamedTuple, Generic[T]):
     """The loops or actors of the other packages for a row.
@@ -119,6 +122,11 @@ class Bench:
                 yield runner, client
             finally:
                 runner.run(client.aclose())
+
+    @property
+    def cores(self) -> str:
+        """On which cores client and server run within ``store_cores()``, in words."""
+        return 'one core' if self._one_core else ANY_CORES
 
     def store_cores(self, more: Sequence[int] = ()) -> AbstractContextManager[None]:
         """Put client, server, the others and ``more`` processes on one core, if requested."""

@@ -19,6 +19,7 @@ from tests.benchmarks import (
     rows_pooled,
     rows_server,
     rows_store,
+    rows_tasks,
     rows_waiting,
 )
 from tests.benchmarks.bench import Bench
@@ -33,6 +34,11 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     'sync': rows_store.sync_rows,
     'async': rows_store.async_rows,
     'server': rows_server.server_rows,
+    'tasks': rows_tasks.task_rows,
+    'tasks-delayed': rows_tasks.delayed_rows,
+    'tasks-latency': rows_tasks.latency_rows,
+    'tasks-pipeline': rows_tasks.pipeline_rows,
+    'tasks-connections': rows_tasks.connection_rows,
     'contended-threads': rows_contended.thread_rows,
     'contended-tasks': rows_contended.task_rows,
     'contended-processes': rows_contended.process_rows,
@@ -52,6 +58,8 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
 }
 FULL = Plan(rounds=30, seconds=0.03, window=0.1, waiting=1, waiting_rounds=5)
 QUICK = Plan(rounds=3, seconds=0.002, window=0.03, waiting=0.03, waiting_rounds=2)
+ON_ONE_CORE = 'sync, async and tasks'
+"""The rows in which client and server share one core by default, in words."""
 WINDOW_WITH_OTHERS = 0.5
 """In seconds: longer with other packages, because one waits a tenth of a second after a refusal."""
 
@@ -88,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     about |= {
         'compared with': ', '.join(bench.others) or 'no other package (see --others)',
         'rounds': str(plan.rounds),
-        'cores of the rows sync and async': 'one for client and server' if one_core else 'chosen by the system',
+        f'cores of the rows {ON_ONE_CORE}': 'one for client and server' if one_core else 'chosen by the system',
     }
     return put_out(about, rows, options, bench.others, waits=bench.waits)
 
@@ -99,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         description='Measure how fast the library is, as ratios to code that can hardly be faster.',
     )
     parser.add_argument('rows', nargs='*', metavar='ROW', help=f'rows to measure (default all): {", ".join(MEASURES)}')
-    add_options(parser, rounds=FULL.rounds, one_core='the rows sync and async')
+    add_options(parser, rounds=FULL.rounds, one_core=f'the rows {ON_ONE_CORE}')
     parser.add_argument(
         '--others',
         action='store_true',

@@ -6,6 +6,7 @@ their own environments.
 
 import asyncio
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from itertools import repeat
 from typing import Any
@@ -31,17 +32,15 @@ def with_loop(context: AbstractContextManager[Any]) -> Chunk:
     return chunk
 
 
-def async_with_loop(runner: asyncio.Runner, context: AbstractAsyncContextManager[Any]) -> Chunk:
-    """Return the loop over ``async with context: pass``, in one task."""
+def async_with_loop(runner: asyncio.Runner, context: AbstractAsyncContextManager[Any], tasks: int = 1) -> Chunk:
+    """Return the loop over ``async with context: pass``, in one task or in several."""
 
-    async def chunk(count: int) -> float:
-        began = time.perf_counter()
+    async def work(count: int) -> None:
         for _ in repeat(None, count):
             async with context:
                 pass
-        return time.perf_counter() - began
 
-    return lambda count: runner.run(chunk(count))
+    return _in_tasks(runner, work, tasks)
 
 
 def limit_loop(client: Any) -> Chunk:
@@ -58,15 +57,32 @@ def limit_loop(client: Any) -> Chunk:
     return chunk
 
 
-def async_limit_loop(runner: asyncio.Runner, client: Any) -> Chunk:
-    """Return the loop of LIMIT with an asynchronous client."""
-    add, remove = runner.run(client.script_load(ADD)), runner.run(client.script_load(REMOVE))
+def async_limit_loop(runner: asyncio.Runner, client: Any, tasks: int = 1) -> Chunk:
+    """Return the loop of LIMIT with an asynchronous client, in one task or in several."""
+    add, remove = runner.run(load_limit(client))
 
-    async def chunk(count: int) -> float:
-        began = time.perf_counter()
+    async def work(count: int) -> None:
         for _ in repeat(None, count):
             await client.evalsha(add, 1, 'limit', '1', 'member')
             await client.evalsha(remove, 1, 'limit', 'member')
-        return time.perf_counter() - began
+
+    return _in_tasks(runner, work, tasks)
+
+
+async def load_limit(client: Any) -> tuple[str, str]:
+    """Load the scripts of LIMIT into the server, and return their digests."""
+    return await client.script_load(ADD), await client.script_load(REMOVE)
+
+
+def _in_tasks(runner: asyncio.Runner, work: Callable[[int], Coroutine[Any, Any, None]], tasks: int) -> Chunk:
+    """Return the loop in which each task does all operations; the time is divided by the tasks."""
+
+    async def chunk(count: int) -> float:
+        began = time.perf_counter()
+        if tasks == 1:
+            await work(count)
+        else:
+            await asyncio.gather(*(work(count) for _ in range(tasks)))
+        return (time.perf_counter() - began) / tasks
 
     return lambda count: runner.run(chunk(count))

@@ -26,3 +26,16 @@ BODIES = 0.001, 0.050
 """How long the bodies of those that wait sleep, in seconds."""
 ENOUGH_CONNECTIONS = 5000
 """More than the workers that may wait: ``BLPOP`` needs a connection for each."""
+
+TASKS = 8, 32, 100, 400
+"""How many tasks of one event loop use one client."""
+MOST_TASKS = max(TASKS)
+"""How many tasks the connections are counted of."""
+BARE_CONNECTIONS = 100
+"""How many connections the client has that they are compared with."""
+DELAY = 0.001
+"""How much longer a message is on its way in the delayed rows, in seconds."""
+LATENCY_TASKS = 100
+"""How many tasks the latency of an acquire is measured with."""
+LATENCY_BODIES = 0.05
+"""How long these hold a slot on average, in seconds: the holding times are exponential."""

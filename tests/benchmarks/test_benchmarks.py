@@ -1,25 +1,38 @@
 """The benchmark measures what it says; no test depends on how fast the library is."""
 
+import asyncio
 import json
 import math
+import socket as socket_module
+import tempfile
+import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import redis
 
 from py_cachify import init_cachify, pool
 from py_cachify.backends.redis import load_script
-from tests.benchmarks import contention, waiting
+from tests.benchmarks import contention, loops, rows_tasks, waiting
+from tests.benchmarks.clients import make_blocking_client, make_client
 from tests.benchmarks.command import MEASURES, main
+from tests.benchmarks.connections import ConnectionCount
 from tests.benchmarks.contention import Counter, Threads
+from tests.benchmarks.delaying_proxy import DelayingProxy, Load
 from tests.benchmarks.judge import Grant, Refusal, Verdict, judge
+from tests.benchmarks.loops import async_with_loop
 from tests.benchmarks.others.subject import CannotError
 from tests.benchmarks.others.worker import Worker
 from tests.benchmarks.output import choose
 from tests.benchmarks.polls import PollCounter
+from tests.benchmarks.recorded import record
 from tests.benchmarks.rounds import Chunk, Spread, interleave, ratios, spread, turns
 from tests.benchmarks.rows_server import NotingClient, ServerTime
+from tests.benchmarks.sizes import LATENCY_BODIES, LATENCY_TASKS
 from tests.benchmarks.table import Absolute, Cell, NotMeasured, Row, WaitLine, as_json, markdown, waits_markdown
 from tests.benchmarks.waiting import ThreadCrowd, _Worker
 
@@ -31,6 +44,7 @@ def test_every_row_can_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(['--quick', '--json', str(files[0]), '--markdown', str(files[1])]) == 0
     rows = json.loads(files[0].read_text())['rows']
     measured = [row['measure'] for row in rows]
+    assert len(set(measured)) == len(measured)
     first_words = {name.partition('-')[0] for name in MEASURES}
     assert {measure.replace(',', '').replace('@', '').split()[0] for measure in measured} == first_words
     assert all(math.isfinite(number) for row in rows for number in row['ratio'].values())
@@ -180,6 +194,146 @@ def test_what_is_measured_is_what_a_pool_sends(socket: str) -> None:
         loop = ServerTime(client, client.requests, client.answers)
         assert loop(5) > 0
         assert loop.pairs == 6
+
+
+# --- many tasks
+
+
+class _Crossing(AbstractAsyncContextManager[None]):
+    """Counts the tasks that are in it, and lets the others run."""
+
+    def __init__(self) -> None:
+        self.entered = 0
+        self.inside = Counter()
+
+    async def __aenter__(self) -> None:
+        self.entered += 1
+        self.inside.enter()
+        await asyncio.sleep(0)
+
+    async def __aexit__(self, *_: object) -> None:
+        self.inside.leave()
+
+
+@pytest.mark.parametrize('tasks', [1, 3])
+def test_each_task_does_all_operations_beside_the_others(tasks: int) -> None:
+    """The library and what it is compared with are in as many tasks."""
+    crossing = _Crossing()
+    with asyncio.Runner() as runner:
+        async_with_loop(runner, crossing, tasks)(5)
+    assert (crossing.entered, crossing.inside.peak()) == (5 * tasks, tasks)
+
+
+def test_the_time_of_many_tasks_is_divided_by_the_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So rows with more and fewer tasks show the time of one operation."""
+    clock = iter([10.0, 16.0])
+    monkeypatch.setattr(loops, 'time', SimpleNamespace(perf_counter=lambda: next(clock)))
+    with asyncio.Runner() as runner:
+        assert async_with_loop(runner, _Crossing(), 3)(1) == 2
+
+
+def test_holding_times_are_the_same_at_each_call() -> None:
+    """The library and what it is compared with hold their slots as long, in each round."""
+    held: list[float] = []
+
+    async def hold(seconds: float) -> float:
+        held.append(seconds)
+        return seconds
+
+    with asyncio.Runner() as runner:
+        first, second = (runner.run(rows_tasks._latencies(hold, 3)) for _ in range(2))
+    assert first == second
+    assert len(first) == len({*first}) == 3 * LATENCY_TASKS
+    assert sorted(held) == sorted(first + second)
+    assert sum(first) / len(first) == pytest.approx(LATENCY_BODIES, rel=0.25)
+
+
+def test_recorded_requests_take_slots_again_and_again(socket: str, server: redis.Redis) -> None:
+    """Sent without the library, in one pipeline, they take as many slots, and release them."""
+    requests = record(socket, 'recorded', 5, 4)
+    of = init_cachify(server, is_global=False).pool('recorded', 5)
+    with asyncio.Runner() as runner, closing(_Client(runner, socket)) as client:
+        assert of.size() == 0
+        for commands, size in ((requests.acquires, 4), (requests.releases, 0)) * 2:
+            runner.run(rows_tasks.send_together(client.client, commands))
+            assert of.size() == size
+
+
+class _Client:
+    """An asynchronous client that closes in its event loop."""
+
+    def __init__(self, runner: asyncio.Runner, socket: str) -> None:
+        self.client = make_blocking_client(socket, 3)
+        self._runner = runner
+
+    def close(self) -> None:
+        self._runner.run(self.client.aclose())
+
+
+def test_connections_are_counted_by_the_server(socket: str, server: redis.Redis) -> None:
+    """Closed ones count as well; those from before the count, and its own, do not."""
+    with make_client(socket) as before:
+        before.ping()
+        with before.pubsub() as earlier:
+            earlier.subscribe('earlier')
+            count = ConnectionCount(server)
+            assert (count.opened(), count.subscribed()) == (0, 0)
+            for _ in range(3):
+                with make_client(socket) as client:
+                    client.ping()
+            with make_client(socket) as client, client.pubsub() as subscription:
+                subscription.subscribe('later')
+                assert subscription.get_message(timeout=5) is not None
+                assert (count.opened(), count.subscribed()) == (4, 1)
+
+
+# --- the proxy
+
+
+def test_the_proxy_delays_each_message_in_both_directions(socket: str) -> None:
+    """A request and its reply are each late by at least so much; the proxy counts them."""
+    with DelayingProxy(socket, 0.05) as proxy, make_client(proxy.socket) as client:
+        client.ping()  # connects
+        before, asked = proxy.load(), time.monotonic()
+        client.ping()
+        assert time.monotonic() - asked >= 0.1
+        after = proxy.load()
+    assert after.messages - before.messages == 2
+    assert after.late >= before.late
+    assert after.working > before.working
+    assert after.now - before.now >= 0.1
+
+
+def test_a_report_of_the_proxy_begins_where_the_last_one_ended(socket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So each row tells of its own messages."""
+    loads = iter([Load(10, 0.002, 3.0, 10.0), Load(60, 0.007, 3.5, 20.0)])
+    with DelayingProxy(socket, 0) as proxy:
+        monkeypatch.setattr(proxy, 'load', lambda: next(loads))
+        proxy.report()
+        assert proxy.report() == 'messages left the proxy 0.10 ms late, it took 5% of a core'
+
+
+def test_the_proxy_keeps_the_order_and_the_ends() -> None:
+    """Messages arrive as they were sent, in either direction, and so does the end of each."""
+    messages = [b'%d,' % number for number in range(500)]
+    with tempfile.TemporaryDirectory() as folder, socket_module.socket(socket_module.AF_UNIX) as listener:
+        place = f'{folder}/s'
+        listener.bind(place)
+        listener.listen()
+        with DelayingProxy(place, 0.02) as proxy, socket_module.socket(socket_module.AF_UNIX) as client:
+            client.connect(proxy.socket)
+            server, _ = listener.accept()
+            with server:
+                for side, other in ((client, server), (server, client)):
+                    side.settimeout(30)
+                    other.settimeout(30)
+                    for message in messages:
+                        side.sendall(message)
+                    side.shutdown(socket_module.SHUT_WR)
+                    received = b''
+                    while piece := other.recv(65536):
+                        received += piece
+                    assert received == b''.join(messages)
 
 
 # --- the judge
