@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from tests.benchmarks import ways_to_wait as ways
-from tests.benchmarks.bench import Bench
+from tests.benchmarks.bench import ANY_CORES, Bench
 from tests.benchmarks.clients import make_async_client, make_client
 from tests.benchmarks.polls import PollCounter, async_counting_client, counting_client
 from tests.benchmarks.rounds import heap_set_aside, ratios, spread, turns
@@ -29,7 +29,7 @@ from tests.benchmarks.table import Absolute, Cell, Row, WaitLine
 from tests.benchmarks.waiting import Counts, Crowd, ProcessCrowd, TaskCrowd, ThreadCrowd, Waited
 
 
-RETRYING_TARGET = 4.0
+RETRYING_TARGET = 5.0
 """Grants a second of many tasks with short bodies, compared with retrying."""
 SHARE_TARGET = 0.92
 """Grants a second with long bodies, compared with what the slots can carry."""
@@ -140,7 +140,7 @@ def _row(
     seconds = bench.plan.waiting * (5 if is_long or workers > WAITING_TASKS else 1)
     measured = _measure(bench, crowds, seconds)
     in_vain = _polls_in_vain(*counted, seconds)
-    measure = f'waiting, {workers:,} {kind}, bodies of {body * 1000:.0f} ms'
+    measure = f'waiting, {workers:,} {kind}, bodies of {body * 1000:.0f} ms, {ANY_CORES}'
     for name, each in measured.items():
         bench.waits.append(_line(measure, name, each, in_vain if name == OURS else None))
     rates = {name: each.rates() for name, each in measured.items()}
