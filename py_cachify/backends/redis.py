@@ -141,6 +141,7 @@ class _Scripts:
         """
         self.client = client
         self._client = client
+        self._evalsha_is_inherited = _inherits_evalsha(client)
         self._listeners: WeakKeyDictionary[asyncio.AbstractEventLoop, TaskListener] = WeakKeyDictionary()
         self._clock = clock
         head = 'server_clock' if clock is None else 'virtual_clock'
@@ -269,7 +270,11 @@ class RedisBackend(_Scripts, AtomicBackend):
         keys = script.keys(key)
         once, asked = True, self.now()
         try:
-            answer = self._client.evalsha(script.digest, *keys, name, *arguments)
+            if self._evalsha_is_inherited:
+                # What `evalsha` does itself, two calls later.
+                answer = self._client.execute_command('EVALSHA', script.digest, *keys, name, *arguments)
+            else:
+                answer = self._client.evalsha(script.digest, *keys, name, *arguments)
         except Exception as error:
             once = False
             answer = self._send_otherwise(error, script, *keys, name, *arguments)
@@ -544,6 +549,24 @@ def _pairs(renewals: Renewals) -> list[bytes]:
     for token, life in renewals:
         pairs += token.encode(), b'' if life is None else repr(float(life)).encode()
     return pairs
+
+
+def _inherits_evalsha(client: object) -> bool:
+    """Return whether the client's ``evalsha`` is that of redis-py or valkey-py.
+
+    It calls ``execute_command('EVALSHA', ...)``, which a subclass may replace, or a program that
+    traces all commands.  Such programs expect a text as the command's name, and not bytes.
+    """
+    # By name, because each client package has its own class, and none is imported here.
+    return all(
+        name not in getattr(client, '__dict__', ())
+        and next((kind.__module__ for kind in type(client).__mro__ if name in vars(kind)), '') in _COMMANDS
+        for name in ('evalsha', '_evalsha')
+    )
+
+
+_COMMANDS = 'redis.commands.core', 'valkey.commands.core'
+"""The modules in which these packages define the methods for commands."""
 
 
 def _lacks_permission(error: Exception) -> bool:

@@ -479,3 +479,46 @@ def test_only_an_unknown_script_is_sent_again(side: str) -> None:
         with pytest.raises(redis.ConnectionError, match='lost'):
             asyncio.run(_awaited(AsyncRedisBackend(Fails()).aperform(CountSlots('k'))))
     assert asked == ['evalsha']
+
+
+@on_both_servers
+def test_a_client_of_redis_py_sees_each_command_by_its_name(clients: Clients) -> None:
+    """A subclass, or a program that traces all commands, replaces ``execute_command``."""
+    seen: list[Any] = []
+    kind = type(clients.sync)
+
+    def traced(client: Any, *arguments: Any, **options: Any) -> Any:
+        seen.append(arguments[0])
+        return kind.execute_command(client, *arguments, **options)
+
+    clients.sync.__class__ = type('Traced', (kind,), {'execute_command': traced})
+    init_cachify(clients.sync)
+    with pool('reports', max_size=1):
+        pass
+    with pool('reports', max_size=1):
+        pass
+    # A text, which is what the tracers of others expect.
+    assert seen[-2:] == ['EVALSHA', 'EVALSHA']
+
+
+@on_both_servers
+@pytest.mark.parametrize('place', ['subclass', 'object'])
+@pytest.mark.parametrize('name', ['evalsha', '_evalsha'])
+def test_an_evalsha_of_a_programs_own_is_called(clients: Clients, name: str, place: str) -> None:
+    """Instead of the one that it replaces."""
+    seen: list[str] = []
+    kind = type(clients.sync)
+    own = getattr(clients.sync, name)
+
+    def replaced(*arguments: Any) -> Any:
+        seen.append(name)
+        return own(*arguments)
+
+    if place == 'subclass':
+        clients.sync.__class__ = type('Own', (kind,), {name: staticmethod(replaced)})
+    else:
+        setattr(clients.sync, name, replaced)
+    init_cachify(clients.sync)
+    with pool('reports', max_size=1):
+        pass
+    assert seen == [name, name]
