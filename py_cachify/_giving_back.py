@@ -9,11 +9,11 @@ forever, so then the error is raised, unless the body failed.
 import asyncio
 import logging
 import math
-import os
 import time
 from typing import Any
 
 from py_cachify import _deadlocks as deadlocks
+from py_cachify import _process as process
 from py_cachify._attempts import UNHEARD
 from py_cachify._cancellation import Request
 from py_cachify._held import HELD, LEAVING, LOST, RELEASED, AsyncHeld, Held, SyncHeld
@@ -57,7 +57,7 @@ def give_back(held: SyncHeld, *, body_failed: bool) -> None:
     A failure is raised only if the slot never expires and the body did not fail (``body_failed``).
     """
     try:
-        if held.pid != os.getpid() or (held.state is not HELD and held.has_left()):
+        if held.pid != process.pid or (held.state is not HELD and held.has_left()):
             return
         # Most slots need nothing of this, and a pool in memory would notice the call.
         if held.watch is not None or deadlocks.held:
@@ -150,7 +150,7 @@ def give_back_despite(interrupt: BaseException, held: SyncHeld) -> None:
     A failure is logged and noted on the interrupt, which the caller raises. Once that has happened,
     another call does nothing.
     """
-    if held.pid != os.getpid():
+    if held.pid != process.pid:
         return
     if held.has_left() or has_note(interrupt, _failed_release_note(held)):
         tell_end(held, interrupt)
@@ -222,7 +222,7 @@ async def agive_back(held: AsyncHeld, *, body_failed: bool) -> None:
         if held.attempt is not UNHEARD:
             tell_end(held)
         return
-    if held.has_left() or held.pid != os.getpid():
+    if held.has_left() or held.pid != process.pid:
         return
     begin_release(held)
     if asyncio._get_running_loop() is None:  # noqa: SLF001 - as in _entries.py

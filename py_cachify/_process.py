@@ -28,13 +28,30 @@ _held_for_fork: list[threading.RLock] = []
 _in_child: list[Callable[[], None]] = []
 name: str
 """A random text for this process."""
+pid: int
+"""The id of this process, since Python noticed a fork or :func:`read_pid` was called.
+
+Asking the system takes as long as much of what a pool in memory does.
+"""
 
 
 def _start() -> None:
-    global name, _registry, entries_lock
+    global name, pid, _registry, entries_lock
+    pid = os.getpid()
     name = os.urandom(8).hex()
     _registry = threading.RLock()
     entries_lock = threading.RLock()
+
+
+def read_pid() -> int:
+    """Ask the system for the id of this process, and keep it as ``pid``.
+
+    Each acquire does, because Python does not notice a fork in C, such as that of an application
+    server.  A release need not: no such fork happens within a body.
+    """
+    global pid
+    pid = os.getpid()
+    return pid
 
 
 def give_lock(owner: Locked) -> None:

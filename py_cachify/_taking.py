@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-import os
 from contextlib import suppress
 from typing import Any, Never
 
 from py_cachify._cancellation import Request
 from py_cachify._giving_back import agive_back, give_back, how_long
+from py_cachify._process import read_pid
 from py_cachify._refusals import was_refused
 from py_cachify._spec import SlotSpec
 from py_cachify._unsent import was_never_sent
@@ -24,7 +24,7 @@ def take(backend: Backend, spec: SlotSpec, pool: Any) -> Slot | NoLease:
 
     ``pool`` is what :attr:`Slot.pool` comes from.
     """
-    pid = os.getpid()
+    pid = read_pid()
     token = backend.new_token(pid, spec.terms, 0)
     since = backend.now()
     lease: Lease | NoLease = None
@@ -54,7 +54,7 @@ class PendingSlot(Request[Lease | NoLease]):
         self._backend = backend
         self._spec = spec
         self._pool = pool
-        self._pid = os.getpid()
+        self._pid = read_pid()
         self._token = backend.new_token(self._pid, spec.terms, 0)
         self._since = backend.now()
         super().__init__(backend.acquire(spec.key, self._token, spec.max_size, spec.slot_exp))

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import math
-import os
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -14,6 +13,7 @@ from py_cachify import _waiters as waiters
 from py_cachify._attempts import Attempt
 from py_cachify._cancellation import Request
 from py_cachify._giving_back import agive_back, give_back
+from py_cachify._process import read_pid
 from py_cachify._spec import SlotSpec
 from py_cachify._taking import log_undone_acquire
 from py_cachify._waiters import TaskWaiter, ThreadWaiter
@@ -86,7 +86,7 @@ class _Wait:
         if isinstance(backend, MemoryBackend):
             self.alarm, clock = backend.client.alarm(), backend.client.now
         self.pauses = Pauses(waiting.wait, clock, isinstance(backend, MemoryBackend), self._is_told)
-        self.pid = os.getpid()
+        self.pid = read_pid()
         channel = 0 if self.listener is None else self.listener.channel
         self.token = backend.new_token(self.pid, spec.terms, channel)
         self.is_queued = False

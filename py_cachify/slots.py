@@ -1,7 +1,6 @@
 """``Slot``: what a ``with pool(...)`` gives, and what ``acquire()`` returns."""
 
 import math
-import os
 from asyncio import _get_running_loop
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
@@ -12,7 +11,7 @@ from weakref import ref
 
 from py_cachify._giving_back import arelease, leave, release
 from py_cachify._held import HELD, LOST, RELEASED, Held
-from py_cachify._process import after_fork
+from py_cachify._process import after_fork, read_pid
 from py_cachify._spec import SlotSpec
 from py_cachify._watching import STORES_THAT_HOLD
 from py_cachify.arguments import UnsetType, Wait, shown
@@ -374,7 +373,7 @@ def distant_slot(token: Any, spec: SlotSpec, backend: Backend | AsyncBackend, po
     if known is not None and known.max_size is not None:
         # Its life is the one that it was taken with, whatever this pool would take.
         spec = spec._replace(max_size=known.max_size, slot_exp=known.slot_exp)
-    return DistantSlot(lease, spec, backend, math.inf, os.getpid(), pool)
+    return DistantSlot(lease, spec, backend, math.inf, read_pid(), pool)
 
 
 # --- the slot of the running body

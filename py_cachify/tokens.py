@@ -115,7 +115,7 @@ def new_short_token(pid: int, terms: str, channel: int = 0) -> str:  # noqa: ARG
 
     ``terms`` are those of :func:`make_terms`.
     """
-    # The caller reads the id each time, because Python does not notice every fork.
+    # Of `read_pid()`, which notices every fork.
     return f'{_head}{pid}:::{terms}:{_next_number()}'
 
 

@@ -236,14 +236,14 @@ MUTATIONS = (
     Mutation(
         'a forked child releases the slots of its parent',
         giving_back.give_back,
-        'held.pid != os.getpid() or',
+        'held.pid != process.pid or',
         '',
         'valkey',
     ),
     Mutation(
         'a forked child awaits to release the slots of its parent',
         giving_back.agive_back,
-        'or held.pid != os.getpid()',
+        'or held.pid != process.pid',
         '',
         'valkey',
         'async',

@@ -4,6 +4,7 @@ The slots that a parent took stay its own, and a child makes its own tokens.  Ea
 new process, where no other thread runs and every warning is an error.
 """
 
+import ctypes
 import json
 import os
 import signal
@@ -46,10 +47,10 @@ def _in_a_fresh_process(function: Callable[..., dict[str, Any]], *args: str, war
     return found | {'logged': done.stderr}
 
 
-def _in_a_child(body: Callable[[], Any], patience: float = 30) -> Any:
+def _in_a_child(body: Callable[[], Any], patience: float = 30, fork: Callable[[], int] = os.fork) -> Any:
     """Return the result of ``body()`` in a forked child; ``'stuck'`` if that does not end."""
     reading, writing = os.pipe()
-    child = os.fork()
+    child = fork()
     if child == 0:
         try:
             os.write(writing, json.dumps(body()).encode())
@@ -190,6 +191,29 @@ def make_tokens() -> dict[str, Any]:
     before = some()
     child, grandchild = _in_a_child(lambda: [some(), _in_a_child(some)])
     return {'made by parent, child, grandchild': [before + some(), child, grandchild]}
+
+
+def fork_behind_pythons_back(store: str, socket: str) -> dict[str, Any]:
+    """Take slots in a child that was forked in C, while none is held, and in its parent."""
+    clients = make_clients(store, socket)
+    init_cachify(clients.sync)
+    few = pool('reports', max_size=3)
+
+    def use() -> list[Any]:
+        with few as slot:
+            held = few.size()
+        return [slot.token.split(':')[1], held, few.size()]
+
+    def fork_in_c() -> int:
+        # With the lock of the interpreter held, as by a server; no hook of Python runs.
+        return int(ctypes.PyDLL(None).fork())
+
+    before = use()
+    child = _in_a_child(use, fork=fork_in_c)
+    after = use()
+    if store != 'memory':
+        clients.sync.close()
+    return {'before': before, 'child': child, 'after': after}
 
 
 def fork_while_another_thread_has_the_entries() -> dict[str, Any]:
@@ -357,6 +381,17 @@ def test_a_child_makes_tokens_of_its_own() -> None:
     made = _in_a_fresh_process(make_tokens)['made by parent, child, grandchild']
     assert [len(tokens) for tokens in made] == [200, 100, 100]
     assert len({token for tokens in made for token in tokens}) == 400
+
+
+@pytest.mark.parametrize('store', ['memory', 'valkey'])
+def test_a_child_that_python_did_not_notice_uses_slots_of_its_own(store: str, socket: str) -> None:
+    """It has tokens with its own id, and gives back what it takes."""
+    found = _in_a_fresh_process(fork_behind_pythons_back, store, socket)
+    processes = [found[when][0] for when in ('before', 'child', 'after')]
+    assert processes[0] == processes[2]
+    assert processes[1] != processes[0]
+    assert [found[when][1:] for when in ('before', 'child', 'after')] == [[1, 0]] * 3
+    assert found['logged'] == ''
 
 
 def test_a_lock_that_another_thread_held_does_not_stay_locked_in_a_child() -> None:
