@@ -59,20 +59,23 @@ class Held(Generic[B]):
         fence_drawn: its fencing token; ``None`` if it has none.
     """
 
+    # Those that each slot sets; a pool in memory notices the time of a dictionary.
+    __slots__ = ('__dict__', '__weakref__', 'backend', 'lease', 'pid', 'releases', 'since', 'spec', 'state')
+
     lease: Lease
     spec: SlotSpec
     backend: B
     since: float
     pid: int
+    state: State
+    releases: int
 
-    # On the class, because most slots never change them, and a pool in memory notices the time.
+    # On the class, because most slots never change them.
     renewed: float | None = None
-    state: State = HELD
     has_ended = False
     was_gone = False
     watch: Watch | None = None
     attempt: Attempt = UNHEARD
-    releases = 0
     fence_drawn: int | None = None
 
     def expires(self) -> float:

@@ -128,6 +128,8 @@ class Slot(Held[Any]):
                 make(report)
     """
 
+    __slots__ = ('_pool',)
+
     def __init__(
         self,
         lease: Lease,
@@ -144,6 +146,8 @@ class Slot(Held[Any]):
         self.since = since
         self.pid = pid
         self._pool = pool
+        self.state = HELD
+        self.releases = 0
 
     def __repr__(self) -> str:
         state = 'lost' if self.is_lost() else self.state.value
