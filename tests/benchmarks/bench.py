@@ -10,7 +10,7 @@ from tqdm import tqdm
 from simulations.stores.embedded import embedded_server
 from tests.benchmarks.clients import make_async_client, make_client
 from tests.benchmarks.contention import Arena
-from tests.benchmarks.cores import on_one_core
+from tests.benchmarks.cores import has_two, on_one_core, on_two_cores
 from tests.benchmarks.others.child import Child
 from tests.benchmarks.others.environments import Other
 from tests.benchmarks.others.subject import CannotError
@@ -136,6 +136,21 @@ class Bench:
         return on_one_core(
             [self.server_info()['process_id'], *(child.pid for child in self._workers().values()), *more]
         )
+
+    @property
+    def cores(self) -> str:
+        """On which cores client and server are within ``store_cores()``, in words."""
+        return 'one core' if self._one_core else 'free cores'
+
+    @property
+    def has_two_cores(self) -> bool:
+        """Whether client and server can have a core each within ``two_cores()``."""
+        return self._one_core and has_two()
+
+    def two_cores(self) -> AbstractContextManager[None]:
+        """Put the client and the server on a core each."""
+        _ = self.socket
+        return on_two_cores(self.server_info()['process_id'])
 
     # --- measuring
 

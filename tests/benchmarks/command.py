@@ -27,11 +27,12 @@ from tests.benchmarks.machine import machine
 from tests.benchmarks.others.environments import OTHERS
 from tests.benchmarks.output import IMPOSSIBLE, add_options, choose, put_out
 from tests.benchmarks.rounds import Plan
-from tests.benchmarks.table import Row
+from tests.benchmarks.table import NotMeasured, Row
 
 
-MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
+MEASURES: dict[str, Callable[[Bench], Sequence[Row | NotMeasured]]] = {
     'sync': rows_store.sync_rows,
+    'sync-two-cores': rows_store.two_core_rows,
     'async': rows_store.async_rows,
     'server': rows_server.server_rows,
     'tasks': rows_tasks.task_rows,
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plan = plan._replace(rounds=options.rounds, waiting_rounds=options.rounds)
     one_core = options.cores == 'one'
     others = OTHERS if options.others else []
-    rows: list[Row] = []
+    rows: list[Row | NotMeasured] = []
     try:
         with Bench(plan, len(chosen), others, one_core=one_core) as bench:
             for name in chosen:

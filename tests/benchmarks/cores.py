@@ -6,7 +6,7 @@ to LIMIT changes with it.  On one core, the time is that of the work alone.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -16,12 +16,32 @@ def can_choose() -> bool:
     return hasattr(os, 'sched_setaffinity') and Path('/proc/self/task').is_dir()
 
 
+def has_two() -> bool:
+    """Return whether this process can choose between two cores or more."""
+    return can_choose() and len(os.sched_getaffinity(0)) > 1
+
+
 @contextmanager
 def on_one_core(processes: Sequence[int]) -> Iterator[None]:
     """Let this process and the given ones share one core, with all their threads."""
     core = max(os.sched_getaffinity(0))
+    with _on_cores(dict.fromkeys((os.getpid(), *processes), core)):
+        yield
+
+
+@contextmanager
+def on_two_cores(server: int) -> Iterator[None]:
+    """Let this process have one core, and the process of the server another one."""
+    *_, second, first = sorted(os.sched_getaffinity(0))
+    with _on_cores({os.getpid(): first, server: second}):
+        yield
+
+
+@contextmanager
+def _on_cores(places: Mapping[int, int]) -> Iterator[None]:
+    """Let each of these processes have a core, with all its threads."""
     with ExitStack() as stack:
-        for process in (os.getpid(), *processes):
+        for process, core in places.items():
             for thread in Path(f'/proc/{process}/task').iterdir():
                 with suppress(ProcessLookupError):
                     before = os.sched_getaffinity(int(thread.name))

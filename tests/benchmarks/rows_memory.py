@@ -13,7 +13,7 @@ from tests.benchmarks.sizes import HELD, ROOM
 from tests.benchmarks.table import Row, microseconds
 
 
-SYNC_TARGET, ASYNC_TARGET = 5.0, 9.0
+SYNC_TARGET, ASYNC_TARGET = 3.3, 7.0
 FLAT = 1.2
 """How many times as long an operation may take with slots held as with none."""
 

@@ -9,10 +9,10 @@ from tests.benchmarks.minimal import AsyncSlot, Slot
 from tests.benchmarks.ours import LONG, hold
 from tests.benchmarks.rounds import Chunk, ratios
 from tests.benchmarks.sizes import HELD, ROOM
-from tests.benchmarks.table import Row, microseconds
+from tests.benchmarks.table import NotMeasured, Row, microseconds
 
 
-SYNC_TARGET, ASYNC_TARGET = 1.10, 1.25
+SYNC_TARGET, TWO_CORES_TARGET, ASYNC_TARGET = 1.18, 1.12, 1.25
 CROWDED_ADDS = 0.05
 """By how much the ratio may grow with ``HELD`` other live slots."""
 
@@ -29,6 +29,20 @@ def sync_rows(bench: Bench) -> list[Row]:
             'crowded': with_loop(pool('crowded-sync', ROOM)),
         }
         return _rows(bench, 'sync', chunks, SYNC_TARGET)
+
+
+def two_core_rows(bench: Bench) -> list[Row | NotMeasured]:
+    """Return the row of ``with pool(...)`` with client and server on a core each."""
+    measure = 'sync, acquire + release, two cores'
+    if not bench.has_two_cores:
+        return [NotMeasured(measure, 'LIMIT', 'needs a choice of two cores')]
+    with bench.client() as client:
+        init_cachify(client)
+        chunks = {'LIMIT': limit_loop(client), 'ours': with_loop(pool('apart', ROOM))}
+        with bench.two_cores():
+            times = bench.times(chunks)
+    ours, limit = times['ours'], times['LIMIT']
+    return [Row(measure, ratios(ours, limit), 'LIMIT', microseconds(ours, limit), bound=TWO_CORES_TARGET)]
 
 
 def async_rows(bench: Bench) -> list[Row]:
@@ -60,7 +74,7 @@ def _rows(bench: Bench, side: str, chunks: dict[str, Chunk], target: float) -> l
     )
     return [
         Row(
-            f'{side}, acquire + release',
+            f'{side}, acquire + release, {bench.cores}',
             ratio['empty'],
             'LIMIT',
             microseconds(times['empty'], limit),

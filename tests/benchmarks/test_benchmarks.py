@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import os
 import socket as socket_module
 import tempfile
 import time
@@ -18,10 +19,12 @@ import redis
 from py_cachify import init_cachify, pool
 from py_cachify.backends.redis import load_script
 from tests.benchmarks import contention, loops, rows_tasks, waiting
+from tests.benchmarks.bench import Bench
 from tests.benchmarks.clients import make_blocking_client, make_client
 from tests.benchmarks.command import MEASURES, main
 from tests.benchmarks.connections import ConnectionCount
 from tests.benchmarks.contention import Counter, Threads
+from tests.benchmarks.cores import has_two
 from tests.benchmarks.delaying_proxy import DelayingProxy, Load
 from tests.benchmarks.judge import Grant, Refusal, Verdict, judge
 from tests.benchmarks.loops import async_with_loop
@@ -30,8 +33,9 @@ from tests.benchmarks.others.worker import Worker
 from tests.benchmarks.output import choose
 from tests.benchmarks.polls import PollCounter
 from tests.benchmarks.recorded import record
-from tests.benchmarks.rounds import Chunk, Spread, interleave, ratios, spread, turns
+from tests.benchmarks.rounds import Chunk, Plan, Spread, interleave, ratios, spread, turns
 from tests.benchmarks.rows_server import NotingClient, ServerTime
+from tests.benchmarks.rows_store import two_core_rows
 from tests.benchmarks.sizes import LATENCY_BODIES, LATENCY_TASKS
 from tests.benchmarks.table import Absolute, Cell, NotMeasured, Row, WaitLine, as_json, markdown, waits_markdown
 from tests.benchmarks.waiting import ThreadCrowd, _Worker
@@ -47,7 +51,9 @@ def test_every_row_can_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture
     assert len(set(measured)) == len(measured)
     first_words = {name.partition('-')[0] for name in MEASURES}
     assert {measure.replace(',', '').replace('@', '').split()[0] for measure in measured} == first_words
-    assert all(math.isfinite(number) for row in rows for number in row['ratio'].values())
+    without = [row['measure'] for row in rows if row['ratio'] is None]
+    assert without == ([] if has_two() else ['sync, acquire + release, two cores'])
+    assert all(math.isfinite(number) for row in rows for number in (row['ratio'] or {}).values())
     assert not any(row['broken'] for row in rows)
     assert {row['met'] for row in rows} == {None}
     waits = json.loads(files[0].read_text())['waits']
@@ -74,10 +80,27 @@ def test_every_row_can_be_measured(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_rows_are_chosen_by_name_or_first_word() -> None:
     """No name means all; an unknown name is refused with a list of the known ones."""
     assert choose([], MEASURES) == list(MEASURES)
-    assert choose(['memory', 'sync'], MEASURES) == ['sync', 'memory-sync', 'memory-async']
+    assert choose(['memory', 'sync'], MEASURES) == ['sync', 'sync-two-cores', 'memory-sync', 'memory-async']
     assert choose(['contended-tasks'], MEASURES) == ['contended-tasks']
-    with pytest.raises(ValueError, match="no row 'memroy': choose from sync, async"):
+    with pytest.raises(ValueError, match="no row 'memroy': choose from sync, sync-two-cores, async"):
         choose(['memroy'], MEASURES)
+
+
+def test_client_and_server_have_a_core_each_if_the_cores_are_chosen() -> None:
+    """And get back those that they had; with free cores the row is not measured, and says so."""
+    plan = Plan(rounds=2, seconds=0.001, window=0.01)
+    with Bench(plan) as bench:
+        (row,) = two_core_rows(bench)
+        assert isinstance(row, NotMeasured)
+    if not has_two():
+        return
+    with Bench(plan, one_core=True) as bench:
+        server, before = bench.server_info()['process_id'] if bench.socket else 0, os.sched_getaffinity(0)
+        with bench.two_cores():
+            cores = os.sched_getaffinity(0), os.sched_getaffinity(server)
+        assert [len(each) for each in cores] == [1, 1]
+        assert cores[0] != cores[1]
+        assert os.sched_getaffinity(0) == os.sched_getaffinity(server) == before
 
 
 # --- the statistics
