@@ -138,11 +138,6 @@ class Bench:
         )
 
     @property
-    def cores(self) -> str:
-        """On which cores client and server are within ``store_cores()``, in words."""
-        return 'one core' if self._one_core else 'free cores'
-
-    @property
     def has_two_cores(self) -> bool:
         """Whether client and server can have a core each within ``two_cores()``."""
         return self._one_core and has_two()

@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from py_cachify import MemoryClient, init_cachify, pool
@@ -26,7 +28,9 @@ def sync_rows(bench: Bench) -> list[Row]:
         client = MemoryClient()
         of = pool('memory', ROOM)
         init_cachify(client)
-        kept.append(hold(of if same else pool('memory', ROOM), slots))
+        # Within the bodies of another thread: those of this one would each be nested in them.
+        with ThreadPoolExecutor(1) as elsewhere:
+            kept.append(elsewhere.submit(hold, of if same else pool('memory', ROOM), slots).result())
         chunks[name] = _on(client, with_loop(of))
     return _rows(bench, 'sync', 'BoundedSemaphore', chunks, SYNC_TARGET)
 
@@ -40,7 +44,9 @@ def async_rows(bench: Bench) -> list[Row]:
             client = MemoryClient()
             of = pool('memory', ROOM)
             init_cachify(client)
-            kept.append(runner.run(ahold(of if same else pool('memory', ROOM), slots)))
+            # In a context of its own: the measured bodies would each be nested in these otherwise.
+            taking = ahold(of if same else pool('memory', ROOM), slots)
+            kept.append(runner.run(taking, context=copy_context()))
             chunks[name] = _on(client, async_with_loop(runner, of))
         return _rows(bench, 'async', 'asyncio.Semaphore', chunks, ASYNC_TARGET)
 
