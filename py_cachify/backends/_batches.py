@@ -116,11 +116,12 @@ class Batches:
     # --- for each request
 
     async def _ask(self, request: tuple[Any, ...]) -> Any:
-        loop = asyncio.get_running_loop()
-        since = loop.time()
-        waits = self._requests > 0 or self._leaves_soon
+        is_free = not (self._requests or self._leaves_soon)
+        since: float | None = None
         while True:
-            if waits:
+            if not is_free:
+                loop = asyncio.get_running_loop()
+                since = loop.time() if since is None else since
                 answer = await self._add(_Asked(request, loop.create_future(), since))
                 if isinstance(answer, BaseException):
                     raise answer
@@ -129,10 +130,10 @@ class Batches:
             try:
                 return await self._ask_alone(request)
             except Exception as error:
-                if not was_never_sent(error) or self._is_too_late(request, since):
+                if not was_never_sent(error) or (since is not None and self._is_too_late(request, since)):
                     raise
                 self._note_lack()
-                waits = True
+                is_free = False
 
     async def _ask_alone(self, request: tuple[Any, ...]) -> Any:
         self._note_begin(1)
