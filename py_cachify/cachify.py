@@ -361,10 +361,9 @@ def init_cachify(
             ``redis://user:password@host:6379/0``, ``rediss://`` for TLS, ``unix:///path/to/socket``
             (``valkey://`` and ``valkeys://`` mean the same as the first two).  Options follow a
             ``?``, as for ``redis.Redis.from_url()``: a request waits for its answer for up to
-            5 seconds (``socket_timeout``).  By default there are at most 50 connections for each
-            event loop (``max_connections``), and a task waits for a free one for up to 20 seconds
-            (``timeout``); threads open as many as they need.  Nothing connects before the first
-            pool is used.
+            5 seconds (``socket_timeout``).  An event loop opens at most eight connections, however
+            many tasks it has, and one more to listen if tasks wait for slots; threads open as many
+            as they need.  Nothing connects before the first pool is used.
 
             A client is ``redis.Redis``, ``valkey.Valkey``, ``fakeredis.FakeRedis``, a cluster or
             sentinel client, a ``MemoryClient``, or any client that fulfils the plain contract (see

@@ -102,7 +102,7 @@ class AsyncAtomicBackend(AsyncBackend):
     """The asynchronous side; a subclass has the methods that are named like the commands."""
 
     protocol: ClassVar[SlotProtocol] = ATOMIC
-    # Most answers are faster, and giving one up costs the client a connection.
+    # Most answers are faster, and giving one up may cost the client a connection.
     patience: ClassVar[float | None] = 0.1
 
     take_slot: Callable[[str, str, int, float | None], Awaitable[bool | Refusal]]
