@@ -8,9 +8,9 @@ calls.
 * A request on an idle client goes by itself, as if there were no batches.
 * At most ``MOST_UNDER_WAY`` batches are under way, for any number of tasks and pools.  A request
   that goes by itself is one of them.
-* While others are under way, what waits leaves once it is at least the ``WORTHWHILE`` part of
-  those, or one of them is answered, or ``LONGEST_HOLD`` has passed.  Otherwise tasks that began
-  together would drift apart until each went by itself.
+* While others are under way, what waits leaves once there is at least one for each four of those
+  (``WORTHWHILE``), or after ``LONGEST_HOLD``.  Otherwise tasks that began together would drift
+  apart until each went by itself.
 * A batch has at most ``MOST_TOGETHER`` requests, because the event loop does nothing else while it
   reads their answers.  The pools take turns, so a thousand requests for one of them delay one for
   another by at most one batch.
@@ -27,6 +27,7 @@ A request fails here as the client's own would.  To undo it, or to ask again, is
 
 import asyncio
 import copy
+import operator
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context
@@ -72,6 +73,8 @@ class _Asked(NamedTuple):
         """The first key of its script."""
         return self.request[3]
 
+
+_since = operator.attrgetter('since')
 
 LongestWait = Callable[..., float]
 
@@ -243,14 +246,17 @@ class Batches:
 
     def _put_back(self, batch: list[_Asked], error: BaseException) -> None:
         """Let requests wait for a connection, and fail those that have waited for too long."""
-        for asked in reversed(batch):
+        for asked in batch:
             if asked.answer.done():
                 continue
             if self._is_too_late(asked.request, asked.since):
                 asked.answer.set_result(_error_for_one(error))
             else:
-                self._waiting.setdefault(asked.pool, deque()).appendleft(asked)
+                self._waiting.setdefault(asked.pool, deque()).append(asked)
                 self._number_waiting += 1
+        for pool in {asked.pool for asked in batch} & self._waiting.keys():
+            # In the order in which they were asked, even if several batches come back.
+            self._waiting[pool] = deque(sorted(self._waiting[pool], key=_since))
         self._note_lack()
 
     def _is_too_late(self, request: tuple[Any, ...], since: float) -> bool:

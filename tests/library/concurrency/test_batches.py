@@ -1,0 +1,571 @@
+"""What the tasks of one event loop ask at about the same time travels together, in few batches.
+
+A client that notes what it is asked answers when the test says so.  The real server, cut
+connections and cancelled tasks are in other modules.
+"""
+
+import asyncio
+import contextvars
+import gc
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import fakeredis
+import pytest
+import redis.asyncio
+import redis.exceptions
+import valkey.asyncio
+
+from py_cachify._unsent import SHORTEST_PAUSE, UNSENT_LIMIT
+from py_cachify.backends import _batches as batches_module
+from py_cachify.backends._batches import MOST_TOGETHER, MOST_UNDER_WAY, WORTHWHILE, Batches, can_batch
+from py_cachify.backends._opened import LoopClients
+
+
+pytestmark = pytest.mark.quick
+
+Name = str
+
+
+class MaxConnectionsError(ConnectionError):
+    """As client packages have one."""
+
+
+class Client:
+    """A client whose requests are answered by the test, each with its own name.
+
+    Attributes:
+        sent: the names of the requests of each batch, in the order in which the batches left.
+        lacks: how many of the next batches find no connection.
+    """
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Name, ...]] = []
+        self.lacks = 0.0
+        self._answers: dict[int, asyncio.Future[list[Any]]] = {}
+
+    def pipeline(self, *, transaction: bool) -> 'Pipeline':
+        assert not transaction
+        return Pipeline(self)
+
+    async def execute_command(self, *request: Any) -> Any:
+        [answer] = await self.send([request])
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    async def send(self, requests: list[tuple[Any, ...]]) -> list[Any]:
+        """Wait until the test answers."""
+        if self.lacks > 0:
+            self.lacks -= 1
+            raise MaxConnectionsError
+        number = len(self.sent)
+        self.sent.append(tuple(request[-1] for request in requests))
+        answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self._answers[number] = answer
+        return await answer
+
+    @property
+    def under_way(self) -> list[int]:
+        """The numbers of the batches that are not answered yet."""
+        return [number for number, answer in self._answers.items() if not answer.done()]
+
+    def answer(self, number: int, answers: list[Any] | BaseException | None = None) -> None:
+        """Answer a batch: with the names of its requests, with these answers, or with an error."""
+        if isinstance(answers, BaseException):
+            self._answers[number].set_exception(answers)
+        else:
+            self._answers[number].set_result(list(self.sent[number]) if answers is None else answers)
+
+
+class Pipeline:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._requests: list[tuple[Any, ...]] = []
+
+    def execute_command(self, *request: Any) -> None:
+        self._requests.append(request)
+
+    async def execute(self, *, raise_on_error: bool) -> list[Any]:
+        assert not raise_on_error
+        return await self._client.send(self._requests)
+
+
+class World:
+    """A client, its batches, and the tasks that ask."""
+
+    def __init__(self, longest_wait: Callable[..., float] = lambda *_: UNSENT_LIMIT) -> None:
+        self.client = Client()
+        self.batches = Batches(self.client, longest_wait)
+        self.asked: dict[Name, asyncio.Task[Any]] = {}
+
+    def ask(self, *names: Name, pool: str = 'reports') -> None:
+        """Let a task for each name send a request of that name."""
+        for name in names:
+            self.asked[name] = asyncio.create_task(self._ask(pool, name))
+
+    async def _ask(self, pool: str, name: Name) -> Any:
+        return await self.batches.evalsha('digest', 1, pool, name)
+
+    async def turns(self) -> None:
+        """Let everything run that needs no answer and no time."""
+        for _ in range(12):
+            await asyncio.sleep(0)
+
+    async def answer_all(self) -> None:
+        """Answer until nothing is left, and see that each task has got its own answer."""
+        await self.turns()
+        while self.client.under_way:
+            for number in self.client.under_way:
+                self.client.answer(number)
+            await self.turns()
+        for name, task in self.asked.items():
+            assert await asyncio.wait_for(task, 10) == name
+
+
+def run(test: Callable[[World], Coroutine[Any, Any, None]], **options: Any) -> None:
+    """Run ``test(world)`` in an event loop."""
+
+    async def main() -> None:
+        await test(World(**options))
+
+    asyncio.run(main())
+
+
+def names(count: int, beginning: str = 'a') -> list[Name]:
+    return [f'{beginning}{number}' for number in range(count)]
+
+
+@pytest.fixture
+def _no_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for more to travel with it waits for long."""
+    monkeypatch.setattr(batches_module, 'LONGEST_HOLD', 60.0)
+
+
+# --- together, or alone
+
+
+def test_a_request_on_an_idle_client_leaves_at_once_and_by_itself() -> None:
+    """In the same turn of the event loop, and through the client's own method."""
+
+    async def test(world: World) -> None:
+        asking = world._ask('reports', 'one')
+        asking.send(None)
+        assert world.client.sent == [('one',)]
+        asking.close()
+        world.ask('two')
+        await world.answer_all()
+        assert world.client.sent == [('one',), ('two',)]
+
+    run(test)
+
+
+def test_what_is_asked_in_one_turn_of_the_loop_travels_together() -> None:
+    """But the first, which found an idle client."""
+
+    async def test(world: World) -> None:
+        world.ask(*names(20))
+        await world.turns()
+        assert world.client.sent == [('a0',), tuple(names(20)[1:])]
+        await world.answer_all()
+
+    run(test)
+
+
+def test_tasks_that_one_batch_has_woken_travel_together_again() -> None:
+    """None of them is the first that finds an idle client."""
+
+    async def test(world: World) -> None:
+        async def twice(name: Name) -> None:
+            assert await world._ask('reports', name) == name
+            assert await world._ask('reports', name * 2) == name * 2
+
+        world.ask('first')
+        tasks = [asyncio.create_task(twice(name)) for name in 'xyz']
+        await world.turns()
+        assert world.client.sent == [('first',), ('x', 'y', 'z')]
+        world.client.answer(0)
+        await world.turns()
+        world.client.answer(1)
+        await world.turns()
+        assert world.client.sent[2:] == [('xx', 'yy', 'zz')]
+        await world.answer_all()
+        await asyncio.gather(*tasks)
+
+    run(test)
+
+
+@pytest.mark.usefixtures('_no_hold')
+def test_a_few_wait_for_more_while_many_are_under_way() -> None:
+    """Until there is one for each four of those."""
+
+    async def test(world: World) -> None:
+        world.ask(*names(41))
+        await world.turns()
+        assert [len(batch) for batch in world.client.sent] == [1, 40]
+        enough = int(41 * WORTHWHILE) + 1
+        world.ask(*names(enough - 1, 'b'))
+        await world.turns()
+        assert len(world.client.sent) == 2
+        world.ask('last')
+        await world.turns()
+        assert [len(batch) for batch in world.client.sent] == [1, 40, enough]
+
+        world.ask('late')
+        world.client.answer(0)
+        await world.turns()
+        assert len(world.client.sent) == 3
+        world.client.answer(1)
+        world.client.answer(2)
+        await world.turns()
+        assert world.client.sent[3:] == [('late',)]
+        await world.answer_all()
+
+    run(test)
+
+
+def test_nothing_waits_long_for_more() -> None:
+    """A batch that is not answered holds up nobody, if another connection may be used."""
+
+    async def test(world: World) -> None:
+        world.ask(*names(100))
+        await world.turns()
+        for number, name in enumerate(('late', 'later'), 2):
+            world.ask(name)
+            await world.turns()
+            assert len(world.client.sent) == number
+            async with asyncio.timeout(10):
+                while len(world.client.sent) == number:  # noqa: ASYNC110 - the client has no event to wait for
+                    await asyncio.sleep(0.001)
+            world.client.answer(number)
+            assert await world.asked[name] == name
+        assert world.client.under_way == [0, 1]
+        await world.answer_all()
+
+    run(test)
+
+
+# --- how many
+
+
+@pytest.mark.parametrize('tasks', [MOST_UNDER_WAY * MOST_TOGETHER, 5000])
+def test_at_most_eight_batches_are_under_way_and_none_is_too_large(tasks: int) -> None:
+    """Whatever is answered when; all get their answers."""
+
+    async def test(world: World) -> None:
+        world.ask(*names(tasks))
+        await world.turns()
+        most = 0
+        while under_way := world.client.under_way:
+            most = max(most, len(under_way))
+            world.client.answer(under_way[len(under_way) // 2])
+            await world.turns()
+        assert most == MOST_UNDER_WAY
+        assert max(map(len, world.client.sent)) == MOST_TOGETHER
+        assert sorted(name for batch in world.client.sent for name in batch) == sorted(names(tasks))
+        await world.answer_all()
+
+    run(test)
+
+
+def test_a_thousand_requests_for_one_pool_delay_another_by_one_batch() -> None:
+    """Its request is in the next batch that leaves."""
+
+    async def test(world: World) -> None:
+        world.ask(*names(5000))
+        await world.turns()
+        assert len(world.client.under_way) == MOST_UNDER_WAY
+        world.ask('urgent', pool='mail')
+        await world.turns()
+        assert len(world.client.sent) == MOST_UNDER_WAY
+        world.client.answer(1)
+        await world.turns()
+        assert 'urgent' in world.client.sent[MOST_UNDER_WAY]
+        await world.answer_all()
+
+    run(test)
+
+
+def test_requests_for_one_pool_leave_in_their_order() -> None:
+    """Also if other pools take turns with it, and after batches that found no connection."""
+
+    async def test(world: World) -> None:
+        world.ask('first')
+        await world.turns()
+        world.client.lacks = MOST_UNDER_WAY - 1
+        for name in names(600):
+            world.ask(name)
+            world.ask(name.replace('a', 'b'), pool='mail')
+        await world.turns()
+        assert len(world.client.sent) == 1
+        await world.answer_all()
+        sent = [name for batch in world.client.sent[1:] for name in batch]
+        assert [name for name in sent if name[0] == 'a'] == names(600)
+        assert [name for name in sent if name[0] == 'b'] == names(600, 'b')
+
+    run(test)
+
+
+# --- errors, and requests that are given up
+
+
+def test_an_error_of_the_server_belongs_to_its_request() -> None:
+    async def test(world: World) -> None:
+        world.ask(*names(4))
+        await world.turns()
+        error = redis.exceptions.NoScriptError('no such script')
+        world.client.answer(1, ['a1', error, 'a3'])
+        await world.turns()
+        with pytest.raises(redis.exceptions.NoScriptError) as raised:
+            await world.asked.pop('a2')
+        assert raised.value is error
+        await world.answer_all()
+
+    run(test)
+
+
+def test_a_batch_that_breaks_fails_each_request_with_an_error_of_its_own() -> None:
+    """Of the same class, with the same text and origin; a note on one is on no other."""
+
+    async def test(world: World) -> None:
+        world.ask(*names(4))
+        await world.turns()
+        error = redis.exceptions.ConnectionError('Connection closed by server.')
+        world.client.answer(1, error)
+        await world.turns()
+        errors = [world.asked.pop(name).exception() for name in names(4)[1:]]
+        assert {type(each) for each in errors} == {redis.exceptions.ConnectionError}
+        assert {str(each) for each in errors} == {'Connection closed by server.'}
+        assert len({id(each) for each in (*errors, error)}) == 4
+        assert all(each is not None and each.__traceback__ is not None for each in errors)
+        first, *others = errors
+        assert first is not None
+        first.add_note('mine')
+        assert not any(hasattr(each, '__notes__') for each in others)
+        await world.answer_all()
+
+    run(test)
+
+
+def test_a_request_that_is_given_up_before_it_leaves_does_not_leave() -> None:
+    """And one that has left is answered in vain; the others notice neither."""
+
+    async def test(world: World) -> None:
+        world.ask(*names(4))
+        await asyncio.sleep(0)
+        world.asked.pop('a1').cancel()
+        await world.turns()
+        assert world.client.sent == [('a0',), ('a2', 'a3')]
+        world.asked.pop('a2').cancel()
+        await world.answer_all()
+
+    run(test)
+
+
+# --- without a connection
+
+
+def test_a_batch_waits_for_the_end_of_another_if_no_connection_is_free() -> None:
+    """It does not ask again and again meanwhile."""
+
+    async def test(world: World) -> None:
+        world.ask('first')
+        await world.turns()
+        world.client.lacks = 1
+        world.ask(*names(3))
+        await world.turns()
+        await asyncio.sleep(0.1)
+        assert (world.client.sent, world.client.lacks) == ([('first',)], 0)
+        world.client.answer(0)
+        await world.turns()
+        assert world.client.sent[1:] == [tuple(names(3))]
+        await world.answer_all()
+
+    run(test)
+
+
+@pytest.mark.parametrize('tasks', [1, 3])
+def test_it_asks_again_after_pauses_if_others_use_all_connections(tasks: int) -> None:
+    """Pauses grow, so it costs little."""
+
+    async def test(world: World) -> None:
+        world.client.lacks = 1000
+        world.ask(*names(tasks))
+        await asyncio.sleep(0.3)
+        tried = 1000 - world.client.lacks
+        assert 2 <= tried <= 50
+        world.client.lacks = 0
+        async with asyncio.timeout(10):
+            while not world.client.sent:  # noqa: ASYNC110 - the client has no event to wait for
+                await asyncio.sleep(0.001)
+        await world.answer_all()
+
+    run(test)
+
+
+@pytest.mark.parametrize('tasks', [1, 3])
+def test_pauses_begin_again_once_a_connection_was_free(tasks: int) -> None:
+    """The next lack has nothing to do with the last."""
+
+    async def test(world: World) -> None:
+        pauses = world.batches._pauses
+        for _ in range(20):
+            pauses.next()
+        world.ask(*names(tasks))
+        await world.answer_all()
+        assert pauses.next() <= SHORTEST_PAUSE
+
+    run(test)
+
+
+@pytest.mark.parametrize('tasks', [1, 3])
+def test_each_request_waits_as_long_as_it_may(tasks: int) -> None:
+    """Then it gets the client's own error; those that may wait longer go on."""
+
+    async def test(world: World) -> None:
+        world.client.lacks = 1_000_000
+        world.ask(*names(tasks, 'short'))
+        world.ask('long')
+        for name in names(tasks, 'short'):
+            with pytest.raises(MaxConnectionsError):
+                await asyncio.wait_for(world.asked.pop(name), 10)
+        assert not world.asked['long'].done()
+        world.client.lacks = 0
+        async with asyncio.timeout(10):
+            while not world.client.sent:  # noqa: ASYNC110 - the client has no event to wait for
+                await asyncio.sleep(0.001)
+        await world.answer_all()
+
+    run(test, longest_wait=lambda *request: 0.05 if request[-1].startswith('short') else UNSENT_LIMIT)
+
+
+# --- event loops and tasks
+
+
+def test_a_batch_belongs_to_the_context_of_no_task() -> None:
+    """What a task has set, such as the request that it serves, is not seen there."""
+    served = contextvars.ContextVar('served', default='nobody')
+    seen = []
+
+    class Noting(Client):
+        async def send(self, requests: list[tuple[Any, ...]]) -> list[Any]:
+            seen.append((len(requests), served.get()))
+            return await super().send(requests)
+
+    async def test(world: World) -> None:
+        world.client = world.batches._client = Noting()
+        served.set('somebody')
+        world.ask(*names(3))
+        await world.answer_all()
+
+    run(test)
+    assert seen == [(1, 'somebody'), (2, 'nobody')]
+
+
+@pytest.mark.parametrize('kind', ['Task', 'eager_task_factory'])
+def test_a_batch_may_end_at_once(kind: str) -> None:
+    """With eager tasks, which are new in Python 3.12, before its task was ever suspended."""
+
+    class Immediate(Client):
+        async def send(self, requests: list[tuple[Any, ...]]) -> list[Any]:
+            if self.lacks > 0:
+                self.lacks -= 1
+                raise MaxConnectionsError
+            self.sent.append(tuple(request[-1] for request in requests))
+            return list(self.sent[-1])
+
+    async def test(world: World) -> None:
+        if kind != 'Task':
+            asyncio.get_running_loop().set_task_factory(getattr(asyncio, kind, None))
+        world.client = world.batches._client = Immediate()
+        world.client.lacks = 2
+        world.ask(*names(500))
+        async with asyncio.timeout(10):
+            assert await asyncio.gather(*world.asked.values()) == names(500)
+
+    run(test)
+
+
+def test_all_tasks_cancelled_at_the_end_of_a_loop_get_their_answers() -> None:
+    """A batch is a task as well, and it does not break off."""
+
+    async def test(world: World) -> None:
+        async def insist(name: Name) -> Any:
+            return await asyncio.shield(asyncio.ensure_future(world._ask('reports', name)))
+
+        world.ask('first')
+        tasks = [asyncio.create_task(insist(name)) for name in 'xyz']
+        await world.turns()
+        everything = asyncio.all_tasks() - {asyncio.current_task()}
+        batch = [task for task in everything if '_carry' in repr(task)]
+        assert len(batch) == 1
+        batch[0].cancel()
+        await world.turns()
+        assert not batch[0].done()
+        await world.answer_all()
+        assert await asyncio.gather(*tasks) == ['x', 'y', 'z']
+        assert batch[0].cancelled()
+
+    run(test)
+
+
+def test_batches_keep_no_event_loop_alive() -> None:
+    """They are found by the loop, which may end without notice."""
+    left = []
+
+    async def test(world: World) -> None:
+        left.append((world, weakref.ref(asyncio.get_running_loop())))
+        world.ask(*names(3))
+        await world.answer_all()
+        world.asked.clear()
+        world.client._answers.clear()
+
+    run(test)
+    gc.collect()
+    assert left[0][1]() is None
+
+
+# --- which clients
+
+
+class Quiet(redis.asyncio.Redis):
+    """A subclass that sends its commands as its parent does."""
+
+    def describe(self) -> str:
+        return 'quiet'
+
+
+class Own(redis.asyncio.Redis):
+    """A subclass that sends its commands in its own way."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
+def patched() -> 'redis.asyncio.Redis':
+    client = redis.asyncio.Redis()
+    client.evalsha = client.evalsha  # type: ignore[method-assign]
+    return client
+
+
+@pytest.mark.parametrize(
+    ('make', 'expected'),
+    [
+        (redis.asyncio.Redis, True),
+        (valkey.asyncio.Valkey, True),
+        (fakeredis.FakeAsyncRedis, True),
+        (lambda: LoopClients(redis.asyncio.BlockingConnectionPool), True),
+        (Quiet, True),
+        (Own, False),
+        (patched, False),
+        (lambda: redis.asyncio.Redis(single_connection_client=True), False),
+        (lambda: redis.asyncio.Redis().pipeline(), False),
+        (lambda: redis.asyncio.RedisCluster(host='localhost'), False),
+        (Client, False),
+    ],
+    ids=['redis', 'valkey', 'fakeredis', 'url', 'subclass', 'own way', 'patched', 'single', 'pipeline', 'cluster', '-'],
+)
+def test_only_clients_that_send_as_their_package_does_have_batches(make: Callable[[], Any], expected: bool) -> None:
+    """All others send each request by itself."""
+    assert can_batch(make()) is expected
