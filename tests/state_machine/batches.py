@@ -52,8 +52,8 @@ def run_histories(socket: str, first: int, operations: int, done: Done, note: Ca
         except Exception:
             print(
                 f'seed {seed} fails; to repeat: python -m tests.state_machine.batches --seed {seed} --operations 1\n'
-                'The tasks do the same again, but the server may carry out what travels on several connections in'
-                ' another order, so repeat it several times.',
+                'The tasks draw the same numbers again, but the server may carry out what travels on several'
+                ' connections in another order, so repeat it several times.',
                 flush=True,
             )
             raise

@@ -21,7 +21,7 @@ from py_cachify.backends.pool_keys import pool_keys
 from py_cachify.cachify import Cachify
 from py_cachify.errors import CachifySlotLostError
 from tests.state_machine.machine import Log, in_virtual_time
-from tests.state_machine.shared.clock import Clock, VirtualLoop
+from tests.state_machine.shared.clock import Clock, StuckError, VirtualLoop
 from tests.state_machine.shared.journal import Monitor, carried
 from tests.state_machine.shared.recording import RecordingBackend, Travelled, counted
 from tests.state_machine.shared.referee import Referee
@@ -106,6 +106,9 @@ class Crowd:
         """Let the tasks do what they do; raise if they cannot come to an end."""
         try:
             self.loop.run_until_complete(self._all())
+        except StuckError:
+            assert not self.loop.errors, self.loop.errors
+            raise
         finally:
             self._abandon()
         assert not self.loop.errors, self.loop.errors

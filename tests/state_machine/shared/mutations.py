@@ -51,11 +51,18 @@ MUTATIONS = (
         'if not asked.answer.done():',
         'if not asked.answer.done() and len(batch) < 20:',
     ),
+    _mutation('what was given up leaves', Batches._next_batch, 'if not asked.answer.done():', 'if True:'),
+    _mutation(
+        'one pool goes before all others',
+        Batches._next_batch,
+        'waiting[pool] = line',
+        'self._waiting = waiting = {pool: line, **waiting}',
+    ),
     _mutation(
         'the first request of a batch is sent twice',
         Batches._answers,
-        'return answers',
-        'await self._client.execute_command(*batch[0].request); return answers',
+        'await pipeline.execute(raise_on_error=False)',
+        '(await pipeline.execute_command(*batch[0].request).execute(raise_on_error=False))[:-1]',
     ),
     _mutation(
         'a request that travelled goes by itself as well',
