@@ -70,7 +70,7 @@ def table(done: Done) -> str:
         'requests in batches': travelled.together,
         'requests in the largest batch': travelled.largest,
         'batches under way, at most': travelled.under_way,
-        'connections, at most': done.connections,
+        'connections, with those of flushes': done.connections,
         'batches without a connection': travelled.without_connection,
         **dict(sorted(done.events.items())),
     }
