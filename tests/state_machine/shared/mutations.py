@@ -75,8 +75,8 @@ MUTATIONS = (
     _mutation(
         'a request that found no connection is lost',
         Batches._put_back,
-        'in reversed(batch)',
-        'in batch[1:]',
+        'for asked in batch:',
+        'for asked in batch[1:]:',
         7,
     ),
     _mutation(
@@ -101,7 +101,7 @@ MUTATIONS = (
         'if taken > tonumber(ARGV[2]) then\n    -- A client',
     ),
     _mutation('a script removes nothing', 'release', "redis.call('ZREM', KEYS[1], ARGV[1])", ''),
-    _mutation('all requests leave by themselves', Batches._ask, 'self._requests > 0 or self._leaves_soon', 'False'),
+    _mutation('all requests leave by themselves', Batches._ask, 'not (self._requests or self._leaves_soon)', 'True'),
 )
 
 
