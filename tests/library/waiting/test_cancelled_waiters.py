@@ -228,7 +228,9 @@ def test_a_cancelled_waiter_leaves_nothing_and_no_other_is_skipped(
     longest: list[float] = []
 
     async def main() -> None:
-        connections = redis.asyncio.BlockingConnectionPool.from_url(f'unix://{socket}', max_connections=40, timeout=60)
+        connections = redis.asyncio.BlockingConnectionPool.from_url(
+            f'unix://{socket}', max_connections=40, timeout=60, socket_timeout=60
+        )
         async with PhasedClient(connection_pool=connections) as client:
             client.by_token = {}
             for name in OPERATIONS.values():
