@@ -41,10 +41,16 @@ class Request(Generic[R]):
         request.interruption                # the cancellation that the caller must raise afterwards
 
     The coroutine sees it as the current task, with the methods that timeouts and task groups use.
+
+    Attributes:
+        interruption: the cancellation of the awaiting task.
+        unsent_until: how long the request may wait for a connection, by the monotonic clock;
+            ``None`` for as long as usual.
     """
 
     # Class attributes, because most requests end without setting any of these.
     interruption: asyncio.CancelledError | None = None
+    unsent_until: float | None = None
     _timer: asyncio.TimerHandle | None = None
     _shield: Any = None
     _value: Any = None
@@ -193,6 +199,11 @@ class Request(Generic[R]):
     def get_name(self) -> str:
         """Return a name for debugging."""
         return f'request {id(self):#x}'
+
+
+def unsent_limit() -> float | None:
+    """Return the ``unsent_until`` of the request that is running, if there is one."""
+    return getattr(asyncio.current_task(), 'unsent_until', None)
 
 
 class _Wait:

@@ -200,7 +200,10 @@ async def arelease(held: AsyncHeld) -> bool:
         in_time = released.result()
     except BaseException as error:
         tell_end(held, error)
-        raise
+        if released.interruption is None or is_interrupt(error):
+            raise
+        _log_failed_release(held, error)
+        raise released.interruption from error
     there = _noted(held, in_time, released.retries)
     if released.interruption is not None:
         raise released.interruption
@@ -276,6 +279,7 @@ class _AsyncRelease:
         held = self._held
         began = time.monotonic()
         request = self._request = Request(held.backend.release(held.lease))
+        request.unsent_until = held.expires()
         await request
         self.interruption = request.interruption
         if (error := request.exception()) is None:
@@ -284,6 +288,7 @@ class _AsyncRelease:
         while error is not None and (pause := retries.pause_after(error)) is not None:
             self.interruption = self.interruption or (error if is_interrupt(error) else None)
             request = self._request = Request(_release_after(pause, held.backend, held.lease, retries))
+            request.unsent_until = held.expires()
             await request
             self.interruption = self.interruption or request.interruption
             error = request.exception()

@@ -2,8 +2,8 @@
 
 Connections become free all the time, so a release is requested again, and a batch is sent again.
 Errors are recognised by name, because each client package has its own classes, and none is imported
-here: ``redis`` and ``valkey`` raise ``MaxConnectionsError``, and their blocking pools a
-``ConnectionError`` with a fixed text.
+here: ``redis`` raises ``MaxConnectionsError``; ``valkey`` and older versions of ``redis``, and all
+their blocking pools, raise a ``ConnectionError`` with a fixed text.
 """
 
 import random
@@ -42,7 +42,16 @@ def lacks_connection(error: BaseException) -> bool:
     """Return whether the last attempt of a request found all connections of the client in use."""
     if any(kind.__name__ == 'MaxConnectionsError' for kind in type(error).__mro__):
         return True
-    return type(error).__name__ == 'ConnectionError' and error.args == ('No connection available.',)
+    return type(error).__name__ == 'ConnectionError' and error.args in _TEXTS
+
+
+_TEXTS = ('No connection available.',), ('Too many connections',)
+
+
+def note_unsent(error: BaseException) -> None:
+    """Note that a request was broken off by ``error`` while it waited to be sent."""
+    # No class of its own, because asyncio looks for exactly `CancelledError`.
+    error.was_unsent = True  # type: ignore[attr-defined]
 
 
 def was_never_sent(error: BaseException) -> bool:
@@ -51,4 +60,4 @@ def was_never_sent(error: BaseException) -> bool:
     A cluster client repeats requests by itself and notes the node on the error.  So its last
     attempt may have lacked a connection although an earlier one was sent.
     """
-    return lacks_connection(error) and not hasattr(error, 'connection')
+    return hasattr(error, 'was_unsent') or (lacks_connection(error) and not hasattr(error, 'connection'))

@@ -20,7 +20,7 @@ from py_cachify._waiters import TaskWaiter, ThreadWaiter
 from py_cachify.arguments import check_max_waiting, check_wait
 from py_cachify.backends.base import AsyncBackend, Backend
 from py_cachify.backends.memory import Alarm, MemoryBackend
-from py_cachify.commands import AwaitTurn, Command, Refusal, Steps, Turn
+from py_cachify.commands import AwaitTurn, Command, LeaveQueue, Refusal, Steps, Turn, UndoSlot
 from py_cachify.drivers import arun, run
 from py_cachify.errors import CachifyPoolFullError, CachifyPoolTimeoutError, taken_slots
 from py_cachify.pauses import Pauses
@@ -313,6 +313,10 @@ class PendingWait(Request[Lease | NoLease]):
         if isinstance(command, AwaitTurn):
             return await self._await_turn(command)
         self._wait.note_request()
+        # A request that finds no connection may not outlast the wait; but what has been asked for
+        # is given up even after that.
+        is_over = isinstance(command, LeaveQueue | UndoSlot)
+        self.unsent_until = None if is_over else self._wait.pauses.until
         if isinstance(self._backend, MemoryBackend):
             answer = self._backend.perform(command)
         else:

@@ -17,10 +17,11 @@ calls.
 * An error of the server belongs to the request that it answers.  A connection that breaks fails all
   requests of its batch: of none is it known whether it was carried out, and each undoes itself.
 * A batch for which the client has no connection free waits for one: until another batch ends, or
-  with pauses if the rest of the program uses all of them.  How long a request waits so in total
-  is decided by the caller.
+  with pauses if the rest of the program uses all of them.  A request waits so for ``UNSENT_LIMIT``
+  in total, or for less if its task says so.
 * What happens to one task does not touch the requests of others.  A request that is given up before
-  it has left does not leave; a later one is carried out, and its answer is not read.
+  it has left does not leave, and its task is told so; a later one is carried out, and its answer
+  is not read.
 
 A request fails here as the client's own would.  To undo it, or to ask again, is up to the caller.
 """
@@ -28,13 +29,15 @@ A request fails here as the client's own would.  To undo it, or to ask again, is
 import asyncio
 import copy
 import operator
+import time
+import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextvars import Context
-from typing import Any, NamedTuple
+from typing import Any
 
-from py_cachify._cancellation import Request
-from py_cachify._unsent import UnsentPauses, was_never_sent
+from py_cachify._cancellation import Request, unsent_limit
+from py_cachify._unsent import UNSENT_LIMIT, UnsentPauses, note_unsent, was_never_sent
 from py_cachify.backends._opened import LoopClients
 
 
@@ -54,19 +57,26 @@ _ALONE = object()
 """Instead of an answer: nothing else waits, so the task sends the request itself."""
 
 
-class _Asked(NamedTuple):
+class _Asked:
     """A request that waits to leave, or is under way.
 
     Attributes:
         request: the command and its arguments.
+        since: when it was asked, by the monotonic clock.
+        until: how long it waits for a connection, by the same clock.
         answer: what its task waits for: the answer, or an error.  An error is no exception of this
             future, because perhaps nobody is there to see it.
-        since: when its task asked, by the clock of the event loop.
+        has_left: whether it may have reached the server.
     """
 
-    request: tuple[Any, ...]
-    answer: 'asyncio.Future[Any]'
-    since: float
+    __slots__ = ('answer', 'has_left', 'request', 'since', 'until')
+
+    def __init__(self, request: tuple[Any, ...], since: float, until: float) -> None:
+        self.request = request
+        self.since = since
+        self.until = until
+        self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.has_left = False
 
     @property
     def pool(self) -> Any:
@@ -76,19 +86,15 @@ class _Asked(NamedTuple):
 
 _since = operator.attrgetter('since')
 
-LongestWait = Callable[..., float]
-
 
 class Batches:
     """Runs scripts on a client for the tasks of one event loop."""
 
-    def __init__(self, client: Any, longest_wait: LongestWait) -> None:
-        """Serve the running event loop; ``client`` is one that :func:`can_batch`.
-
-        ``longest_wait(*request)`` is how long a request may wait for a connection, in seconds.
-        """
+    def __init__(self, client: Any) -> None:
+        """Serve the running event loop; see :meth:`of`."""
         self._client = client
-        self._longest_wait = longest_wait
+        # An event loop may end without notice, and this keeps none alive.
+        self._loop = weakref.ref(asyncio.get_running_loop())
         # The requests of each pool; the pool whose turn is next is the first.
         self._waiting: dict[Any, deque[_Asked]] = {}
         self._number_waiting = 0
@@ -100,9 +106,22 @@ class Batches:
         # Whether the client has no connection free until a batch ends.
         self._lacks_connection = False
         self._pauses = UnsentPauses()
-        self._hold: asyncio.TimerHandle | None = None
+        # Whether what waits leaves after ``LONGEST_HOLD`` in any case.
+        self._holds = False
         # An event loop keeps no strong reference to a task.
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def of(cls, client: Any) -> 'Batches':
+        """Return those of a client that :func:`can_batch`, for the running event loop.
+
+        All who use the client there share them, as long as one of them keeps them.
+        """
+        loop = asyncio.get_running_loop()
+        found = _of_clients.get((id(client), id(loop)))
+        if found is None or found._loop() is not loop:  # noqa: SLF001 - its own class
+            found = _of_clients[id(client), id(loop)] = cls(client)
+        return found
 
     def evalsha(self, *arguments: Any) -> Awaitable[Any]:
         """Run a script that the server knows, as the client's own method does."""
@@ -120,23 +139,42 @@ class Batches:
 
     async def _ask(self, request: tuple[Any, ...]) -> Any:
         is_free = not (self._requests or self._leaves_soon)
-        since: float | None = None
+        asked: _Asked | None = None
         while True:
             if not is_free:
-                loop = asyncio.get_running_loop()
-                since = loop.time() if since is None else since
-                answer = await self._add(_Asked(request, loop.create_future(), since))
-                if isinstance(answer, BaseException):
-                    raise answer
+                asked = asked or self._asked(request)
+                answer = await self._leave_with_others(asked)
                 if answer is not _ALONE:
                     return answer
             try:
                 return await self._ask_alone(request)
             except Exception as error:
-                if not was_never_sent(error) or (since is not None and self._is_too_late(request, since)):
+                if not was_never_sent(error) or (asked is not None and time.monotonic() >= asked.until):
                     raise
                 self._note_lack()
                 is_free = False
+
+    def _asked(self, request: tuple[Any, ...]) -> _Asked:
+        now = time.monotonic()
+        limit = unsent_limit()
+        return _Asked(request, now, now + UNSENT_LIMIT if limit is None else min(now + UNSENT_LIMIT, limit))
+
+    async def _leave_with_others(self, asked: _Asked) -> Any:
+        """Return the answer, or ``_ALONE`` if nothing else waits."""
+        if asked.answer.done():
+            asked.answer = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(asked.pool, deque()).append(asked)
+        self._number_waiting += 1
+        self._leave_soon()
+        try:
+            answer = await asked.answer
+        except asyncio.CancelledError as error:
+            if not asked.has_left:
+                note_unsent(error)
+            raise
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
     async def _ask_alone(self, request: tuple[Any, ...]) -> Any:
         self._note_begin(1)
@@ -149,12 +187,6 @@ class Batches:
             if self._number_waiting:
                 self._leave_soon()
 
-    def _add(self, asked: _Asked) -> 'asyncio.Future[Any]':
-        self._waiting.setdefault(asked.pool, deque()).append(asked)
-        self._number_waiting += 1
-        self._leave_soon()
-        return asked.answer
-
     # --- for each batch
 
     def _leave_soon(self) -> None:
@@ -166,11 +198,12 @@ class Batches:
         self._leaves_soon = False
         if self._number_waiting >= self._requests * WORTHWHILE:
             self._leave_now()
-        elif self._hold is None:
-            self._hold = asyncio.get_running_loop().call_later(LONGEST_HOLD, self._leave_after_hold)
+        elif not self._holds:
+            self._holds = True
+            asyncio.get_running_loop().call_later(LONGEST_HOLD, self._leave_after_hold)
 
     def _leave_after_hold(self) -> None:
-        self._hold = None
+        self._holds = False
         self._leave_now()
 
     def _leave_now(self) -> None:
@@ -179,6 +212,7 @@ class Batches:
             batch = self._next_batch()
             if len(batch) < 2:
                 for asked in batch:
+                    asked.has_left = False
                     asked.answer.set_result(_ALONE)
                 return
             self._note_begin(len(batch))
@@ -199,6 +233,7 @@ class Batches:
             if line:
                 waiting[pool] = line
             if not asked.answer.done():
+                asked.has_left = True
                 batch.append(asked)
         return batch
 
@@ -246,10 +281,12 @@ class Batches:
 
     def _put_back(self, batch: list[_Asked], error: BaseException) -> None:
         """Let requests wait for a connection, and fail those that have waited for too long."""
+        now = time.monotonic()
         for asked in batch:
+            asked.has_left = False
             if asked.answer.done():
                 continue
-            if self._is_too_late(asked.request, asked.since):
+            if now >= asked.until:
                 asked.answer.set_result(_error_for_one(error))
             else:
                 self._waiting.setdefault(asked.pool, deque()).append(asked)
@@ -259,15 +296,15 @@ class Batches:
             self._waiting[pool] = deque(sorted(self._waiting[pool], key=_since))
         self._note_lack()
 
-    def _is_too_late(self, request: tuple[Any, ...], since: float) -> bool:
-        return asyncio.get_running_loop().time() >= since + self._longest_wait(*request)
-
     def _note_lack(self) -> None:
         self._lacks_connection = self._batches > 0
         if not (self._lacks_connection or self._leaves_soon):
             self._leaves_soon = True
             asyncio.get_running_loop().call_later(self._pauses.next(), self._leave)
 
+
+_of_clients: 'weakref.WeakValueDictionary[tuple[int, int], Batches]' = weakref.WeakValueDictionary()
+"""By the ids of a client, which its batches keep alive, and of an event loop."""
 
 _CLIENTS = {('redis.asyncio.client', 'Redis'), ('valkey.asyncio.client', 'Valkey')}
 _PACKAGES = {module.partition('.')[0] for module, _ in _CLIENTS}

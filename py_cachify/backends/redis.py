@@ -31,7 +31,6 @@ from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from py_cachify._signals import is_interrupt
-from py_cachify._unsent import UNSENT_LIMIT
 from py_cachify._waiters import is_abandoned, note_grant, tell
 from py_cachify.backends._answers import (
     MAX_REPEATED,
@@ -73,7 +72,6 @@ from py_cachify.commands import (
     Turn,
 )
 from py_cachify.protocols import Renewals
-from py_cachify.tokens import read_token
 
 
 R = TypeVar('R')
@@ -350,7 +348,7 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
         loop = asyncio.get_running_loop()
         found = self._batches.get(loop)
         if found is None:
-            found = self._batches[loop] = Batches(self._client, _longest_wait)
+            found = self._batches[loop] = Batches.of(self._client)
         return found
 
     def listener(self) -> Listener:
@@ -524,23 +522,10 @@ _KEYS: dict[str, Callable[[str], tuple[Any, ...]]] = {
 """What names the keys of a script, for those that do not need all keys of the pool."""
 
 
-_RELEASES = frozenset((load_script('release').digest, load_script('release').text))
-
-
 @functools.lru_cache
 def _limits(max_size: int, slot_exp: float | None) -> tuple[bytes, bytes]:
     life = '' if slot_exp is None else repr(float(slot_exp))
     return str(int(max_size)).encode(), life.encode()
-
-
-def _longest_wait(_: str, script: bytes, number_of_keys: int, *rest: Any) -> float:
-    """Return how long a request may wait for a free connection, in seconds."""
-    if script in _RELEASES:
-        token = read_token(rest[number_of_keys].decode())
-        if token is not None and token.slot_exp is not None:
-            # By then its slot has expired for certain, even if it was renewed until now.
-            return min(UNSENT_LIMIT, token.slot_exp)
-    return UNSENT_LIMIT
 
 
 def _pairs(renewals: Renewals) -> list[bytes]:

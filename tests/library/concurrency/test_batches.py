@@ -7,6 +7,7 @@ connections and cancelled tasks are in other modules.
 import asyncio
 import contextvars
 import gc
+import time
 import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -17,7 +18,8 @@ import redis.asyncio
 import redis.exceptions
 import valkey.asyncio
 
-from py_cachify._unsent import SHORTEST_PAUSE, UNSENT_LIMIT
+from py_cachify._cancellation import Request
+from py_cachify._unsent import SHORTEST_PAUSE, was_never_sent
 from py_cachify.backends import _batches as batches_module
 from py_cachify.backends._batches import MOST_TOGETHER, MOST_UNDER_WAY, WORTHWHILE, Batches, can_batch
 from py_cachify.backends._opened import LoopClients
@@ -95,9 +97,9 @@ class Pipeline:
 class World:
     """A client, its batches, and the tasks that ask."""
 
-    def __init__(self, longest_wait: Callable[..., float] = lambda *_: UNSENT_LIMIT) -> None:
+    def __init__(self) -> None:
         self.client = Client()
-        self.batches = Batches(self.client, longest_wait)
+        self.batches = Batches(self.client)
         self.asked: dict[Name, asyncio.Task[Any]] = {}
 
     def ask(self, *names: Name, pool: str = 'reports') -> None:
@@ -106,7 +108,13 @@ class World:
             self.asked[name] = asyncio.create_task(self._ask(pool, name))
 
     async def _ask(self, pool: str, name: Name) -> Any:
-        return await self.batches.evalsha('digest', 1, pool, name)
+        asking = self.batches._ask(('EVALSHA', 'digest', 1, pool, name))
+        if not name.startswith('short'):
+            return await asking
+        request = Request(asking)
+        request.unsent_until = time.monotonic() + 0.05
+        await request
+        return request.result()
 
     async def turns(self) -> None:
         """Let everything run that needs no answer and no time."""
@@ -124,13 +132,22 @@ class World:
             assert await asyncio.wait_for(task, 10) == name
 
 
-def run(test: Callable[[World], Coroutine[Any, Any, None]], **options: Any) -> None:
+def run(test: Callable[[World], Coroutine[Any, Any, None]]) -> None:
     """Run ``test(world)`` in an event loop."""
 
     async def main() -> None:
-        await test(World(**options))
+        await test(World())
 
     asyncio.run(main())
+
+
+async def error_of(task: 'asyncio.Task[Any]') -> BaseException:
+    """Return what a task raised."""
+    try:
+        await task
+    except BaseException as error:
+        return error
+    raise AssertionError('it raised nothing')
 
 
 def names(count: int, beginning: str = 'a') -> list[Name]:
@@ -354,10 +371,14 @@ def test_a_request_that_is_given_up_before_it_leaves_does_not_leave() -> None:
     async def test(world: World) -> None:
         world.ask(*names(4))
         await asyncio.sleep(0)
-        world.asked.pop('a1').cancel()
+        early = world.asked.pop('a1')
+        early.cancel()
         await world.turns()
         assert world.client.sent == [('a0',), ('a2', 'a3')]
-        world.asked.pop('a2').cancel()
+        late = world.asked.pop('a2')
+        late.cancel()
+        await world.turns()
+        assert [was_never_sent(await error_of(task)) for task in (early, late)] == [True, False]
         await world.answer_all()
 
     run(test)
@@ -437,7 +458,7 @@ def test_each_request_waits_as_long_as_it_may(tasks: int) -> None:
                 await asyncio.sleep(0.001)
         await world.answer_all()
 
-    run(test, longest_wait=lambda *request: 0.05 if request[-1].startswith('short') else UNSENT_LIMIT)
+    run(test)
 
 
 # --- event loops and tasks
@@ -524,6 +545,23 @@ def test_batches_keep_no_event_loop_alive() -> None:
     run(test)
     gc.collect()
     assert left[0][1]() is None
+
+
+def test_who_uses_the_same_client_in_a_loop_shares_its_batches() -> None:
+    """For as long as somebody uses them; another loop has others, and so has another client."""
+    client, other = Client(), Client()
+    found = []
+
+    async def main() -> None:
+        found.append(Batches.of(client))
+        assert Batches.of(client) is found[-1]
+        assert Batches.of(other) is not found[-1]
+
+    for _ in range(2):
+        asyncio.run(main())
+    assert found[0] is not found[1]
+    gone = weakref.ref(found.pop())
+    assert gone() is None
 
 
 # --- which clients
