@@ -24,7 +24,7 @@ from py_cachify.commands import AwaitTurn, Command, LeaveQueue, Refusal, Steps, 
 from py_cachify.drivers import arun, run
 from py_cachify.errors import CachifyPoolFullError, CachifyPoolTimeoutError, taken_slots
 from py_cachify.pauses import Pauses
-from py_cachify.protocols import Lease, NoLease, SlotProtocol
+from py_cachify.protocols import NOT_UNDONE, Lease, NoLease, SlotProtocol, has_note
 from py_cachify.slots import Slot
 
 
@@ -292,6 +292,9 @@ class PendingWait(Request[Lease | NoLease]):
         if self.interruption is not None:
             if held is not None:
                 await agive_back(held, body_failed=True)
+            if error is not None and has_note(error, NOT_UNDONE):
+                # Nobody sees this error.
+                log_undone_acquire(wait.spec, wait.token, error)
             raise self.interruption
         if error is not None:
             log_undone_acquire(wait.spec, wait.token, error)

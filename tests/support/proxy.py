@@ -18,7 +18,8 @@ class CuttingProxy:
     """Stands between clients and a server, and cuts the connection at chosen requests.
 
     A request that arrives in one piece with others is part of a batch.  Each is passed on once the
-    one before it is answered, as if the server had taken a moment for each.
+    one before it is answered, as if the server had taken a moment for each.  A connection that
+    subscribes to something is only passed on.
 
     Attributes:
         path: the unix socket to connect to.
@@ -30,6 +31,7 @@ class CuttingProxy:
         requests: how many requests arrived.
         batches: how many requests each batch had.
         held: how many requests have been held up.
+        cut: how many connections have been cut.
     """
 
     def __init__(self, path: str, server: str) -> None:
@@ -41,6 +43,7 @@ class CuttingProxy:
         self.requests = 0
         self.batches: list[int] = []
         self.held = 0
+        self.cut = 0
         self._server = server
         self._listener = sockets.socket(sockets.AF_UNIX)
         self._listener.bind(path)
@@ -89,6 +92,11 @@ class CuttingProxy:
         requests, replies = _Messages(client), _Messages(server)
         with suppress(OSError):
             while together := requests.receive():
+                if b'SUBSCRIBE' in together[0][:20]:
+                    threading.Thread(target=_pump, args=(server, client), daemon=True).start()
+                    server.sendall(b''.join(together))
+                    _pump(client, server)
+                    break
                 places = self._count(len(together))
                 holds = self._hold_up(len(together))
                 if holds == CUTS[0]:
@@ -97,6 +105,8 @@ class CuttingProxy:
                     self._carry(request, *place, client, server, replies, holds == CUTS[1])
                     for request, place in zip(together, places, strict=True)
                 ):
+                    with self._lock:
+                        self.cut += 1
                     break
         _close(client)
         _close(server)
@@ -184,6 +194,12 @@ def _end(data: bytes, start: int) -> int | None:
                 return None
             end = inner
     return end
+
+
+def _pump(source: sockets.socket, target: sockets.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
 
 
 def _close(one: sockets.socket) -> None:

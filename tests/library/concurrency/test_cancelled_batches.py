@@ -24,6 +24,8 @@ import anyio
 import pytest
 import redis
 import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from py_cachify import Cachify, CachifyPoolFullError, init_cachify, pool
 from py_cachify.backends import _batches as batches
@@ -494,6 +496,109 @@ def test_a_signal_handler_that_raises_while_a_batch_is_under_way(
     finally:
         signal.signal(signal.SIGALRM, before)
     assert _left(server) == []
+
+
+class Interrupted(redis.asyncio.UnixDomainSocketConnection):
+    """A connection on which an interrupt falls into a batch that has been sent, once."""
+
+    armed = False
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        await super().send_packed_command(command, check_health)
+        if self.armed and b''.join(command).count(b'EVALSHA') > 1:
+            Interrupted.armed = False
+            raise KeyboardInterrupt
+
+
+def test_an_interrupt_within_a_batch_is_raised_once_and_each_request_is_repeated(
+    proxy: CuttingProxy, server: 'redis.Redis'
+) -> None:
+    """The program gets it; to the tasks, the outcome of their requests is unknown."""
+
+    async def main() -> None:
+        connections: Any = redis.asyncio.ConnectionPool(connection_class=Interrupted, path=proxy.path)
+        client: Any = redis.asyncio.Redis(connection_pool=connections)
+        try:
+            crowd = Crowd(proxy, init_cachify(async_client=client))
+            await crowd.start({})
+            await crowd.until_inside(*range(TASKS))
+            Interrupted.armed = True
+            crowd.leave.set()
+            # By then the tasks have repeated their requests: they end before this one is cancelled.
+            await asyncio.sleep(30)
+        finally:
+            await asyncio.wait(crowd.tasks)
+            await connections.aclose()
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(main())
+    assert not Interrupted.armed
+    assert _left(server) == []
+
+
+def test_a_batch_for_which_no_connection_is_free_is_kept(socket: str, server: 'redis.Redis') -> None:
+    """It leaves once the rest of the program has given one back."""
+
+    async def main() -> None:
+        async with redis.asyncio.Redis(unix_socket_path=socket, max_connections=1, socket_timeout=60) as client:
+            made: Any = client
+            few = init_cachify(async_client=made).pool('reports', max_size=TASKS, slot_exp=None)
+            connections: Any = client.connection_pool
+            connection = await connections.get_connection()
+            leave, inside = asyncio.Event(), 0
+
+            async def hold() -> None:
+                nonlocal inside
+                async with few:
+                    inside += 1
+                    await leave.wait()
+
+            tasks = [asyncio.create_task(hold()) for _ in range(TASKS)]
+            await _a_while()
+            assert inside == 0
+            await connections.release(connection)
+            await _until(lambda: inside == TASKS)
+            connection = await connections.get_connection()
+            leave.set()
+            await _a_while()
+            tasks[2].cancel()
+            await _a_while()
+            assert not any(task.done() for task in tasks)
+            await connections.release(connection)
+            async with asyncio.timeout(30):
+                await asyncio.wait(tasks)
+            assert [task.cancelled() for task in tasks] == [number == 2 for number in range(TASKS)]
+
+    asyncio.run(main())
+    assert server.zcard('PYC-reports') == 0
+
+
+def test_a_cancelled_waiter_whose_undo_fails_says_that_a_slot_stays(
+    proxy: CuttingProxy, server: 'redis.Redis', caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its request was given up, and its undo cut; it is cancelled, so only the log can say it."""
+    with pool('warm', max_size=1, wait=1):
+        pass
+
+    async def main() -> None:
+        plain: Any = {'unix_socket_path': proxy.path, 'protocol': 2, 'driver_info': None, 'socket_timeout': 60}
+        async with redis.asyncio.Redis(retry=Retry(NoBackoff(), 0), **plain) as client:
+            made: Any = client
+            one = init_cachify(async_client=made).pool('reports', max_size=1, slot_exp=600, wait=60)
+            proxy.hold('before the reply')
+            task = asyncio.create_task(one.__aenter__())
+            await _until(lambda: server.zcard('PYC-reports') == 1)
+            proxy.hold_no_more()
+            proxy.start_counting({1: 'before the request'})
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+
+    asyncio.run(main())
+    [token] = server.zrange('PYC-reports', 0, -1)
+    [message] = caplog.messages
+    assert 'could not be undone' in message
+    assert f'[token {token.decode()}]' in message
 
 
 def test_a_time_limit_while_answers_are_delivered_keeps_no_task_waiting(socket: str, server: 'redis.Redis') -> None:

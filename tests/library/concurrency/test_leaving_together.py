@@ -27,8 +27,8 @@ from tests.support.stores import DictClient
 
 @pytest.mark.parametrize(
     ('tasks', 'slot_exp', 'options'),
-    [(40, 600, {'max_connections': 2}), (250, 600, {}), (1000, None, {'socket_timeout': 60})],
-    ids=['two connections', 'the default client', 'a thousand slots for ever'],
+    [(40, 600, {'max_connections': 2}), (250, 600, {}), (5000, 600, {}), (1000, None, {'socket_timeout': 60})],
+    ids=['two connections', 'the default client', 'five thousand', 'a thousand slots for ever'],
 )
 def test_tasks_that_leave_together_leave_nothing(
     socket: str, tasks: int, slot_exp: float | None, options: dict[str, Any], caplog: pytest.LogCaptureFixture
