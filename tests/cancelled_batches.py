@@ -104,20 +104,20 @@ CURRENT: ContextVar[Worker | None] = ContextVar('CURRENT', default=None)
 @contextmanager
 def _noting() -> Iterator[None]:
     """Tell each worker which of its requests travel with others."""
-    add = batches.Batches._add
+    leave = batches.Batches._leave_with_others
 
-    def noting_add(self: batches.Batches, asked: Any) -> 'asyncio.Future[Any]':
+    async def noting_leave(self: batches.Batches, asked: Any) -> Any:
         worker = CURRENT.get()
         if worker is not None:
             worker.asks(asked.answer)
-        return add(self, asked)
+        return await leave(self, asked)
 
     patience = AsyncAtomicBackend.patience
-    batches.Batches._add = noting_add  # type: ignore[method-assign]
+    batches.Batches._leave_with_others = noting_leave  # type: ignore[method-assign]
     try:
         yield
     finally:
-        batches.Batches._add, AsyncAtomicBackend.patience = add, patience  # type: ignore[method-assign]
+        batches.Batches._leave_with_others, AsyncAtomicBackend.patience = leave, patience  # type: ignore[method-assign]
 
 
 class Said(logging.Handler):

@@ -21,7 +21,7 @@ calls.
   in total, or for less if its task says so.
 * What happens to one task does not touch the requests of others.  A request that is given up before
   it has left does not leave, and its task is told so; a later one is carried out, and its answer
-  is not read.
+  is not read.  Once all requests of a batch were given up, its connection is closed.
 
 A request fails here as the client's own would.  To undo it, or to ask again, is up to the caller.
 """
@@ -33,6 +33,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Awaitable
+from contextlib import suppress
 from contextvars import Context
 from typing import Any
 
@@ -108,8 +109,8 @@ class Batches:
         self._pauses = UnsentPauses()
         # Whether what waits leaves after ``LONGEST_HOLD`` in any case.
         self._holds = False
-        # An event loop keeps no strong reference to a task.
-        self._tasks: set[asyncio.Task[None]] = set()
+        # By their tasks, to which an event loop keeps no strong reference.
+        self._under_way: dict[asyncio.Task[None], tuple[list[_Asked], Request[list[Any]]]] = {}
 
     @classmethod
     def of(cls, client: Any) -> 'Batches':
@@ -169,7 +170,9 @@ class Batches:
         try:
             answer = await asked.answer
         except asyncio.CancelledError as error:
-            if not asked.has_left:
+            if asked.has_left:
+                self._give_up_batches()
+            else:
                 note_unsent(error)
             raise
         if isinstance(answer, BaseException):
@@ -215,11 +218,15 @@ class Batches:
                     asked.has_left = False
                     asked.answer.set_result(_ALONE)
                 return
-            self._note_begin(len(batch))
-            # In no context, because requests of several contexts travel together.
-            task = asyncio.get_running_loop().create_task(self._carry(batch), context=Context())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._send(batch)
+
+    def _send(self, batch: list[_Asked]) -> None:
+        self._note_begin(len(batch))
+        sending = Request(self._answers(batch))
+        # In no context, because requests of several contexts travel together.
+        task = asyncio.get_running_loop().create_task(self._carry(batch, sending), context=Context())
+        self._under_way[task] = batch, sending
+        task.add_done_callback(self._after)
 
     def _next_batch(self) -> list[_Asked]:
         """Return the next requests, one of each pool in turn, without those that were given up."""
@@ -237,9 +244,8 @@ class Batches:
                 batch.append(asked)
         return batch
 
-    async def _carry(self, batch: list[_Asked]) -> None:
+    async def _carry(self, batch: list[_Asked], sending: Request[list[Any]]) -> None:
         """Send a batch and deliver its answers, even if the loop cancels all its tasks."""
-        sending = Request(self._answers(batch))
         try:
             await sending
         finally:
@@ -247,6 +253,7 @@ class Batches:
         error = sending.exception()
         if error is not None and was_never_sent(error):
             self._put_back(batch, error)
+            self._note_lack()
             return
         self._pauses.begin_again()
         answers = sending.result() if error is None else [_error_for_one(error) for _ in batch]
@@ -259,6 +266,36 @@ class Batches:
             raise error
         if sending.interruption is not None:
             raise sending.interruption
+
+    def _after(self, task: 'asyncio.Task[None]') -> None:
+        """Look after what a task leaves behind that did not run to its end."""
+        batch, sending = self._under_way.pop(task)
+        if not task.cancelled():
+            # Such as an interrupt while the answers were delivered.
+            error = task.exception()
+            if error is not None:
+                self._fail(batch, error)
+        elif not sending.done():
+            # A loop that ends cancelled the task before it began, so nothing was sent.
+            sending.get_coro().close()
+            self._note_end(len(batch))
+            self._put_back(batch)
+            self._leave_soon()
+
+    @staticmethod
+    def _fail(batch: list[_Asked], error: BaseException) -> None:
+        for asked in batch:
+            if not asked.answer.done():
+                asked.answer.set_result(_error_for_one(error))
+
+    def _give_up_batches(self) -> None:
+        """Break off each batch whose requests were all given up.
+
+        Otherwise a connection on which nothing arrives any more would stay in use.
+        """
+        for batch, sending in self._under_way.values():
+            if all(asked.answer.done() for asked in batch):
+                sending.cancel()
 
     async def _answers(self, batch: list[_Asked]) -> list[Any]:
         """Return the answers to these requests, in order; errors of the server are among them."""
@@ -279,14 +316,17 @@ class Batches:
 
     # --- without a connection
 
-    def _put_back(self, batch: list[_Asked], error: BaseException) -> None:
-        """Let requests wait for a connection, and fail those that have waited for too long."""
+    def _put_back(self, batch: list[_Asked], error: BaseException | None = None) -> None:
+        """Let requests that were not sent wait again.
+
+        If the client could not send them (``error``), those that have waited for too long fail.
+        """
         now = time.monotonic()
         for asked in batch:
             asked.has_left = False
             if asked.answer.done():
                 continue
-            if now >= asked.until:
+            if error is not None and now >= asked.until:
                 asked.answer.set_result(_error_for_one(error))
             else:
                 self._waiting.setdefault(asked.pool, deque()).append(asked)
@@ -294,7 +334,6 @@ class Batches:
         for pool in {asked.pool for asked in batch} & self._waiting.keys():
             # In the order in which they were asked, even if several batches come back.
             self._waiting[pool] = deque(sorted(self._waiting[pool], key=_since))
-        self._note_lack()
 
     def _note_lack(self) -> None:
         self._lacks_connection = self._batches > 0
@@ -337,9 +376,21 @@ def _error_for_one(error: BaseException) -> BaseException:
     if not isinstance(error, asyncio.CancelledError | Exception):
         # It stops the program, and is raised in one place.
         return ConnectionError(f'a {type(error).__name__} broke off the requests of several tasks')
-    try:
-        own = copy.copy(error)
-    except Exception:
-        return error
-    own.__cause__, own.__traceback__ = error.__cause__, error.__traceback__
+    own = _copied(error)
+    own.__cause__, own.__context__, own.__traceback__ = error.__cause__, error.__context__, error.__traceback__
+    own.__suppress_context__ = error.__suppress_context__
+    if hasattr(own, '__notes__'):
+        own.__notes__ = [*own.__notes__]
     return own
+
+
+def _copied(error: BaseException) -> BaseException:
+    with suppress(Exception):
+        return copy.copy(error)
+    with suppress(Exception):
+        # Its class takes other arguments than those that it keeps.
+        own = type(error).__new__(type(error))
+        own.args = error.args
+        vars(own).update(vars(error))
+        return own
+    return error

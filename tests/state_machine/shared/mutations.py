@@ -44,7 +44,7 @@ MUTATIONS = (
         'return answers',
         'return [next((a for a in answers if isinstance(a, Exception)), answer) for answer in answers]',
     ),
-    _mutation('an error is taken for an answer', Batches._ask, 'raise answer', 'return answer'),
+    _mutation('an error is taken for an answer', Batches._leave_with_others, 'raise answer', 'return answer'),
     _mutation(
         'a request for which there is no place is lost',
         Batches._next_batch,
