@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Beyond
 
 
-PROTOCOLS, RELEASE, BURY, PUT, KEEP_KEY, QUEUE, ANSWERS, MEMORY, POOL_KEYS, EXPIRIES, PLAIN = (
+PROTOCOLS, RELEASE, BURY, PUT, KEEP_KEY, QUEUE, ANSWERS, MEMORY, POOL_KEYS, EXPIRIES, PLAIN, BATCHES = (
     'protocols.py',
     'backends/lua/release.lua',
     'backends/lua/bury.lua',
@@ -15,6 +15,7 @@ PROTOCOLS, RELEASE, BURY, PUT, KEEP_KEY, QUEUE, ANSWERS, MEMORY, POOL_KEYS, EXPI
     'backends/pool_keys.py',
     'backends/_expiries.py',
     'backends/plain.py',
+    'backends/_batches.py',
 )
 
 _REAL_TIME = 'the key itself expires in real time, which does not pass in an exploration'
@@ -30,6 +31,9 @@ _MACHINE = 'library/waiting/test_queue_machine.py::test_the_queue_of_every_store
 _MESSAGES = 'library/waiting/test_messages.py::'
 _LATE = 'library/stores/test_late_requests.py::'
 _KEYS = 'library/stores/test_pool_keys.py::'
+_NO_BATCHES = 'an exploration sends one request at a time'
+_CUT_BATCHES = 'library/stores/test_cut_batches.py::'
+_CANCELLED_BATCHES = 'library/concurrency/test_cancelled_batches.py::'
 
 BEYOND = (
     Beyond(
@@ -364,5 +368,86 @@ BEYOND = (
         'memory',
         'the waiters in memory that are explored may be any number',
         _MACHINE,
+    ),
+    Beyond(
+        'the answers of a batch are delivered in reverse',
+        BATCHES,
+        'zip(batch, answers, strict=True)',
+        'zip(batch, reversed(answers), strict=True)',
+        'redis',
+        _NO_BATCHES,
+        _CUT_BATCHES + 'test_without_a_cut_it_is_one_batch_each',
+    ),
+    Beyond(
+        'an error of the server is told to all of a batch',
+        BATCHES,
+        'raise_on_error=False',
+        'raise_on_error=True',
+        'redis',
+        _NO_BATCHES,
+        _CUT_BATCHES + 'test_an_error_of_one_pool_is_none_of_another',
+    ),
+    Beyond(
+        'the tasks of a batch share one error',
+        BATCHES,
+        'else [_error_for_one(error) for _ in batch]',
+        'else [error for _ in batch]',
+        'redis',
+        _NO_BATCHES,
+        _CUT_BATCHES + 'test_one_cut_leaves_no_slot_also_without_repeats',
+    ),
+    Beyond(
+        'errors of one batch share their notes',
+        BATCHES,
+        'own.__notes__ = [*own.__notes__]',
+        'pass',
+        'redis',
+        _NO_BATCHES,
+        _CUT_BATCHES + 'test_each_task_raises_an_object_of_its_own_that_tells_the_same',
+    ),
+    Beyond(
+        'a batch without a connection is dropped',
+        BATCHES,
+        '            self._put_back(batch, error)\n',
+        '',
+        'redis',
+        _NO_BATCHES,
+        _CANCELLED_BATCHES + 'test_a_batch_for_which_no_connection_is_free_is_kept',
+    ),
+    Beyond(
+        'a batch that never began is dropped',
+        BATCHES,
+        '            self._put_back(batch)\n',
+        '',
+        'redis',
+        _NO_BATCHES,
+        _CANCELLED_BATCHES + 'test_a_loop_that_ends_with_requests_under_way_leaves_no_slot',
+    ),
+    Beyond(
+        'a request that was given up leaves all the same',
+        BATCHES,
+        '            if not asked.answer.done():\n                batch.append(asked)',
+        '            batch.append(asked)',
+        'redis',
+        _NO_BATCHES,
+        _CANCELLED_BATCHES + 'test_what_was_given_up_before_it_left_does_not_leave',
+    ),
+    Beyond(
+        'a batch that all have given up stays under way',
+        BATCHES,
+        '                sending.cancel()\n',
+        '                pass\n',
+        'redis',
+        _NO_BATCHES,
+        _CANCELLED_BATCHES + 'test_a_batch_that_all_have_given_up_is_broken_off',
+    ),
+    Beyond(
+        'one who gives up breaks off the batch of others',
+        BATCHES,
+        'if all(asked.answer.done() for',
+        'if any(asked.answer.done() for',
+        'redis',
+        _NO_BATCHES,
+        _CANCELLED_BATCHES + 'test_one_that_is_cancelled_does_not_wait_long_for_its_batch',
     ),
 )
