@@ -354,6 +354,25 @@ def test_a_server_out_of_memory_refuses_one_request(proxy: CuttingProxy, server:
     assert together.left(server) == set()
 
 
+@pytest.mark.parametrize('place', range(1, BATCH))
+def test_a_client_repeats_what_it_is_told_to_repeat_also_in_a_batch(
+    proxy: CuttingProxy, server: 'redis.Redis', place: int
+) -> None:
+    """With ``retry_on_error``, the one whose request the server refused notices nothing."""
+    proxy.before = {place: lambda: _run_out_of_memory(server), place + 1: lambda: _find_memory(server)}
+    together = Together(['reports', 'mails', 'pictures', 'exports'])
+    proxy.start_counting({})
+    try:
+        together.run(proxy, repeats=1, retry_on_error=[redis.exceptions.OutOfMemoryError])
+    finally:
+        _find_memory(server)
+
+    assert (together.errors, sorted(together.bodies)) == ({}, [*range(TOGETHER)])
+    # One acquire more than without an error.
+    assert proxy.requests == 2 * TOGETHER + 1
+    assert together.left(server) == set()
+
+
 @pytest.mark.parametrize('point', POINTS)
 def test_scripts_that_are_forgotten_within_a_batch_are_sent_again(
     proxy: CuttingProxy, server: 'redis.Redis', point: int, caplog: pytest.LogCaptureFixture
