@@ -14,8 +14,11 @@ calls.
 * A batch has at most ``MOST_TOGETHER`` requests, because the event loop does nothing else while it
   reads their answers.  The pools take turns, so a thousand requests for one of them delay one for
   another by at most one batch.
-* An error of the server belongs to the request that it answers.  A connection that breaks fails all
-  requests of its batch: of none is it known whether it was carried out, and each undoes itself.
+* An error of the server belongs to the request that it answers.  If it is one after which the
+  client repeats a request (``retry_on_error``), the request goes again by itself, beside the
+  batches, because the client repeats only batches that fail as a whole.
+* A connection that breaks fails all requests of its batch: of none is it known whether it was
+  carried out, and each undoes itself.
 * A batch for which the client has no connection free waits for one: until another batch ends, or
   with pauses if the rest of the program uses all of them.  A request waits so for ``UNSENT_LIMIT``
   in total, or for less if its task says so.
@@ -55,7 +58,7 @@ LONGEST_HOLD = 0.001
 """For how long they wait for more to leave with them, in seconds."""
 
 _ALONE = object()
-"""Instead of an answer: nothing else waits, so the task sends the request itself."""
+"""Instead of an answer: the task sends the request itself."""
 
 
 class _Asked:
@@ -161,7 +164,7 @@ class Batches:
         return _Asked(request, now, now + UNSENT_LIMIT if limit is None else min(now + UNSENT_LIMIT, limit))
 
     async def _leave_with_others(self, asked: _Asked) -> Any:
-        """Return the answer, or ``_ALONE`` if nothing else waits."""
+        """Return the answer, or ``_ALONE`` if the request is to go by itself."""
         if asked.answer.done():
             asked.answer = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(asked.pool, deque()).append(asked)
@@ -176,6 +179,8 @@ class Batches:
                 note_unsent(error)
             raise
         if isinstance(answer, BaseException):
+            if _is_repeated(self._client, answer):
+                return _ALONE
             raise answer
         return answer
 
@@ -224,7 +229,8 @@ class Batches:
         self._note_begin(len(batch))
         sending = Request(self._answers(batch))
         # In no context, because requests of several contexts travel together.
-        task = asyncio.get_running_loop().create_task(self._carry(batch, sending), context=Context())
+        # The program's own factory of tasks is not asked, which may fail, or know no contexts.
+        task = asyncio.Task(self._carry(batch, sending), loop=asyncio.get_running_loop(), context=Context())
         self._under_way[task] = batch, sending
         task.add_done_callback(self._after)
 
@@ -369,6 +375,16 @@ def can_batch(client: Any) -> bool:
 def _is_of_package(client: Any, method: str) -> bool:
     owner = next((kind for kind in type(client).__mro__ if method in vars(kind)), None)
     return owner is not None and owner.__module__.partition('.')[0] in _PACKAGES and method not in vars(client)
+
+
+def _is_repeated(client: Any, error: BaseException) -> bool:
+    """Return whether the client repeats a request by itself that the server answers like this."""
+    if not any(kind.__name__ == 'ResponseError' for kind in type(error).__mro__):
+        # It failed the whole batch, which the client has repeated already.
+        return False
+    options = getattr(client.connection_pool, 'connection_kwargs', {})
+    repeated = getattr(options.get('retry'), '_supported_errors', ())
+    return isinstance(error, (*repeated, *(options.get('retry_on_error') or ())))
 
 
 def _error_for_one(error: BaseException) -> BaseException:

@@ -508,6 +508,18 @@ def test_a_batch_may_end_at_once(kind: str) -> None:
     run(test)
 
 
+def test_a_factory_of_tasks_that_knows_no_contexts_makes_nobody_wait_forever() -> None:
+    """Such factories were usual before Python 3.11, when tasks had no argument for it."""
+
+    async def test(world: World) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(lambda loop, work: asyncio.Task(work, loop=loop))  # type: ignore[arg-type]
+        world.ask(*names(5))
+        await world.answer_all()
+
+    run(test)
+
+
 def test_all_tasks_cancelled_at_the_end_of_a_loop_get_their_answers() -> None:
     """A batch is a task as well, and it does not break off."""
 
