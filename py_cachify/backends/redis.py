@@ -348,6 +348,10 @@ class AsyncRedisBackend(_Scripts, AsyncAtomicBackend):
         loop = asyncio.get_running_loop()
         found = self._batches.get(loop)
         if found is None:
+            for other in self._batches.keyrefs():
+                # What waited when a loop was closed refers to that loop, and would keep it.
+                if (ended := other()) is not None and ended.is_closed():
+                    self._batches.pop(ended, None)
             found = self._batches[loop] = Batches.of(self._client)
         return found
 

@@ -23,6 +23,7 @@ from py_cachify._unsent import SHORTEST_PAUSE, was_never_sent
 from py_cachify.backends import _batches as batches_module
 from py_cachify.backends._batches import MOST_TOGETHER, MOST_UNDER_WAY, WORTHWHILE, Batches, can_batch
 from py_cachify.backends._opened import LoopClients
+from py_cachify.backends.redis import AsyncRedisBackend
 
 
 pytestmark = pytest.mark.quick
@@ -574,6 +575,50 @@ def test_who_uses_the_same_client_in_a_loop_shares_its_batches() -> None:
     assert found[0] is not found[1]
     gone = weakref.ref(found.pop())
     assert gone() is None
+
+
+@pytest.mark.usefixtures('_no_hold')
+def test_a_loop_that_ends_while_something_waits_for_more_is_not_kept() -> None:
+    """As the last of a hundred tasks may do."""
+    left = []
+
+    async def test(world: World) -> None:
+        left.append((world, weakref.ref(asyncio.get_running_loop())))
+        world.ask(*names(40))
+        await world.turns()
+        world.ask('late')
+        await world.turns()
+        assert 'late' not in str(world.client.sent)
+        await world.answer_all()
+        world.asked.clear()
+        world.client._answers.clear()
+
+    run(test)
+    gc.collect()
+    assert left[0][1]() is None
+
+
+def test_a_loop_that_was_closed_while_tasks_waited_is_not_kept() -> None:
+    """Without their end, as a program does that calls ``loop.close()`` in the middle."""
+    backend = AsyncRedisBackend(redis.asyncio.Redis())
+    ended = []
+    for _ in range(3):
+        loop = asyncio.new_event_loop()
+        ended.append(weakref.ref(loop))
+
+        async def ask() -> None:
+            batches = backend._sender()
+            batches._requests = 1
+            task = asyncio.ensure_future(batches.evalsha('digest', 1, 'reports', 'name'))
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+            assert batches._number_waiting == 1
+
+        loop.run_until_complete(ask())
+        loop.close()
+        del loop
+    gc.collect()
+    assert [loop() is None for loop in ended] == [True, True, False]
 
 
 # --- which clients
