@@ -268,7 +268,7 @@ def test_a_time_out_is_told_to_the_whole_batch_and_each_undoes_itself(
     """What arrives at the server after its undo is refused."""
 
     async def main() -> None:
-        plain: Any = {'unix_socket_path': proxy.path, 'protocol': 2, 'driver_info': None, 'socket_timeout': 0.2}
+        plain: Any = {'unix_socket_path': proxy.path, 'protocol': 2, 'driver_info': None, 'socket_timeout': 1}
         async with redis.asyncio.Redis(retry=Retry(NoBackoff(), 0), **plain) as client:
             made: Any = client
             running = asyncio.create_task(together.in_loop(init_cachify(async_client=made)))
