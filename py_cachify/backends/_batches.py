@@ -34,7 +34,7 @@ import copy
 import operator
 import time
 import weakref
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable
 from contextlib import suppress
 from contextvars import Context
@@ -99,8 +99,9 @@ class Batches:
         self._client = client
         # An event loop may end without notice, and this keeps none alive.
         self._loop = weakref.ref(asyncio.get_running_loop())
-        # The requests of each pool; the pool whose turn is next is the first.
-        self._waiting: dict[Any, deque[_Asked]] = {}
+        # The requests of each pool; the pool whose turn is next is the first.  A `dict` would pass
+        # over all that were removed before, each time.
+        self._waiting: OrderedDict[Any, deque[_Asked]] = OrderedDict()
         self._number_waiting = 0
         # How many batches are under way, and how many requests.
         self._batches = 0
@@ -192,38 +193,57 @@ class Batches:
             return answer
         finally:
             self._note_end(1)
-            if self._number_waiting:
+            # A request that is thrown away after the end of its loop may be in another one.
+            if self._number_waiting and self._loop() is asyncio._get_running_loop():  # noqa: SLF001 - `None` if none
                 self._leave_soon()
 
     # --- for each batch
 
     def _leave_soon(self) -> None:
         if not self._leaves_soon:
-            self._leaves_soon = True
+            # In this order, an interrupt in between lets it leave twice, but never not at all.
             asyncio.get_running_loop().call_soon(self._leave)
+            self._leaves_soon = True
 
     def _leave(self) -> None:
         self._leaves_soon = False
-        if self._number_waiting >= self._requests * WORTHWHILE:
-            self._leave_now()
-        elif not self._holds:
-            self._holds = True
-            asyncio.get_running_loop().call_later(LONGEST_HOLD, self._leave_after_hold)
+        try:
+            if self._number_waiting >= self._requests * WORTHWHILE:
+                self._leave_now()
+            elif not self._holds:
+                asyncio.get_running_loop().call_later(LONGEST_HOLD, self._leave_after_hold)
+                self._holds = True
+        except BaseException:
+            # An interrupt, such as a time limit: nobody waits forever because of it.
+            self._leave_soon()
+            raise
 
     def _leave_after_hold(self) -> None:
         self._holds = False
-        self._leave_now()
+        try:
+            self._leave_now()
+        except BaseException:
+            self._leave_soon()
+            raise
 
     def _leave_now(self) -> None:
-        # A batch may end within this loop, if tasks are eager; then the rest leaves soon.
         while self._batches < MOST_UNDER_WAY and not (self._lacks_connection or self._leaves_soon):
-            batch = self._next_batch()
-            if len(batch) < 2:
+            batch: list[_Asked] = []
+            counted = self._batches, self._requests
+            try:
+                self._fill(batch)
+                if len(batch) > 1:
+                    self._send(batch)
+                    continue
                 for asked in batch:
                     asked.has_left = False
                     asked.answer.set_result(_ALONE)
                 return
-            self._send(batch)
+            except BaseException as interrupt:
+                self._fail(batch, interrupt)
+                if all(other is not batch for other, _ in self._under_way.values()):
+                    self._batches, self._requests = counted
+                raise
 
     def _send(self, batch: list[_Asked]) -> None:
         self._note_begin(len(batch))
@@ -234,21 +254,23 @@ class Batches:
         self._under_way[task] = batch, sending
         task.add_done_callback(self._after)
 
-    def _next_batch(self) -> list[_Asked]:
-        """Return the next requests, one of each pool in turn, without those that were given up."""
-        batch: list[_Asked] = []
+    def _fill(self, batch: list[_Asked]) -> None:
+        """Add the next requests, one of each pool in turn, without those that were given up."""
         waiting = self._waiting
         while waiting and len(batch) < MOST_TOGETHER:
+            # None is removed before it is in the batch, in case of an interrupt.
             pool = next(iter(waiting))
-            line = waiting.pop(pool)
-            asked = line.popleft()
-            self._number_waiting -= 1
-            if line:
-                waiting[pool] = line
+            line = waiting[pool]
+            asked = line[0]
             if not asked.answer.done():
                 asked.has_left = True
                 batch.append(asked)
-        return batch
+            line.popleft()
+            self._number_waiting -= 1
+            if line:
+                waiting.move_to_end(pool)
+            else:
+                del waiting[pool]
 
     async def _carry(self, batch: list[_Asked], sending: Request[list[Any]]) -> None:
         """Send a batch and deliver its answers, even if the loop cancels all its tasks."""
@@ -281,6 +303,7 @@ class Batches:
             error = task.exception()
             if error is not None:
                 self._fail(batch, error)
+                self._leave_soon()
         elif not sending.done():
             # A loop that ends cancelled the task before it began, so nothing was sent.
             sending.get_coro().close()
@@ -307,7 +330,8 @@ class Batches:
         """Return the answers to these requests, in order; errors of the server are among them."""
         pipeline = self._client.pipeline(transaction=False)
         for asked in batch:
-            pipeline.execute_command(*asked.request)
+            # As bytes, even if the client decodes: one answer that is no text would fail them all.
+            pipeline.execute_command(*asked.request, NEVER_DECODE=True)
         answers: list[Any] = await pipeline.execute(raise_on_error=False)
         return answers
 

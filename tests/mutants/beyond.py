@@ -426,8 +426,8 @@ BEYOND = (
     Beyond(
         'a request that was given up leaves all the same',
         BATCHES,
-        '            if not asked.answer.done():\n                asked.has_left = True\n                batch.append(asked)',
-        '            asked.has_left = True\n            batch.append(asked)',
+        '            if not asked.answer.done():\n                asked.has_left',
+        '            if True:\n                asked.has_left',
         'redis',
         _NO_BATCHES,
         _CANCELLED_BATCHES + 'test_what_was_given_up_before_it_left_does_not_leave',

@@ -7,6 +7,7 @@ connections and cancelled tasks are in other modules.
 import asyncio
 import contextvars
 import gc
+import math
 import time
 import weakref
 from collections.abc import Callable, Coroutine
@@ -18,11 +19,13 @@ import redis.asyncio
 import redis.exceptions
 import valkey.asyncio
 
+from py_cachify import init_cachify, pool
 from py_cachify._cancellation import Request
 from py_cachify._unsent import SHORTEST_PAUSE, was_never_sent
 from py_cachify.backends import _batches as batches_module
-from py_cachify.backends._batches import MOST_TOGETHER, MOST_UNDER_WAY, WORTHWHILE, Batches, can_batch
+from py_cachify.backends._batches import MOST_TOGETHER, MOST_UNDER_WAY, WORTHWHILE, Batches, _error_for_one, can_batch
 from py_cachify.backends._opened import LoopClients
+from py_cachify.backends.pool_keys import slots_key
 from py_cachify.backends.redis import AsyncRedisBackend
 
 
@@ -88,7 +91,8 @@ class Pipeline:
         self._client = client
         self._requests: list[tuple[Any, ...]] = []
 
-    def execute_command(self, *request: Any) -> None:
+    def execute_command(self, *request: Any, NEVER_DECODE: bool) -> None:  # noqa: N803 - the package's name
+        assert NEVER_DECODE
         self._requests.append(request)
 
     async def execute(self, *, raise_on_error: bool) -> list[Any]:
@@ -344,6 +348,26 @@ def test_an_error_of_the_server_belongs_to_its_request() -> None:
     run(test)
 
 
+def test_an_answer_that_is_no_text_disturbs_no_other_request(socket: str, server: 'redis.Redis') -> None:
+    """A stranger's member of one pool, whose listing travels with requests for others."""
+
+    async def work(number: int) -> str:
+        async with pool(f'other{number}', max_size=1, slot_exp=60):
+            return 'held'
+
+    async def main() -> None:
+        async with redis.asyncio.Redis(unix_socket_path=socket, decode_responses=True) as client:
+            init_cachify(async_client=client)
+            server.zadd(slots_key('PYC-strange'), {b'\xff': math.inf})
+            for _ in range(3):
+                strange = (pool('strange', max_size=1).aholders() for _ in range(2))
+                others = (work(number) for number in range(20))
+                answers = await asyncio.gather(*others, *strange, return_exceptions=True)
+                assert answers[:20] == ['held'] * 20
+
+    asyncio.run(main())
+
+
 def test_a_batch_that_breaks_fails_each_request_with_an_error_of_its_own() -> None:
     """Of the same class, with the same text and origin; a note on one is on no other."""
 
@@ -488,7 +512,7 @@ def test_a_batch_belongs_to_the_context_of_no_task() -> None:
 
 @pytest.mark.parametrize('kind', ['Task', 'eager_task_factory'])
 def test_a_batch_may_end_at_once(kind: str) -> None:
-    """With eager tasks, which are new in Python 3.12, before its task was ever suspended."""
+    """Also with eager tasks, which are new in Python 3.12."""
 
     class Immediate(Client):
         async def send(self, requests: list[tuple[Any, ...]]) -> list[Any]:
@@ -517,6 +541,53 @@ def test_a_factory_of_tasks_that_knows_no_contexts_makes_nobody_wait_forever() -
         loop = asyncio.get_running_loop()
         loop.set_task_factory(lambda loop, work: asyncio.Task(work, loop=loop))
         world.ask(*names(5))
+        await world.answer_all()
+
+    run(test)
+
+
+class LimitError(BaseException):
+    """What a signal handler raises at any instant."""
+
+
+@pytest.mark.parametrize('instant', ['_fill', '_note_begin', '_put_back', 'begin_again'])
+def test_an_interrupt_at_any_instant_makes_nobody_wait_forever(instant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it broke off fails, and what is asked afterwards is answered."""
+
+    async def test(world: World) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda *_: None)
+        of: Any = world.batches if instant.startswith('_') else world.batches._pauses
+        original = getattr(of, instant)
+
+        def interrupted(*arguments: Any) -> None:
+            original(*arguments)
+            if arguments != (1,):
+                monkeypatch.setattr(of, instant, original)
+                raise LimitError
+
+        world.ask('first')
+        await world.turns()
+        monkeypatch.setattr(of, instant, interrupted)
+        world.client.lacks = 1 if instant == '_put_back' else 0
+        world.ask(*names(500))
+        await world.turns()
+        world.client.answer(len(world.client.sent) - 1)
+        await world.turns()
+        while world.client.under_way:
+            world.client.answer(world.client.under_way[0])
+            await world.turns()
+        async with asyncio.timeout(10):
+            answers = await asyncio.gather(*world.asked.values(), return_exceptions=True)
+        failed = [answer for answer in answers if isinstance(answer, ConnectionError)]
+        assert 0 < len(failed) <= MOST_TOGETHER
+        assert [answer for answer in answers if answer not in failed] == [
+            name for name, answer in zip(world.asked, answers, strict=True) if answer not in failed
+        ]
+        batches = world.batches
+        assert (batches._batches, batches._requests, batches._number_waiting, batches._under_way) == (0, 0, 0, {})
+        world.asked.clear()
+        world.ask(*names(20, 'z'))
         await world.answer_all()
 
     run(test)
@@ -609,7 +680,7 @@ def test_a_loop_that_was_closed_while_tasks_waited_is_not_kept() -> None:
 
         async def ask() -> None:
             batches = backend._sender()
-            batches._requests = 1
+            batches._requests = 100
             task = asyncio.ensure_future(batches.evalsha('digest', 1, 'reports', 'name'))
             task._log_destroy_pending = False
             await asyncio.sleep(0)
@@ -619,7 +690,48 @@ def test_a_loop_that_was_closed_while_tasks_waited_is_not_kept() -> None:
         loop.close()
         del loop
     gc.collect()
-    assert [loop() is None for loop in ended[:2]] == [True, True]
+    assert [loop() is None for loop in ended] == [True, True, False]
+
+
+def test_what_waited_in_a_closed_loop_does_not_leave_in_another_one() -> None:
+    """When the coroutines of the closed one are thrown away there."""
+    worlds = []
+    thrown_away: list[Any] = []
+
+    async def begin() -> None:
+        world = World()
+        worlds.append(world)
+        for name in names(5):
+            asking = world._ask('reports', name)
+            asking.send(None)
+            thrown_away.append(asking)
+            # Many are under way, so that the others wait for more.
+            world.batches._requests = 100
+
+    async def throw_away() -> None:
+        while thrown_away:
+            thrown_away.pop(0).close()
+        await worlds[0].turns()
+        for number in worlds[0].client.under_way:
+            worlds[0].client.answer(number, names(4))
+
+    asyncio.run(begin())
+    worlds[0].client.sent.clear()
+    worlds[0].batches._requests = 1
+    asyncio.run(throw_away())
+    assert worlds[0].client.sent == []
+
+
+def test_the_error_of_each_request_has_notes_of_its_own() -> None:
+    """And says what it came from, as the error of the batch does."""
+    error = ConnectionError('lost')
+    error.__context__ = OSError('no route')
+    error.add_note('for all')
+    first, second = _error_for_one(error), _error_for_one(error)
+    first.add_note('for one')
+    assert second.__notes__ == error.__notes__ == ['for all']
+    assert isinstance(first.__context__, OSError)
+    assert not first.__suppress_context__
 
 
 # --- which clients

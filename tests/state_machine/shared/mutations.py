@@ -47,16 +47,16 @@ MUTATIONS = (
     _mutation('an error is taken for an answer', Batches._leave_with_others, 'raise answer', 'return answer'),
     _mutation(
         'a request for which there is no place is lost',
-        Batches._next_batch,
+        Batches._fill,
         'if not asked.answer.done():',
         'if not asked.answer.done() and len(batch) < 20:',
     ),
-    _mutation('what was given up leaves', Batches._next_batch, 'if not asked.answer.done():', 'if True:'),
+    _mutation('what was given up leaves', Batches._fill, 'if not asked.answer.done():', 'if True:'),
     _mutation(
         'one pool goes before all others',
-        Batches._next_batch,
-        'waiting[pool] = line',
-        'self._waiting = waiting = {pool: line, **waiting}',
+        Batches._fill,
+        'waiting.move_to_end(pool)',
+        'pass',
     ),
     _mutation(
         'the first request of a batch is sent twice',
@@ -70,7 +70,7 @@ MUTATIONS = (
         'if answer is not _ALONE:',
         'if answer is not _ALONE and await self._client.execute_command(*request):',
     ),
-    _mutation('a batch may have any size', Batches._next_batch, 'and len(batch) < MOST_TOGETHER', '', 2),
+    _mutation('a batch may have any size', Batches._fill, 'and len(batch) < MOST_TOGETHER', '', 2),
     _mutation('any number of batches is under way', Batches._leave_now, 'self._batches < MOST_UNDER_WAY and', '', 8),
     _mutation(
         'a request that found no connection is lost',

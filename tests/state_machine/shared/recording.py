@@ -112,16 +112,15 @@ class Travelled:
 @contextmanager
 def counted(travelled: Travelled) -> Iterator[None]:
     """Count the batches of all clients, and check what is in each of them."""
-    answers, next_batch = Batches._answers, Batches._next_batch
+    answers, fill = Batches._answers, Batches._fill
 
-    def checked(self: Batches) -> Any:
+    def checked(self: Batches, batch: list[Any]) -> None:
         before = {pool: len(line) for pool, line in self._waiting.items()}
-        batch = next_batch(self)
+        fill(self, batch)
         assert not any(asked.answer.done() for asked in batch), 'a request leaves that was given up'
         turns = {pool: number - len(self._waiting.get(pool, ())) for pool, number in before.items()}
         late = [pool for pool in self._waiting if turns[pool] < max(turns.values()) - 1]
         assert not late, f'{late} wait although others have had more turns: {turns}'
-        return batch
 
     async def counting(self: Batches, batch: Any) -> list[Any]:
         travelled.under_way = max(travelled.under_way, self._batches)
@@ -137,8 +136,8 @@ def counted(travelled: Travelled) -> Iterator[None]:
         travelled.largest = max(travelled.largest, len(batch))
         return found
 
-    Batches._answers, Batches._next_batch = counting, checked  # type: ignore[method-assign]
+    Batches._answers, Batches._fill = counting, checked  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Batches._answers, Batches._next_batch = answers, next_batch  # type: ignore[method-assign]
+        Batches._answers, Batches._fill = answers, fill  # type: ignore[method-assign]
