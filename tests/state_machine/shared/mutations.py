@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from py_cachify import _waiters as waiters
 from py_cachify.backends._batches import Batches
 from py_cachify.backends.redis import AsyncRedisBackend
 from tests.state_machine.mutations import Mutation, planted
@@ -122,6 +123,7 @@ def histories_until_found(mutation: Mutation, socket: str, *, histories: int, nu
 def _without_complaints() -> Iterator[None]:
     """Throw away what hangs: a client that is broken off, and the library, would complain."""
     hook, logger = sys.unraisablehook, logging.getLogger('py_cachify')
+    others = {*waiters._waiters}
     sys.unraisablehook = lambda _: None
     try:
         yield
@@ -129,3 +131,5 @@ def _without_complaints() -> Iterator[None]:
         gc.collect()
     finally:
         sys.unraisablehook, logger.disabled = hook, False
+        for token in {*waiters._waiters} - others:
+            waiters.forget(token)
