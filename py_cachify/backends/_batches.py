@@ -8,9 +8,10 @@ calls.
 * A request on an idle client goes by itself, as if there were no batches.
 * At most ``MOST_UNDER_WAY`` batches are under way, for any number of tasks and pools.  A request
   that goes by itself is one of them.
-* While others are under way, what waits leaves once there is at least one for each four of those
-  (``WORTHWHILE``), or after ``LONGEST_HOLD``.  Otherwise tasks that began together would drift
-  apart until each went by itself.
+* While others are under way on a fast connection, what waits leaves once there is at least one for
+  each four of those (``WORTHWHILE``), or after ``LONGEST_HOLD``.  Otherwise tasks that began
+  together would drift apart until each went by itself.  On a slow connection they do not hold each
+  other up: there, what a request costs the processor matters less than how long it takes.
 * A batch has at most ``MOST_TOGETHER`` requests, because the event loop does nothing else while it
   reads their answers.  The pools take turns, so a thousand requests for one of them delay one for
   another by at most one batch.
@@ -31,6 +32,7 @@ A request fails here as the client's own would.  To undo it, or to ask again, is
 
 import asyncio
 import copy
+import math
 import operator
 import time
 import weakref
@@ -55,7 +57,13 @@ WORTHWHILE = 1 / 4
 """How many requests must wait to leave while others are under way, as a part of those."""
 
 LONGEST_HOLD = 0.001
-"""For how long they wait for more to leave with them, in seconds."""
+"""For how long they wait for more to leave with them, in seconds.
+
+Not at all if the shortest of the last batches took longer.
+"""
+
+_FORGETTING = 1.1
+"""By how much the shortest duration of a batch grows with each batch, as a factor."""
 
 _ALONE = object()
 """Instead of an answer: the task sends the request itself."""
@@ -111,6 +119,8 @@ class Batches:
         # Whether the client has no connection free until a batch ends.
         self._lacks_connection = False
         self._pauses = UnsentPauses()
+        # The shortest duration of a batch, in seconds; earlier ones count less and less.
+        self._shortest = 0.0
         # Whether what waits leaves after ``LONGEST_HOLD`` in any case.
         self._holds = False
         # By their tasks, to which an event loop keeps no strong reference.
@@ -208,7 +218,7 @@ class Batches:
     def _leave(self) -> None:
         self._leaves_soon = False
         try:
-            if self._number_waiting >= self._requests * WORTHWHILE:
+            if self._shortest > LONGEST_HOLD or self._number_waiting >= self._requests * WORTHWHILE:
                 self._leave_now()
             elif not self._holds:
                 asyncio.get_running_loop().call_later(LONGEST_HOLD, self._leave_after_hold)
@@ -274,10 +284,12 @@ class Batches:
 
     async def _carry(self, batch: list[_Asked], sending: Request[list[Any]]) -> None:
         """Send a batch and deliver its answers, even if the loop cancels all its tasks."""
+        began = time.monotonic()
         try:
             await sending
         finally:
             self._note_end(len(batch))
+        self._shortest = min(time.monotonic() - began, (self._shortest or math.inf) * _FORGETTING)
         error = sending.exception()
         if error is not None and was_never_sent(error):
             self._put_back(batch, error)

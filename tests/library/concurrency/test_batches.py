@@ -23,7 +23,15 @@ from py_cachify import init_cachify, pool
 from py_cachify._cancellation import Request
 from py_cachify._unsent import SHORTEST_PAUSE, was_never_sent
 from py_cachify.backends import _batches as batches_module
-from py_cachify.backends._batches import MOST_TOGETHER, MOST_UNDER_WAY, WORTHWHILE, Batches, _error_for_one, can_batch
+from py_cachify.backends._batches import (
+    _FORGETTING,
+    MOST_TOGETHER,
+    MOST_UNDER_WAY,
+    WORTHWHILE,
+    Batches,
+    _error_for_one,
+    can_batch,
+)
 from py_cachify.backends._opened import LoopClients
 from py_cachify.backends.pool_keys import slots_key
 from py_cachify.backends.redis import AsyncRedisBackend
@@ -243,6 +251,34 @@ def test_a_few_wait_for_more_while_many_are_under_way() -> None:
         world.client.answer(2)
         await world.turns()
         assert world.client.sent[3:] == [('late',)]
+        await world.answer_all()
+
+    run(test)
+
+
+@pytest.mark.usefixtures('_no_hold')
+def test_on_a_slow_connection_nobody_waits_for_more() -> None:
+    """The shortest batches tell, and earlier ones count less and less."""
+
+    async def test(world: World) -> None:
+        world.ask(*names(3, 'fast'))
+        await world.answer_all()
+        fast = world.batches._shortest
+        assert 0 < fast < 60
+        world.ask(*names(41))
+        await world.turns()
+        world.ask('held')
+        await world.turns()
+        assert len(world.client.under_way) == 2
+        await world.answer_all()
+        assert world.batches._shortest <= fast * _FORGETTING**2
+
+        world.batches._shortest = 61.0
+        world.ask(*names(41))
+        await world.turns()
+        world.ask('late')
+        await world.turns()
+        assert world.client.sent[-1] == ('late',)
         await world.answer_all()
 
     run(test)
