@@ -208,6 +208,7 @@ def test_what_is_measured_is_what_a_pool_sends(socket: str) -> None:
     with NotingClient(socket) as client:
         init_cachify(client)
         one = pool('server', 1)
+        client.script_flush()
         for _ in range(3):
             # The first time, the text of each script is sent, which is not noted.
             with one:

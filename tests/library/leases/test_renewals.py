@@ -43,6 +43,8 @@ KEY = 'reports'
 
 LIFE = 0.9
 """The life of a slot that is renewed, in seconds: so long that a busy machine loses none."""
+LONGER = 2 * LIFE
+"""Where a machine that stands still for a second would end it."""
 
 
 def kept(**options: Any) -> pool:
@@ -94,15 +96,17 @@ def test_every_way_to_hold_a_slot_renews_it(side: Side) -> None:
     """``acquire()`` and a decorated function as well as a ``with``."""
 
     async def body() -> None:
-        slot = await side.acquire(kept(max_size=3))
-        function = kept(max_size=3).pooled()(side.function(lambda: side.pause(2.2 * LIFE)))
+        slot = await side.acquire(kept(max_size=3, slot_exp=LONGER))
+        function = kept(max_size=3, slot_exp=LONGER).pooled()(side.function(lambda: side.pause(2.2 * LONGER)))
         if side.name == 'sync':
-            thread = threading.Thread(target=lambda: kept(max_size=3).pooled()(time.sleep)(2.2 * LIFE))
+            thread = threading.Thread(
+                target=lambda: kept(max_size=3, slot_exp=LONGER).pooled()(time.sleep)(2.2 * LONGER)
+            )
             thread.start()
-            await side.pause(1.8 * LIFE)
+            await side.pause(1.8 * LONGER)
         else:
             task = asyncio.create_task(function())
-            await side.pause(1.8 * LIFE)
+            await side.pause(1.8 * LONGER)
         assert await side.size(pool(KEY, max_size=3)) == 2
         assert {holder.renewing for holder in await side.holders(pool(KEY, max_size=3))} == {True}
         if side.name == 'sync':
