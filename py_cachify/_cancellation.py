@@ -44,7 +44,7 @@ class Request(Generic[R]):
 
     Attributes:
         interruption: the cancellation of the awaiting task.
-        unsent_until: how long the request may wait for a connection, by the monotonic clock;
+        unsent_until: until when the request may wait for a connection, by the monotonic clock;
             ``None`` for as long as usual.
     """
 

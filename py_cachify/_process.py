@@ -47,7 +47,8 @@ def read_pid() -> int:
     """Ask the system for the id of this process, and keep it as ``pid``.
 
     Each acquire does, because Python does not notice a fork in C, such as that of an application
-    server.  A release need not: no such fork happens within a body.
+    server.  A release does not, so after such a fork within a body, both processes give its slot
+    back.
     """
     global pid
     pid = os.getpid()

@@ -316,10 +316,10 @@ class PendingWait(Request[Lease | NoLease]):
         if isinstance(command, AwaitTurn):
             return await self._await_turn(command)
         self._wait.note_request()
-        # A request that finds no connection may not outlast the wait; but what has been asked for
-        # is given up even after that.
-        is_over = isinstance(command, LeaveQueue | UndoSlot)
-        self.unsent_until = None if is_over else self._wait.pauses.until
+        # A request for which no connection is free does not outlast the wait.  One that gives up
+        # what was asked for is sent after its end, so it has time.
+        gives_up = isinstance(command, LeaveQueue | UndoSlot)
+        self.unsent_until = None if gives_up else self._wait.pauses.until
         if isinstance(self._backend, MemoryBackend):
             answer = self._backend.perform(command)
         else:

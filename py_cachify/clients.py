@@ -4,7 +4,8 @@ The library recognises a client of Redis or Valkey (``redis``, ``redis.asyncio``
 ``fakeredis``, cluster and sentinel clients) by its ``eval`` and ``evalsha``, and serves it with
 scripts.  These must accept the arguments that redis-py's accept: a client with others is refused.
 Where ``evalsha`` is that of redis-py or valkey-py itself, a synchronous client is called by
-``execute_command('EVALSHA', ...)`` instead, which is what that method does.
+``execute_command('EVALSHA', ...)`` instead, which is what that method does.  An asynchronous client
+of these packages is called in the same way, and by its pipelines.
 The library uses a ``MemoryClient`` directly.  Every other client must fulfil this contract:
 
 * ``get(name)`` returns the value that was set (or its bytes), or ``None`` if there is none.

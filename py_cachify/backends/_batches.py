@@ -44,6 +44,7 @@ from typing import Any
 
 from py_cachify._cancellation import Request, unsent_limit
 from py_cachify._unsent import UNSENT_LIMIT, UnsentPauses, note_unsent, was_never_sent
+from py_cachify.backends._inherited import module_of
 from py_cachify.backends._opened import LoopClients
 
 
@@ -75,7 +76,7 @@ class _Asked:
     Attributes:
         request: the command and its arguments.
         since: when it was asked, by the monotonic clock.
-        until: how long it waits for a connection, by the same clock.
+        until: until when it waits for a connection, by the same clock.
         answer: what its task waits for: the answer, or an error.  An error is no exception of this
             future, because perhaps nobody is there to see it.
         has_left: whether it may have reached the server.
@@ -394,8 +395,8 @@ _PACKAGES = {module.partition('.')[0] for module, _ in _CLIENTS}
 def can_batch(client: Any) -> bool:
     """Return whether the requests of an asynchronous client may travel in batches.
 
-    It must be one of redis-py or valkey-py, with a pool of connections, and it must not send its
-    requests in a way of its own, as a cluster's client does, or a subclass.
+    It must be one of redis-py or valkey-py, with a pool of connections, and it must send its
+    requests as its package does.  A cluster's client does not, and a subclass may not.
     """
     if isinstance(client, LoopClients):
         return True
@@ -405,12 +406,8 @@ def can_batch(client: Any) -> bool:
         return False
     if kinds[0].__name__ == 'Pipeline' or client.single_connection_client or client.connection is not None:
         return False
-    return all(_is_of_package(client, name) for name in ('execute_command', 'pipeline', 'eval', 'evalsha', 'eval_ro'))
-
-
-def _is_of_package(client: Any, method: str) -> bool:
-    owner = next((kind for kind in type(client).__mro__ if method in vars(kind)), None)
-    return owner is not None and owner.__module__.partition('.')[0] in _PACKAGES and method not in vars(client)
+    methods = 'execute_command', 'pipeline', 'eval', 'evalsha', 'eval_ro'
+    return all(module_of(client, method).partition('.')[0] in _PACKAGES for method in methods)
 
 
 def _is_repeated(client: Any, error: BaseException) -> bool:

@@ -53,6 +53,7 @@ from py_cachify.backends._answers import (
     unread,
 )
 from py_cachify.backends._batches import Batches, can_batch
+from py_cachify.backends._inherited import module_of
 from py_cachify.backends._listening import TaskListener, ThreadListener
 from py_cachify.backends._loops import another_loop, belongs_to_another_loop
 from py_cachify.backends.atomic import AsyncAtomicBackend, AtomicBackend
@@ -139,7 +140,6 @@ class _Scripts:
         """
         self.client = client
         self._client = client
-        self._evalsha_is_inherited = _inherits_evalsha(client)
         self._listeners: WeakKeyDictionary[asyncio.AbstractEventLoop, TaskListener] = WeakKeyDictionary()
         self._clock = clock
         head = 'server_clock' if clock is None else 'virtual_clock'
@@ -209,6 +209,10 @@ class RedisBackend(_Scripts, AtomicBackend):
 
     granted: Callable[['RedisBackend', str, str], object] = staticmethod(_tell_or_undo)
     """Called with the backend, a pool, and the ticket of a waiter here that has got a slot."""
+
+    def __init__(self, client: Any, clock: Callable[[], float] | None = None, max_grants: int = MAX_GRANTS) -> None:
+        super().__init__(client, clock, max_grants)
+        self._evalsha_is_inherited = _inherits_evalsha(client)
 
     def listener(self) -> Listener:
         found: Listener | None = vars(self).get('_listener')
@@ -546,12 +550,7 @@ def _inherits_evalsha(client: object) -> bool:
     It calls ``execute_command('EVALSHA', ...)``, which a subclass may replace, or a program that
     traces all commands.  Such programs expect a text as the command's name, and not bytes.
     """
-    # By name, because each client package has its own class, and none is imported here.
-    return all(
-        name not in getattr(client, '__dict__', ())
-        and next((kind.__module__ for kind in type(client).__mro__ if name in vars(kind)), '') in _COMMANDS
-        for name in ('evalsha', '_evalsha')
-    )
+    return all(module_of(client, method) in _COMMANDS for method in ('evalsha', '_evalsha'))
 
 
 _COMMANDS = 'redis.commands.core', 'valkey.commands.core'

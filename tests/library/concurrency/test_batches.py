@@ -135,6 +135,12 @@ class World:
         for _ in range(12):
             await asyncio.sleep(0)
 
+    async def until_sent(self, batches: int) -> None:
+        """Wait until so many batches have left."""
+        async with asyncio.timeout(10):
+            while len(self.client.sent) < batches:  # noqa: ASYNC110 - the client has no event to wait for
+                await asyncio.sleep(0.001)
+
     async def answer_all(self) -> None:
         """Answer until nothing is left, and see that each task has got its own answer."""
         await self.turns()
@@ -294,9 +300,7 @@ def test_nothing_waits_long_for_more() -> None:
             world.ask(name)
             await world.turns()
             assert len(world.client.sent) == number
-            async with asyncio.timeout(10):
-                while len(world.client.sent) == number:  # noqa: ASYNC110 - the client has no event to wait for
-                    await asyncio.sleep(0.001)
+            await world.until_sent(number + 1)
             world.client.answer(number)
             assert await world.asked[name] == name
         assert world.client.under_way == [0, 1]
@@ -479,9 +483,7 @@ def test_it_asks_again_after_pauses_if_others_use_all_connections(tasks: int) ->
         tried = 1000 - world.client.lacks
         assert 2 <= tried <= 50
         world.client.lacks = 0
-        async with asyncio.timeout(10):
-            while not world.client.sent:  # noqa: ASYNC110 - the client has no event to wait for
-                await asyncio.sleep(0.001)
+        await world.until_sent(1)
         await world.answer_all()
 
     run(test)
@@ -515,9 +517,7 @@ def test_each_request_waits_as_long_as_it_may(tasks: int) -> None:
                 await asyncio.wait_for(world.asked.pop(name), 10)
         assert not world.asked['long'].done()
         world.client.lacks = 0
-        async with asyncio.timeout(10):
-            while not world.client.sent:  # noqa: ASYNC110 - the client has no event to wait for
-                await asyncio.sleep(0.001)
+        await world.until_sent(1)
         await world.answer_all()
 
     run(test)
@@ -787,6 +787,11 @@ class Own(redis.asyncio.Redis):
         return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
 
+def behind_sentinels() -> Any:
+    make: Any = redis.asyncio.Sentinel
+    return make([('localhost', 1)]).master_for('reports')
+
+
 def patched() -> 'redis.asyncio.Redis':
     client = redis.asyncio.Redis()
     client.evalsha = client.evalsha  # type: ignore[method-assign]
@@ -800,6 +805,7 @@ def patched() -> 'redis.asyncio.Redis':
         (valkey.asyncio.Valkey, True),
         (fakeredis.FakeAsyncRedis, True),
         (lambda: LoopClients(redis.asyncio.BlockingConnectionPool), True),
+        (behind_sentinels, True),
         (Quiet, True),
         (Own, False),
         (patched, False),
@@ -808,7 +814,20 @@ def patched() -> 'redis.asyncio.Redis':
         (lambda: redis.asyncio.RedisCluster(host='localhost'), False),
         (Client, False),
     ],
-    ids=['redis', 'valkey', 'fakeredis', 'url', 'subclass', 'own way', 'patched', 'single', 'pipeline', 'cluster', '-'],
+    ids=[
+        'redis',
+        'valkey',
+        'fakeredis',
+        'url',
+        'sentinel',
+        'subclass',
+        'own way',
+        'patched',
+        'single',
+        'pipeline',
+        'cluster',
+        '-',
+    ],
 )
 def test_only_clients_that_send_as_their_package_does_have_batches(make: Callable[[], Any], expected: bool) -> None:
     """All others send each request by itself."""
